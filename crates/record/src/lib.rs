@@ -8,6 +8,7 @@
 
 mod canonical;
 mod ids;
+pub mod json;
 pub mod limits;
 mod record;
 mod severity;
