@@ -7,10 +7,12 @@
 //! here is a change of format.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Attributes, Record, Resource, Value, limits};
+use crate::value::own_attributes;
+use crate::{Attributes, Record, Resource, Scope, Value, limits};
 
 const TAG_NULL: u8 = 0;
 const TAG_FALSE: u8 = 1;
@@ -246,6 +248,38 @@ pub fn decode_value(bytes: &[u8]) -> Result<Value<'_>, DecodeError> {
     if reader.at == bytes.len() { Ok(value) } else { Err(reader.fault("bytes left over")) }
 }
 
+/// Reads one value from the front of `bytes` and gives it with what follows.
+///
+/// # Errors
+/// As [`decode_value`], but for bytes left over.
+pub fn decode_value_prefix(bytes: &[u8]) -> Result<(Value<'_>, &[u8]), DecodeError> {
+    let mut reader = Reader { bytes, at: 0 };
+    let value = reader.value(0)?;
+    Ok((value, &bytes[reader.at..]))
+}
+
+/// Reads a resource and its scope back from their canonical bytes.
+///
+/// # Errors
+/// As [`decode_value`].
+pub fn decode_resource(bytes: &[u8]) -> Result<Arc<Resource>, DecodeError> {
+    let mut reader = Reader { bytes, at: 0 };
+    let attributes = reader.pairs(0)?;
+    let dropped = u32::from_le_bytes(reader.array()?);
+    let schema_url = reader.text()?.to_owned();
+    let scope = Scope {
+        name: reader.text()?.to_owned(),
+        version: reader.text()?.to_owned(),
+        attributes: own_attributes(reader.pairs(0)?),
+        dropped_attributes: u32::from_le_bytes(reader.array()?),
+        schema_url: reader.text()?.to_owned(),
+    };
+    if reader.at != bytes.len() {
+        return Err(reader.fault("bytes left over"));
+    }
+    Ok(Resource::new(own_attributes(attributes), dropped, schema_url, scope))
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -285,6 +319,11 @@ impl<'a> Reader<'a> {
         if count > self.bytes.len() - self.at { Err(self.fault("count past the end")) } else { Ok(count) }
     }
 
+    fn pairs(&mut self, depth: usize) -> Result<Attributes<'a>, DecodeError> {
+        let count = self.count()?;
+        (0..count).map(|_| Ok((Cow::Borrowed(self.text()?), self.value(depth + 1)?))).collect()
+    }
+
     fn value(&mut self, depth: usize) -> Result<Value<'a>, DecodeError> {
         // One above the limit for values: an attribute at the limit may itself sit inside a map.
         if depth > limits::VALUE_DEPTH + 1 {
@@ -305,11 +344,7 @@ impl<'a> Reader<'a> {
                 let count = self.count()?;
                 Value::Array((0..count).map(|_| self.value(depth + 1)).collect::<Result<_, _>>()?)
             }
-            TAG_MAP => {
-                let count = self.count()?;
-                let pair = |_| Ok((Cow::Borrowed(self.text()?), self.value(depth + 1)?));
-                Value::Map((0..count).map(pair).collect::<Result<_, _>>()?)
-            }
+            TAG_MAP => Value::Map(self.pairs(depth)?),
             _ => return Err(self.fault("unknown tag")),
         })
     }
@@ -350,8 +385,16 @@ mod tests {
         }
 
         #[test]
+        fn resources_come_back_exactly(value in any_value(), text in ".*", dropped in any::<u32>()) {
+            let scope = Scope { name: text.clone(), attributes: vec![("k".into(), value.clone())], ..Scope::default() };
+            let resource = Resource::new(vec![("a".into(), value)], dropped, text, scope);
+            prop_assert_eq!(decode_resource(resource.canonical()).unwrap(), resource);
+        }
+
+        #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode_value(&bytes);
+            let _ = decode_resource(&bytes);
         }
     }
 

@@ -15,8 +15,8 @@ mod severity;
 mod value;
 
 pub use canonical::{
-    BatchSeed, DecodeError, Group, GroupHashes, RecordHasher, Salt, decode_value, encode_attributes, encode_group,
-    encode_value,
+    BatchSeed, DecodeError, Group, GroupHashes, RecordHasher, Salt, decode_resource, decode_value, decode_value_prefix,
+    encode_attributes, encode_group, encode_value,
 };
 pub use ids::{BatchNumber, Class, NameError, RecordId, RecordIdError, SpanId, TenantId, TimeRange, TraceId};
 pub use record::{Record, Resource, Scope};

@@ -1,0 +1,143 @@
+//! Several sets of rows into one, in the order of stream and time.
+//!
+//! Neighbouring rows of one stream repeat each other, which is what makes the columns small and the search for one
+//! service short. Flush and compaction both end here. Batches are kept whole: all rows of a batch come in together and
+//! leave together, so that its root can be recomputed from one object.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray as _, UInt32Array, new_null_array};
+use arrow::compute::interleave;
+use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
+use logkeep_record::{Resource, Value, limits};
+
+use crate::builder::{RowsBuilder, table};
+use crate::columns::{AttributeColumn, fixed};
+use crate::rows::{RowError, Rows};
+use crate::shape::Shape;
+
+/// Merges and sorts by stream (service name, then the rest of the resource), time, batch and index.
+///
+/// # Errors
+/// [`RowError`] if some rows contradict themselves. Do not retry.
+pub fn merge(mut inputs: Vec<Rows>) -> Result<Option<Rows>, RowError> {
+    inputs.retain(|rows| !rows.is_empty());
+    if inputs.is_empty() {
+        return Ok(None);
+    }
+    let names = column_names(&inputs);
+    let attributes = names.iter().filter(|(name, _)| AttributeColumn::parse(name).is_some()).count();
+    if attributes > limits::COLUMNS_PER_SEGMENT {
+        inputs = vec![rebuild(&inputs)?];
+        return merge(inputs);
+    }
+    let (streams, stream_maps) = merge_streams(&inputs);
+    let (shapes, shape_maps) = merge_shapes(&inputs);
+    let order = sorted_order(&inputs, &stream_maps);
+    let mut columns = Vec::with_capacity(names.len());
+    for (name, data_type) in names {
+        let parts: Vec<ArrayRef> = inputs
+            .iter()
+            .enumerate()
+            .map(|(input, rows)| match (name.as_str(), rows.column(&name)) {
+                (fixed::STREAM, Some(column)) => mapped(column, &stream_maps[input]),
+                (fixed::SHAPE, Some(column)) => mapped(column, &shape_maps[input]),
+                (_, Some(column)) => column.clone(),
+                (_, None) => new_null_array(&data_type, rows.len()),
+            })
+            .collect();
+        let parts: Vec<&dyn Array> = parts.iter().map(|part| &**part).collect();
+        let column =
+            interleave(&parts, &order).map_err(|_| Rows::fault(0, "cannot be merged, its columns differ in type"))?;
+        columns.push((name, column));
+    }
+    let batches = inputs.iter().flat_map(|rows| rows.batches().iter().cloned()).collect();
+    Ok(Some(Rows::new(table(columns), Arc::new(streams), Arc::new(shapes), batches)))
+}
+
+/// Every column of any input, in order of first appearance.
+fn column_names(inputs: &[Rows]) -> Vec<(String, DataType)> {
+    let mut seen = std::collections::HashSet::new();
+    let mut names = Vec::new();
+    for rows in inputs {
+        for field in rows.table().schema_ref().fields() {
+            if seen.insert(field.name().clone()) {
+                names.push((field.name().clone(), field.data_type().clone()));
+            }
+        }
+    }
+    names
+}
+
+/// All streams in their order, and for each input where its streams went.
+fn merge_streams(inputs: &[Rows]) -> (Vec<Arc<Resource>>, Vec<Vec<u32>>) {
+    let mut distinct: HashMap<[u8; 32], Arc<Resource>> = HashMap::new();
+    for stream in inputs.iter().flat_map(|rows| rows.streams().iter()) {
+        distinct.entry(*stream.digest()).or_insert_with(|| stream.clone());
+    }
+    let mut streams: Vec<Arc<Resource>> = distinct.into_values().collect();
+    let service = |stream: &Arc<Resource>| {
+        stream.attribute("service.name").and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    streams.sort_by_cached_key(|stream| (service(stream), stream.canonical().to_vec()));
+    let place: HashMap<[u8; 32], u32> =
+        streams.iter().zip(0..).map(|(stream, place)| (*stream.digest(), place)).collect();
+    let maps = inputs.iter().map(|rows| rows.streams().iter().map(|stream| place[stream.digest()]).collect()).collect();
+    (streams, maps)
+}
+
+fn merge_shapes(inputs: &[Rows]) -> (Vec<Shape>, Vec<Vec<u32>>) {
+    let mut shapes: Vec<Shape> = Vec::new();
+    let mut place: HashMap<Vec<u8>, u32> = HashMap::new();
+    let mut maps = Vec::with_capacity(inputs.len());
+    for rows in inputs {
+        let map = rows.shapes().iter().map(|shape| {
+            *place.entry(shape.encode()).or_insert_with(|| {
+                shapes.push(shape.clone());
+                (shapes.len() - 1) as u32
+            })
+        });
+        maps.push(map.collect());
+    }
+    (shapes, maps)
+}
+
+fn mapped(column: &ArrayRef, map: &[u32]) -> ArrayRef {
+    let column = column.as_primitive::<UInt32Type>();
+    Arc::new(UInt32Array::from_iter_values(column.values().iter().map(|id| map[*id as usize])))
+}
+
+/// (input, row) of every row, in the order of the result.
+fn sorted_order(inputs: &[Rows], stream_maps: &[Vec<u32>]) -> Vec<(usize, usize)> {
+    let mut keyed = Vec::with_capacity(inputs.iter().map(Rows::len).sum());
+    for (input, rows) in inputs.iter().enumerate() {
+        let number = |name| rows.column(name).map(|column| column.as_primitive::<UInt32Type>().values().clone());
+        let (Some(streams), Some(indexes)) = (number(fixed::STREAM), number(fixed::INDEX)) else { continue };
+        let times = rows.column(fixed::TIME).map(|column| column.as_primitive::<Int64Type>().values().clone());
+        let batches = rows.column(fixed::BATCH).map(|column| column.as_primitive::<UInt64Type>().values().clone());
+        for row in 0..rows.len() {
+            let stream = stream_maps[input][streams[row] as usize];
+            let time = times.as_ref().map_or(0, |times| times[row]);
+            let batch = batches.as_ref().map_or(0, |batches| batches[row]);
+            keyed.push((stream, time, batch, indexes[row], input as u32, row as u32));
+        }
+    }
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, _, _, _, input, row)| (input as usize, row as usize)).collect()
+}
+
+/// The slow way, for rows that together have too many keys: record by record, the first keys winning the columns.
+fn rebuild(inputs: &[Rows]) -> Result<Rows, RowError> {
+    let mut builder = RowsBuilder::default();
+    let mut places = Vec::new();
+    for rows in inputs {
+        for row in 0..rows.len() {
+            builder.push(&rows.record(row)?);
+            places.push(rows.place(row)?);
+        }
+    }
+    let rows = builder.finish().ok_or_else(|| Rows::fault(0, "is missing"))?;
+    let batches = inputs.iter().flat_map(|rows| rows.batches().iter().cloned()).collect();
+    Ok(rows.with_places(&places, batches))
+}

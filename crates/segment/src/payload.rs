@@ -1,0 +1,88 @@
+//! Rows as the payload of a WAL frame.
+//!
+//! Arrow IPC, so that recovery re-encodes nothing, after the tables of streams and shapes. The whole is compressed:
+//! IPC of a few rows is mostly padding. A payload holds one batch; its number, which only the single writer of the WAL
+//! knows, is in the frame.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use logkeep_record::{BatchNumber, BatchSeed, decode_resource, limits};
+
+use crate::rows::Rows;
+use crate::shape::Shape;
+
+/// Compression of payloads: they live for seconds, so speed counts and size hardly.
+const ZSTD_LEVEL: i32 = 1;
+
+/// A payload that cannot be read: the frame's own checks passed, so this is a defect or another format.
+#[derive(Debug, thiserror::Error)]
+#[error("WAL payload cannot be read: {0}; keep the file and report this")]
+pub struct PayloadError(String);
+
+fn fault(error: impl ToString) -> PayloadError {
+    PayloadError(error.to_string())
+}
+
+impl Rows {
+    /// The payload for these rows, which must be fresh from the builder.
+    ///
+    /// # Errors
+    /// Only if Arrow refuses its own arrays.
+    pub fn to_payload(&self) -> Result<Vec<u8>, PayloadError> {
+        let mut plain = Vec::with_capacity(self.memory_bytes() / 2);
+        put_list(&mut plain, self.streams().iter().map(|stream| stream.canonical()));
+        put_list(&mut plain, self.shapes().iter().map(|shape| shape.encode()));
+        let mut writer = StreamWriter::try_new(&mut plain, self.table().schema_ref()).map_err(fault)?;
+        writer.write(self.table()).map_err(fault)?;
+        writer.finish().map_err(fault)?;
+        zstd::bulk::compress(&plain, ZSTD_LEVEL).map_err(fault)
+    }
+
+    /// The rows of a payload as batch `number`.
+    ///
+    /// # Errors
+    /// [`PayloadError`]: do not retry.
+    pub fn from_payload(payload: &[u8], number: BatchNumber, seed: BatchSeed) -> Result<Self, PayloadError> {
+        let plain = zstd::bulk::decompress(payload, 8 * limits::REQUEST_DECOMPRESSED_BYTES).map_err(fault)?;
+        let mut rest = plain.as_slice();
+        let streams = take_list(&mut rest)?;
+        let streams =
+            streams.into_iter().map(|bytes| decode_resource(bytes).map_err(fault)).collect::<Result<_, _>>()?;
+        let shapes = take_list(&mut rest)?;
+        let shapes = shapes.into_iter().map(|bytes| Shape::decode(bytes).ok_or_else(|| fault("a shape is cut short")));
+        let shapes = shapes.collect::<Result<_, _>>()?;
+        let mut reader = StreamReader::try_new(Cursor::new(rest), None).map_err(fault)?;
+        let table = reader.next().ok_or_else(|| fault("no rows"))?.map_err(fault)?;
+        Ok(Rows::new(table, Arc::new(streams), Arc::new(shapes), Vec::new()).with_batch(number, seed))
+    }
+}
+
+/// Number of items as u32 LE, then each with its length as u32 LE.
+pub(crate) fn put_list<T: AsRef<[u8]>>(out: &mut Vec<u8>, items: impl ExactSizeIterator<Item = T>) {
+    out.extend_from_slice(&(items.len() as u32).to_le_bytes());
+    for item in items {
+        out.extend_from_slice(&(item.as_ref().len() as u32).to_le_bytes());
+        out.extend_from_slice(item.as_ref());
+    }
+}
+
+pub(crate) fn take_list<'a>(bytes: &mut &'a [u8]) -> Result<Vec<&'a [u8]>, PayloadError> {
+    let count = take_u32(bytes)?;
+    let mut items = Vec::new();
+    for _ in 0..count {
+        let len = take_u32(bytes)? as usize;
+        let (item, rest) = bytes.split_at_checked(len).ok_or_else(|| fault("a table is cut short"))?;
+        *bytes = rest;
+        items.push(item);
+    }
+    Ok(items)
+}
+
+fn take_u32(bytes: &mut &[u8]) -> Result<u32, PayloadError> {
+    let (number, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| fault("a table is cut short"))?;
+    *bytes = rest;
+    Ok(u32::from_le_bytes(*number))
+}

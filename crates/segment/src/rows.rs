@@ -1,0 +1,266 @@
+//! Rows of records as columns, with the tables their numbers point into.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray as _, BinaryArray, FixedSizeBinaryArray, RecordBatch, StringArray, UInt32Array,
+    UInt64Array,
+};
+use arrow::datatypes::{Field, Float64Type, Int64Type, Schema, UInt8Type, UInt32Type, UInt64Type};
+use logkeep_record::{
+    Attributes, BatchNumber, BatchSeed, Record, Resource, Severity, SpanId, TraceId, Value, decode_value,
+};
+
+use crate::columns::{AttributeColumn, ValueType, fixed};
+use crate::shape::Shape;
+
+/// What rows keep about each batch they hold.
+#[derive(Clone, Debug)]
+pub struct BatchInfo {
+    /// Leaf index.
+    pub number: BatchNumber,
+    /// Records in the batch; all of them are in the same rows.
+    pub records: u32,
+    /// The secret its salts come from.
+    pub seed: BatchSeed,
+}
+
+/// Rows that do not fit together: corruption that no checksum caught, or a defect.
+#[derive(Debug, thiserror::Error)]
+#[error("row {row}: {what}; set the object aside unchanged and run `logkeep verify`")]
+pub struct RowError {
+    row: usize,
+    what: &'static str,
+}
+
+/// Rows of records: columns, and the tables of streams and shapes that `stream` and `shape` point into.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    table: RecordBatch,
+    streams: Arc<Vec<Arc<Resource>>>,
+    shapes: Arc<Vec<Shape>>,
+    batches: Vec<BatchInfo>,
+    column_of: Arc<HashMap<(ValueType, Arc<str>), usize>>,
+}
+
+impl Rows {
+    pub(crate) fn new(
+        table: RecordBatch,
+        streams: Arc<Vec<Arc<Resource>>>,
+        shapes: Arc<Vec<Shape>>,
+        batches: Vec<BatchInfo>,
+    ) -> Self {
+        let column_of = column_map(&table);
+        Self { table, streams, shapes, batches, column_of }
+    }
+
+    /// The columns (see [`fixed`] and [`AttributeColumn`]).
+    pub fn table(&self) -> &RecordBatch {
+        &self.table
+    }
+
+    /// Who emitted the records; the column `stream` points in here.
+    pub fn streams(&self) -> &Arc<Vec<Arc<Resource>>> {
+        &self.streams
+    }
+
+    pub(crate) fn shapes(&self) -> &Arc<Vec<Shape>> {
+        &self.shapes
+    }
+
+    /// The batches whose records these are.
+    pub fn batches(&self) -> &[BatchInfo] {
+        &self.batches
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.table.num_rows()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Memory held by the columns, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.table.get_array_memory_size()
+    }
+
+    /// The rows of one freshly built batch, once its place in the tree is known.
+    pub fn with_batch(self, number: BatchNumber, seed: BatchSeed) -> Self {
+        let batch: ArrayRef = Arc::new(UInt64Array::from_value(number, self.len()));
+        let info = BatchInfo { number, records: self.len() as u32, seed };
+        let mut fields: Vec<_> = self.table.schema().fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new(fixed::BATCH, batch.data_type().clone(), true)));
+        let mut columns = self.table.columns().to_vec();
+        columns.push(batch);
+        let table =
+            RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("one more column of the same length");
+        Self::new(table, self.streams, self.shapes, vec![info])
+    }
+
+    pub(crate) fn fault(row: usize, what: &'static str) -> RowError {
+        RowError { row, what }
+    }
+
+    /// Freshly built rows that already have places in batches.
+    pub(crate) fn with_places(&self, places: &[(BatchNumber, u32)], batches: Vec<BatchInfo>) -> Self {
+        let keep = self.table.schema_ref().fields().iter().zip(self.table.columns());
+        let mut columns: Vec<(String, ArrayRef)> = keep
+            .filter(|(field, _)| field.name() != fixed::INDEX)
+            .map(|(field, column)| (field.name().clone(), column.clone()))
+            .collect();
+        columns.push((fixed::INDEX.into(), Arc::new(UInt32Array::from_iter_values(places.iter().map(|p| p.1)))));
+        columns.push((fixed::BATCH.into(), Arc::new(UInt64Array::from_iter_values(places.iter().map(|p| p.0)))));
+        Self::new(crate::builder::table(columns), self.streams.clone(), self.shapes.clone(), batches)
+    }
+
+    /// The table with these rows only, pointing into the same streams and shapes. The batches are those of `self`.
+    pub fn with_table(&self, table: RecordBatch) -> Self {
+        Self::new(table, self.streams.clone(), self.shapes.clone(), self.batches.clone())
+    }
+
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&ArrayRef> {
+        self.table.column_by_name(name)
+    }
+
+    /// (batch, index) of a row.
+    ///
+    /// # Errors
+    /// [`RowError`] if the rows lack these columns.
+    pub fn place(&self, row: usize) -> Result<(BatchNumber, u32), RowError> {
+        let fault = || RowError { row, what: "has no place in a batch" };
+        let batch = self.column(fixed::BATCH).and_then(|c| c.as_primitive_opt::<UInt64Type>()).ok_or_else(fault)?;
+        let index = self.column(fixed::INDEX).and_then(|c| c.as_primitive_opt::<UInt32Type>()).ok_or_else(fault)?;
+        Ok((batch.value(row), index.value(row)))
+    }
+
+    /// The record in a row, exactly as it was sealed. All columns must be present.
+    ///
+    /// # Errors
+    /// [`RowError`] if the columns contradict each other. Do not retry.
+    pub fn record(&self, row: usize) -> Result<Record<'_>, RowError> {
+        let fault = |what| RowError { row, what };
+        let time = self.int(fixed::TIME, row)?.ok_or_else(|| fault("has no time"))?;
+        let received_ns = self.int(fixed::RECEIVED, row)?.ok_or_else(|| fault("has no arrival time"))?;
+        let stream = self.u32(fixed::STREAM, row)? as usize;
+        let resource = self.streams.get(stream).ok_or_else(|| fault("points to an unknown stream"))?.clone();
+        let body = match self.text(fixed::BODY, row)? {
+            Some(text) => Value::str(text),
+            None => match self.binary(fixed::BODY_VALUE, row)? {
+                Some(bytes) => decode_value(bytes).map_err(|_| fault("has a body that is no value"))?,
+                None => return Err(fault("has no body")),
+            },
+        };
+        Ok(Record {
+            time_ns: (self.u8(fixed::TIME_FROM, row)? == 0).then_some(time),
+            observed_ns: self.int(fixed::OBSERVED, row)?,
+            received_ns,
+            severity: Severity::from_number(self.u8(fixed::SEVERITY, row)?.into()),
+            severity_text: Cow::Borrowed(self.text(fixed::SEVERITY_TEXT, row)?.unwrap_or_default()),
+            body,
+            original: self.text(fixed::ORIGINAL, row)?.map(Cow::Borrowed),
+            attributes: self.attributes(row)?,
+            dropped_attributes: self.u32(fixed::DROPPED, row)?,
+            flags: self.u32(fixed::FLAGS, row)?,
+            trace_id: self.id::<16>(fixed::TRACE_ID, row)?.and_then(TraceId::new),
+            span_id: self.id::<8>(fixed::SPAN_ID, row)?.and_then(SpanId::new),
+            event_name: Cow::Borrowed(self.text(fixed::EVENT_NAME, row)?.unwrap_or_default()),
+            resource,
+        })
+    }
+
+    fn attributes(&self, row: usize) -> Result<Attributes<'_>, RowError> {
+        let fault = |what| RowError { row, what };
+        let shape = self.u32(fixed::SHAPE, row)? as usize;
+        let shape = self.shapes.get(shape).ok_or_else(|| fault("points to an unknown shape"))?;
+        let mut overflow = Overflow { bytes: self.binary(fixed::OVERFLOW, row)?.unwrap_or_default() };
+        let mut attributes: Attributes<'_> = Vec::with_capacity(shape.slots.len());
+        for (place, slot) in shape.slots.iter().enumerate() {
+            // Only the first of a key and type is in the column; the look-back is short but for odd records.
+            let first = || !shape.slots[..place].iter().any(|earlier| earlier == slot);
+            let column = self.column_of.get(&(slot.kind, slot.key.clone()));
+            let value = match column.map(|column| self.table.column(*column)).filter(|c| c.is_valid(row)) {
+                _ if slot.kind == ValueType::Null => Value::Null,
+                Some(column) if first() => column_value(column, slot.kind, row)
+                    .ok_or_else(|| fault("has a value of another type than its shape says"))?,
+                _ => overflow.next().ok_or_else(|| fault("lacks a value that its shape names"))?,
+            };
+            attributes.push((Cow::Borrowed(&*slot.key), value));
+        }
+        if overflow.bytes.is_empty() { Ok(attributes) } else { Err(fault("has more values than its shape names")) }
+    }
+
+    fn int(&self, name: &str, row: usize) -> Result<Option<i64>, RowError> {
+        let column = self.column(name).and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let column = column.ok_or(RowError { row, what: "lacks a time column" })?;
+        Ok(column.is_valid(row).then(|| column.value(row)))
+    }
+
+    fn u32(&self, name: &str, row: usize) -> Result<u32, RowError> {
+        let column = self.column(name).and_then(|c| c.as_primitive_opt::<UInt32Type>());
+        column.map(|column| column.value(row)).ok_or(RowError { row, what: "lacks a number column" })
+    }
+
+    fn u8(&self, name: &str, row: usize) -> Result<u8, RowError> {
+        let column = self.column(name).and_then(|c| c.as_primitive_opt::<UInt8Type>());
+        column.map(|column| column.value(row)).ok_or(RowError { row, what: "lacks a small number column" })
+    }
+
+    fn text(&self, name: &str, row: usize) -> Result<Option<&str>, RowError> {
+        let column = self.column(name).and_then(|c| c.as_any().downcast_ref::<StringArray>());
+        let column = column.ok_or(RowError { row, what: "lacks a text column" })?;
+        Ok(column.is_valid(row).then(|| column.value(row)))
+    }
+
+    fn binary(&self, name: &str, row: usize) -> Result<Option<&[u8]>, RowError> {
+        let column = self.column(name).and_then(|c| c.as_any().downcast_ref::<BinaryArray>());
+        let column = column.ok_or(RowError { row, what: "lacks a binary column" })?;
+        Ok(column.is_valid(row).then(|| column.value(row)))
+    }
+
+    fn id<const N: usize>(&self, name: &str, row: usize) -> Result<Option<[u8; N]>, RowError> {
+        let column = self.column(name).and_then(|c| c.as_any().downcast_ref::<FixedSizeBinaryArray>());
+        let column = column.ok_or(RowError { row, what: "lacks an id column" })?;
+        Ok(if column.is_valid(row) { column.value(row).try_into().ok() } else { None })
+    }
+}
+
+fn column_map(table: &RecordBatch) -> Arc<HashMap<(ValueType, Arc<str>), usize>> {
+    let schema = table.schema_ref();
+    let parsed = schema.fields().iter().enumerate().filter_map(|(place, field)| {
+        AttributeColumn::parse(field.name()).map(|column| ((column.kind, Arc::from(column.key)), place))
+    });
+    Arc::new(parsed.collect())
+}
+
+/// The values of one row that have no column, one after the other.
+struct Overflow<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Overflow<'a> {
+    fn next(&mut self) -> Option<Value<'a>> {
+        let (value, rest) = logkeep_record::decode_value_prefix(self.bytes).ok()?;
+        self.bytes = rest;
+        Some(value)
+    }
+}
+
+/// A non-null value of an attribute column; `None` if the column is of another type than `kind`.
+pub(crate) fn column_value(column: &ArrayRef, kind: ValueType, row: usize) -> Option<Value<'_>> {
+    Some(match kind {
+        ValueType::Null => Value::Null,
+        ValueType::Bool => Value::Bool(column.as_boolean_opt()?.value(row)),
+        ValueType::Int => Value::Int(column.as_primitive_opt::<Int64Type>()?.value(row)),
+        ValueType::Double => Value::Double(column.as_primitive_opt::<Float64Type>()?.value(row)),
+        ValueType::Str => Value::str(column.as_any().downcast_ref::<StringArray>()?.value(row)),
+        ValueType::Bytes => Value::Bytes(Cow::Borrowed(column.as_any().downcast_ref::<BinaryArray>()?.value(row))),
+        ValueType::Nested => decode_value(column.as_any().downcast_ref::<BinaryArray>()?.value(row)).ok()?,
+    })
+}

@@ -1,0 +1,293 @@
+//! Reading one segment.
+//!
+//! What every query needs of a segment (Parquet footer, streams, shapes, batches, token index) is read once and kept;
+//! columns are read page by page for the rows asked for. Reads go through [`RangeReader`], which decrypts and verifies.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use logkeep_record::{BatchSeed, Resource, decode_resource};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::reader::{ChunkReader, Length};
+
+use crate::index::TokenIndex;
+use crate::payload::take_list;
+use crate::rows::{BatchInfo, Rows};
+use crate::shape::Shape;
+
+const MAGIC: &[u8; 4] = b"LKS1";
+const VERSION: u32 = 1;
+const TRAILER_BYTES: usize = 6 * 8 + 4 + 4;
+
+/// Why a segment cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    /// The object could not be read, or its seal does not fit: the cause says which.
+    #[error("segment cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+    /// What was read is no segment of this format.
+    #[error("not a segment: {0}; set it aside unchanged and run `logkeep verify`")]
+    Format(&'static str),
+    /// Written by a later version.
+    #[error("segment has format version {0}, this program reads up to {VERSION}: use a newer logkeep")]
+    Version(u32),
+    /// The Parquet part.
+    #[error("segment's columns: {0}")]
+    Parquet(Arc<parquet::errors::ParquetError>),
+    /// Its rows contradict each other.
+    #[error(transparent)]
+    Row(#[from] crate::RowError),
+    /// It could not be made.
+    #[error("segment cannot be written: {0}")]
+    Write(String),
+}
+
+/// An object that can be read from any place, blocking.
+pub trait RangeReader: Send + Sync {
+    /// Its length in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether it has no bytes at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of `range`.
+    ///
+    /// # Errors
+    /// Any fault of the medium, or a seal that does not fit (`InvalidData`).
+    fn read(&self, range: Range<u64>) -> std::io::Result<Bytes>;
+}
+
+impl RangeReader for Bytes {
+    fn len(&self) -> u64 {
+        Bytes::len(self) as u64
+    }
+
+    fn read(&self, range: Range<u64>) -> std::io::Result<Bytes> {
+        if range.start <= range.end && range.end <= RangeReader::len(self) {
+            Ok(self.slice(range.start as usize..range.end as usize))
+        } else {
+            Err(std::io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+}
+
+/// The last bytes of a segment: six u64 LE, the version as u32 LE and the magic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trailer {
+    pub(crate) parquet_bytes: u64,
+    pub(crate) tables_bytes: u64,
+    pub(crate) index_bytes: u64,
+    pub(crate) rows: u64,
+    pub(crate) min_time_ns: i64,
+    pub(crate) max_time_ns: i64,
+}
+
+impl Trailer {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(TRAILER_BYTES);
+        for number in [self.parquet_bytes, self.tables_bytes, self.index_bytes, self.rows] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.extend_from_slice(&self.min_time_ns.to_le_bytes());
+        out.extend_from_slice(&self.max_time_ns.to_le_bytes());
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(MAGIC);
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, SegmentError> {
+        if bytes.len() != TRAILER_BYTES || &bytes[TRAILER_BYTES - 4..] != MAGIC {
+            return Err(SegmentError::Format("it does not end as one"));
+        }
+        let number = |place: usize| {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(&bytes[place * 8..place * 8 + 8]);
+            u64::from_le_bytes(eight)
+        };
+        let mut version = [0; 4];
+        version.copy_from_slice(&bytes[48..52]);
+        match u32::from_le_bytes(version) {
+            VERSION => Ok(Self {
+                parquet_bytes: number(0),
+                tables_bytes: number(1),
+                index_bytes: number(2),
+                rows: number(3),
+                min_time_ns: number(4) as i64,
+                max_time_ns: number(5) as i64,
+            }),
+            other => Err(SegmentError::Version(other)),
+        }
+    }
+}
+
+/// An open segment.
+#[derive(Clone)]
+pub struct Segment {
+    object: Arc<dyn RangeReader>,
+    metadata: ArrowReaderMetadata,
+    trailer: Trailer,
+    streams: Arc<Vec<Arc<Resource>>>,
+    shapes: Arc<Vec<Shape>>,
+    batches: Vec<BatchInfo>,
+    index: TokenIndex,
+}
+
+impl Segment {
+    /// Reads what every query needs.
+    ///
+    /// # Errors
+    /// [`SegmentError`]; only `Read` may pass by itself.
+    pub fn open(object: Arc<dyn RangeReader>) -> Result<Self, SegmentError> {
+        let len = object.len();
+        let start = len.checked_sub(TRAILER_BYTES as u64).ok_or(SegmentError::Format("it is too short"))?;
+        let trailer = Trailer::decode(&object.read(start..len)?)?;
+        let parts = [trailer.parquet_bytes, trailer.tables_bytes, trailer.index_bytes];
+        let sum = parts.iter().try_fold(0u64, |sum, part| sum.checked_add(*part));
+        if sum != Some(start) {
+            return Err(SegmentError::Format("its parts do not add up to its length"));
+        }
+        let tables_end = trailer.parquet_bytes + trailer.tables_bytes;
+        let (streams, shapes, batches) = read_tables(&object.read(trailer.parquet_bytes..tables_end)?)?;
+        let index = TokenIndex::decode(object.read(tables_end..start)?).ok_or(SegmentError::Format("token index"))?;
+        let parquet = ParquetPart { object: object.clone(), len: trailer.parquet_bytes };
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+        let metadata = ArrowReaderMetadata::load(&parquet, options)?;
+        Ok(Self { object, metadata, trailer, streams: Arc::new(streams), shapes: Arc::new(shapes), batches, index })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.trailer.rows as usize
+    }
+
+    /// Earliest and latest time, nanoseconds, both inside.
+    pub fn time_bounds_ns(&self) -> (i64, i64) {
+        (self.trailer.min_time_ns, self.trailer.max_time_ns)
+    }
+
+    /// Who emitted the records.
+    pub fn streams(&self) -> &Arc<Vec<Arc<Resource>>> {
+        &self.streams
+    }
+
+    /// The batches in it, each whole.
+    pub fn batches(&self) -> &[BatchInfo] {
+        &self.batches
+    }
+
+    /// Its token index.
+    pub fn index(&self) -> &TokenIndex {
+        &self.index
+    }
+
+    /// Its columns.
+    pub fn schema(&self) -> &arrow::datatypes::SchemaRef {
+        self.metadata.schema()
+    }
+
+    /// The Parquet metadata, for statistics.
+    pub fn parquet(&self) -> &Arc<parquet::file::metadata::ParquetMetaData> {
+        self.metadata.metadata()
+    }
+
+    /// Reads columns by name (unknown names are left out) for the rows of `selection`, or all rows, in batches of at
+    /// most `batch_rows` rows. Columns come in the segment's order.
+    ///
+    /// # Errors
+    /// [`SegmentError`] from the reader or from its batches.
+    pub fn read(
+        &self,
+        columns: &[&str],
+        selection: Option<RowSelection>,
+        batch_rows: usize,
+    ) -> Result<ParquetRecordBatchReader, SegmentError> {
+        let parquet = ParquetPart { object: self.object.clone(), len: self.trailer.parquet_bytes };
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(parquet, self.metadata.clone())
+            .with_batch_size(batch_rows);
+        let fields = self.schema().fields();
+        let roots = fields.iter().enumerate().filter(|(_, field)| columns.contains(&field.name().as_str()));
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots.map(|(place, _)| place));
+        builder = builder.with_projection(mask);
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        Ok(builder.build()?)
+    }
+
+    /// All columns of the rows of `selection`, or of all rows.
+    ///
+    /// # Errors
+    /// As [`Segment::read`].
+    pub fn rows_where(&self, selection: Option<RowSelection>) -> Result<Rows, SegmentError> {
+        let names: Vec<&str> = self.schema().fields().iter().map(|field| field.name().as_str()).collect();
+        let batches = self.read(&names, selection, self.rows().max(1))?.collect::<Result<Vec<RecordBatch>, _>>();
+        let batches = batches.map_err(parquet::errors::ParquetError::from)?;
+        let table =
+            arrow::compute::concat_batches(self.schema(), &batches).map_err(parquet::errors::ParquetError::from)?;
+        Ok(self.rows_of(table))
+    }
+
+    /// A table read from this segment, with what its numbers point into.
+    pub fn rows_of(&self, table: RecordBatch) -> Rows {
+        Rows::new(table, self.streams.clone(), self.shapes.clone(), self.batches.clone())
+    }
+}
+
+type Tables = (Vec<Arc<Resource>>, Vec<Shape>, Vec<BatchInfo>);
+
+fn read_tables(bytes: &[u8]) -> Result<Tables, SegmentError> {
+    let bad = SegmentError::Format;
+    let plain = zstd::stream::decode_all(bytes).map_err(|_| bad("tables"))?;
+    let mut rest = plain.as_slice();
+    let mut list = |what| take_list(&mut rest).map_err(|_| bad(what));
+    let (streams, shapes, batches) = (list("streams")?, list("shapes")?, list("batches")?);
+    let streams = streams.into_iter().map(|bytes| decode_resource(bytes).map_err(|_| bad("a stream")));
+    let shapes = shapes.into_iter().map(|bytes| Shape::decode(bytes).ok_or(bad("a shape")));
+    let batches = batches.into_iter().map(|bytes| decode_batch(bytes).ok_or(bad("a batch")));
+    Ok((streams.collect::<Result<_, _>>()?, shapes.collect::<Result<_, _>>()?, batches.collect::<Result<_, _>>()?))
+}
+
+fn decode_batch(bytes: &[u8]) -> Option<BatchInfo> {
+    let (number, rest) = bytes.split_first_chunk::<8>()?;
+    let (records, seed) = rest.split_first_chunk::<4>()?;
+    Some(BatchInfo {
+        number: u64::from_le_bytes(*number),
+        records: u32::from_le_bytes(*records),
+        seed: BatchSeed::new(seed.try_into().ok()?),
+    })
+}
+
+/// The Parquet part of the object, as the Parquet reader wants it.
+#[derive(Clone)]
+struct ParquetPart {
+    object: Arc<dyn RangeReader>,
+    len: u64,
+}
+
+impl Length for ParquetPart {
+    fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl ChunkReader for ParquetPart {
+    type T = bytes::buf::Reader<Bytes>;
+
+    /// The reader of page headers asks for "from here on"; pages are found by the offset index, so this stays small.
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        use bytes::Buf as _;
+        Ok(self.object.read(start..self.len)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        Ok(self.object.read(start..start + length as u64)?)
+    }
+}
