@@ -42,7 +42,7 @@ fn terms() {
     check("/a b\\/c/", "/a b\\/c/");
     check(
         "http://host:80/x std::io::Error 10.0.0.1:8080 10:30:00",
-        concat!("\"http://host:80/x\" and \"std::io::Error\" and \"10.0.0.1:8080\" and \"10:30:00\""),
+        "\"http://host:80/x\" and \"std::io::Error\" and \"10.0.0.1:8080\" and \"10:30:00\"",
     );
     check("/x?a=1", "\\/x?a\\=1");
     check("\\and \\* a\\ b", "\"and\" and \"*\" and \"a b\"");
@@ -134,9 +134,7 @@ fn faults() {
     check("a:/[/", "bad regular expression: unclosed character class @2+3 -> none");
     check(
         "é:/(?<=a)b/",
-        concat!(
-            "bad regular expression: look-around, including look-ahead and look-behind, is not supported @2+9 -> none"
-        ),
+        "bad regular expression: look-around, including look-ahead and look-behind, is not supported @2+9 -> none",
     );
     check(
         "level:loud",
@@ -147,9 +145,7 @@ fn faults() {
     );
     check(
         "time>yesterday",
-        concat!(
-            "`yesterday` is no time; use RFC 3339 like `2026-11-20T10:00:00Z`, or set the time range @0+14 -> none"
-        ),
+        "`yesterday` is no time; use RFC 3339 like `2026-11-20T10:00:00Z`, or set the time range @0+14 -> none",
     );
 }
 
