@@ -1,0 +1,110 @@
+//! Finding free text in one text.
+
+use super::tokens::{is_token_char, lower};
+use super::wildcard::is_boundary;
+use super::{KqlError, TextPattern, Wildcard};
+
+/// A text pattern made ready to be run over many texts.
+#[derive(Clone, Debug)]
+pub struct TextMatcher(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// In lower case.
+    Phrase(String),
+    Wildcard(Wildcard),
+    Regex(regex::Regex),
+}
+
+impl TextMatcher {
+    /// Compiles the pattern.
+    ///
+    /// # Errors
+    /// A regular expression that is wrong or too large; an expression from [`super::parse`] never is.
+    pub fn new(pattern: &TextPattern) -> Result<Self, KqlError> {
+        Ok(Self(match pattern {
+            TextPattern::Phrase(phrase) => Kind::Phrase(lower(phrase).into_owned()),
+            TextPattern::Wildcard(wildcard) => Kind::Wildcard(wildcard.clone()),
+            TextPattern::Regex(source) => Kind::Regex(compile_regex(source)?),
+        }))
+    }
+
+    /// Whether `text` has what the pattern looks for.
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.0 {
+            Kind::Phrase(phrase) => has_phrase(&lower(text), phrase),
+            Kind::Wildcard(wildcard) => wildcard.matches_tokens(text),
+            Kind::Regex(regex) => regex.is_match(text),
+        }
+    }
+}
+
+/// Whether `phrase` stands in `text` so that no token is cut at either end. Both are in lower case.
+fn has_phrase(text: &str, phrase: &str) -> bool {
+    let (first, last) = (phrase.chars().next(), phrase.chars().next_back());
+    let (Some(first), Some(last)) = (first, last) else { return true };
+    // Occurrences may overlap (`a a` in `xa a a`), so each search goes on one character after the last start.
+    let mut from = 0;
+    while let Some(found) = text[from..].find(phrase) {
+        let (start, end) = (from + found, from + found + phrase.len());
+        let before = text[..start].chars().next_back();
+        let after = text[end..].chars().next();
+        if is_boundary(before, Some(first)) && is_boundary(Some(last), after) {
+            return true;
+        }
+        from = start + first.len_utf8();
+        if is_token_char(first) {
+            // The rest of this token cannot begin a token.
+            from += text[from..].find(|c| !is_token_char(c)).unwrap_or(text.len() - from);
+        }
+    }
+    false
+}
+
+/// Compiles a regular expression within our limits.
+pub(crate) fn compile_regex(source: &str) -> Result<regex::Regex, KqlError> {
+    regex::RegexBuilder::new(source)
+        .size_limit(super::limits::REGEX_BYTES)
+        .dfa_size_limit(super::limits::REGEX_CACHE_BYTES)
+        .nest_limit(super::limits::DEPTH as u32)
+        .build()
+        .map_err(|error| KqlError::new(regex_fault(&error), 0, source.chars().count()))
+}
+
+fn regex_fault(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(limit) => {
+            format!("the regular expression is too large: it compiles to more than {limit} bytes")
+        }
+        other => {
+            // The crate draws the pattern over several lines; what it has to say is in the last.
+            let text = other.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            format!("bad regular expression: {}", last.strip_prefix("error: ").unwrap_or(last))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(phrase: &str, text: &str, expected: bool) {
+        let matcher = TextMatcher::new(&TextPattern::Phrase(phrase.to_owned())).unwrap();
+        assert_eq!(matcher.matches(text), expected, "{phrase} in {text}");
+    }
+
+    #[test]
+    fn phrases_stand_between_token_boundaries() {
+        check("foo.bar-baz", "x Foo.Bar-Baz!", true);
+        check("foo.bar-baz", "foo bar baz", false);
+        check("foo.bar", "foo.barn", false);
+        check("foo.bar", "afoo.bar", false);
+        check("a a", "xa a a", true);
+        check("aa", "aaa aa", true);
+        check("!=", "a!=b", true);
+        check("", "", true);
+        check("_id", "x_id", false);
+        check("ÜBER", "über", true);
+    }
+}

@@ -1,0 +1,175 @@
+//! Patterns with `*` and `?`.
+//!
+//! Matching follows all states of the pattern at once, one bit each, so a hostile pattern costs no more per character
+//! than a friendly one. No regular expression crate stands behind it, because what bounds a token must be our own
+//! definition and not that crate's Unicode version.
+
+use super::tokens::{is_token_char, lower_char};
+
+/// One step of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WildcardItem {
+    /// This character.
+    Char(char),
+    /// `?`: any one character.
+    One,
+    /// `*`: any characters, none included.
+    Many,
+}
+
+/// A pattern: what was written, and the same in lower case to match with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wildcard {
+    items: Vec<WildcardItem>,
+}
+
+/// How a pattern is laid over a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Anchor {
+    /// The whole text fits.
+    Whole,
+    /// A part fits that begins and ends on a token boundary; wildcards do not cross white space.
+    Tokens,
+}
+
+impl Wildcard {
+    /// A pattern of these items, runs of `*` made one. `None` if it is longer than `limits::WILDCARD_ITEMS`.
+    pub fn new(items: impl IntoIterator<Item = WildcardItem>) -> Option<Self> {
+        let mut kept: Vec<WildcardItem> = Vec::new();
+        for item in items {
+            if item == WildcardItem::Many && kept.last() == Some(&WildcardItem::Many) {
+                continue;
+            }
+            if kept.len() == super::limits::WILDCARD_ITEMS {
+                return None;
+            }
+            kept.push(item);
+        }
+        Some(Self { items: kept })
+    }
+
+    /// Its items, as written.
+    pub fn items(&self) -> &[WildcardItem] {
+        &self.items
+    }
+
+    /// Whether the whole of `text` fits, in any letter case.
+    pub fn matches_whole(&self, text: &str) -> bool {
+        self.run(text, Anchor::Whole)
+    }
+
+    /// Whether a part of `text` fits that begins and ends on token boundaries, in any letter case; `*` and `?` do not
+    /// stand for white space.
+    pub fn matches_tokens(&self, text: &str) -> bool {
+        self.run(text, Anchor::Tokens)
+    }
+
+    fn run(&self, text: &str, anchor: Anchor) -> bool {
+        let accept = 1_u128 << self.items.len();
+        let mut states = 0_u128;
+        let mut before = None;
+        for c in text.chars().map(lower_char) {
+            states = self.start(states, before, Some(c), anchor);
+            if anchor == Anchor::Tokens && states & accept != 0 && self.may_end(before, Some(c)) {
+                return true;
+            }
+            states = self.step(states, c, anchor);
+            before = Some(c);
+        }
+        states = self.start(states, before, None, anchor);
+        states & accept != 0 && (anchor == Anchor::Whole || self.may_end(before, None))
+    }
+
+    /// Adds the first state where the pattern may begin, and what `*` reaches without a character.
+    fn start(&self, mut states: u128, before: Option<char>, next: Option<char>, anchor: Anchor) -> u128 {
+        let begins = match anchor {
+            Anchor::Whole => before.is_none(),
+            Anchor::Tokens => !self.begins_in_token() || is_boundary(before, next),
+        };
+        if begins {
+            states |= 1;
+        }
+        for (place, item) in self.items.iter().enumerate() {
+            if *item == WildcardItem::Many && states & (1 << place) != 0 {
+                states |= 1 << (place + 1);
+            }
+        }
+        states
+    }
+
+    fn step(&self, states: u128, c: char, anchor: Anchor) -> u128 {
+        let any = anchor == Anchor::Whole || !c.is_whitespace();
+        let mut next = 0;
+        for (place, item) in self.items.iter().enumerate() {
+            if states & (1 << place) == 0 {
+                continue;
+            }
+            match item {
+                WildcardItem::Char(want) if lower_char(*want) == c => next |= 1 << (place + 1),
+                WildcardItem::One if any => next |= 1 << (place + 1),
+                WildcardItem::Many if any => next |= 1 << place,
+                _ => {}
+            }
+        }
+        next
+    }
+
+    fn begins_in_token(&self) -> bool {
+        matches!(self.items.first(), Some(WildcardItem::Char(c)) if is_token_char(*c))
+    }
+
+    fn may_end(&self, before: Option<char>, next: Option<char>) -> bool {
+        let ends_in_token = matches!(self.items.last(), Some(WildcardItem::Char(c)) if is_token_char(*c));
+        !ends_in_token || is_boundary(before, next)
+    }
+}
+
+/// True unless both sides are token characters.
+pub(crate) fn is_boundary(before: Option<char>, next: Option<char>) -> bool {
+    !(before.is_some_and(is_token_char) && next.is_some_and(is_token_char))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> Wildcard {
+        let items = text.chars().map(|c| match c {
+            '*' => WildcardItem::Many,
+            '?' => WildcardItem::One,
+            c => WildcardItem::Char(c),
+        });
+        Wildcard::new(items).unwrap()
+    }
+
+    fn check(wildcard: &str, text: &str, whole: bool, tokens: bool) {
+        assert_eq!(pattern(wildcard).matches_whole(text), whole, "whole {wildcard} {text}");
+        assert_eq!(pattern(wildcard).matches_tokens(text), tokens, "tokens {wildcard} {text}");
+    }
+
+    #[test]
+    fn whole_values_and_tokens() {
+        check("conn*", "Connection refused", true, true);
+        check("conn*", "disconnect", false, false);
+        check("*conn*", "disconnected", true, true);
+        check("*nect", "disconnect", true, true);
+        check("*nect", "disconnected", false, false);
+        check("a?c", "abc", true, true);
+        check("a?c", "x abc y", false, true);
+        check("a*c", "a b c", true, false);
+        check("a*c", "ac", true, true);
+        check("?", "", false, false);
+        check("*", "", true, true);
+        check("/api/*/x", "GET /api/v1/x HTTP", false, true);
+        check("?ello", "HELLO", true, true);
+        check("é*", "ÉCOLE", true, true);
+    }
+
+    #[test]
+    fn hostile_patterns_stay_cheap() {
+        let wild = "a*".repeat(60) + "b";
+        check(&wild, &"a".repeat(20_000), false, false);
+        let items = std::iter::repeat_n(WildcardItem::One, 1_000);
+        assert_eq!(Wildcard::new(items), None);
+    }
+}
