@@ -7,12 +7,14 @@
 //!
 //! Not here: where objects lie (`store`), where wrapped keys lie (`catalog`), what is sealed.
 
+mod blob;
 mod digest;
 mod frame;
 mod gcm;
 mod keys;
 mod object;
 
+pub use blob::{BlobCipher, BlobError};
 pub use digest::{Sha256, hmac_sha256, random_bytes, sha256};
 pub use frame::{FRAME_TAG_BYTES, FrameError, FrameOpener, FrameSealer};
 pub use keys::{DataKey, KEY_BYTES, KeyEncryptionKey, UnwrapError, WrappedKey};

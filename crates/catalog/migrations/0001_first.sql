@@ -1,0 +1,20 @@
+-- Bodies are sealed: they name what senders said (bounds, counts), and whoever changes a row must be noticed.
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE segments (
+    tenant TEXT NOT NULL,
+    class TEXT NOT NULL,
+    id TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (tenant, class, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE heads (
+    tenant TEXT NOT NULL,
+    class TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (tenant, class)
+) STRICT, WITHOUT ROWID;

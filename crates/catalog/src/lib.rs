@@ -1,0 +1,87 @@
+//! Which segments exist, and nothing else.
+//!
+//! A folder of objects has no transaction, so "this data is there" must be one row in one transaction here. What
+//! precedes it is litter a crash may leave; what follows stays until retention ends. Each row's body is sealed with its
+//! place in the table, so a row that was altered, moved or invented does not open; each class's head commits to the
+//! rows of the class, so a row that was removed is missed.
+//!
+//! Not here: the bytes of a segment (`segment`), when to merge (`ingest`).
+
+mod row;
+mod sqlite;
+
+use async_trait::async_trait;
+use logkeep_record::{Class, TenantId};
+
+pub use row::{Head, SegmentId, SegmentRow};
+pub use sqlite::SqliteCatalog;
+
+/// Why the catalog did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The database: locked, full, or broken. Retry what changes nothing; a failed commit did not happen.
+    #[error("catalog: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A row that does not open or does not fit the others.
+    #[error("catalog row {0}; set the data folder aside unchanged and run `logkeep verify`")]
+    Corrupt(String),
+    /// A migration failed.
+    #[error("catalog cannot be brought to this version: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// What one transaction does. Segments are added and removed together with the head that commits to them.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Whose data.
+    pub tenant: TenantId,
+    /// Of which class.
+    pub class: Class,
+    /// New segments.
+    pub add: Vec<SegmentRow>,
+    /// Segments that the new ones replace, or that were destroyed.
+    pub remove: Vec<SegmentId>,
+    /// The head after it.
+    pub head: Head,
+}
+
+/// Everything the catalog holds about one tenant and class.
+#[derive(Clone, Debug)]
+pub struct ClassState {
+    /// Whose data.
+    pub tenant: TenantId,
+    /// Of which class.
+    pub class: Class,
+    /// Its head.
+    pub head: Head,
+    /// Its segments, in order of their first batch.
+    pub segments: Vec<SegmentRow>,
+}
+
+/// The one source of truth.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// Reads all classes, having checked every row and that heads and segments agree.
+    ///
+    /// # Errors
+    /// [`CatalogError::Corrupt`] names the row.
+    async fn load(&self) -> Result<Vec<ClassState>, CatalogError>;
+
+    /// Carries out one change, all or nothing, durable on return.
+    ///
+    /// # Errors
+    /// [`CatalogError`]: nothing has changed.
+    async fn commit(&self, change: Change) -> Result<(), CatalogError>;
+
+    /// A named secret of the installation, sealed at rest.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, CatalogError>;
+
+    /// Keeps a named secret; an existing one is replaced.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    async fn set_secret(&self, name: &str, secret: &[u8]) -> Result<(), CatalogError>;
+}

@@ -1,0 +1,228 @@
+//! The catalog in one SQLite file.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use logkeep_cipher::{BlobCipher, DataKey};
+use logkeep_record::{Class, TenantId};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::{Catalog, CatalogError, Change, ClassState, Head, SegmentRow};
+
+/// SQLite in WAL mode, one connection, synchronous: a commit is durable when it returns.
+pub struct SqliteCatalog {
+    pool: SqlitePool,
+    cipher: BlobCipher,
+}
+
+impl SqliteCatalog {
+    /// Opens the file, or creates it. `key` seals the rows and is used for nothing else.
+    ///
+    /// # Errors
+    /// [`CatalogError`]: the file is locked by another process, is no catalog, or is of a later version.
+    pub async fn open(path: &Path, key: &DataKey) -> Result<Self, CatalogError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", "on")
+            .pragma("cell_size_check", "on");
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        sqlx::migrate!().run(&pool).await?;
+        Ok(Self { pool, cipher: BlobCipher::new(key) })
+    }
+
+    /// Closes the file, folding its journal in.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    fn seal<T: Serialize>(&self, name: &str, row: &T) -> Result<Vec<u8>, CatalogError> {
+        let plain = serde_json::to_vec(row).map_err(|error| CatalogError::Corrupt(format!("`{name}`: {error}")))?;
+        Ok(self.cipher.seal(name, &plain))
+    }
+
+    fn open_row<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Result<T, CatalogError> {
+        let plain = self.cipher.open(name, sealed).map_err(|error| CatalogError::Corrupt(error.to_string()))?;
+        serde_json::from_slice(&plain).map_err(|error| CatalogError::Corrupt(format!("`{name}`: {error}")))
+    }
+
+    async fn segments_of(&self, tenant: &TenantId, class: &Class) -> Result<Vec<SegmentRow>, CatalogError> {
+        let rows = sqlx::query("SELECT id, body FROM segments WHERE tenant = ? AND class = ? ORDER BY id")
+            .bind(tenant.as_str())
+            .bind(class.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        let open = |row: sqlx::sqlite::SqliteRow| {
+            let id: String = row.try_get("id")?;
+            let name = segment_name(tenant, class, &id);
+            let segment: SegmentRow = self.open_row(&name, row.try_get("body")?)?;
+            if segment.id.as_str() == id { Ok(segment) } else { Err(CatalogError::Corrupt(format!("`{name}` is another"))) }
+        };
+        let mut segments = rows.into_iter().map(open).collect::<Result<Vec<_>, CatalogError>>()?;
+        segments.sort_by_key(|segment| segment.first_batch);
+        Ok(segments)
+    }
+}
+
+fn segment_name(tenant: &TenantId, class: &Class, id: &str) -> String {
+    format!("segments/{tenant}/{class}/{id}")
+}
+
+fn head_name(tenant: &TenantId, class: &Class) -> String {
+    format!("heads/{tenant}/{class}")
+}
+
+/// Every batch below the head is in exactly one segment, and the head names these segments.
+fn check(state: &ClassState) -> Result<(), CatalogError> {
+    let place = format!("of `{}/{}`", state.tenant, state.class);
+    let mut next = 0;
+    for segment in &state.segments {
+        if segment.first_batch != next {
+            return Err(CatalogError::Corrupt(format!("{place} for batch {next} is missing, or one too many")));
+        }
+        next = segment.last_batch + 1;
+    }
+    if next != state.head.flushed {
+        return Err(CatalogError::Corrupt(format!("{place}: batches from {next} to {} are missing", state.head.flushed)));
+    }
+    if Head::commit_to(&state.segments) != state.head.segments {
+        return Err(CatalogError::Corrupt(format!("{place}: the head commits to other segments")));
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Catalog for SqliteCatalog {
+    async fn load(&self) -> Result<Vec<ClassState>, CatalogError> {
+        let heads = sqlx::query("SELECT tenant, class, body FROM heads ORDER BY tenant, class").fetch_all(&self.pool).await?;
+        let mut states = Vec::with_capacity(heads.len());
+        let mut segments = 0;
+        for row in heads {
+            let name = |column: &str| row.try_get::<String, _>(column);
+            let corrupt = |error: logkeep_record::NameError| CatalogError::Corrupt(error.to_string());
+            let tenant = TenantId::new(&name("tenant")?).map_err(corrupt)?;
+            let class = Class::new(&name("class")?).map_err(corrupt)?;
+            let head = self.open_row(&head_name(&tenant, &class), row.try_get("body")?)?;
+            let state = ClassState { head, segments: self.segments_of(&tenant, &class).await?, tenant, class };
+            check(&state)?;
+            segments += state.segments.len() as i64;
+            states.push(state);
+        }
+        let all: i64 = sqlx::query_scalar("SELECT count(*) FROM segments").fetch_one(&self.pool).await?;
+        if all != segments {
+            return Err(CatalogError::Corrupt("of a segment belongs to no head".into()));
+        }
+        Ok(states)
+    }
+
+    async fn commit(&self, change: Change) -> Result<(), CatalogError> {
+        let (tenant, class) = (&change.tenant, &change.class);
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        for id in &change.remove {
+            sqlx::query("DELETE FROM segments WHERE tenant = ? AND class = ? AND id = ?")
+                .bind(tenant.as_str())
+                .bind(class.as_str())
+                .bind(id.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
+        for segment in &change.add {
+            let body = self.seal(&segment_name(tenant, class, segment.id.as_str()), segment)?;
+            sqlx::query("INSERT INTO segments (tenant, class, id, body) VALUES (?, ?, ?, ?)")
+                .bind(tenant.as_str())
+                .bind(class.as_str())
+                .bind(segment.id.as_str())
+                .bind(body)
+                .execute(&mut *tx)
+                .await?;
+        }
+        let body = self.seal(&head_name(tenant, class), &change.head)?;
+        sqlx::query("INSERT INTO heads (tenant, class, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body")
+            .bind(tenant.as_str())
+            .bind(class.as_str())
+            .bind(body)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, CatalogError> {
+        let sealed: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT value FROM meta WHERE name = ?").bind(name).fetch_optional(&self.pool).await?;
+        let open = |sealed: Vec<u8>| self.cipher.open(&format!("meta/{name}"), &sealed);
+        sealed.map(open).transpose().map_err(|error| CatalogError::Corrupt(error.to_string()))
+    }
+
+    async fn set_secret(&self, name: &str, secret: &[u8]) -> Result<(), CatalogError> {
+        sqlx::query("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
+            .bind(name)
+            .bind(self.cipher.seal(&format!("meta/{name}"), secret))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SegmentId;
+
+    fn segment(first: u64, last: u64) -> SegmentRow {
+        SegmentRow {
+            id: SegmentId::new(first, last, [1; 6]),
+            first_batch: first,
+            last_batch: last,
+            records: 5,
+            min_time_ns: 1,
+            max_time_ns: 2,
+            max_received_ns: 3,
+            plain_bytes: 4,
+            sealed_bytes: 5,
+            sha256: [7; 32],
+            wrapped_key: vec![9; 61],
+        }
+    }
+
+    fn change(add: Vec<SegmentRow>, remove: Vec<SegmentId>, all: &[SegmentRow]) -> Change {
+        let flushed = all.last().map_or(0, |segment| segment.last_batch + 1);
+        let head = Head { flushed, segments: Head::commit_to(all), root: [0; 32] };
+        Change { tenant: TenantId::default(), class: Class::default(), add, remove, head }
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_is_loaded_and_tampering_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.sqlite");
+        let key = DataKey::generate();
+        let catalog = SqliteCatalog::open(&path, &key).await.unwrap();
+        let (a, b, ab) = (segment(0, 3), segment(4, 4), segment(0, 4));
+        catalog.commit(change(vec![a.clone(), b.clone()], vec![], &[a.clone(), b.clone()])).await.unwrap();
+        catalog.commit(change(vec![ab.clone()], vec![a.id, b.id], std::slice::from_ref(&ab))).await.unwrap();
+        catalog.set_secret("signer", b"secret words").await.unwrap();
+        catalog.close().await;
+
+        let catalog = SqliteCatalog::open(&path, &key).await.unwrap();
+        let states = catalog.load().await.unwrap();
+        assert_eq!(states[0].segments, [ab]);
+        assert_eq!(catalog.secret("signer").await.unwrap().unwrap(), b"secret words");
+        assert_eq!(catalog.secret("other").await.unwrap(), None);
+
+        for (tampering, named) in [
+            ("UPDATE heads SET class = 'other'", "heads/default/other"),
+            ("UPDATE heads SET class = 'default'; DELETE FROM segments", "batches from 0 to 5 are missing"),
+        ] {
+            sqlx::raw_sql(tampering).execute(&catalog.pool).await.unwrap();
+            let error = catalog.load().await.unwrap_err().to_string();
+            assert!(error.contains(named), "{tampering}: {error}");
+        }
+        catalog.close().await;
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!bytes.windows(12).any(|window| window == b"secret words"));
+    }
+}
