@@ -1,2 +1,44 @@
-//! Placeholder.
-fn main() {}
+//! Checks of the repository that no lint makes: `cargo xtask tidy`.
+//!
+//! A rule that nothing checks is a wish. What ARCHITECTURE.md promises about the shape of the code is checked here, in
+//! a second and without building anything, so that it runs before every commit.
+
+mod manifest;
+mod tidy;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str =
+    "usage: cargo xtask tidy\n\n  tidy   dependency arrows, file sizes, dead files, machine paths, lints";
+
+fn main() -> ExitCode {
+    let mut out = io::stdout().lock();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let done = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["tidy"] => report(&mut out),
+        _ => writeln!(out, "{USAGE}").map(|()| false),
+    };
+    // A closed pipe is no reason to call an untidy repository tidy.
+    if done.unwrap_or(false) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn report(out: &mut impl Write) -> io::Result<bool> {
+    let found = tidy::run(&root())?;
+    for note in &found.notes {
+        writeln!(out, "note: {note}")?;
+    }
+    for problem in &found.problems {
+        writeln!(out, "error: {problem}")?;
+    }
+    let (crates, files, problems) = (found.crates, found.files, found.problems.len());
+    writeln!(out, "tidy: {crates} crates, {files} source files, {problems} problems")?;
+    Ok(found.problems.is_empty())
+}
+
+/// Cargo tells where this crate is; its parent is the repository.
+fn root() -> PathBuf {
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    own.and_then(|path| path.parent().map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("."))
+}
