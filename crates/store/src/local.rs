@@ -23,6 +23,7 @@ const TEMPORARY: &str = ".tmp";
 pub struct LocalStore {
     root: PathBuf,
     next: AtomicU64,
+    writable: bool,
     /// Folders whose own names are durable; one per tenant, class and kind.
     durable: Mutex<HashSet<PathBuf>>,
 }
@@ -43,11 +44,26 @@ impl LocalStore {
         if let Some(parent) = root.canonicalize().map_err(failed)?.parent() {
             sync_folder(parent).map_err(failed)?;
         }
-        Ok(Self { root: root.to_owned(), next: AtomicU64::new(0), durable: Mutex::default() })
+        Ok(Self::at(root, true))
+    }
+
+    /// Opens the folder without touching it, for `verify` beside a running server.
+    pub fn read_only(root: &Path) -> Self {
+        Self::at(root, false)
+    }
+
+    fn at(root: &Path, writable: bool) -> Self {
+        Self { root: root.to_owned(), next: AtomicU64::new(0), writable, durable: Mutex::default() }
+    }
+
+    fn refuse_if_read_only(&self, path: &str, what: &'static str) -> Result<(), StoreError> {
+        let cause = || io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "the folder was opened for reading only");
+        if self.writable { Ok(()) } else { Err(StoreError::io(path, what, cause())) }
     }
 
     /// Writes a new object; when this returns, it survives a power cut.
     pub(crate) fn put(&self, path: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.refuse_if_read_only(path, "written")?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let temporary = self.root.join(TEMPORARY).join(format!("{}-{number}", std::process::id()));
         let written = self.write(&temporary, path, bytes);
@@ -91,6 +107,7 @@ impl LocalStore {
 
     /// Deletes an object durably; one that does not exist is deleted already.
     pub(crate) fn delete(&self, path: &str) -> Result<(), StoreError> {
+        self.refuse_if_read_only(path, "deleted")?;
         let target = self.root.join(path);
         let deleted = match fs::remove_file(&target) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -45,6 +45,11 @@ impl SealedObjects {
         Ok(Self { backend: Backend::Local(Arc::new(LocalStore::open(folder)?)) })
     }
 
+    /// Objects in a local folder that is only read and not changed in any way, not even tidied.
+    pub fn local_read_only(folder: &Path) -> Self {
+        Self { backend: Backend::Local(Arc::new(LocalStore::read_only(folder))) }
+    }
+
     /// Objects in a store whose own acknowledgement means durable, such as S3. For a local folder use
     /// [`SealedObjects::local`]: `object_store` does not sync its files.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
@@ -55,7 +60,8 @@ impl SealedObjects {
     /// the async threads.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] if the path is taken, else [`StoreError::Unavailable`]. After an error use a new key.
+    /// [`StoreError::Exists`] if the path is taken, else [`StoreError::Unavailable`]. After an error use a new key and
+    /// a new name, because what was written may be there all the same.
     pub async fn put(&self, path: &ObjectPath, key: &DataKey, plain: Vec<u8>) -> Result<PutReceipt, StoreError> {
         let (backend, at, key) = (self.backend.clone(), path.clone(), key.clone());
         let sealed = blocking(path.as_str(), "written", move || {

@@ -117,6 +117,12 @@ async fn on_disk_it_is_private_unreadable_and_without_litter() {
     assert_eq!(fs::read_dir(root.join(".tmp")).unwrap().count(), 0);
 
     fs::write(root.join(".tmp/half"), b"what a crash left").unwrap();
+    let reader = SealedObjects::local_read_only(&root);
+    assert_eq!(reader.list("acme/default/segment").await.unwrap(), [path("a")]);
+    let refused = reader.put(&path("b"), &DataKey::generate(), Vec::new()).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable { what: "written", .. })));
+    assert!(matches!(reader.delete(&path("a")).await, Err(StoreError::Unavailable { what: "deleted", .. })));
+    assert!(root.join(".tmp/half").exists(), "a reader does not tidy");
     let again = SealedObjects::local(&root).unwrap();
     assert_eq!(fs::read_dir(root.join(".tmp")).unwrap().count(), 0);
     assert_eq!(again.list("acme/default/segment").await.unwrap(), [path("a")]);
