@@ -1,0 +1,62 @@
+//! What can go wrong between us and the storage.
+
+use logkeep_cipher::ObjectError;
+
+/// Why an object was not written, read or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such object. Do not retry.
+    #[error("object `{path}` does not exist")]
+    Missing {
+        /// The object.
+        path: String,
+    },
+    /// An object is never overwritten. Do not retry.
+    #[error("object `{path}` exists already; objects are never overwritten, give the new one another name")]
+    Exists {
+        /// The object.
+        path: String,
+    },
+    /// The stored bytes are not what was written. Do not retry; `verify` tells what else is affected.
+    #[error(transparent)]
+    Damaged(#[from] ObjectError),
+    /// The storage refused or did not answer. Retry if its cause may pass.
+    #[error("object `{path}` cannot be {what}")]
+    Unavailable {
+        /// The object or folder.
+        path: String,
+        /// What was tried, such as `read`.
+        what: &'static str,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The storage is not a local folder, so it has no blocking reads. A mistake of the caller.
+    #[error("object `{path}` is not in a local folder; read it without blocking")]
+    NotLocal {
+        /// The object.
+        path: String,
+    },
+}
+
+impl StoreError {
+    /// Sorts what the operating system said.
+    pub(crate) fn io(path: &str, what: &'static str, cause: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match cause.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing { path },
+            std::io::ErrorKind::AlreadyExists => Self::Exists { path },
+            _ => Self::Unavailable { path, what, cause },
+        }
+    }
+
+    /// Sorts what an object store said.
+    pub(crate) fn object(path: &str, what: &'static str, cause: object_store::Error) -> Self {
+        let path = path.to_owned();
+        match cause {
+            object_store::Error::NotFound { .. } => Self::Missing { path },
+            object_store::Error::AlreadyExists { .. } => Self::Exists { path },
+            other => Self::Unavailable { path, what, cause: std::io::Error::other(other) },
+        }
+    }
+}

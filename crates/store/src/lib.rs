@@ -1,0 +1,22 @@
+//! Objects that rest encrypted, where their keys come from, and what time it is.
+//!
+//! Everything that is kept goes through here, so there is one place where plaintext becomes ciphertext, one way in
+//! which a path is made (it always begins with tenant and class), and one meaning of "written": on stable storage.
+//!
+//! Not here: what is in an object (`segment`, `ingest`), which objects exist (`catalog`).
+
+mod clock;
+mod error;
+mod local;
+mod object;
+mod path;
+mod provider;
+mod sealed;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::StoreError;
+pub use local::LocalStore;
+pub use object::SealedObject;
+pub use path::{ObjectKind, ObjectPath, PathError};
+pub use provider::{KeyProvider, KeyProviderError, LocalKeyFile};
+pub use sealed::{PutReceipt, SealedObjects};

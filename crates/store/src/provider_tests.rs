@@ -1,0 +1,89 @@
+//! The key file: made once, kept private, never guessed at.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+struct Folders {
+    _root: tempfile::TempDir,
+    key: PathBuf,
+    data: PathBuf,
+}
+
+fn folders() -> Folders {
+    let root = tempfile::tempdir().unwrap();
+    let (key, data) = (root.path().join("keys/logkeep.key"), root.path().join("data"));
+    fs::create_dir(&data).unwrap();
+    Folders { _root: root, key, data }
+}
+
+#[tokio::test]
+async fn is_made_once_and_opens_again() {
+    let at = folders();
+    let made = LocalKeyFile::open_or_create(&at.key, &at.data, false).unwrap();
+    let mode = fs::metadata(&at.key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(fs::read_dir(at.key.parent().unwrap()).unwrap().count(), 1, "no second copy of the key");
+
+    let opened = LocalKeyFile::open_or_create(&at.key, &at.data, true).unwrap();
+    assert_eq!(opened.key_id(), made.key_id());
+    let key = DataKey::generate();
+    let wrapped = made.wrap(&key, "a/b/segment/1").await.unwrap();
+    assert_eq!(opened.unwrap(&wrapped, "a/b/segment/1").await.unwrap(), key);
+    assert!(matches!(opened.unwrap(&wrapped, "a/b/segment/2").await, Err(KeyProviderError::Unwrap(_))));
+    let text = fs::read_to_string(&at.key).unwrap();
+    let secret = text.lines().last().unwrap().strip_prefix("key ").unwrap();
+    assert!(!format!("{made:?}").contains(secret));
+}
+
+#[test]
+fn data_without_its_key_is_refused() {
+    let at = folders();
+    let answer = LocalKeyFile::open_or_create(&at.key, &at.data, true);
+    assert!(matches!(answer, Err(KeyProviderError::Missing(_))));
+    assert!(!at.key.exists(), "no new key is made that would open nothing");
+}
+
+#[test]
+fn a_file_open_to_others_is_refused() {
+    let at = folders();
+    LocalKeyFile::open_or_create(&at.key, &at.data, false).unwrap();
+    for mode in [0o640, 0o604, 0o620, 0o660] {
+        fs::set_permissions(&at.key, fs::Permissions::from_mode(mode)).unwrap();
+        let error = LocalKeyFile::open(&at.key).unwrap_err();
+        assert!(matches!(error, KeyProviderError::Exposed { .. }), "{mode:o}");
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+}
+
+#[test]
+fn a_key_within_the_data_is_refused() {
+    let at = folders();
+    for path in [at.data.join("key"), at.data.join("deep/er/key")] {
+        let answer = LocalKeyFile::open_or_create(&path, &at.data, false);
+        assert!(matches!(answer, Err(KeyProviderError::WithinData { .. })), "{}", path.display());
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn damaged_files_are_refused_without_repeating_the_key() {
+    let at = folders();
+    LocalKeyFile::open_or_create(&at.key, &at.data, false).unwrap();
+    let text = fs::read_to_string(&at.key).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let check = |altered: String| {
+        fs::write(&at.key, &altered).unwrap();
+        let error = LocalKeyFile::open(&at.key).unwrap_err();
+        assert!(matches!(error, KeyProviderError::Damaged { .. }), "{altered:?}: {error}");
+        assert!(!error.to_string().contains(&lines[2][4..20]), "{error}");
+    };
+    check(String::new());
+    check(text.replace("file 1", "file 2"));
+    check(lines[..2].join("\n"));
+    check(format!("{text}more\n"));
+    check(text.replace(lines[1], "id 0000000000000000"));
+    check(text.replace(lines[2], "key AAAA"));
+    check(text.replace(lines[2], "key %%%%"));
+    check("x".repeat(10_000));
+}
