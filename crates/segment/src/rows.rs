@@ -8,6 +8,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray as _, BinaryArray, FixedSizeBinaryArray, RecordBatch, StringArray, UInt32Array,
     UInt64Array,
 };
+use arrow::compute::{max, min};
 use arrow::datatypes::{Field, Float64Type, Int64Type, Schema, UInt8Type, UInt32Type, UInt64Type};
 use logkeep_record::{
     Attributes, BatchNumber, BatchSeed, Record, Resource, Severity, SpanId, TraceId, Value, decode_value,
@@ -88,6 +89,14 @@ impl Rows {
     /// Memory held by the columns, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.table.get_array_memory_size()
+    }
+
+    /// Earliest time, latest time and latest arrival, nanoseconds; zeroes without rows.
+    pub fn time_bounds(&self) -> (i64, i64, i64) {
+        let column = |name| self.column(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let (time, received) = (column(fixed::TIME), column(fixed::RECEIVED));
+        let bound = |found: Option<i64>| found.unwrap_or_default();
+        (bound(time.and_then(min)), bound(time.and_then(max)), bound(received.and_then(max)))
     }
 
     /// The rows of one freshly built batch, once its place in the tree is known.

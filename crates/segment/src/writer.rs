@@ -8,9 +8,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::AsArray as _;
-use arrow::compute::{max, min};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::DataType;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -41,14 +39,14 @@ pub fn write_segment(rows: &Rows, zstd_level: i32) -> Result<Vec<u8>, SegmentErr
     out.extend_from_slice(&tables);
     let index = TokenIndex::build(rows).encode();
     out.extend_from_slice(&index);
-    let times = rows.column(fixed::TIME).map(|column| column.as_primitive::<Int64Type>());
+    let (min_time_ns, max_time_ns, _) = rows.time_bounds();
     let trailer = Trailer {
         parquet_bytes,
         tables_bytes: tables.len() as u64,
         index_bytes: index.len() as u64,
         rows: rows.len() as u64,
-        min_time_ns: times.and_then(min).unwrap_or_default(),
-        max_time_ns: times.and_then(max).unwrap_or_default(),
+        min_time_ns,
+        max_time_ns,
     };
     out.extend_from_slice(&trailer.encode());
     Ok(out)

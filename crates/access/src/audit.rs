@@ -1,0 +1,96 @@
+//! Audit records: ordinary records in the class `audit` of the tenant whose data was asked for.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use logkeep_record::{Record, Resource, Severity, Value};
+
+use crate::Identity;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Searching records, by filter or SQL, and everything computed from them.
+    Query,
+    /// Following records as they arrive.
+    Tail,
+    /// Reading what the server knows of itself: counts, bounds, receivers.
+    Status,
+}
+
+impl Action {
+    /// As it stands in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Tail => "tail",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// What an answer amounted to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Records, rows or buckets in the answer.
+    pub rows: u64,
+    /// Bytes of the answer's body.
+    pub bytes: u64,
+}
+
+pub(crate) fn resource() -> Arc<Resource> {
+    Resource::from_attributes(vec![
+        ("service.name".into(), Value::str("logkeep")),
+        ("service.version".into(), Value::str(env!("CARGO_PKG_VERSION"))),
+    ])
+}
+
+/// The record that must be durable before the answer leaves.
+pub(crate) fn opening<'a>(
+    now_ns: i64,
+    resource: &Arc<Resource>,
+    id: &'a str,
+    who: &'a Identity,
+    action: Action,
+    subject: &'a [(&'static str, String)],
+) -> Record<'a> {
+    let mut record = base(now_ns, resource, id, "audit.access.opened");
+    record.body = Value::from(format!("{} {}", who.name(), action.as_str()));
+    push(&mut record, "enduser.id", Value::str(who.name()));
+    push(&mut record, "client.address", Value::str(who.address()));
+    push(&mut record, "audit.action", Value::str(action.as_str()));
+    push(&mut record, "audit.decision", Value::str("allow"));
+    for (key, value) in subject {
+        push(&mut record, key, Value::str(value));
+    }
+    record
+}
+
+/// The record that says what the answer amounted to.
+pub(crate) fn closing<'a>(
+    now_ns: i64,
+    resource: &Arc<Resource>,
+    id: &'a str,
+    outcome: &'static str,
+    totals: Totals,
+) -> Record<'a> {
+    let mut record = base(now_ns, resource, id, "audit.access.closed");
+    record.body = Value::from(format!("{outcome}: {} rows, {} bytes", totals.rows, totals.bytes));
+    push(&mut record, "audit.outcome", Value::str(outcome));
+    push(&mut record, "audit.rows", Value::Int(totals.rows as i64));
+    push(&mut record, "audit.bytes", Value::Int(totals.bytes as i64));
+    record
+}
+
+fn base<'a>(now_ns: i64, resource: &Arc<Resource>, id: &'a str, event: &'static str) -> Record<'a> {
+    let mut record = Record::new(now_ns, Value::Null, resource.clone());
+    record.time_ns = Some(now_ns);
+    record.severity = Severity::INFO;
+    record.event_name = Cow::Borrowed(event);
+    push(&mut record, "audit.id", Value::str(id));
+    record
+}
+
+fn push<'a>(record: &mut Record<'a>, key: &'static str, value: Value<'a>) {
+    record.attributes.push((Cow::Borrowed(key), value));
+}

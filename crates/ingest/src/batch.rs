@@ -1,0 +1,113 @@
+//! Records to a batch that only lacks its place in the tree.
+//!
+//! All of it happens in the thread of the connection: hashing, columns, compression. The one writer of the log is left
+//! with a number, a cipher and a write.
+
+use logkeep_cipher::random_bytes;
+use logkeep_record::{BatchSeed, Record, RecordHasher, limits};
+use logkeep_segment::{PayloadError, Rows, RowsBuilder};
+use logkeep_tlog::{Hash, batch_root};
+
+/// Collects the records of one request for one tenant and class.
+pub struct BatchBuilder {
+    rows: RowsBuilder,
+    hasher: RecordHasher,
+    seed: BatchSeed,
+    hashes: Vec<[u8; 32]>,
+    bounds: Bounds,
+}
+
+/// Earliest and latest times in a batch, nanoseconds, all inside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) time: (i64, i64),
+    pub(crate) received: (i64, i64),
+}
+
+impl Bounds {
+    const NONE: Self = Self { time: (i64::MAX, i64::MIN), received: (i64::MAX, i64::MIN) };
+
+    fn add(&mut self, record: &Record<'_>) {
+        let widen = |bounds: &mut (i64, i64), at: i64| *bounds = (bounds.0.min(at), bounds.1.max(at));
+        widen(&mut self.time, record.effective_time_ns());
+        widen(&mut self.received, record.received_ns);
+    }
+}
+
+impl Default for BatchBuilder {
+    fn default() -> Self {
+        Self {
+            rows: RowsBuilder::default(),
+            hasher: RecordHasher::default(),
+            seed: BatchSeed::new(random_bytes()),
+            hashes: Vec::new(),
+            bounds: Bounds::NONE,
+        }
+    }
+}
+
+impl BatchBuilder {
+    /// Adds a record.
+    pub fn push(&mut self, record: &Record<'_>) {
+        self.hashes.push(self.hasher.record_hash(record, &self.seed, self.hashes.len() as u32));
+        self.bounds.add(record);
+        self.rows.push(record);
+    }
+
+    /// Records so far.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none yet.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether it should be finished and another begun.
+    pub fn is_full(&self) -> bool {
+        self.rows.len() >= limits::RECORDS_PER_BATCH || self.rows.bytes() >= limits::REQUEST_DECOMPRESSED_BYTES
+    }
+
+    /// The batch; `None` without records.
+    ///
+    /// # Errors
+    /// [`PayloadError`] only for a defect: the caller answers "try again later" and nothing has been stored.
+    pub fn finish(self) -> Result<Option<Batch>, PayloadError> {
+        let Some(rows) = self.rows.finish() else { return Ok(None) };
+        let payload = rows.to_payload()?;
+        let root = batch_root(&self.hashes);
+        Ok(Some(Batch { rows, payload, seed: self.seed, root, bounds: self.bounds }))
+    }
+}
+
+/// The records of one tenant and class that become durable together.
+pub struct Batch {
+    pub(crate) rows: Rows,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) seed: BatchSeed,
+    pub(crate) root: Hash,
+    pub(crate) bounds: Bounds,
+}
+
+impl Batch {
+    /// Records in it.
+    pub fn records(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+/// The root over the records of one batch among `rows`, computed anew from the rows themselves. `places` are (index in
+/// batch, row) in order of index.
+pub(crate) fn recompute_root(
+    rows: &Rows,
+    places: &[(u32, usize)],
+    seed: &BatchSeed,
+) -> Result<Hash, logkeep_segment::RowError> {
+    let mut hasher = RecordHasher::default();
+    let mut hashes = Vec::with_capacity(places.len());
+    for (index, row) in places {
+        hashes.push(hasher.record_hash(&rows.record(*row)?, seed, *index));
+    }
+    Ok(batch_root(&hashes))
+}

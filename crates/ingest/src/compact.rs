@@ -1,0 +1,136 @@
+//! Many small segments into few large ones.
+//!
+//! Neighbours are merged when there are eight of about one size, so each record is rewritten a handful of times at most.
+//! Before the merged segment counts, the root of every batch in it is computed anew from the merged rows and held
+//! against the tree: a record that a defect or the disk changed on the way is not made official.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use logkeep_segment::{Rows, merge};
+use logkeep_store::{ObjectKind, ObjectPath};
+use logkeep_tlog::{Entry, Hash, read_entry};
+use tracing::debug;
+
+use crate::batch::recompute_root;
+use crate::engine::Shared;
+use crate::flush::{FlushError, commit, head_over, store_segment};
+use crate::state::{ClassKey, Partition, SegmentHandle};
+
+/// Segments of about one size that are merged together.
+const FAN_IN: usize = 8;
+const ZSTD_LEVEL: i32 = 6;
+
+/// Does one merge, if one is due.
+pub(crate) fn run(shared: &Shared) -> Result<(), FlushError> {
+    let due = {
+        let state = shared.state.lock();
+        let due = |(key, partition): (&ClassKey, &Partition)| {
+            let run = due_run(&partition.segments, shared.config.segment_records)?;
+            Some((key.clone(), partition.segments[run].to_vec()))
+        };
+        state.partitions.iter().find_map(due)
+    };
+    match due {
+        Some((class, inputs)) => compact(shared, &class, inputs),
+        None => Ok(()),
+    }
+}
+
+/// A run of neighbours of one size class whose records fit one segment.
+fn due_run(segments: &[Arc<SegmentHandle>], most: u64) -> Option<std::ops::Range<usize>> {
+    let tier = |handle: &Arc<SegmentHandle>| handle.row().records.max(1).ilog2() / 3;
+    let mut start = 0;
+    while start < segments.len() {
+        let level = tier(&segments[start]);
+        let mut end = start;
+        let mut records = 0;
+        while end < segments.len() && tier(&segments[end]) <= level {
+            records += segments[end].row().records;
+            if records > most {
+                break;
+            }
+            end += 1;
+        }
+        let full = records > most && end - start >= 2;
+        if end - start >= FAN_IN || full {
+            return Some(start..end);
+        }
+        start += 1;
+    }
+    None
+}
+
+fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -> Result<(), FlushError> {
+    let started = Instant::now();
+    let mut parts = Vec::with_capacity(inputs.len());
+    for input in &inputs {
+        parts.push(input.segment()?.rows_where(None)?);
+    }
+    let Some(rows) = merge(parts)? else { return Ok(()) };
+    check_roots(shared, class, &rows)?;
+    let (first, last) = (inputs[0].row().first_batch, inputs[inputs.len() - 1].row().last_batch);
+    let merged = store_segment(shared, class, &rows, first, last, ZSTD_LEVEL)?;
+    drop(rows);
+    let (segments, size, root) = {
+        let state = shared.state.lock();
+        let Some(partition) = state.partitions.get(class) else { return Ok(()) };
+        let segments = partition.segments.iter().filter(|s| s.row().first_batch < first || s.row().first_batch > last);
+        let mut segments: Vec<_> = segments.cloned().chain([merged.clone()]).collect();
+        segments.sort_by_key(|segment| segment.row().first_batch);
+        (segments, partition.head.flushed, Hash(partition.head.root))
+    };
+    let head = head_over(&segments, size, root);
+    let gone = inputs.iter().map(|input| input.row().id.clone()).collect();
+    commit(shared, class, vec![merged.row().clone()], gone, head.clone())?;
+    {
+        let mut state = shared.state.lock();
+        if let Some(partition) = state.partitions.get_mut(class) {
+            partition.segments = Arc::new(segments);
+            partition.head = head;
+        }
+        let next = state.snapshot(&shared.snapshot.load(), [class]);
+        shared.snapshot.store(Arc::new(next));
+    }
+    for input in &inputs {
+        let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, input.row().id.as_str())?;
+        // Queries that still read it hold it open.
+        shared.runtime.block_on(shared.objects.delete(&path))?;
+    }
+    debug!(inputs = inputs.len(), records = merged.row().records, bytes = merged.row().sealed_bytes, elapsed_ms = started.elapsed().as_millis() as u64, "compacted");
+    Ok(())
+}
+
+/// Holds every batch in `rows` against its entry in the tree.
+fn check_roots(shared: &Shared, class: &ClassKey, rows: &Rows) -> Result<(), FlushError> {
+    let tiles = shared.tiles(class);
+    let size = {
+        let state = shared.state.lock();
+        state.partitions.get(class).map_or(0, |partition| partition.published)
+    };
+    let places: HashMap<u64, Places> = batch_places(rows)?;
+    for batch in rows.batches() {
+        let entry = read_entry(&tiles, batch.number, size)?.ok_or("a batch is not in its tree")?;
+        let entry = Entry::decode(&entry)?;
+        let places = places.get(&batch.number).ok_or("a batch has no rows")?;
+        if recompute_root(rows, places, &batch.seed)? != entry.root || entry.records as usize != places.len() {
+            return Err(format!("batch {} of `{}/{}` does not have the root its tree says; run `logkeep verify`", batch.number, class.0, class.1).into());
+        }
+    }
+    Ok(())
+}
+
+/// (index in batch, row), in order of index.
+type Places = Vec<(u32, usize)>;
+
+/// Where the records of each batch are.
+pub(crate) fn batch_places(rows: &Rows) -> Result<HashMap<u64, Places>, logkeep_segment::RowError> {
+    let mut places: HashMap<u64, Places> = HashMap::new();
+    for row in 0..rows.len() {
+        let (batch, index) = rows.place(row)?;
+        places.entry(batch).or_default().push((index, row));
+    }
+    places.values_mut().for_each(|places| places.sort_unstable());
+    Ok(places)
+}

@@ -1,0 +1,434 @@
+//! The engine: opens a data folder, recovers it, and runs the writer and the flusher over it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use logkeep_catalog::{Catalog, ClassState};
+use logkeep_cipher::{WrappedKey, hmac_sha256, random_bytes};
+use logkeep_record::{Class, TenantId};
+use logkeep_segment::Rows;
+use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
+use logkeep_tlog::{Signer, Tree};
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+use crate::batch::Batch;
+use crate::files::WalFiles;
+use crate::flush::Flusher;
+use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
+use crate::tiles::TileFolder;
+use crate::wal::{self, BatchFrame, Fault, WalFile};
+use crate::writer::{CommitError, Committed, QUEUE, Request, Writer, key_context};
+
+/// What can be set.
+#[derive(Clone, Debug)]
+pub struct IngestConfig {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// Live rows of one class are flushed to a segment at this size in memory.
+    pub flush_bytes: usize,
+    /// … or at this age.
+    pub flush_interval: Duration,
+    /// Live rows of all classes together; beyond it the writer waits for the flusher.
+    pub live_bytes: usize,
+    /// Size at which a new file of the log is begun.
+    pub wal_file_bytes: u64,
+    /// Records of a segment at most, when segments are merged.
+    pub segment_records: u64,
+}
+
+impl IngestConfig {
+    /// The defaults over a data folder.
+    pub fn new(data_dir: &Path) -> Self {
+        Self {
+            data_dir: data_dir.to_owned(),
+            flush_bytes: 96 << 20,
+            flush_interval: Duration::from_secs(60),
+            live_bytes: 256 << 20,
+            wal_file_bytes: 64 << 20,
+            segment_records: 400_000,
+        }
+    }
+}
+
+/// What the engine stands on.
+pub struct Parts {
+    /// Which segments exist.
+    pub catalog: Arc<dyn Catalog>,
+    /// Where they lie.
+    pub objects: SealedObjects,
+    /// What wraps their keys.
+    pub keys: Arc<dyn KeyProvider>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a data folder cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The catalog.
+    #[error(transparent)]
+    Catalog(#[from] logkeep_catalog::CatalogError),
+    /// The file system.
+    #[error("`{path}`: {cause}")]
+    Io {
+        /// Where.
+        path: String,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// A tree does not have the root that the catalog says.
+    #[error("tree of `{class}`: {what}; set the data folder aside unchanged and run `logkeep verify`")]
+    Tree {
+        /// Tenant and class.
+        class: String,
+        /// Why.
+        what: String,
+    },
+    /// A key cannot be had.
+    #[error(transparent)]
+    Key(#[from] logkeep_store::KeyProviderError),
+    /// An object the catalog names.
+    #[error(transparent)]
+    Object(#[from] logkeep_store::StoreError),
+    /// The signing key of checkpoints is damaged.
+    #[error("signing key of checkpoints: {0}")]
+    Signer(String),
+    /// Acknowledged batches are missing between the segments and the log.
+    #[error(
+        "batches {from} to {to} of `{class}` are missing from the write-ahead log; set the data folder aside unchanged and run `logkeep verify`"
+    )]
+    Gap {
+        /// Tenant and class.
+        class: String,
+        /// First one missing.
+        from: u64,
+        /// Last one missing.
+        to: u64,
+    },
+}
+
+pub(crate) fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
+    let path = path.display().to_string();
+    |cause| OpenError::Io { path, cause }
+}
+
+/// What the writer, the flusher and the readers share.
+pub(crate) struct Shared {
+    pub(crate) config: IngestConfig,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) objects: SealedObjects,
+    pub(crate) keys: Arc<dyn KeyProvider>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) wal_folder: PathBuf,
+    pub(crate) tlog_folder: PathBuf,
+    pub(crate) state: Mutex<State>,
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) wal_files: Mutex<WalFiles>,
+    pub(crate) signer: Signer,
+    pub(crate) installation: String,
+    pub(crate) stopping: AtomicBool,
+    wake: (Mutex<bool>, Condvar),
+    room: Condvar,
+}
+
+impl Shared {
+    pub(crate) fn wake_flusher(&self) {
+        *self.wake.0.lock() = true;
+        self.wake.1.notify_one();
+    }
+
+    /// Waits until something happened or `timeout` passed.
+    pub(crate) fn sleep_flusher(&self, timeout: Duration) {
+        let mut woken = self.wake.0.lock();
+        if !*woken {
+            self.wake.1.wait_for(&mut woken, timeout);
+        }
+        *woken = false;
+    }
+
+    /// Slows the writer, and with it the senders, while too many rows wait to be flushed.
+    pub(crate) fn wait_for_room(&self) {
+        let mut state = self.state.lock();
+        if state.live_bytes > self.config.live_bytes {
+            self.wake_flusher();
+            self.room.wait_while_for(
+                &mut state,
+                |state| state.live_bytes > self.config.live_bytes && !self.stopping.load(Ordering::Relaxed),
+                Duration::from_secs(30),
+            );
+        }
+    }
+
+    pub(crate) fn made_room(&self) {
+        self.room.notify_all();
+    }
+
+    pub(crate) fn tiles(&self, (tenant, class): &ClassKey) -> TileFolder {
+        TileFolder::new(&self.tlog_folder, tenant, class)
+    }
+
+    pub(crate) fn origin(&self, (tenant, class): &ClassKey) -> String {
+        format!("logkeep/{}/{tenant}/{class}", self.installation)
+    }
+}
+
+/// A running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest {
+    shared: Arc<Shared>,
+    queue: mpsc::Sender<Request>,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    key_secret: Arc<[u8]>,
+    faults: Arc<Vec<Fault>>,
+}
+
+impl Ingest {
+    /// Opens the data folder and recovers what the last stop left. Blocks; call it where blocking is allowed, inside a
+    /// multi-threaded Tokio runtime.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed but files a crash had left half written.
+    pub async fn open(config: IngestConfig, parts: Parts) -> Result<Self, OpenError> {
+        let wal_folder = config.data_dir.join("wal");
+        let tlog_folder = config.data_dir.join("tlog");
+        for folder in [&wal_folder, &tlog_folder] {
+            fs::create_dir_all(folder).map_err(io_error(folder))?;
+        }
+        let installation = secret(&*parts.catalog, "installation", 8).await?;
+        let installation: String = installation.iter().map(|byte| format!("{byte:02x}")).collect();
+        let signer = signer(&*parts.catalog, &installation).await?;
+        let key_secret = secret(&*parts.catalog, "batch-keys", 32).await?;
+        let public_key = tlog_folder.join("public-key");
+        crate::tiles::write_durably(&public_key, format!("{}\n", signer.public_key()).as_bytes())
+            .map_err(io_error(&public_key))?;
+        let shared = Arc::new(Shared {
+            catalog: parts.catalog,
+            objects: parts.objects,
+            keys: parts.keys,
+            clock: parts.clock,
+            runtime: tokio::runtime::Handle::current(),
+            wal_folder,
+            tlog_folder,
+            state: Mutex::default(),
+            snapshot: ArcSwap::default(),
+            wal_files: Mutex::default(),
+            signer,
+            installation,
+            stopping: AtomicBool::new(false),
+            wake: (Mutex::new(false), Condvar::new()),
+            room: Condvar::new(),
+            config,
+        });
+        let next_file = Box::pin(recover(&shared)).await?;
+        let wal = WalFile::create(&shared.wal_folder, next_file.number).map_err(io_error(&shared.wal_folder))?;
+        shared.wal_files.lock().begin(next_file.number);
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let writer = Writer::new(shared.clone(), wal);
+        let flusher = Flusher::new(shared.clone());
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.into()).spawn(run).map_err(io_error(Path::new(name)))
+        };
+        let threads = vec![
+            spawn("wal-writer", Box::new(move || writer.run(requests)))?,
+            spawn("flusher", Box::new(move || flusher.run()))?,
+        ];
+        Ok(Self {
+            shared,
+            queue,
+            threads: Arc::new(Mutex::new(threads)),
+            key_secret: key_secret.into(),
+            faults: Arc::new(next_file.faults),
+        })
+    }
+
+    /// Stores a batch. Returns once it is durable, sealed and searchable. With a `key`, a batch of the same tenant that
+    /// came with the same key before is recognised and not stored again.
+    ///
+    /// # Errors
+    /// [`CommitError`]: nothing of it was stored; send again later.
+    pub async fn commit(
+        &self,
+        tenant: &TenantId,
+        class: &Class,
+        batch: Batch,
+        key: Option<&[u8]>,
+    ) -> Result<Committed, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        let key = key.map(|key| hmac_sha256(&self.key_secret, key));
+        let request = Request { tenant: tenant.clone(), class: class.clone(), batch, key, reply };
+        if self.shared.stopping.load(Ordering::Relaxed) {
+            return Err(CommitError::Stopping);
+        }
+        self.queue.send(request).await.map_err(|_| CommitError::Stopping)?;
+        answer.await.map_err(|_| CommitError::Stopping)?
+    }
+
+    /// Everything searchable now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.snapshot.load_full()
+    }
+
+    /// The clock of the engine.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    /// Damage found in the write-ahead log when it was opened. The files are kept aside.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// Flushes everything and stops. Commits from now on are refused.
+    pub fn close(&self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        self.shared.made_room();
+        self.shared.wake_flusher();
+        let threads: Vec<_> = self.threads.lock().drain(..).collect();
+        // The writer ends when the last sender of its queue is gone, which this handle is not: it is left behind.
+        for thread in threads.into_iter().skip(1) {
+            if thread.join().is_err() {
+                warn!("the flusher ended by a panic; the write-ahead log has what it did not flush");
+            }
+        }
+    }
+}
+
+/// A secret of the installation, made on the first start.
+async fn secret(catalog: &dyn Catalog, name: &str, bytes: usize) -> Result<Vec<u8>, OpenError> {
+    if let Some(secret) = catalog.secret(name).await? {
+        return Ok(secret);
+    }
+    let secret = random_bytes::<32>()[..bytes].to_vec();
+    catalog.set_secret(name, &secret).await?;
+    Ok(secret)
+}
+
+async fn signer(catalog: &dyn Catalog, installation: &str) -> Result<Signer, OpenError> {
+    let seed = secret(catalog, "checkpoint-signer", 32).await?;
+    let seed = seed.try_into().map_err(|_| OpenError::Signer("it is not 32 bytes".into()))?;
+    Signer::from_seed(&format!("logkeep-{installation}"), seed).map_err(|error| OpenError::Signer(error.to_string()))
+}
+
+struct NextFile {
+    number: u64,
+    faults: Vec<Fault>,
+}
+
+/// Segments from the catalog, then the batches after them from the log.
+async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
+    let states = shared.catalog.load().await?;
+    let mut state = State::default();
+    for class in states {
+        let key = (class.tenant.clone(), class.class.clone());
+        let partition = partition_of(shared, &key, class).await?;
+        state.partitions.insert(key, partition);
+    }
+    let mut faults = Vec::new();
+    let mut number = 1;
+    for (file, path) in wal::list(&shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
+        let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
+            let (keys, wrapped) = (shared.keys.clone(), WrappedKey(wrapped.to_vec()));
+            let context = key_context(file, tenant);
+            let unwrapped = tokio::task::block_in_place(|| shared.runtime.block_on(keys.unwrap(&wrapped, &context)));
+            unwrapped.map_err(|error| error.to_string())
+        };
+        let found = wal::recover(&path, file, &mut unwrap).map_err(io_error(&path))?;
+        if found.torn_bytes > 0 {
+            info!(file = %path.display(), bytes = found.torn_bytes, "cut off a frame that was never acknowledged");
+        }
+        for fault in &found.faults {
+            warn!(file = %path.display(), at = fault.at, what = fault.what, "the write-ahead log is damaged");
+        }
+        faults.extend(found.faults);
+        shared.wal_files.lock().begin(file);
+        for frame in found.batches {
+            restore(shared, &mut state, file, frame)?;
+        }
+        number = file + 1;
+    }
+    if !faults.is_empty() {
+        set_aside(shared, &faults)?;
+    }
+    state.count_live_bytes();
+    let keys: Vec<ClassKey> = state.partitions.keys().cloned().collect();
+    let snapshot = state.snapshot(&Snapshot::default(), &keys);
+    *shared.state.lock() = state;
+    shared.snapshot.store(Arc::new(snapshot));
+    Ok(NextFile { number, faults })
+}
+
+async fn partition_of(shared: &Arc<Shared>, key: &ClassKey, class: ClassState) -> Result<Partition, OpenError> {
+    let tree_error = |what: String| OpenError::Tree { class: format!("{}/{}", key.0, key.1), what };
+    let tree = Tree::load(&shared.tiles(key), class.head.flushed, logkeep_tlog::Hash(class.head.root))
+        .map_err(|error| tree_error(error.to_string()))?;
+    let mut segments = Vec::with_capacity(class.segments.len());
+    for row in class.segments {
+        segments.push(Arc::new(open_segment(shared, key, row).await?));
+    }
+    let published = class.head.flushed;
+    Ok(Partition { tree, published, head: class.head, segments: Arc::new(segments), ..Partition::new() })
+}
+
+pub(crate) async fn open_segment(
+    shared: &Shared,
+    (tenant, class): &ClassKey,
+    row: logkeep_catalog::SegmentRow,
+) -> Result<SegmentHandle, OpenError> {
+    let path = ObjectPath::new(tenant, class, ObjectKind::Segment, row.id.as_str()).map_err(|error| OpenError::Tree {
+        class: format!("{tenant}/{class}"),
+        what: error.to_string(),
+    })?;
+    let key = shared.keys.unwrap(&WrappedKey(row.wrapped_key.clone()), path.as_str()).await?;
+    let object = shared.objects.open(&path, &key, row.plain_bytes)?;
+    Ok(SegmentHandle::new(row, object))
+}
+
+/// Puts a recovered batch where it was, unless a segment has it already.
+fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> Result<(), OpenError> {
+    let damaged = |what: String| OpenError::Tree { class: format!("{}/{}", frame.entry.tenant, frame.entry.class), what };
+    let tenant = TenantId::new(&frame.entry.tenant).map_err(|error| damaged(error.to_string()))?;
+    let class = Class::new(&frame.entry.class).map_err(|error| damaged(error.to_string()))?;
+    let class_key = (tenant.clone(), class);
+    if let Some(key) = frame.key {
+        state.keys.entry(tenant).or_default().insert(key, frame.entry.max_received_ns);
+    }
+    let number = frame.entry.batch;
+    shared.wal_files.lock().note(file, &class_key, number);
+    let partition = state.partitions.entry(class_key).or_insert_with(Partition::new);
+    let next = partition.tree.size();
+    if number < next {
+        return Ok(());
+    }
+    if number > next {
+        let class = format!("{}/{}", frame.entry.tenant, frame.entry.class);
+        return Err(OpenError::Gap { class, from: next, to: number - 1 });
+    }
+    let rows = Rows::from_payload(&frame.payload, number, frame.seed).map_err(|error| damaged(error.to_string()))?;
+    let entry = frame.entry.encode().map_err(|error| damaged(error.to_string()))?;
+    partition.tree.append(&entry).map_err(|error| damaged(error.to_string()))?;
+    partition.push_live(rows, number);
+    Ok(())
+}
+
+/// Copies damaged files of the log where nothing will delete them.
+fn set_aside(shared: &Shared, faults: &[Fault]) -> Result<(), OpenError> {
+    let folder = shared.config.data_dir.join("quarantine");
+    fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+    let files: HashMap<&PathBuf, ()> = faults.iter().map(|fault| (&fault.file, ())).collect();
+    for file in files.into_keys() {
+        let Some(name) = file.file_name() else { continue };
+        let kept = folder.join(name);
+        fs::copy(file, &kept).map_err(io_error(&kept))?;
+    }
+    Ok(())
+}

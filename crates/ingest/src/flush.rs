@@ -1,0 +1,259 @@
+//! From live rows to segments, and from many segments to few.
+//!
+//! One thread does it all, in an order a crash may cut anywhere: object, tiles and checkpoint, catalog, view, and only
+//! then the log's files go. What comes before the catalog's transaction is litter; what comes after is found again.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use logkeep_catalog::{Change, Head, SegmentId, SegmentRow};
+use logkeep_cipher::{DataKey, random_bytes};
+use logkeep_segment::{Rows, merge, write_segment};
+use logkeep_store::{ObjectKind, ObjectPath};
+use logkeep_tlog::{Checkpoint, Hash};
+use tracing::{debug, warn};
+
+use crate::compact;
+use crate::engine::{Shared, open_segment};
+use crate::state::{ClassKey, Live, Partition, SegmentHandle};
+use crate::wal;
+
+/// How often the flusher looks around without being woken, and how often checkpoints are published under load.
+const TICK: Duration = Duration::from_millis(250);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// After a failure, how long until the next try.
+const RETRY: Duration = Duration::from_secs(2);
+/// Live rows of fewer rows than this are merged when there are many of them.
+const SMALL_ROWS: usize = 4_096;
+const MANY_SMALL: usize = 32;
+/// Compression at flush: the rows will be compressed again, harder, when segments are merged.
+const FLUSH_ZSTD_LEVEL: i32 = 1;
+
+/// Any fault on the way to a segment. Nothing is lost: the log still has the rows.
+pub(crate) type FlushError = Box<dyn std::error::Error + Send + Sync>;
+
+pub(crate) struct Flusher {
+    shared: Arc<Shared>,
+    last_checkpoint: Instant,
+}
+
+impl Flusher {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, last_checkpoint: Instant::now() }
+    }
+
+    pub(crate) fn run(mut self) {
+        loop {
+            self.shared.sleep_flusher(TICK);
+            let stopping = self.shared.stopping.load(Ordering::SeqCst);
+            let round = self.round(stopping);
+            if let Err(error) = &round {
+                warn!(%error, "could not flush; the write-ahead log keeps the rows, trying again");
+                self.shared.sleep_flusher(RETRY);
+            }
+            if stopping {
+                return;
+            }
+        }
+    }
+
+    fn round(&mut self, stopping: bool) -> Result<(), FlushError> {
+        for class in self.due(stopping) {
+            self.flush(&class)?;
+        }
+        if stopping || self.last_checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
+            self.last_checkpoint = Instant::now();
+            self.publish_checkpoints()?;
+        }
+        self.tidy_live()?;
+        self.drop_wal_files();
+        if !stopping {
+            compact::run(&self.shared)?;
+        }
+        Ok(())
+    }
+
+    /// The classes to flush now: large, old, holding back a file of the log, or all when stopping.
+    fn due(&self, stopping: bool) -> Vec<ClassKey> {
+        let holding_back = self.shared.wal_files.lock().holding_back();
+        let state = self.shared.state.lock();
+        let config = &self.shared.config;
+        let pressed = state.live_bytes > config.live_bytes / 2;
+        let largest = state.partitions.values().map(Partition::live_bytes).max().unwrap_or_default();
+        let due = |(key, partition): (&ClassKey, &Partition)| {
+            let bytes = partition.live_bytes();
+            let old = partition.live_since.is_some_and(|since| since.elapsed() >= config.flush_interval);
+            let flush = bytes > 0
+                && (stopping
+                    || old
+                    || bytes >= config.flush_bytes
+                    || (pressed && bytes == largest)
+                    || holding_back.contains(key));
+            flush.then(|| key.clone())
+        };
+        state.partitions.iter().filter_map(due).collect()
+    }
+
+    fn flush(&self, class: &ClassKey) -> Result<(), FlushError> {
+        let (live, size, root) = {
+            let state = self.shared.state.lock();
+            let Some(partition) = state.partitions.get(class) else { return Ok(()) };
+            (partition.live.clone(), partition.tree.size(), partition.tree.root())
+        };
+        let (Some(first), Some(last)) = (live.first().map(|l| l.first), live.last().map(|l| l.last)) else { return Ok(()) };
+        let started = Instant::now();
+        let inputs = live.iter().map(|live| (*live.rows).clone()).collect();
+        let Some(rows) = merge(inputs)? else { return Ok(()) };
+        let handle = store_segment(&self.shared, class, &rows, first, last, FLUSH_ZSTD_LEVEL)?;
+        drop(rows);
+        self.publish_checkpoint(class)?;
+        let segments = {
+            let state = self.shared.state.lock();
+            let known = state.partitions.get(class).map(|partition| partition.segments.to_vec()).unwrap_or_default();
+            known.into_iter().chain([handle.clone()]).collect::<Vec<_>>()
+        };
+        let head = head_over(&segments, size, root);
+        commit(&self.shared, class, vec![handle.row().clone()], vec![], head.clone())?;
+        debug!(class = %class.1, tenant = %class.0, records = handle.row().records, bytes = handle.row().sealed_bytes, elapsed_ms = started.elapsed().as_millis() as u64, "flushed");
+        self.exchange(class, segments, head, last);
+        Ok(())
+    }
+
+    /// Puts the segment in the place of the live rows up to batch `last`.
+    fn exchange(&self, class: &ClassKey, segments: Vec<Arc<SegmentHandle>>, head: Head, last: u64) {
+        let mut state = self.shared.state.lock();
+        if let Some(partition) = state.partitions.get_mut(class) {
+            partition.live.retain(|live| live.first > last);
+            partition.live_since = (!partition.live.is_empty()).then(Instant::now);
+            partition.segments = Arc::new(segments);
+            partition.head = head;
+        }
+        state.count_live_bytes();
+        let next = state.snapshot(&self.shared.snapshot.load(), [class]);
+        self.shared.snapshot.store(Arc::new(next));
+        self.shared.made_room();
+    }
+
+    fn publish_checkpoints(&self) -> Result<(), FlushError> {
+        let grown = |(key, partition): (&ClassKey, &Partition)| (partition.tree.size() > partition.published).then(|| key.clone());
+        let classes: Vec<ClassKey> = self.shared.state.lock().partitions.iter().filter_map(grown).collect();
+        classes.iter().try_for_each(|class| self.publish_checkpoint(class))
+    }
+
+    fn publish_checkpoint(&self, class: &ClassKey) -> Result<(), FlushError> {
+        let (tiles, size, root) = {
+            let state = self.shared.state.lock();
+            let Some(partition) = state.partitions.get(class) else { return Ok(()) };
+            let size = partition.tree.size();
+            (partition.tree.tiles(partition.published, size)?, size, partition.tree.root())
+        };
+        let checkpoint = Checkpoint::new(&self.shared.origin(class), size, root, vec![])?.sign(&self.shared.signer)?;
+        self.shared.tiles(class).publish(&tiles, &checkpoint)?;
+        if let Some(partition) = self.shared.state.lock().partitions.get_mut(class) {
+            partition.published = size;
+            partition.tree.forget(size);
+        }
+        Ok(())
+    }
+
+    /// Merges runs of small live rows: a query should not look into a thousand one-record batches.
+    fn tidy_live(&self) -> Result<(), FlushError> {
+        let runs: Vec<(ClassKey, Vec<Live>)> = {
+            let state = self.shared.state.lock();
+            let run = |(key, partition): (&ClassKey, &Partition)| {
+                let run = small_run(&partition.live);
+                (run.len() >= MANY_SMALL).then(|| (key.clone(), run.to_vec()))
+            };
+            state.partitions.iter().filter_map(run).collect()
+        };
+        for (class, run) in runs {
+            let Some(rows) = merge(run.iter().map(|live| (*live.rows).clone()).collect())? else { continue };
+            let bytes = rows.memory_bytes();
+            let (first, last) = (run[0].first, run[run.len() - 1].last);
+            let merged = Live { rows: Arc::new(rows), first, last, bytes };
+            let mut state = self.shared.state.lock();
+            if let Some(partition) = state.partitions.get_mut(&class) {
+                let at = partition.live.iter().position(|live| live.first == first);
+                if let Some(at) = at {
+                    partition.live.splice(at..at + run.len(), [merged]);
+                }
+            }
+            state.count_live_bytes();
+            let next = state.snapshot(&self.shared.snapshot.load(), [&class]);
+            self.shared.snapshot.store(Arc::new(next));
+        }
+        Ok(())
+    }
+
+    fn drop_wal_files(&self) {
+        let gone = {
+            let state = self.shared.state.lock();
+            let flushed = |class: &ClassKey| state.partitions.get(class).map_or(0, |partition| partition.head.flushed);
+            self.shared.wal_files.lock().take_flushed(flushed)
+        };
+        let Ok(files) = wal::list(&self.shared.wal_folder) else { return };
+        for (number, path) in files {
+            // One that stays is read again at the next start, and found to be in segments.
+            if gone.contains(&number)
+                && let Err(error) = std::fs::remove_file(&path)
+            {
+                warn!(file = %path.display(), %error, "a file of the log that is no longer needed cannot be removed");
+            }
+        }
+    }
+}
+
+/// The longest run of small live rows.
+fn small_run(live: &[Live]) -> &[Live] {
+    live.split(|live| live.rows.len() >= SMALL_ROWS).max_by_key(|run| run.len()).unwrap_or_default()
+}
+
+pub(crate) fn head_over(segments: &[Arc<SegmentHandle>], flushed: u64, root: Hash) -> Head {
+    let rows: Vec<SegmentRow> = segments.iter().map(|segment| segment.row().clone()).collect();
+    Head { flushed, segments: Head::commit_to(&rows), root: root.0 }
+}
+
+/// Writes rows as a segment and makes it durable. The catalog does not know it yet.
+pub(crate) fn store_segment(
+    shared: &Shared,
+    class: &ClassKey,
+    rows: &Rows,
+    first: u64,
+    last: u64,
+    zstd_level: i32,
+) -> Result<Arc<SegmentHandle>, FlushError> {
+    let bytes = write_segment(rows, zstd_level)?;
+    let id = SegmentId::new(first, last, random_bytes());
+    let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, id.as_str())?;
+    let key = DataKey::generate();
+    let wrapped = shared.runtime.block_on(shared.keys.wrap(&key, path.as_str()))?;
+    let plain_bytes = bytes.len() as u64;
+    let receipt = shared.runtime.block_on(shared.objects.put(&path, &key, bytes))?;
+    let (min_time_ns, max_time_ns, max_received_ns) = rows.time_bounds();
+    let row = SegmentRow {
+        id,
+        first_batch: first,
+        last_batch: last,
+        records: rows.len() as u64,
+        min_time_ns,
+        max_time_ns,
+        max_received_ns,
+        plain_bytes,
+        sealed_bytes: receipt.sealed_bytes,
+        sha256: receipt.sha256,
+        wrapped_key: wrapped.0,
+    };
+    Ok(Arc::new(shared.runtime.block_on(open_segment(shared, class, row))?))
+}
+
+pub(crate) fn commit(
+    shared: &Shared,
+    (tenant, class): &ClassKey,
+    add: Vec<SegmentRow>,
+    remove: Vec<SegmentId>,
+    head: Head,
+) -> Result<(), FlushError> {
+    let change = Change { tenant: tenant.clone(), class: class.clone(), add, remove, head };
+    Ok(shared.runtime.block_on(shared.catalog.commit(change))?)
+}

@@ -1,0 +1,29 @@
+//! Durable, sealed, searchable: what stands between a decoded record and its acknowledgement, and what becomes of it.
+//!
+//! A [`Batch`] is made in the thread of its connection (columns, hashes, compression). [`Ingest::commit`] hands it to the
+//! one writer of the write-ahead log, which gives it the next leaf of its tree, syncs it together with its neighbours,
+//! shows it to queries and answers. A flusher turns live rows into segments and segments into larger ones, publishes
+//! checkpoints, and removes files of the log that are no longer needed.
+//!
+//! Not here: which protocol it came over (`intake`), who may read it (`access`), what a query means (`query`).
+
+mod batch;
+mod compact;
+mod engine;
+mod files;
+mod flush;
+mod state;
+mod tiles;
+mod verify;
+mod wal;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use batch::{Batch, BatchBuilder};
+pub use engine::{Ingest, IngestConfig, OpenError, Parts};
+pub use state::{ClassView, SegmentHandle, Snapshot};
+pub use verify::{Finding, Report, Verification, verify};
+pub use wal::Fault;
+pub use writer::{CommitError, Committed};

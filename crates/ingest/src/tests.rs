@@ -1,0 +1,169 @@
+//! The engine over a real folder: stored, flushed, merged, stopped, reopened, damaged.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use logkeep_catalog::SqliteCatalog;
+use logkeep_cipher::DataKey;
+use logkeep_record::{Class, Record, Resource, TenantId, Value};
+use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock};
+
+use crate::{BatchBuilder, Ingest, IngestConfig, Parts, Report, Verification, verify};
+
+async fn parts(folder: &Path) -> Parts {
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let keys = LocalKeyFile::open_or_create(&folder.join("key"), &data, data.join("catalog.sqlite").exists()).unwrap();
+    let catalog = SqliteCatalog::open(&data.join("catalog.sqlite"), &DataKey::from_bytes([3; 32])).await.unwrap();
+    let keys: Arc<dyn KeyProvider> = Arc::new(keys);
+    Parts {
+        catalog: Arc::new(catalog),
+        objects: SealedObjects::local(&data.join("objects")).unwrap(),
+        keys,
+        clock: Arc::new(SystemClock::new()),
+    }
+}
+
+async fn open(folder: &Path, flush_bytes: usize) -> Ingest {
+    let mut config = IngestConfig::new(&folder.join("data"));
+    config.flush_bytes = flush_bytes;
+    config.flush_interval = Duration::from_secs(3600);
+    Ingest::open(config, parts(folder).await).await.unwrap()
+}
+
+async fn store(ingest: &Ingest, texts: &[String], key: Option<&[u8]>) -> usize {
+    let resource = Resource::from_attributes(vec![("service.name".into(), Value::str("web"))]);
+    let mut batch = BatchBuilder::default();
+    for text in texts {
+        batch.push(&Record::new(ingest.clock().now_ns(), Value::str(text), resource.clone()));
+    }
+    let batch = batch.finish().unwrap().unwrap();
+    ingest.commit(&TenantId::default(), &Class::default(), batch, key).await.unwrap().records
+}
+
+/// All bodies, sorted.
+fn bodies(ingest: &Ingest) -> Vec<String> {
+    let snapshot = ingest.snapshot();
+    let Some(view) = snapshot.class(&TenantId::default(), &Class::default()) else { return Vec::new() };
+    let mut found = Vec::new();
+    let segments = view.segments.iter().map(|segment| Arc::new(segment.segment().unwrap().rows_where(None).unwrap()));
+    for rows in view.live.iter().cloned().chain(segments) {
+        found.extend((0..rows.len()).map(|row| rows.record(row).unwrap().body.as_str().unwrap().to_owned()));
+    }
+    found.sort();
+    found
+}
+
+async fn verify_folder(folder: &Path, since: Vec<String>) -> Report {
+    let parts = parts(folder).await;
+    let data_dir = folder.join("data");
+    verify(&Verification { data_dir, catalog: parts.catalog, objects: parts.objects, keys: parts.keys, since }).await
+}
+
+fn texts(range: std::ops::Range<u32>) -> Vec<String> {
+    range.map(|n| format!("line {n:06}")).collect()
+}
+
+fn segments(ingest: &Ingest) -> usize {
+    ingest.snapshot().class(&TenantId::default(), &Class::default()).map_or(0, |view| view.segments.len())
+}
+
+async fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(std::time::Instant::now() < deadline, "{what} did not happen within a minute");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acked_is_searchable_and_survives_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path(), usize::MAX).await;
+    for start in (0..100).step_by(10) {
+        store(&ingest, &texts(start..start + 10), None).await;
+        assert_eq!(bodies(&ingest), texts(0..start + 10), "searchable when acked");
+    }
+    // No close: as after a kill. The log alone has everything.
+    let again = open(folder.path(), usize::MAX).await;
+    assert_eq!(bodies(&again), texts(0..100));
+    store(&again, &texts(100..110), None).await;
+    again.close();
+    assert_eq!(segments(&again), 1);
+    let third = open(folder.path(), usize::MAX).await;
+    assert_eq!(bodies(&third), texts(0..110));
+    third.close();
+    let report = verify_folder(folder.path(), vec![]).await;
+    assert_eq!(report.findings, []);
+    assert_eq!((report.classes[0].batches, report.classes[0].records), (11, 110));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_key_is_recognised_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path(), usize::MAX).await;
+    assert_eq!(store(&ingest, &texts(0..3), Some(b"k1")).await, 3);
+    assert_eq!(store(&ingest, &texts(0..3), Some(b"k1")).await, 0);
+    let again = open(folder.path(), usize::MAX).await;
+    assert_eq!(store(&again, &texts(0..3), Some(b"k1")).await, 0);
+    assert_eq!(store(&again, &texts(3..4), Some(b"k2")).await, 1);
+    assert_eq!(bodies(&again), texts(0..4));
+    again.close();
+    let flushed = open(folder.path(), usize::MAX).await;
+    assert_eq!(store(&flushed, &texts(0..3), Some(b"k1")).await, 0, "after its batch went to a segment");
+    flushed.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_are_merged_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path(), 1).await;
+    for n in 0..20 {
+        store(&ingest, &texts(n * 5..n * 5 + 5), None).await;
+        let flushed = || {
+            let snapshot = ingest.snapshot();
+            snapshot.class(&TenantId::default(), &Class::default()).is_some_and(|view| view.live.is_empty())
+        };
+        wait_until("the flush", flushed).await;
+        assert_eq!(bodies(&ingest), texts(0..n * 5 + 5));
+    }
+    wait_until("the merge", || segments(&ingest) < 10).await;
+    assert_eq!(bodies(&ingest), texts(0..100));
+    ingest.close();
+    let report = verify_folder(folder.path(), vec![]).await;
+    assert_eq!(report.findings, []);
+    let files = std::fs::read_dir(folder.path().join("data/objects/default/default/segment")).unwrap().count();
+    assert_eq!(files as u64, report.classes[0].segments, "replaced segments are gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolled_back_folder_is_noticed_against_a_checkpoint_kept_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path(), usize::MAX).await;
+    store(&ingest, &texts(0..5), None).await;
+    ingest.close();
+    let old = tempfile::tempdir().unwrap();
+    copy(folder.path(), old.path());
+    let ingest = open(folder.path(), usize::MAX).await;
+    store(&ingest, &texts(5..9), None).await;
+    ingest.close();
+    let kept = std::fs::read_to_string(folder.path().join("data/tlog/default/default/checkpoint")).unwrap();
+    assert_eq!(verify_folder(folder.path(), vec![kept.clone()]).await.findings, []);
+    assert_eq!(verify_folder(old.path(), vec![]).await.findings, [], "by itself the old folder is whole");
+    let findings = verify_folder(old.path(), vec![kept]).await.findings;
+    assert!(findings[0].what.contains("rolled back"), "{findings:?}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}

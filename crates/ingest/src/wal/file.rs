@@ -1,0 +1,133 @@
+//! Writing one file of the log.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use logkeep_cipher::{DataKey, FrameSealer};
+use logkeep_record::{BatchSeed, TenantId};
+use logkeep_tlog::Entry;
+
+use super::frame::{BatchFrame, FILE_HEAD_BYTES, FILE_MAGIC, FRAME_HEAD_BYTES, FrameHead, Kind};
+
+/// An open file, and the frames of the next group.
+pub(crate) struct WalFile {
+    file: File,
+    path: PathBuf,
+    number: u64,
+    written: u64,
+    seq: u64,
+    tenants: HashMap<TenantId, (u16, FrameSealer)>,
+    group: Vec<u8>,
+}
+
+pub(crate) fn file_name(number: u64) -> String {
+    format!("{number:012}.wal")
+}
+
+impl WalFile {
+    /// Creates file `number`; its name is durable on return.
+    pub(crate) fn create(folder: &Path, number: u64) -> io::Result<Self> {
+        let path = folder.join(file_name(number));
+        let mut file = File::options().write(true).create_new(true).open(&path)?;
+        let mut head = [0; FILE_HEAD_BYTES];
+        head[..8].copy_from_slice(FILE_MAGIC);
+        head[8..].copy_from_slice(&number.to_le_bytes());
+        file.write_all(&head)?;
+        file.sync_all()?;
+        File::open(folder)?.sync_all()?;
+        let written = FILE_HEAD_BYTES as u64;
+        Ok(Self { file, path, number, written, seq: 0, tenants: HashMap::new(), group: Vec::new() })
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes durable so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.written
+    }
+
+    pub(crate) fn knows(&self, tenant: &TenantId) -> bool {
+        self.tenants.contains_key(tenant)
+    }
+
+    /// Adds the frame that introduces a tenant's key for this file. `wrapped` is `key` under the key-encryption key.
+    pub(crate) fn add_key(&mut self, tenant: &TenantId, key: &DataKey, wrapped: &[u8]) {
+        let slot = self.tenants.len() as u16;
+        let mut body = vec![tenant.as_str().len() as u8];
+        body.extend_from_slice(tenant.as_str().as_bytes());
+        body.extend_from_slice(wrapped);
+        let start = self.begin_frame();
+        self.group.extend_from_slice(&body);
+        self.end_frame(start, Kind::Key, slot);
+        self.tenants.insert(tenant.clone(), (slot, FrameSealer::new(key, &self.number.to_le_bytes())));
+    }
+
+    /// Adds the frame of one batch. The tenant's key must have been added.
+    pub(crate) fn add_batch(
+        &mut self,
+        tenant: &TenantId,
+        entry: &Entry,
+        key: Option<&[u8; 32]>,
+        seed: &BatchSeed,
+        payload: &[u8],
+    ) -> io::Result<()> {
+        let start = self.begin_frame();
+        let encoded = BatchFrame::encode(entry, key, seed, payload, &mut self.group);
+        let sealed = encoded.map_err(io::Error::other).and_then(|()| {
+            let (slot, sealer) = self.tenants.get_mut(tenant).ok_or_else(|| io::Error::other("tenant without a key"))?;
+            sealer
+                .seal_tail(self.seq, &[Kind::Batch as u8], &mut self.group, start + FRAME_HEAD_BYTES)
+                .map_err(io::Error::other)?;
+            Ok(*slot)
+        });
+        match sealed {
+            Ok(slot) => {
+                self.end_frame(start, Kind::Batch, slot);
+                Ok(())
+            }
+            Err(error) => {
+                self.group.truncate(start);
+                Err(error)
+            }
+        }
+    }
+
+    fn begin_frame(&mut self) -> usize {
+        let start = self.group.len();
+        self.group.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
+        start
+    }
+
+    fn end_frame(&mut self, start: usize, kind: Kind, slot: u16) {
+        let body = &self.group[start + FRAME_HEAD_BYTES..];
+        let mut head = FrameHead { len: body.len() as u32, crc: 0, kind, slot, seq: self.seq };
+        head.crc = head.checksum(body);
+        self.group[start..start + FRAME_HEAD_BYTES].copy_from_slice(&head.encode());
+        self.seq += 1;
+    }
+
+    /// Makes the group durable. After an error the file ends where it did before, or it must not be used again: the
+    /// kernel may have dropped what it could not write, so a failed sync is never tried again.
+    pub(crate) fn commit(&mut self) -> io::Result<()> {
+        let result = self.file.write_all(&self.group).and_then(|()| self.file.sync_data());
+        if result.is_ok() {
+            self.written += self.group.len() as u64;
+        }
+        self.group.clear();
+        result
+    }
+
+    /// After a failed commit: takes the file back to its last durable end.
+    pub(crate) fn cut_back(&self) -> io::Result<()> {
+        self.file.set_len(self.written)?;
+        self.file.sync_all()
+    }
+}

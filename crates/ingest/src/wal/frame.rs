@@ -1,0 +1,109 @@
+//! Frames as bytes.
+
+use logkeep_record::BatchSeed;
+use logkeep_tlog::{Entry, EntryError};
+
+pub(crate) const FILE_MAGIC: &[u8; 8] = b"LKWAL\0\0\x01";
+pub(crate) const FRAME_MAGIC: [u8; 4] = *b"LKWF";
+pub(crate) const FILE_HEAD_BYTES: usize = 16;
+pub(crate) const FRAME_HEAD_BYTES: usize = 24;
+
+/// What a frame holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// A tenant's name and its wrapped key for this file.
+    Key = 1,
+    /// A sealed batch.
+    Batch = 2,
+}
+
+/// Magic, body length (u32), CRC-32C over the rest of the head and the body (u32), kind, slot of the tenant's key in
+/// this file (u16), one byte zero, number of the frame in the file (u64). Little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameHead {
+    pub(crate) len: u32,
+    pub(crate) crc: u32,
+    pub(crate) kind: Kind,
+    pub(crate) slot: u16,
+    pub(crate) seq: u64,
+}
+
+impl FrameHead {
+    pub(crate) fn encode(&self) -> [u8; FRAME_HEAD_BYTES] {
+        let mut out = [0; FRAME_HEAD_BYTES];
+        out[..4].copy_from_slice(&FRAME_MAGIC);
+        out[4..8].copy_from_slice(&self.len.to_le_bytes());
+        out[8..12].copy_from_slice(&self.crc.to_le_bytes());
+        out[12] = self.kind as u8;
+        out[13..15].copy_from_slice(&self.slot.to_le_bytes());
+        out[16..24].copy_from_slice(&self.seq.to_le_bytes());
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let head: &[u8; FRAME_HEAD_BYTES] = bytes.first_chunk()?;
+        let u32_at = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let kind = match head[12] {
+            1 => Kind::Key,
+            2 => Kind::Batch,
+            _ => return None,
+        };
+        let mut seq = [0; 8];
+        seq.copy_from_slice(&head[16..24]);
+        (head[..4] == FRAME_MAGIC && head[15] == 0).then_some(Self {
+            len: u32_at(4),
+            crc: u32_at(8),
+            kind,
+            slot: u16::from_le_bytes([head[13], head[14]]),
+            seq: u64::from_le_bytes(seq),
+        })
+    }
+
+    /// The checksum this head should carry.
+    pub(crate) fn checksum(&self, body: &[u8]) -> u32 {
+        let head = self.encode();
+        crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(&head[4..8]), &head[12..]), body)
+    }
+}
+
+/// The content of a batch frame.
+pub(crate) struct BatchFrame {
+    pub(crate) entry: Entry,
+    /// HMAC of the sender's batch key.
+    pub(crate) key: Option<[u8; 32]>,
+    pub(crate) seed: BatchSeed,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl BatchFrame {
+    /// Appends: seed (32), key or zeroes (32), length of the entry (u16 LE), entry, payload.
+    pub(crate) fn encode(
+        entry: &Entry,
+        key: Option<&[u8; 32]>,
+        seed: &BatchSeed,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EntryError> {
+        let entry = entry.encode()?;
+        out.extend_from_slice(seed.as_bytes());
+        out.extend_from_slice(key.unwrap_or(&[0; 32]));
+        out.extend_from_slice(&(entry.len() as u16).to_le_bytes());
+        out.extend_from_slice(&entry);
+        out.extend_from_slice(payload);
+        Ok(())
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (seed, rest) = bytes.split_first_chunk::<32>()?;
+        let (key, rest) = rest.split_first_chunk::<32>()?;
+        let (len, rest) = rest.split_first_chunk::<2>()?;
+        let (entry, payload) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+        Some(Self {
+            entry: Entry::decode(entry).ok()?,
+            key: (*key != [0; 32]).then_some(*key),
+            seed: BatchSeed::new(*seed),
+            payload: payload.to_vec(),
+        })
+    }
+}

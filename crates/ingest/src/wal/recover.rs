@@ -1,0 +1,178 @@
+//! Reading the log after a stop, clean or not.
+//!
+//! A frame that runs past the end of its file was never acknowledged: it is cut off and forgotten. A frame that is there
+//! in full but does not check out was damaged later, whether or not others follow it: it is reported, the rest is read.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use logkeep_cipher::{DataKey, FrameOpener};
+use logkeep_record::TenantId;
+
+use super::file::file_name;
+use super::frame::{BatchFrame, FILE_HEAD_BYTES, FILE_MAGIC, FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, Kind};
+
+/// Damage in a file of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file.
+    pub file: PathBuf,
+    /// Where in it, in bytes.
+    pub at: u64,
+    /// What is wrong there.
+    pub what: String,
+}
+
+/// What one file held.
+pub(crate) struct Recovered {
+    pub(crate) batches: Vec<BatchFrame>,
+    pub(crate) faults: Vec<Fault>,
+    /// Bytes of a frame that was being written when the process stopped.
+    pub(crate) torn_bytes: u64,
+}
+
+/// The files of a folder, by number.
+pub(crate) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        if let Some(number) = stem.filter(|number| path.file_name().is_some_and(|name| name == file_name(*number).as_str())) {
+            files.push((number, path));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads a file. `unwrap` gives back a tenant's key from its wrapped form.
+pub(crate) fn recover(
+    path: &Path,
+    number: u64,
+    unwrap: &mut dyn FnMut(&TenantId, &[u8]) -> Result<DataKey, String>,
+) -> io::Result<Recovered> {
+    let mut bytes = fs::read(path)?;
+    let mut reader = Reader { path, keys: HashMap::new(), found: Recovered { batches: vec![], faults: vec![], torn_bytes: 0 } };
+    if bytes.len() < FILE_HEAD_BYTES {
+        // A file whose head is not whole was never used: it is synced before the first frame.
+        reader.found.torn_bytes = bytes.len() as u64;
+        return Ok(reader.found);
+    }
+    if bytes[..8] != *FILE_MAGIC || bytes[8..FILE_HEAD_BYTES] != number.to_le_bytes() {
+        reader.fault(0, "the head of the file is damaged, or it is another file");
+    }
+    reader.frames(&mut bytes, number, unwrap);
+    Ok(reader.found)
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    keys: HashMap<u16, FrameOpener>,
+    found: Recovered,
+}
+
+impl Reader<'_> {
+    fn fault(&mut self, at: usize, what: impl Into<String>) {
+        self.found.faults.push(Fault { file: self.path.to_owned(), at: at as u64, what: what.into() });
+    }
+
+    fn frames(
+        &mut self,
+        bytes: &mut [u8],
+        number: u64,
+        unwrap: &mut dyn FnMut(&TenantId, &[u8]) -> Result<DataKey, String>,
+    ) {
+        let mut at = FILE_HEAD_BYTES;
+        let mut next_seq = 0;
+        while at < bytes.len() {
+            let rest = bytes.len() - at;
+            let head = FrameHead::decode(&bytes[at..]);
+            let Some(head) = head.filter(|head| head.seq >= next_seq) else {
+                if rest < FRAME_HEAD_BYTES && is_head_prefix(&bytes[at..]) {
+                    self.found.torn_bytes = rest as u64;
+                    return;
+                }
+                at = self.resume(bytes, at, "a frame's head is damaged");
+                continue;
+            };
+            let end = at + FRAME_HEAD_BYTES + head.len as usize;
+            if end > bytes.len() {
+                // Cut short by a stop, unless a whole frame follows: then its length was damaged.
+                if find_frame(bytes, at + 4).is_none() {
+                    self.found.torn_bytes = rest as u64;
+                    return;
+                }
+                at = self.resume(bytes, at, "a frame's length is damaged");
+                continue;
+            }
+            let body = &mut bytes[at + FRAME_HEAD_BYTES..end];
+            if head.checksum(body) != head.crc {
+                at = self.resume(bytes, at, "a frame's checksum does not fit");
+                continue;
+            }
+            if head.seq != next_seq {
+                self.fault(at, format!("frames {next_seq} to {} are missing", head.seq - 1));
+            }
+            next_seq = head.seq + 1;
+            if let Err(what) = self.frame(&head, body, number, unwrap) {
+                self.fault(at, what);
+            }
+            at = end;
+        }
+    }
+
+    /// Reports damage and gives the place of the next whole frame, or the end.
+    fn resume(&mut self, bytes: &[u8], at: usize, what: &str) -> usize {
+        self.fault(at, what);
+        find_frame(bytes, at + 1).unwrap_or(bytes.len())
+    }
+
+    fn frame(
+        &mut self,
+        head: &FrameHead,
+        body: &mut [u8],
+        number: u64,
+        unwrap: &mut dyn FnMut(&TenantId, &[u8]) -> Result<DataKey, String>,
+    ) -> Result<(), String> {
+        match head.kind {
+            Kind::Key => {
+                let (len, rest) = body.split_first().ok_or("a key frame is empty")?;
+                let (name, wrapped) = rest.split_at_checked(usize::from(*len)).ok_or("a key frame is cut")?;
+                let name = std::str::from_utf8(name).map_err(|_| "a key frame's tenant is no text")?;
+                let tenant = TenantId::new(name).map_err(|error| error.to_string())?;
+                let key = unwrap(&tenant, wrapped)?;
+                self.keys.insert(head.slot, FrameOpener::new(&key, &number.to_le_bytes()));
+            }
+            Kind::Batch => {
+                let opener = self.keys.get(&head.slot).ok_or("a batch comes without its tenant's key")?;
+                let plain = opener.open(head.seq, &[Kind::Batch as u8], body).map_err(|error| error.to_string())?;
+                self.found.batches.push(BatchFrame::decode(plain).ok_or("a batch's content cannot be read")?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_head_prefix(bytes: &[u8]) -> bool {
+    let known = bytes.len().min(FRAME_MAGIC.len());
+    bytes[..known] == FRAME_MAGIC[..known]
+}
+
+/// The first place from `from` on where a whole frame with a right checksum begins.
+fn find_frame(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while at + FRAME_HEAD_BYTES <= bytes.len() {
+        at += bytes[at..].windows(4).position(|window| *window == FRAME_MAGIC)?;
+        let whole = FrameHead::decode(&bytes[at..]).and_then(|head| {
+            let body = bytes.get(at + FRAME_HEAD_BYTES..at + FRAME_HEAD_BYTES + head.len as usize)?;
+            (head.checksum(body) == head.crc).then_some(())
+        });
+        if whole.is_some() {
+            return Some(at);
+        }
+        at += 4;
+    }
+    None
+}

@@ -1,0 +1,236 @@
+//! The one writer of the log.
+//!
+//! Requests that arrive while a group is being synced form the next group, so the log is as fast under load as the disk
+//! can sync, and a lone request waits for nothing but its own sync.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use logkeep_cipher::DataKey;
+use logkeep_record::{Class, RecordId, TenantId};
+use logkeep_tlog::Entry;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use crate::batch::Batch;
+use crate::engine::Shared;
+use crate::state::{ClassKey, Partition, State};
+use crate::wal::WalFile;
+
+/// Requests that wait for the writer at most; senders beyond it wait themselves.
+pub(crate) const QUEUE: usize = 256;
+/// Bytes of payload after which a group is closed.
+const GROUP_BYTES: usize = 16 << 20;
+
+/// A batch that is durable, sealed and searchable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Its first record; the others follow by index. `None` if the batch was recognised as stored before.
+    pub first: Option<RecordId>,
+    /// Records stored by this request.
+    pub records: usize,
+}
+
+/// Why a batch was not stored. Nothing of it was.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CommitError {
+    /// The disk is full. Retry later.
+    #[error("storage is full; nothing was stored, send again later")]
+    Full,
+    /// The disk, the key provider or the queue fails at the moment. Retry later.
+    #[error("storage is unavailable ({0}); nothing was stored, send again later")]
+    Unavailable(String),
+    /// The server is stopping. Retry, at another time or place.
+    #[error("the server is stopping; nothing was stored, send again later")]
+    Stopping,
+}
+
+pub(crate) struct Request {
+    pub(crate) tenant: TenantId,
+    pub(crate) class: Class,
+    pub(crate) batch: Batch,
+    pub(crate) key: Option<[u8; 32]>,
+    pub(crate) reply: oneshot::Sender<Result<Committed, CommitError>>,
+}
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    wal: WalFile,
+    /// After a failure that could not be undone: refuse everything until a restart has sorted it out.
+    broken: Option<CommitError>,
+}
+
+/// A request that has its place, waiting for the sync.
+struct Placed {
+    request: Request,
+    entry: Vec<u8>,
+    number: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, wal: WalFile) -> Self {
+        Self { shared, wal, broken: None }
+    }
+
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut bytes = first.batch.payload.len();
+            let mut group = vec![first];
+            while bytes < GROUP_BYTES
+                && let Ok(request) = queue.try_recv()
+            {
+                bytes += request.batch.payload.len();
+                group.push(request);
+            }
+            self.shared.wait_for_room();
+            self.commit(group);
+        }
+    }
+
+    fn commit(&mut self, group: Vec<Request>) {
+        if let Some(error) = &self.broken {
+            group.into_iter().for_each(|request| drop(request.reply.send(Err(error.clone()))));
+            return;
+        }
+        let (placed, repeats) = self.place(group);
+        match self.wal.commit() {
+            Ok(()) => self.publish(placed, repeats),
+            Err(error) => self.fail(&error, placed.into_iter().map(|placed| placed.request).chain(repeats)),
+        }
+        if self.wal.len() >= self.shared.config.wal_file_bytes {
+            self.rotate();
+        }
+    }
+
+    /// Gives each request its batch number and adds its frame. Repeats of stored batches are set apart: they are
+    /// answered with the group, as the original may be in this very group.
+    fn place(&mut self, group: Vec<Request>) -> (Vec<Placed>, Vec<Request>) {
+        let shared = self.shared.clone();
+        let state = shared.state.lock();
+        let mut placed: Vec<Placed> = Vec::with_capacity(group.len());
+        let mut repeats = Vec::new();
+        let mut pending: HashMap<ClassKey, u64> = HashMap::new();
+        let mut keys: HashSet<(TenantId, [u8; 32])> = HashSet::new();
+        for request in group {
+            let known = |key: &[u8; 32]| {
+                state.keys.get(&request.tenant).is_some_and(|keys| keys.contains_key(key))
+                    || keys.contains(&(request.tenant.clone(), *key))
+            };
+            if request.key.as_ref().is_some_and(known) {
+                repeats.push(request);
+                continue;
+            }
+            let class_key = (request.tenant.clone(), request.class.clone());
+            let ahead = pending.entry(class_key.clone()).or_default();
+            let number = state.partitions.get(&class_key).map_or(0, |partition| partition.tree.size()) + *ahead;
+            match self.add_frame(&request, number) {
+                Ok(entry) => {
+                    *ahead += 1;
+                    keys.extend(request.key.map(|key| (request.tenant.clone(), key)));
+                    placed.push(Placed { request, entry, number });
+                }
+                Err(error) => drop(request.reply.send(Err(CommitError::Unavailable(error.to_string())))),
+            }
+        }
+        (placed, repeats)
+    }
+
+    fn add_frame(&mut self, request: &Request, number: u64) -> io::Result<Vec<u8>> {
+        let batch = &request.batch;
+        let entry = Entry {
+            tenant: request.tenant.to_string(),
+            class: request.class.to_string(),
+            batch: number,
+            records: batch.records() as u32,
+            min_time_ns: batch.bounds.time.0,
+            max_time_ns: batch.bounds.time.1,
+            min_received_ns: batch.bounds.received.0,
+            max_received_ns: batch.bounds.received.1,
+            root: batch.root,
+        };
+        if !self.wal.knows(&request.tenant) {
+            let key = DataKey::generate();
+            let context = key_context(self.wal.number(), &request.tenant);
+            let wrapped = self.shared.runtime.block_on(self.shared.keys.wrap(&key, &context)).map_err(io::Error::other)?;
+            self.wal.add_key(&request.tenant, &key, &wrapped.0);
+        }
+        self.wal.add_batch(&request.tenant, &entry, request.key.as_ref(), &batch.seed, &batch.payload)?;
+        entry.encode().map_err(io::Error::other)
+    }
+
+    /// After the sync: into the trees and the views, then the acknowledgements.
+    fn publish(&mut self, placed: Vec<Placed>, repeats: Vec<Request>) {
+        let now_ns = self.shared.clock.now_ns();
+        let mut replies = Vec::with_capacity(placed.len());
+        {
+            let mut state = self.shared.state.lock();
+            let mut changed: HashSet<ClassKey> = HashSet::new();
+            for Placed { request, entry, number } in placed {
+                let class_key = (request.tenant, request.class);
+                let committed = publish_one(&mut state, &class_key, request.batch, &entry, number);
+                if let Some(key) = request.key {
+                    state.keys.entry(class_key.0.clone()).or_default().insert(key, now_ns);
+                }
+                self.shared.wal_files.lock().note(self.wal.number(), &class_key, number);
+                changed.insert(class_key);
+                replies.push((request.reply, committed));
+            }
+            state.count_live_bytes();
+            let next = state.snapshot(&self.shared.snapshot.load(), &changed);
+            self.shared.snapshot.store(Arc::new(next));
+        }
+        for (reply, committed) in replies {
+            // A sender that has gone away meanwhile will ask again, and be recognised if it gave a key.
+            drop(reply.send(committed));
+        }
+        for request in repeats {
+            drop(request.reply.send(Ok(Committed { first: None, records: 0 })));
+        }
+        self.shared.wake_flusher();
+    }
+
+    fn fail(&mut self, cause: &io::Error, requests: impl Iterator<Item = Request>) {
+        let full = matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let answer = if full { CommitError::Full } else { CommitError::Unavailable(cause.to_string()) };
+        warn!(file = %self.wal.path().display(), error = %cause, "a group could not be made durable and was refused");
+        if let Err(error) = self.wal.cut_back() {
+            error!(file = %self.wal.path().display(), %error, "the log could not be taken back to its last durable end; refusing writes until a restart");
+            self.broken = Some(CommitError::Unavailable("the write-ahead log failed, restart the server".into()));
+        } else if !full {
+            self.rotate();
+        }
+        requests.for_each(|request| drop(request.reply.send(Err(answer.clone()))));
+    }
+
+    fn rotate(&mut self) {
+        match WalFile::create(&self.shared.wal_folder, self.wal.number() + 1) {
+            Ok(next) => {
+                self.wal = next;
+                self.shared.wal_files.lock().begin(self.wal.number());
+            }
+            Err(error) => warn!(%error, "no new file for the log yet, going on with the old one"),
+        }
+    }
+}
+
+/// What a tenant's key in a file of the log is wrapped for.
+pub(crate) fn key_context(file: u64, tenant: &TenantId) -> String {
+    format!("wal/{file:012}/{tenant}")
+}
+
+fn publish_one(
+    state: &mut State,
+    class_key: &ClassKey,
+    batch: Batch,
+    entry: &[u8],
+    number: u64,
+) -> Result<Committed, CommitError> {
+    let partition = state.partitions.entry(class_key.clone()).or_insert_with(Partition::new);
+    // Refused only for a tree of 2^48 entries; the entry was encoded by us and is short.
+    partition.tree.append(entry).map_err(|error| CommitError::Unavailable(error.to_string()))?;
+    let records = batch.rows.len();
+    partition.push_live(batch.rows.with_batch(number, batch.seed), number);
+    let first = RecordId { class: class_key.1.clone(), batch: number, index: 0 };
+    Ok(Committed { first: Some(first), records })
+}

@@ -1,0 +1,104 @@
+//! Some rows of one source, with the columns that were asked for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::SchemaRef;
+use logkeep_ingest::SegmentHandle;
+use logkeep_record::{Class, Resource};
+use logkeep_segment::{AttributeColumn, Rows, Segment, fixed};
+
+use super::QueryError;
+
+/// Live rows or a segment, of one class.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) class: Class,
+    pub(crate) place: Place,
+}
+
+#[derive(Clone)]
+pub(crate) enum Place {
+    Live(Arc<Rows>),
+    Segment(Arc<SegmentHandle>),
+}
+
+impl Source {
+    /// Earliest and latest time in it, without opening it.
+    pub(crate) fn time_bounds_ns(&self) -> (i64, i64) {
+        match &self.place {
+            Place::Live(rows) => {
+                let (min, max, _) = rows.time_bounds();
+                (min, max)
+            }
+            Place::Segment(handle) => (handle.row().min_time_ns, handle.row().max_time_ns),
+        }
+    }
+
+    pub(crate) fn schema(&self) -> Result<SchemaRef, QueryError> {
+        Ok(match &self.place {
+            Place::Live(rows) => rows.table().schema(),
+            Place::Segment(handle) => handle.segment()?.schema().clone(),
+        })
+    }
+
+    pub(crate) fn streams(&self) -> Result<Arc<Vec<Arc<Resource>>>, QueryError> {
+        Ok(match &self.place {
+            Place::Live(rows) => rows.streams().clone(),
+            Place::Segment(handle) => handle.segment()?.streams().clone(),
+        })
+    }
+
+    /// Whether some row may have values outside the flat columns.
+    pub(crate) fn may_overflow(&self) -> Result<bool, QueryError> {
+        Ok(match &self.place {
+            Place::Live(rows) => rows.column(fixed::OVERFLOW).is_some_and(|column| column.null_count() < column.len()),
+            Place::Segment(handle) => segment_overflows(handle.segment()?),
+        })
+    }
+}
+
+fn segment_overflows(segment: &Segment) -> bool {
+    let Some(place) = segment.schema().fields().iter().position(|field| field.name() == fixed::OVERFLOW) else {
+        return false;
+    };
+    let nulls = segment.parquet().row_groups().iter().map(|group| group.column(place).statistics()?.null_count_opt());
+    nulls.zip(segment.parquet().row_groups()).any(|(nulls, group)| nulls != Some(group.num_rows() as u64))
+}
+
+/// The names of the physical columns that must be read.
+pub(crate) type Wanted = BTreeSet<String>;
+
+/// Which physical columns of `schema` hold the attribute `key`, or lead to it through a nested value.
+pub(crate) fn attribute_columns<'a>(schema: &'a SchemaRef, key: &str) -> impl Iterator<Item = &'a str> {
+    let fields = schema.fields().iter().map(|field| field.name().as_str());
+    fields.filter(move |name| AttributeColumn::parse(name).is_some_and(|column| column.key == key))
+}
+
+/// Whether `key` may lie inside a nested value of another column.
+pub(crate) fn may_be_nested(schema: &SchemaRef, key: &str) -> bool {
+    schema.fields().iter().filter_map(|field| AttributeColumn::parse(field.name())).any(|column| {
+        column.kind == logkeep_segment::ValueType::Nested
+            && (column.key == key || key.strip_prefix(column.key).is_some_and(|rest| rest.starts_with('.')))
+    })
+}
+
+/// Rows of one source that were read together.
+pub(crate) struct Chunk<'a> {
+    pub(crate) class: &'a Class,
+    /// The columns that were asked for.
+    pub(crate) rows: Rows,
+    /// The row of the source that each row is.
+    pub(crate) numbers: Vec<u32>,
+}
+
+impl Chunk<'_> {
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Result<&ArrayRef, QueryError> {
+        self.rows.column(name).ok_or_else(|| QueryError::Internal(format!("column `{name}` was not read")))
+    }
+}

@@ -1,0 +1,24 @@
+//! Running queries over one snapshot.
+//!
+//! Everything reads through one scan ([`scan`]): time bounds and the token index leave out segments and blocks, the
+//! filter is evaluated on columns ([`filter`]), and what remains is shown as the columns users know ([`project`]). SQL is
+//! DataFusion over that scan ([`table`]); searches, histograms and facets use it directly.
+
+mod budget;
+mod chunk;
+mod fields;
+mod filter;
+mod histogram;
+mod project;
+mod prune;
+mod scan;
+mod schema;
+mod search;
+mod sql;
+mod table;
+
+pub use budget::{Budget, QueryError, Stats};
+pub use fields::{FieldSummary, FieldValues, Fields, ValueCount};
+pub use histogram::{Bucket, Histogram};
+pub use search::{Found, Order, Page, PageKey, Search};
+pub use sql::{SqlAnswer, SqlOptions};
