@@ -13,6 +13,7 @@
 pub mod compress;
 pub mod elasticsearch;
 pub mod ndjson;
+pub mod otlp;
 mod text;
 
 use logkeep_record::Record;
@@ -36,6 +37,11 @@ pub struct Rejection {
 }
 
 impl Decoded<'_> {
+    /// A copy that outlives the request.
+    pub fn into_owned(self) -> Decoded<'static> {
+        Decoded { records: self.records.into_iter().map(Record::into_owned).collect(), rejected: self.rejected }
+    }
+
     /// How many entries were seen so far, which is the place of the next one.
     pub(crate) fn place(&self) -> usize {
         self.records.len() + self.rejected.len()
