@@ -12,6 +12,7 @@
 
 pub mod compress;
 pub mod elasticsearch;
+pub mod loki;
 pub mod ndjson;
 pub mod otlp;
 mod text;

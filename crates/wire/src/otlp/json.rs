@@ -61,6 +61,10 @@ pub fn decode_json(body: &[u8], received_ns: i64) -> Result<Decoded<'_>, OtlpErr
 }
 
 fn decode_text(text: &str, received_ns: i64) -> Result<Decoded<'_>, OtlpError> {
+    if !text.trim_ascii_start().starts_with('{') {
+        // serde would take an array for the fields of the message in order.
+        return Err(OtlpError::Malformed { format: "JSON", what: "it is not a JSON object".to_owned() });
+    }
     let request: Request<'_> =
         serde_json::from_str(text).map_err(|error| OtlpError::Malformed { format: "JSON", what: error.to_string() })?;
     let mut decoder = Decoder { received_ns, values_left: MAX_VALUES, decoded: Decoded::default() };
