@@ -1,54 +1,46 @@
 //! The protobuf form (`logproto.PushRequest`).
+//!
+//! Read field by field and not as messages: lines are borrowed, a line that is not UTF-8 costs nothing but itself, and
+//! two bytes of an empty entry never become a hundred in memory.
 
 use std::borrow::Cow;
 
-use logkeep_record::{Attributes, Resource, Value};
-use prost::Message;
+use logkeep_record::{Attributes, Record, Resource, Value, limits};
+use prost::DecodeError;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 use super::{LokiError, Stream, check_room, line_record, parse_labels};
 use crate::Decoded;
 use crate::text::Text;
 
-/// Text is read as bytes, so that one line which is not UTF-8 does not cost the whole push. Entries and metadata stay
-/// encoded until they are read: an empty one takes two bytes here and a hundred as a message.
-#[derive(Message)]
-struct PushRequest {
-    #[prost(bytes = "vec", repeated, tag = "1")]
-    streams: Vec<Vec<u8>>,
+/// A field of a message: its number, and its content if that is a number or bytes.
+enum Content<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+    Other,
 }
 
-#[derive(Message)]
-struct StreamMessage {
-    #[prost(bytes = "vec", tag = "1")]
-    labels: Vec<u8>,
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    entries: Vec<Vec<u8>>,
-}
-
-#[derive(Message)]
-struct Entry {
-    #[prost(message, optional, tag = "1")]
-    timestamp: Option<Timestamp>,
-    #[prost(bytes = "vec", tag = "2")]
-    line: Vec<u8>,
-    #[prost(message, repeated, tag = "3")]
-    structured_metadata: Vec<Label>,
-}
-
-#[derive(Message)]
-struct Timestamp {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-    #[prost(int32, tag = "2")]
-    nanos: i32,
-}
-
-#[derive(Message)]
-struct Label {
-    #[prost(bytes = "vec", tag = "1")]
-    name: Vec<u8>,
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
+fn next_field<'a>(rest: &mut &'a [u8]) -> Result<(u32, Content<'a>), DecodeError> {
+    let (tag, wire_type) = decode_key(rest)?;
+    let content = match wire_type {
+        WireType::Varint => Content::Number(decode_varint(rest)?),
+        WireType::LengthDelimited => {
+            let len = decode_varint(rest)?;
+            let split = usize::try_from(len).ok().and_then(|len| rest.split_at_checked(len));
+            let Some((bytes, after)) = split else {
+                // A message that is cut short; prost's own error for it cannot be built from outside.
+                skip_field(WireType::SixtyFourBit, tag, &mut &[][..], DecodeContext::default())?;
+                return Ok((tag, Content::Other));
+            };
+            *rest = after;
+            Content::Bytes(bytes)
+        }
+        _ => {
+            skip_field(wire_type, tag, rest, DecodeContext::default())?;
+            Content::Other
+        }
+    };
+    Ok((tag, content))
 }
 
 /// Decodes a push that has been decompressed. An entry that does not decode, or one whose stream has no readable labels,
@@ -56,57 +48,96 @@ struct Label {
 ///
 /// # Errors
 /// [`LokiError`]; do not retry.
-pub fn decode_protobuf(body: &[u8], received_ns: i64) -> Result<Decoded<'static>, LokiError> {
-    let malformed = |error: prost::DecodeError| LokiError::Malformed { format: "protobuf", what: error.to_string() };
+pub fn decode_protobuf(body: &[u8], received_ns: i64) -> Result<Decoded<'_>, LokiError> {
+    let malformed = |error: DecodeError| LokiError::Malformed { format: "protobuf", what: error.to_string() };
     let mut decoded = Decoded::default();
-    for stream in PushRequest::decode(body).map_err(malformed)?.streams {
-        let StreamMessage { labels, entries } = StreamMessage::decode(stream.as_slice()).map_err(malformed)?;
-        let resource: Stream = parse_labels(&String::from_utf8_lossy(&labels))
-            .map(Resource::from_attributes)
-            .map_err(|error| error.to_string().into());
-        for entry in entries {
-            check_room(&decoded)?;
-            match (&resource, Entry::decode(entry.as_slice())) {
-                (Ok(resource), Ok(entry)) => {
-                    let time_ns = entry.timestamp.as_ref().and_then(time_ns);
-                    let (text, marks) = owned_text(entry.line);
-                    let mut record = line_record(text, time_ns, received_ns, resource);
-                    record.attributes = entry.structured_metadata.into_iter().map(attribute).collect();
-                    record.attributes.extend(marks);
-                    decoded.records.push(record);
+    let mut rest = body;
+    while !rest.is_empty() {
+        if let (1, Content::Bytes(message)) = next_field(&mut rest).map_err(malformed)? {
+            let resource = stream(message).map_err(malformed)?;
+            let mut fields = message;
+            while !fields.is_empty() {
+                if let (2, Content::Bytes(message)) = next_field(&mut fields).map_err(malformed)? {
+                    check_room(&decoded)?;
+                    match (&resource, Entry::decode(message)) {
+                        (Ok(resource), Ok(entry)) => decoded.records.push(entry.record(received_ns, resource)),
+                        (Err(fault), _) => decoded.reject(fault.clone()),
+                        (_, Err(error)) => decoded.reject(error.to_string()),
+                    }
                 }
-                (Err(fault), _) => decoded.reject(fault.clone()),
-                (_, Err(error)) => decoded.reject(error.to_string()),
             }
         }
     }
     Ok(decoded)
 }
 
-fn attribute(label: Label) -> (Cow<'static, str>, Value<'static>) {
-    (owned_text(label.name).0, Value::Str(owned_text(label.value).0))
+/// The labels of a stream, which need not come before its entries.
+fn stream(mut fields: &[u8]) -> Result<Stream, DecodeError> {
+    let mut labels: &[u8] = b"";
+    while !fields.is_empty() {
+        if let (1, Content::Bytes(text)) = next_field(&mut fields)? {
+            labels = text;
+        }
+    }
+    let parsed = parse_labels(&String::from_utf8_lossy(labels));
+    Ok(parsed.map(Resource::from_attributes).map_err(|error| error.to_string().into()))
 }
 
-/// The bytes themselves where they are text, so that the usual line is moved and not copied.
-fn owned_text(bytes: Vec<u8>) -> (Cow<'static, str>, Attributes<'static>) {
-    if bytes.len() > logkeep_record::limits::RECORD_BYTES {
-        return copied_text(&bytes);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => (Cow::Owned(text), Vec::new()),
-        Err(error) => copied_text(error.as_bytes()),
-    }
+#[derive(Default)]
+struct Entry<'a> {
+    time_ns: Option<i64>,
+    line: &'a [u8],
+    metadata: Attributes<'a>,
 }
 
-fn copied_text(bytes: &[u8]) -> (Cow<'static, str>, Attributes<'static>) {
-    let text = Text::new(bytes);
-    let mut marks = Vec::new();
-    text.mark(&mut marks);
-    (Cow::Owned(text.text.into_owned()), marks)
+impl<'a> Entry<'a> {
+    fn decode(mut fields: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut entry = Self::default();
+        while !fields.is_empty() {
+            match next_field(&mut fields)? {
+                (1, Content::Bytes(time)) => entry.time_ns = timestamp(time)?,
+                (2, Content::Bytes(line)) => entry.line = line,
+                (3, Content::Bytes(label)) if entry.metadata.len() < limits::ATTRIBUTES_PER_RECORD => {
+                    entry.metadata.push(label_pair(label)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(entry)
+    }
+
+    fn record(self, received_ns: i64, resource: &std::sync::Arc<Resource>) -> Record<'a> {
+        let text = Text::new(self.line);
+        let mut attributes = self.metadata;
+        text.mark(&mut attributes);
+        let mut record = line_record(text.text, self.time_ns, received_ns, resource);
+        record.attributes = attributes;
+        record
+    }
 }
 
 /// `None` for the zero time, and for what nanoseconds in 64 bits cannot say.
-fn time_ns(time: &Timestamp) -> Option<i64> {
-    let ns = time.seconds.checked_mul(1_000_000_000)?.checked_add(time.nanos.into())?;
-    (ns != 0).then_some(ns)
+fn timestamp(mut fields: &[u8]) -> Result<Option<i64>, DecodeError> {
+    let (mut seconds, mut nanos) = (0, 0);
+    while !fields.is_empty() {
+        match next_field(&mut fields)? {
+            (1, Content::Number(number)) => seconds = number as i64,
+            (2, Content::Number(number)) => nanos = i64::from(number as i32),
+            _ => {}
+        }
+    }
+    let ns = seconds.checked_mul(1_000_000_000).and_then(|ns| ns.checked_add(nanos));
+    Ok(ns.filter(|ns| *ns != 0))
+}
+
+fn label_pair(mut fields: &[u8]) -> Result<(Cow<'_, str>, Value<'_>), DecodeError> {
+    let mut pair = (Cow::Borrowed(""), Value::str(""));
+    while !fields.is_empty() {
+        match next_field(&mut fields)? {
+            (1, Content::Bytes(name)) => pair.0 = String::from_utf8_lossy(name),
+            (2, Content::Bytes(value)) => pair.1 = Value::Str(String::from_utf8_lossy(value)),
+            _ => {}
+        }
+    }
+    Ok(pair)
 }

@@ -94,12 +94,12 @@ fn protobuf_in_snappy() {
         let expected = [
             r#"{"app":"web"} Some(5000000007) "line"{"k":"v"}"#,
             "{\"app\":\"web\"} None \"\u{fffd}\"{\"logkeep.invalid_utf8\":true}",
-            "rejected 2: failed to decode Protobuf message: Entry.line: Entry.line: buffer underflow",
+            "rejected 2: failed to decode Protobuf message",
             "rejected 3: labels: expected a quoted value at byte 5",
         ];
         let got = render(decode_protobuf(&opened, 7));
         for (got, expected) in got.lines().zip(expected) {
-            assert_eq!(&got[..12], &expected[..12], "{got}");
+            assert!(got.starts_with(expected), "got {got}, expected {expected}");
         }
         assert_eq!(got.lines().count(), 4);
     }
