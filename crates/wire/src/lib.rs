@@ -11,10 +11,12 @@
 //! Not here: sockets, headers and backpressure (`intake`), what the fields mean (`normalize`).
 
 pub mod compress;
+pub mod container;
 pub mod elasticsearch;
 pub mod loki;
 pub mod ndjson;
 pub mod otlp;
+pub mod syslog;
 mod text;
 
 use logkeep_record::Record;
