@@ -77,9 +77,12 @@ struct Pending {
     truncated_bytes: usize,
 }
 
+/// A character more than is kept in the end, so that the cut can be made between two characters.
+const MAX_PENDING_BYTES: usize = limits::RECORD_BYTES + 4;
+
 impl Pending {
     fn add(&mut self, content: &[u8]) {
-        let room = limits::RECORD_BYTES - self.content.len();
+        let room = MAX_PENDING_BYTES - self.content.len();
         let kept = content.len().min(room);
         self.content.extend_from_slice(&content[..kept]);
         self.truncated_bytes += content.len() - kept;

@@ -7,7 +7,7 @@ use logkeep_record::limits;
 pub struct Frame<'a> {
     /// The message; a line end or NUL may still close it.
     pub bytes: &'a [u8],
-    /// How much of it was over `limits::RECORD_BYTES` and is gone.
+    /// How much of it was far over `limits::RECORD_BYTES` and is gone; [`super::Parser`] cuts the rest.
     pub truncated_bytes: usize,
 }
 
@@ -63,6 +63,8 @@ pub struct Framer {
     overflow: usize,
 }
 
+/// A character more than is kept in the end, so that the cut can be made between two characters.
+const MAX_LINE_BYTES: usize = limits::RECORD_BYTES + 4;
 /// Digits of the largest length.
 const MAX_DIGITS: usize = 7;
 
@@ -115,7 +117,7 @@ impl Framer {
             self.start = end + 1;
             self.scanned = self.start;
             let mut truncated_bytes = std::mem::take(&mut self.overflow);
-            let kept = (end - from).min(limits::RECORD_BYTES);
+            let kept = (end - from).min(MAX_LINE_BYTES);
             truncated_bytes += end - from - kept;
             if kept > 0 && self.buffer[from..from + kept] != *b"\r" {
                 return Some(Frame { bytes: &self.buffer[from..from + kept], truncated_bytes });
@@ -125,7 +127,7 @@ impl Framer {
 
     /// Forgets what an unfinished line has over the limit.
     fn drop_overflow(&mut self) {
-        let max = self.start + limits::RECORD_BYTES;
+        let max = self.start + MAX_LINE_BYTES;
         self.overflow += self.buffer.len().saturating_sub(max);
         self.buffer.truncate(max);
         self.scanned = self.buffer.len();
