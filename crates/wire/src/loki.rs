@@ -56,13 +56,13 @@ impl LokiError {
 
 /// Status and text of the answer to a push that was read: 204 and nothing, or 400 and the first reasons where some
 /// lines were rejected. The others are stored all the same, as Loki does it.
-pub fn push_answer(decoded_rejected: &[crate::Rejection], lines: usize) -> (u16, String) {
+pub fn push_answer(rejected: &[crate::Rejection], lines: usize) -> (u16, String) {
     const SHOWN: usize = 10;
-    if decoded_rejected.is_empty() {
+    if rejected.is_empty() {
         return (204, String::new());
     }
-    let mut text = format!("{} of {lines} lines rejected, the others are stored\n", decoded_rejected.len());
-    for one in decoded_rejected.iter().take(SHOWN) {
+    let mut text = format!("{} of {lines} lines rejected, the others are stored\n", rejected.len());
+    for one in rejected.iter().take(SHOWN) {
         text.push_str(&format!("line {}: {}\n", one.place, one.reason));
     }
     (400, text)
