@@ -7,6 +7,8 @@
 pub const REQUEST_BYTES: usize = 16 << 20;
 /// A request body after decompression.
 pub const REQUEST_DECOMPRESSED_BYTES: usize = 64 << 20;
+/// Records in one request; the smallest entries of some protocols are a hundredth of what a record takes in memory.
+pub const RECORDS_PER_REQUEST: usize = 1 << 19;
 /// One record in its source form. Longer lines are cut on a character boundary and marked as cut.
 pub const RECORD_BYTES: usize = 1 << 20;
 /// Nesting of JSON documents and attribute values.

@@ -1,0 +1,178 @@
+//! Where one message ends and the next begins on a stream (RFC 6587).
+
+use logkeep_record::limits;
+
+/// One message as it came, without its framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The message; a line end or NUL may still close it.
+    pub bytes: &'a [u8],
+    /// How much of it was far over `limits::RECORD_BYTES` and is gone; [`super::Parser`] cuts the rest.
+    pub truncated_bytes: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// A datagram, or anything else that is one message.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, truncated_bytes: 0 }
+    }
+}
+
+/// A stream that cannot be read on: close it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// A length that no message has.
+    #[error("octet counting: a length of `{length}…`, over the limit of {} bytes", limits::RECORD_BYTES)]
+    Length {
+        /// Its first digits.
+        length: String,
+    },
+    /// Something else than a length where one must be.
+    #[error("octet counting: expected a length and a space, found byte 0x{byte:02x}")]
+    NoLength {
+        /// What was found.
+        byte: u8,
+    },
+    /// The stream is not syslog in the clear.
+    #[error("the stream is {what}, not syslog in plain text; change the sender's setting or use the port for it")]
+    NotPlain {
+        /// What it looks like.
+        what: &'static str,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Framing {
+    #[default]
+    Unknown,
+    Lines,
+    Octets,
+}
+
+/// Cuts the bytes of one connection into messages. Which of the two framings it uses is seen from its first bytes. It
+/// holds at most one unfinished message beside what was pushed last.
+#[derive(Debug, Default)]
+pub struct Framer {
+    framing: Framing,
+    pub(super) buffer: Vec<u8>,
+    /// Everything before this was given out.
+    start: usize,
+    /// Everything before this holds no line end.
+    scanned: usize,
+    /// Bytes of the current line that were over the limit.
+    overflow: usize,
+}
+
+/// A character more than is kept in the end, so that the cut can be made between two characters.
+const MAX_LINE_BYTES: usize = limits::RECORD_BYTES + 4;
+/// Digits of the largest length.
+const MAX_DIGITS: usize = 7;
+
+impl Framer {
+    /// Takes bytes as they arrive. Call [`Framer::next_frame`] until it has no more before pushing again.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.scanned -= self.start;
+        self.start = 0;
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next complete message, or `None` until more bytes are pushed.
+    ///
+    /// # Errors
+    /// [`FrameError`]: close the connection.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+        if self.framing == Framing::Unknown {
+            self.framing = detect(&self.buffer[self.start..])?;
+        }
+        match self.framing {
+            Framing::Unknown => Ok(None),
+            Framing::Lines => Ok(self.next_line()),
+            Framing::Octets => self.next_counted(),
+        }
+    }
+
+    /// The last message, if the connection ended within it.
+    pub fn finish(&mut self) -> Option<Frame<'_>> {
+        let truncated_bytes = std::mem::take(&mut self.overflow);
+        let from = std::mem::replace(&mut self.start, self.buffer.len());
+        self.scanned = self.start;
+        let mut bytes = &self.buffer[from..];
+        if self.framing == Framing::Octets
+            && let Some(space) = bytes.iter().take(MAX_DIGITS + 1).position(|b| *b == b' ')
+        {
+            bytes = &bytes[space + 1..];
+        }
+        let bytes = bytes.trim_ascii_end();
+        (!bytes.is_empty()).then_some(Frame { bytes, truncated_bytes })
+    }
+
+    fn next_line(&mut self) -> Option<Frame<'_>> {
+        loop {
+            let Some(at) = memchr::memchr2(b'\n', 0, &self.buffer[self.scanned..]) else {
+                self.drop_overflow();
+                return None;
+            };
+            let (from, end) = (self.start, self.scanned + at);
+            self.start = end + 1;
+            self.scanned = self.start;
+            let mut truncated_bytes = std::mem::take(&mut self.overflow);
+            let kept = (end - from).min(MAX_LINE_BYTES);
+            truncated_bytes += end - from - kept;
+            if kept > 0 && self.buffer[from..from + kept] != *b"\r" {
+                return Some(Frame { bytes: &self.buffer[from..from + kept], truncated_bytes });
+            }
+        }
+    }
+
+    /// Forgets what an unfinished line has over the limit.
+    fn drop_overflow(&mut self) {
+        let max = self.start + MAX_LINE_BYTES;
+        self.overflow += self.buffer.len().saturating_sub(max);
+        self.buffer.truncate(max);
+        self.scanned = self.buffer.len();
+    }
+
+    fn next_counted(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
+        // Some senders end a counted message with a line feed they did not count.
+        while self.buffer.get(self.start).is_some_and(|b| matches!(b, b'\n' | b'\r' | 0)) {
+            self.start += 1;
+        }
+        self.scanned = self.start;
+        let rest = &self.buffer[self.start..];
+        let digits = rest.iter().take(MAX_DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
+        let text = String::from_utf8_lossy(&rest[..digits]).into_owned();
+        let length = text.parse().ok().filter(|length| *length <= limits::RECORD_BYTES);
+        match rest.get(digits) {
+            _ if digits > MAX_DIGITS => Err(FrameError::Length { length: text }),
+            None => Ok(None),
+            Some(b' ') if digits > 0 => {
+                let Some(length) = length else { return Err(FrameError::Length { length: text }) };
+                let from = self.start + digits + 1;
+                if self.buffer.len() - from < length {
+                    return Ok(None);
+                }
+                self.start = from + length;
+                self.scanned = self.start;
+                Ok(Some(Frame::new(&self.buffer[from..from + length])))
+            }
+            Some(byte) => Err(FrameError::NoLength { byte: *byte }),
+        }
+    }
+}
+
+/// Digits and a space open a counted message. A stamp or other text may begin with digits, too.
+fn detect(start: &[u8]) -> Result<Framing, FrameError> {
+    match start {
+        [0x16, 0x03, ..] => return Err(FrameError::NotPlain { what: "TLS" }),
+        [0x78, 0x01 | 0x9c | 0xda, ..] => return Err(FrameError::NotPlain { what: "compressed with zlib" }),
+        [0x16 | 0x78] | [] => return Ok(Framing::Unknown),
+        _ => {}
+    }
+    let digits = start.iter().take_while(|b| b.is_ascii_digit()).count();
+    Ok(match start.get(digits) {
+        None if digits > 0 && digits <= 2 * MAX_DIGITS => Framing::Unknown,
+        Some(b' ') if digits > 0 && start[0] != b'0' => Framing::Octets,
+        _ => Framing::Lines,
+    })
+}
