@@ -1,0 +1,577 @@
+//! Real-shaped lines of every family, and what must hold for any line.
+
+use std::fmt::Write as _;
+
+use logkeep_record::{Attributes, Record, Resource, Value, json};
+use proptest::prelude::*;
+
+use crate::{Arrival, LineFormat, Normalizer, detect};
+
+const RECEIVED_NS: i64 = 1_795_168_860_000_000_000; // 2026-11-20T10:01:00Z
+
+fn normalizer(protocol: &'static str) -> Normalizer {
+    Normalizer::new(Arrival { protocol, source: "127.0.0.1".into() })
+}
+
+fn record<'a>(body: Value<'a>, base: Attributes<'static>) -> Record<'a> {
+    Record::new(RECEIVED_NS, body, Resource::from_attributes(base))
+}
+
+/// As the decoders hand over a line: documents parsed, their text as the original.
+fn decoded(line: &str) -> Record<'_> {
+    match json::parse(line) {
+        Ok(Value::Map(pairs)) => {
+            let mut record = record(Value::Map(pairs), Vec::new());
+            record.original = Some(line.into());
+            record
+        }
+        _ => record(Value::str(line), Vec::new()),
+    }
+}
+
+/// One line a fact: `severity`, `time`, `trace`, `span`, `body`, then `r` the resource's and `a` the record's
+/// attributes, as `name=json`.
+fn facts(record: &Record<'_>) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, text: String| writeln!(out, "{name}={text}").unwrap();
+    line("severity", format!("{} {:?}", record.severity.number(), record.severity_text));
+    line(
+        "time",
+        record.time_ns.map_or("none".into(), |ns| jiff::Timestamp::from_nanosecond(ns.into()).unwrap().to_string()),
+    );
+    line("trace", record.trace_id.map_or("none".into(), |id| id.to_string()));
+    line("span", record.span_id.map_or("none".into(), |id| id.to_string()));
+    line("body", record.body.as_str().unwrap_or("not text").to_owned());
+    line("original", if record.original.is_some() { "kept".into() } else { "none".into() });
+    let mut pairs = |prefix: &str, pairs: &Attributes<'_>| {
+        for (key, value) in pairs {
+            let mut text = String::new();
+            json::write(value, &mut text);
+            line(&format!("{prefix} {key}"), text);
+        }
+    };
+    pairs("r", record.resource.attributes());
+    pairs("a", &record.attributes);
+    out
+}
+
+/// Each expected line must be among the facts; one that starts with `!` must not begin any.
+fn check_record(record: Record<'_>, protocol: &'static str, expected: &[&str]) {
+    let facts = facts(&normalizer(protocol).normalize(record));
+    for expected in expected {
+        match expected.strip_prefix('!') {
+            Some(absent) => assert!(!facts.lines().any(|line| line.starts_with(absent)), "found {absent} in\n{facts}"),
+            None => assert!(facts.lines().any(|line| line == *expected), "missing {expected} in\n{facts}"),
+        }
+    }
+}
+
+fn check(line: &str, expected: &[&str]) {
+    check_record(decoded(line), "ndjson", expected);
+    // The same line as text that the request does not lend, as syslog and Loki decoders give it.
+    if !line.starts_with('{') {
+        check_record(record(Value::from(line.to_owned()), Vec::new()), "ndjson", expected);
+    }
+}
+
+const ISTIO_JSON: &str = r#"{"authority":"reviews:9080","bytes_received":12,"bytes_sent":379,"connection_termination_details":null,"downstream_local_address":"10.0.0.9:9080","downstream_remote_address":"10.0.0.5:41234","duration":17,"method":"GET","path":"/reviews/0?full=1","protocol":"HTTP/1.1","request_id":"5f2b6c1e-0d55-9e1f-8a8e-1b9d5f0a7c11","requested_server_name":null,"response_code":503,"response_code_details":"upstream_reset_before_response_started","response_flags":"UF,URX","route_name":"default","start_time":"2026-11-20T10:00:00.123Z","upstream_cluster":"outbound|9080||reviews.default.svc.cluster.local","upstream_host":"10.0.0.7:9080","upstream_local_address":"10.0.0.5:50000","upstream_service_time":"12","upstream_transport_failure_reason":null,"user_agent":"curl/8.5","x_forwarded_for":null,"downstream_peer_uri_san":"spiffe://cluster.local/ns/default/sa/web","kubernetes":{"pod_name":"web-6d5f8c9b7d-x2x9z","namespace_name":"default","labels":{"app":"web"}}}"#;
+
+#[test]
+fn istio_json() {
+    check(
+        ISTIO_JSON,
+        &[
+            "severity=17 \"\"",
+            "time=2026-11-20T10:00:00.123Z",
+            &format!("body={ISTIO_JSON}"),
+            "original=none",
+            "r service.name=\"web\"",
+            "r logkeep.service.name.derived_from=\"k8s.pod.label.app\"",
+            "r k8s.pod.name=\"web-6d5f8c9b7d-x2x9z\"",
+            "r k8s.namespace.name=\"default\"",
+            "r logkeep.protocol=\"ndjson\"",
+            "r logkeep.source=\"127.0.0.1\"",
+            "a http.request.method=\"GET\"",
+            "a url.path=\"/reviews/0\"",
+            "a url.query=\"full=1\"",
+            "a http.response.status_code=503",
+            "a network.protocol.name=\"http\"",
+            "a network.protocol.version=\"1.1\"",
+            "a user_agent.original=\"curl/8.5\"",
+            "a client.address=\"10.0.0.5\"",
+            "a client.port=41234",
+            "a server.address=\"reviews\"",
+            "a server.port=9080",
+            "a http.request.body.size=12",
+            "a http.response.body.size=379",
+            "a mesh.request_id=\"5f2b6c1e-0d55-9e1f-8a8e-1b9d5f0a7c11\"",
+            "a mesh.upstream.address=\"10.0.0.7\"",
+            "a mesh.upstream.cluster=\"outbound|9080||reviews.default.svc.cluster.local\"",
+            "a mesh.destination.service=\"reviews.default.svc.cluster.local\"",
+            "a mesh.response_flags=\"UF,URX\"",
+            "a mesh.duration_ms=17.0",
+            "a mesh.upstream.duration_ms=12.0",
+            "a mesh.source.spiffe_id=\"spiffe://cluster.local/ns/default/sa/web\"",
+            "a mesh.mtls.state=\"claimed\"",
+            "a mesh.kind=\"istio\"",
+            "!a start_time",
+            "!a tls.client.server_name",
+        ],
+    );
+}
+
+#[test]
+fn envoy_family() {
+    check(
+        r#"{"method":null,"response_code":0,"response_flags":"UH","bytes_sent":5,"upstream_host":null,"duration":1}"#,
+        &["severity=17 \"\"", "a mesh.bytes_sent=5", "a mesh.kind=\"envoy\"", "!a http.", "!a method", "time=none"],
+    );
+    check(
+        r#"{"method":"GET","response_code":"204","response_flags":"-","upstream_cluster":"web.default.dc1.internal.x.consul"}"#,
+        &[
+            "severity=9 \"\"",
+            "a http.response.status_code=204",
+            "a mesh.kind=\"consul\"",
+            "r service.name=\"unknown_service\"",
+        ],
+    );
+    check(
+        r#"{"kuma_mesh":"default","kuma_source_service":"web","response_code":404,"method":"GET"}"#,
+        &["severity=13 \"\"", "a mesh.name=\"default\"", "a mesh.source.service=\"web\"", "a mesh.kind=\"kuma\""],
+    );
+    check(
+        r#"{"response_code":200,"response_flags":"-","method":"GET","upstream_cluster":"outbound|80|v1|cart.shop.svc.cluster.local","connection_security_policy":"none","host":"node-1","level":"notice","custom":{"a":[1]}}"#,
+        &[
+            "severity=10 \"notice\"",
+            "r service.name=\"cart\"",
+            "r logkeep.service.name.derived_from=\"mesh.upstream.cluster\"",
+            "r host.name=\"node-1\"",
+            "a mesh.mtls.state=\"plaintext\"",
+            "a custom.a=[1]",
+        ],
+    );
+    // The same keys in an application's document are its own.
+    check(
+        r#"{"method":"card","path":"/tmp/x","duration":3,"message":"paid"}"#,
+        &["a method=\"card\"", "a path=\"/tmp/x\"", "!a mesh", "a duration=3"],
+    );
+}
+
+#[test]
+fn envoy_text() {
+    let line = r#"[2026-11-20T10:00:00.123Z] "GET /q"uote/" 200 HTTP/1.1" 404 NR 0 11 3 - "10.0.0.1, "x"" "my "agent" 1.0" "rid-1" "shop.example:8443" "-""#;
+    check(
+        line,
+        &[
+            "severity=13 \"\"",
+            "time=2026-11-20T10:00:00.123Z",
+            &format!("body={line}"),
+            "original=none",
+            "a http.request.method=\"GET\"",
+            "a url.path=\"/q\\\"uote/\\\" 200\"",
+            "a http.response.status_code=404",
+            "a mesh.response_flags=\"NR\"",
+            "a http.request.header.x-forwarded-for=\"10.0.0.1, \\\"x\\\"\"",
+            "a user_agent.original=\"my \\\"agent\\\" 1.0\"",
+            "a mesh.request_id=\"rid-1\"",
+            "a server.address=\"shop.example\"",
+            "a server.port=8443",
+            "!a mesh.upstream",
+        ],
+    );
+    check(
+        r#"[2026-11-20T10:00:00.123Z] "POST /pay HTTP/2" 200 - via_upstream - "-" 5 6 7 4 "-" "grpc-go/1.60" "rid-2" "pay:50051" "10.0.0.7:50051" outbound|50051||pay.shop.svc.cluster.local 10.0.0.5:40000 10.96.0.1:50051 10.0.0.5:40001 - default"#,
+        &[
+            "severity=9 \"\"",
+            "a mesh.response_code_details=\"via_upstream\"",
+            "a network.protocol.version=\"2\"",
+            "a mesh.duration_ms=7.0",
+            "a mesh.upstream.duration_ms=4.0",
+            "a client.address=\"10.0.0.5\"",
+            "a client.port=40001",
+            "a mesh.route=\"default\"",
+            "a mesh.kind=\"istio\"",
+            "r service.name=\"pay\"",
+            "!a tls.client.server_name",
+        ],
+    );
+    check(
+        r#"[2026-11-20T10:00:00.123Z] "- - -" 0 UF - - "TLS error: Secret is not supplied" 0 0 10 - "-" "-" "-" "-" "10.0.0.7:443" outbound|443||db.x.svc 10.0.0.5:1 10.0.0.6:2 10.0.0.7:3 db.x -"#,
+        &[
+            "severity=17 \"\"",
+            "a mesh.upstream.transport_failure_reason=\"TLS error: Secret is not supplied\"",
+            "a mesh.bytes_sent=0",
+            "!a http.request",
+            "a tls.client.server_name=\"db.x\"",
+        ],
+    );
+    check(
+        r#"[2026-11-20T10:00:00.123Z] default "GET /v HTTP/1.1" 200 - 0 5 2 1 "-" "curl" "a3ce929d0e0e4736" "rid" "api" "web" "api_v1" "10.0.0.2" "10.0.0.3:80""#,
+        &[
+            "a mesh.name=\"default\"",
+            "a mesh.source.service=\"web\"",
+            "a mesh.destination.service=\"api_v1\"",
+            "a mesh.kind=\"kuma\"",
+            "a client.address=\"10.0.0.2\"",
+            "trace=0000000000000000a3ce929d0e0e4736",
+        ],
+    );
+    check(
+        "[2026-11-20T10:00:00.123Z] - default 10.0.0.2(web)->10.0.0.3:6379(redis) took 15ms, sent 10 bytes, received: 20 bytes",
+        &[
+            "a mesh.destination.service=\"redis\"",
+            "a mesh.duration_ms=15.0",
+            "a mesh.bytes_sent=10",
+            "a mesh.upstream.port=6379",
+        ],
+    );
+    for broken in [
+        r#"[2026-11-20T10:00:00.123Z] "GET / HTTP/1.1" 200"#,
+        r#"[2026-11-20T10:00:00.123Z] "GET / HTTP/1.1" 99999 - 0 0 0 0 "-" "-" "-" "-" "-""#,
+        r#"[not a time] "GET / HTTP/1.1" 200 - 0 0 0 0 "-" "-" "-" "-" "-""#,
+    ] {
+        check(broken, &["!a "]);
+    }
+}
+
+#[test]
+fn linkerd_and_web_servers() {
+    check(
+        r#"{"client.addr":"10.0.0.4:50000","client.id":"web.default.serviceaccount.identity.linkerd.cluster.local","timestamp":"2026-11-20T10:00:00.5Z","method":"GET","uri":"http://api.shop:8080/a?b=c","version":"HTTP/2.0","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","request_bytes":"","status":"500","response_bytes":12,"total_ns":"1500000","processing_ns":"200000","user_agent":"x","host":"api.shop"}"#,
+        &[
+            "severity=17 \"\"",
+            "time=2026-11-20T10:00:00.5Z",
+            "trace=4bf92f3577b34da6a3ce929d0e0e4736",
+            "a url.path=\"/a\"",
+            "a url.query=\"b=c\"",
+            "a url.scheme=\"http\"",
+            "a server.address=\"api.shop\"",
+            "a network.protocol.version=\"2\"",
+            "a mesh.duration_ms=1.5",
+            "a mesh.source.identity=\"web.default.serviceaccount.identity.linkerd.cluster.local\"",
+            "a mesh.mtls.state=\"claimed\"",
+            "a mesh.kind=\"linkerd\"",
+            "a http.response.body.size=12",
+            "!a http.request.body.size",
+            "!r service.version",
+            "!r host.name",
+        ],
+    );
+    check(
+        r#"10.0.0.4:50000 - - [2026-11-20T10:00:00.500000000Z] "GET /api/x HTTP/2.0" 200"#,
+        &[
+            "a client.port=50000",
+            "a http.response.status_code=200",
+            "a mesh.kind=\"linkerd\"",
+            "!a mesh.mtls",
+            "time=2026-11-20T10:00:00.5Z",
+        ],
+    );
+    check(
+        r#"203.0.113.9 - alice [20/Nov/2026:10:00:00 +0000] "GET /a?b HTTP/1.1" 302 17 "-" "Mozilla/5.0 (X)""#,
+        &[
+            "time=2026-11-20T10:00:00Z",
+            "a user.name=\"alice\"",
+            "a http.response.body.size=17",
+            "a user_agent.original=\"Mozilla/5.0 (X)\"",
+            "!a mesh.kind",
+            "!a user.id",
+            "a url.query=\"b\"",
+        ],
+    );
+}
+
+#[test]
+fn ztunnel_and_hubble() {
+    let fields = r#"src.addr=10.0.0.6:57866 src.workload="client-7fc85576c4-h95l5" src.namespace="default" src.identity="spiffe://cluster.local/ns/default/sa/client" dst.addr=10.0.0.7:15008 dst.hbone_addr=10.0.0.7:8080 dst.service="web.default.svc.cluster.local" dst.identity="spiffe://cluster.local/ns/default/sa/web" direction="outbound" bytes_sent=16 bytes_recv=17 duration="1006ms""#;
+    check(
+        &format!("2026-11-20T10:00:00.123456Z\tinfo\taccess\tconnection complete\t{fields}"),
+        &[
+            "severity=9 \"info\"",
+            "time=2026-11-20T10:00:00.123456Z",
+            "a mesh.source.spiffe_id=\"spiffe://cluster.local/ns/default/sa/client\"",
+            "a mesh.destination.spiffe_id=\"spiffe://cluster.local/ns/default/sa/web\"",
+            "a mesh.destination.service=\"web.default.svc.cluster.local\"",
+            "a mesh.mtls.state=\"claimed\"",
+            "a mesh.duration_ms=1006.0",
+            "a mesh.bytes_sent=16",
+            "a mesh.bytes_received=17",
+            "a server.port=15008",
+            "a mesh.kind=\"istio\"",
+        ],
+    );
+    check(
+        r#"{"level":"info","time":"2026-11-20T10:00:00Z","scope":"access","message":"connection complete","src.addr":"10.0.0.6:1","dst.addr":"10.0.0.7:2","duration":"3ms"}"#,
+        &[
+            "severity=9 \"info\"",
+            "a message=\"connection complete\"",
+            "original=none",
+            "a mesh.duration_ms=3.0",
+            "!a mesh.mtls",
+        ],
+    );
+    check(
+        r#"{"flow":{"time":"2026-11-20T10:00:00.5Z","verdict":"DROPPED","IP":{"source":"10.0.0.1","destination":"10.0.0.2","ipVersion":"IPv4"},"l4":{"TCP":{"source_port":4000,"destination_port":80,"flags":{"SYN":true}}},"source":{"identity":7,"namespace":"shop","labels":["k8s:app=web"],"pod_name":"web-0"},"Type":"L7","traffic_direction":"INGRESS","l7":{"type":"RESPONSE","latency_ns":2500000,"http":{"code":503,"method":"GET","url":"http://api/x?y"}}},"node_name":"node-1","time":"2026-11-20T10:00:01Z"}"#,
+        &[
+            "severity=17 \"\"",
+            "time=2026-11-20T10:00:00.5Z",
+            "r k8s.node.name=\"node-1\"",
+            "a mesh.authz.decision=\"DROPPED\"",
+            "a client.address=\"10.0.0.1\"",
+            "a server.port=80",
+            "a http.response.status_code=503",
+            "a url.path=\"/x\"",
+            "a mesh.duration_ms=2.5",
+            "a flow.source.labels=[\"k8s:app=web\"]",
+            "a flow.l4.TCP.flags.SYN=true",
+            "a mesh.kind=\"cilium\"",
+        ],
+    );
+}
+
+#[test]
+fn application_documents() {
+    check(
+        r#"{"@timestamp":"2026-11-20T10:00:00Z","log.level":"WARN","message":"slow query\n","service":{"name":"cart","version":"2.1"},"trace":{"id":"4bf92f3577b34da6a3ce929d0e0e4736"},"span.id":"00f067aa0ba902b7","http":{"request":{"method":"GET"}},"empty":{},"nothing":null,"logkeep.source":"forged"}"#,
+        &[
+            "severity=13 \"WARN\"",
+            "time=2026-11-20T10:00:00Z",
+            "body=slow query",
+            "original=kept",
+            "trace=4bf92f3577b34da6a3ce929d0e0e4736",
+            "span=00f067aa0ba902b7",
+            "r service.name=\"cart\"",
+            "r service.version=\"2.1\"",
+            "!r logkeep.service.name",
+            "a http.request.method=\"GET\"",
+            "a empty={}",
+            "a nothing=null",
+            "a sender.logkeep.source=\"forged\"",
+            "!a message",
+        ],
+    );
+    check(
+        r#"{"level":50,"time":1795168800123,"msg":"failed","message":"","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","pid":3}"#,
+        &["severity=17 \"50\"", "time=2026-11-20T10:00:00.123Z", "trace=4bf92f3577b34da6a3ce929d0e0e4736", "a pid=3"],
+    );
+    check(
+        r#"{"ts":"yesterday","timestamp":"2026-11-20T10:00:00Z","time":"2026-11-20T11:00:00Z","trace_id":"none","event":"login","level":"custom"}"#,
+        &[
+            "severity=0 \"\"",
+            "time=2026-11-20T10:00:00Z",
+            "a ts=\"yesterday\"",
+            "a time=\"2026-11-20T11:00:00Z\"",
+            "a trace_id=\"none\"",
+            "a level=\"custom\"",
+            "body=login",
+        ],
+    );
+    check(
+        r#"{"a":1}"#,
+        &["body={\"a\":1}", "original=none", "a a=1", "r service.name=\"unknown_service\"", "severity=0 \"\""],
+    );
+    check("{}", &["body={}", "original=none"]);
+}
+
+#[test]
+fn envelopes() {
+    check(
+        r#"{"log":"{\"level\":\"error\",\"msg\":\"no stock\",\"sku\":7}\n","stream":"stderr","time":"2026-11-20T10:00:00.5Z","kubernetes":{"pod_name":"cart-0","container_name":"cart"}}"#,
+        &[
+            "severity=17 \"error\"",
+            "body=no stock",
+            "original=kept",
+            "a sku=7",
+            "a log.iostream=\"stderr\"",
+            "time=2026-11-20T10:00:00.5Z",
+            "r service.name=\"cart\"",
+            "r logkeep.service.name.derived_from=\"k8s.pod.name\"",
+        ],
+    );
+    check(
+        r#"2026-11-20T10:00:01.5Z stdout F [2026-11-20T10:00:00.123Z] "GET / HTTP/1.1" 200 - 0 1 2 1 "-" "-" "-" "a" "10.0.0.1:80""#,
+        &[
+            "time=2026-11-20T10:00:00.123Z",
+            "a log.iostream=\"stdout\"",
+            "a http.response.status_code=200",
+            "original=kept",
+            "body=[2026-11-20T10:00:00.123Z] \"GET / HTTP/1.1\" 200 - 0 1 2 1 \"-\" \"-\" \"-\" \"a\" \"10.0.0.1:80\"",
+        ],
+    );
+    check(
+        "2026-11-20T10:00:01.5Z stderr P half a li",
+        &["body=half a li", "a log.record.partial=true", "time=2026-11-20T10:00:01.5Z"],
+    );
+}
+
+#[test]
+fn text_lines() {
+    check(
+        "E1120 10:00:00.123456    1234 server.go:77] cannot listen",
+        &[
+            "severity=17 \"E\"",
+            "time=2026-11-20T10:00:00.123456Z",
+            "a code.file.path=\"server.go\"",
+            "a code.line.number=77",
+            "a thread.id=1234",
+            "body=E1120 10:00:00.123456    1234 server.go:77] cannot listen",
+        ],
+    );
+    check(
+        r#"ts=2026-11-20T10:00:00Z level=warn msg="slow \"disk\"" took=1.5 n=3 ok=true id=007 path=/x"#,
+        &[
+            "severity=13 \"warn\"",
+            "time=2026-11-20T10:00:00Z",
+            "a took=1.5",
+            "a n=3",
+            "a ok=true",
+            "a id=\"007\"",
+            "a path=\"/x\"",
+            "original=none",
+        ],
+    );
+    for (line, severity) in [
+        ("2026-11-20 10:00:00,123 ERROR [main] c.a.B - broken", "17 \"ERROR\""),
+        ("2026-11-20T10:00:00Z [warn] careful", "13 \"warn\""),
+        ("INFO:root:started", "0 \"\""),
+        ("WARNING: disk is full", "13 \"WARNING\""),
+        ("an error is not a level here", "0 \"\""),
+        ("a=b but this is prose", "0 \"\""),
+        ("  at com.example.Main(Main.java:3)", "0 \"\""),
+        ("[ERROR] no", "17 \"ERROR\""),
+    ] {
+        check(line, &[&format!("severity={severity}"), &format!("body={line}"), "original=none"]);
+    }
+}
+
+#[test]
+fn labels_and_resources() {
+    let labels = || -> Attributes<'static> {
+        ["pod", "namespace", "job", "detected_level", "logkeep.x", "color"]
+            .into_iter()
+            .zip(["web-7d4f9c8b6d-x2x9z", "shop", "shop/web", "warn", "y", "red"])
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect()
+    };
+    check_record(
+        record("plain".into(), labels()),
+        "loki",
+        &[
+            "severity=13 \"warn\"",
+            "r k8s.pod.name=\"web-7d4f9c8b6d-x2x9z\"",
+            "r k8s.namespace.name=\"shop\"",
+            "r service.name=\"web\"",
+            "r logkeep.service.name.derived_from=\"job\"",
+            "r color=\"red\"",
+            "r sender.logkeep.x=\"y\"",
+            "r logkeep.protocol=\"loki\"",
+        ],
+    );
+    let mut with_metadata = record("plain".into(), labels());
+    with_metadata.attributes =
+        vec![("trace_id".into(), "4bf92f3577b34da6a3ce929d0e0e4736".into()), ("pod".into(), "b".into())];
+    check_record(with_metadata, "loki", &["trace=4bf92f3577b34da6a3ce929d0e0e4736", "!a "]);
+    let mut otlp = record("x".into(), vec![("service.name".into(), "cart".into())]);
+    otlp.attributes = vec![("pod".into(), "b".into()), ("map".into(), Value::Map(vec![("k".into(), Value::Int(1))]))];
+    otlp.severity_text = "Error".into();
+    check_record(
+        otlp,
+        "otlp",
+        &["severity=17 \"Error\"", "a pod=\"b\"", "a map.k=1", "!r logkeep.service.name", "r service.name=\"cart\""],
+    );
+    let kvlist = record(Value::Map(vec![("message".into(), "hi".into()), ("n".into(), Value::Int(2))]), Vec::new());
+    check_record(kvlist, "otlp", &["body=hi", "original=kept", "a n=2"]);
+}
+
+#[test]
+fn limits_are_kept_and_counted() {
+    let pairs: Attributes<'_> = (0..logkeep_record::limits::ATTRIBUTES_PER_RECORD + 7)
+        .map(|place| (format!("k{place}").into(), Value::Int(1)))
+        .chain([("x".repeat(2_000).into(), Value::Null)])
+        .collect();
+    let normalised = normalizer("otlp").normalize(record(Value::Map(pairs), Vec::new()));
+    assert_eq!(normalised.attributes.len(), logkeep_record::limits::ATTRIBUTES_PER_RECORD);
+    assert_eq!(normalised.dropped_attributes, 8);
+    let mut deep = Value::Int(1);
+    for _ in 0..200 {
+        deep = Value::Map(vec![("a".into(), deep)]);
+    }
+    let normalised = normalizer("otlp").normalize(record(deep, Vec::new()));
+    let (key, value) = &normalised.attributes[0];
+    assert_eq!(key.split('.').count(), 65);
+    assert!(matches!(value, Value::Map(_)));
+}
+
+#[test]
+fn formats_are_detected() {
+    for (line, format) in [
+        (ISTIO_JSON, LineFormat::EnvoyJson),
+        (r#"{"msg":"x"}"#, LineFormat::NdJson),
+        (r#"{"log":"x\n","stream":"stdout","time":"2026-11-20T10:00:00Z"}"#, LineFormat::DockerJson),
+        ("2026-11-20T10:00:01.5Z stdout F x", LineFormat::Cri),
+        ("<34>1 2026-11-20T10:00:00Z host app - - - x", LineFormat::Syslog),
+        ("Nov 20 10:00:00 host app[1]: x", LineFormat::Syslog),
+        (
+            r#"[2026-11-20T10:00:00Z] "GET / HTTP/1.1" 200 - 0 1 2 1 "-" "-" "-" "a" "10.0.0.1:80""#,
+            LineFormat::EnvoyText,
+        ),
+        (r#"10.0.0.4:5 - - [2026-11-20T10:00:00Z] "GET / HTTP/2.0" 200"#, LineFormat::LinkerdApache),
+        (r#"10.0.0.4 - - [20/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1"#, LineFormat::CommonLog),
+        ("2026-11-20T10:00:00Z\tinfo\taccess\tdone\tsrc.addr=1.1.1.1:1 dst.addr=2.2.2.2:2", LineFormat::Ztunnel),
+        ("hello", LineFormat::PlainText),
+        ("", LineFormat::PlainText),
+    ] {
+        assert_eq!(detect(&[line, "", line, "stray"]), format, "{line}");
+    }
+    assert_eq!(detect(&[r#"{"a":1}"#, r#"{"a":1}"#, "x", "y", ISTIO_JSON]), LineFormat::NdJson);
+    for format in LineFormat::ALL {
+        assert_eq!(format.to_string().parse(), Ok(*format));
+    }
+    assert!("envoy".parse::<LineFormat>().unwrap_err().to_string().contains("envoy-text"));
+}
+
+/// Lines made of the pieces real ones have, so that they get far into the parsers.
+fn line() -> impl Strategy<Value = String> {
+    let pieces = prop_oneof![
+        Just("[2026-11-20T10:00:00Z] \"GET ".to_owned()),
+        Just(" HTTP/1.1\" 200 - 1 2 3 4 \"-\" \"".to_owned()),
+        Just("\" \"".to_owned()),
+        Just("\"".to_owned()),
+        Just(" - ".to_owned()),
+        Just("10.0.0.1:80 - - [20/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" ".to_owned()),
+        Just("2026-11-20T10:00:00Z stdout F ".to_owned()),
+        Just("2026-11-20T10:00:00Z\tinfo\taccess\tx\t".to_owned()),
+        Just("E1120 10:00:00.1 1 a.go:1] ".to_owned()),
+        Just("k=\"a\\".to_owned()),
+        Just("level=warn x=1 ".to_owned()),
+        Just("{\"message\":\"".to_owned()),
+        Just("\"}".to_owned()),
+        Just(" took 1ms, sent 1 bytes, received: 1 bytes".to_owned()),
+        "\\PC{0,12}",
+        "[\\x00-\\x7f]{0,6}",
+    ];
+    proptest::collection::vec(pieces, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn text_is_kept_verbatim(line in line()) {
+        let normalised = normalizer("loki").normalize(record(Value::str(&line), Vec::new()));
+        let kept = normalised.original.as_deref().or(normalised.body.as_str());
+        prop_assert_eq!(kept, Some(line.as_str()));
+        let name = normalised.resource.attribute("service.name").and_then(Value::as_str).unwrap_or_default();
+        prop_assert!(!name.is_empty());
+        let owned = normalizer("loki").normalize(record(Value::from(line.clone()), Vec::new()));
+        prop_assert_eq!(owned, normalised);
+        detect(&[&line]);
+    }
+
+    #[test]
+    fn documents_are_kept_verbatim(keys in proptest::collection::vec((0..crate::semconv::ENTRIES.len(), "[-a-z0-9:/?.]{0,9}"), 0..12)) {
+        let pairs = keys.iter().map(|(place, text)| (crate::semconv::ENTRIES[*place].key.into(), Value::str(text))).collect();
+        let mut line = String::new();
+        json::write(&Value::Map(pairs), &mut line);
+        let normalised = normalizer("ndjson").normalize(decoded(&line));
+        prop_assert_eq!(normalised.original.as_deref().or(normalised.body.as_str()), Some(line.as_str()));
+    }
+}
