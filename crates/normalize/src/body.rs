@@ -47,8 +47,8 @@ pub(crate) struct Reader<'r, 'a> {
 impl<'a> Reader<'_, 'a> {
     /// Reads a document whose text is `source`.
     pub(crate) fn document(&mut self, pairs: Attributes<'a>, source: Cow<'a, str>, depth: usize) -> Content<'a> {
-        let family = Family::of(&pairs);
-        self.fields.document(pairs, family);
+        let (family, entries) = Family::with_entries(&pairs);
+        self.fields.document(pairs, family, &entries);
         let Some(slot) = self.fields.message.take() else { return Content::whole(source) };
         match slot.sent {
             Value::Str(message) if !message.trim().is_empty() => {
@@ -90,7 +90,7 @@ impl<'a> Reader<'_, 'a> {
             fields.prefix_level = Some((parsed.severity, parsed.severity_text));
         }
         if !parsed.pairs.is_empty() {
-            fields.document(parsed.pairs, parsed.family);
+            fields.document(parsed.pairs, parsed.family, &[]);
             // The line is the body, and the message is in it.
             fields.message = None;
         }

@@ -5,7 +5,7 @@
 
 use logkeep_record::{Attributes, Value};
 
-use crate::semconv::{ENVOY_STRONG, ENVOY_WEAK, HUBBLE, KUMA, LINKERD, ZTUNNEL};
+use crate::semconv::{ENVOY_STRONG, ENVOY_WEAK, Entry, HUBBLE, KUMA, LINKERD, ZTUNNEL};
 use crate::table;
 
 /// Who writes in this form.
@@ -23,13 +23,31 @@ pub(crate) enum Family {
     WebServer,
 }
 
-/// Keys looked at before deciding; as many as a lane of marks can count.
-const KEYS: usize = 200;
+/// Keys looked at before deciding; a lane of marks counts to 255, two a key.
+const KEYS: usize = 120;
+/// Keys whose entries are kept; most documents have fewer.
+const ENTRIES: usize = 48;
+
+/// What is known of a document's first keys, in order.
+pub(crate) type Entries = [Option<&'static Entry>; ENTRIES];
 
 impl Family {
     /// The family of a document with these pairs at its top.
     pub(crate) fn of(pairs: &Attributes<'_>) -> Self {
-        Self::from_marks(marks(pairs), pairs)
+        Self::with_entries(pairs).0
+    }
+
+    /// The family, and what is known of the first keys, so that they need not be looked up again.
+    pub(crate) fn with_entries(pairs: &Attributes<'_>) -> (Self, Entries) {
+        let (mut entries, mut marks) = ([None; ENTRIES], 0);
+        for (place, (key, _)) in pairs.iter().take(KEYS).enumerate() {
+            let entry = table::lookup(key);
+            marks += entry.map_or(0, |entry| entry.marks);
+            if let Some(slot) = entries.get_mut(place) {
+                *slot = entry;
+            }
+        }
+        (Self::from_marks(marks, pairs), entries)
     }
 
     fn from_marks(marks: u64, pairs: &Attributes<'_>) -> Self {
@@ -37,7 +55,7 @@ impl Family {
         let (strong, weak) = (count(ENVOY_STRONG), count(ENVOY_WEAK));
         if strong > 0 && strong * 2 + weak >= 5 || count(KUMA) > 0 && strong + weak > 0 {
             Self::Envoy
-        } else if count(LINKERD) >= 3 {
+        } else if count(LINKERD) >= 5 {
             Self::Linkerd
         } else if count(ZTUNNEL) >= 2 {
             Self::Ztunnel
@@ -54,12 +72,7 @@ impl Family {
     }
 }
 
-fn marks(pairs: &Attributes<'_>) -> u64 {
-    let known = pairs.iter().take(KEYS).filter_map(|(key, _)| table::lookup(key));
-    known.fold(0, |sum, entry| sum + entry.marks)
-}
-
-/// The `flow` of a Hubble export is a map with at least one of the fields every flow has.
+/// The `flow` of a Hubble export is a map with at least two of the fields flows have.
 fn is_flow(pairs: &Attributes<'_>) -> bool {
     let flow = pairs.iter().find(|(key, _)| key == "flow");
     let Some((_, Value::Map(flow))) = flow else { return false };

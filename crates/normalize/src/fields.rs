@@ -51,14 +51,16 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the pairs of one document, nested maps included.
-    pub(crate) fn document(&mut self, pairs: Attributes<'a>, family: Family) {
+    /// Reads the pairs of one document, nested maps included. `entries` are those of its first keys, where the caller
+    /// has looked them up.
+    pub(crate) fn document(&mut self, pairs: Attributes<'a>, family: Family, entries: &[Option<&'static Entry>]) {
         self.family = family;
-        self.attributes.reserve(pairs.len() + 8);
+        self.attributes.reserve(pairs.len() + pairs.len() / 2);
+        self.lifted.reserve(8);
         self.has_method = family.is_access()
             && pairs.iter().any(|(key, value)| key == "method" && !convert::is_absent(value))
             || family == Family::WebServer;
-        for (key, value) in pairs {
+        for (place, (key, value)) in pairs.into_iter().enumerate() {
             if let Value::Map(inner) = value {
                 if !inner.is_empty() {
                     let mut path = String::with_capacity(64);
@@ -69,7 +71,7 @@ impl<'a> Fields<'a> {
                 self.push(key, Value::Map(inner));
                 continue;
             }
-            let entry = table::lookup(&key);
+            let entry = entries.get(place).copied().unwrap_or_else(|| table::lookup(&key));
             self.field(key, entry, value);
         }
     }

@@ -1,7 +1,7 @@
 //! Which of a sender's keys mean what, as data.
 //!
 //! Names follow OpenTelemetry's semantic conventions; where those have none, ours start with `mesh.` or `logkeep.`.
-//! `docs/normalization.md` explains the table to users; a test there compares the two.
+//! `docs/normalization.md` tells users the same; a test compares the two.
 
 /// What a key's value becomes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,7 +156,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
     access("method", ENVOY_WEAK, As(HTTP_METHOD)),
     access("path", ENVOY_WEAK, Path),
     access("protocol", ENVOY_WEAK, Protocol),
-    access("response_code", ENVOY_STRONG, Status),
+    access("response_code", ENVOY_WEAK, Status),
     access("response_flags", ENVOY_STRONG, ResponseFlags),
     access("response_code_details", ENVOY_STRONG, As("mesh.response_code_details")),
     access("connection_termination_details", ENVOY_STRONG, As("mesh.connection_termination_details")),
@@ -195,15 +195,15 @@ pub(crate) static ENTRIES: &[Entry] = &[
     access("kuma_source_address_without_port", KUMA, Address(CLIENT_ADDRESS, CLIENT_PORT)),
     access("kuma_traffic_direction", KUMA, As("mesh.direction")),
     // Linkerd.
-    access("client.addr", LINKERD, Address(CLIENT_ADDRESS, CLIENT_PORT)),
-    access("client.id", LINKERD, Identity(SOURCE_SPIFFE)),
+    access("client.addr", 2 * LINKERD, Address(CLIENT_ADDRESS, CLIENT_PORT)),
+    access("client.id", 2 * LINKERD, Identity(SOURCE_SPIFFE)),
     access("uri", LINKERD, Uri),
     access("status", LINKERD, Status),
     both("version", LINKERD_ONLY, Protocol, Lift("service.version")),
     access("request_bytes", LINKERD, Size("http.request.body.size", "mesh.bytes_received")),
     access("response_bytes", LINKERD, Size("http.response.body.size", "mesh.bytes_sent")),
-    access("total_ns", LINKERD, Nanos("mesh.duration_ms")),
-    access("processing_ns", LINKERD, Nanos("mesh.processing.duration_ms")),
+    access("total_ns", 2 * LINKERD, Nanos("mesh.duration_ms")),
+    access("processing_ns", 2 * LINKERD, Nanos("mesh.processing.duration_ms")),
     both("host", LINKERD_ONLY, Authority, Lift("host.name")),
     // Istio's ztunnel.
     access("src.addr", ZTUNNEL, Address(CLIENT_ADDRESS, CLIENT_PORT)),
@@ -220,7 +220,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
     access("bytes_recv", 0, Size("http.request.body.size", "mesh.bytes_received")),
     access("error", 0, As("error.message")),
     // Cilium's Hubble.
-    access("flow", HUBBLE, As("flow")),
+    Entry { key: "flow", marks: HUBBLE, access: None, general: None },
     access("flow.time", 0, Time(0)),
     access("flow.verdict", 0, As("mesh.authz.decision")),
     access("flow.drop_reason_desc", 0, As("mesh.drop_reason")),
