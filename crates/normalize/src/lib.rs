@@ -32,7 +32,7 @@ pub use crate::format::{LineFormat, UnknownFormat, detect};
 
 use crate::body::Reader;
 use crate::fields::Fields;
-use crate::resource::Interner;
+use crate::resource::{Interner, Lifted};
 use crate::semconv::Rule;
 
 /// What is known of the connection a record came over.
@@ -112,8 +112,15 @@ impl Normalizer {
         if record.flags == 0 {
             record.flags = fields.flags.unwrap_or(0);
         }
-        let upstream = fields.mesh.upstream_service.take();
-        record.resource = self.resources.resource(&self.arrival, &record.resource, fields.lifted, upstream);
+        let mut lifted = std::mem::take(&mut fields.lifted);
+        let mut upstream = fields.mesh.upstream_service.take();
+        if !resource::can_extend(&record.resource) {
+            upstream = None;
+            for (name, value) in lifted.drain(..).map(Lifted::into_attribute) {
+                fields.push(name, value);
+            }
+        }
+        record.resource = self.resources.resource(&self.arrival, &record.resource, lifted, upstream);
         record.attributes = fields.attributes;
         record.dropped_attributes = record.dropped_attributes.saturating_add(fields.dropped);
         record

@@ -17,6 +17,11 @@ use crate::{Arrival, convert, table};
 
 /// Resources kept at once; at this number all are let go and the ones in use come back.
 const KEPT: usize = 8_192;
+/// Canonical bytes of the resources kept at once, for one connection.
+const KEPT_BYTES: usize = 8 << 20;
+/// A sender's resource longer than this is taken as it is: joined with each record's own facts it would make a
+/// request of a megabyte into gigabytes.
+const EXTENDED_BYTES: usize = 4 << 10;
 /// Ranks after those of `semconv`: pods, containers, then what a proxy talks to, then files.
 const RANK_WORKLOAD: u8 = 8;
 const RANK_POD: u8 = 9;
@@ -35,7 +40,18 @@ pub(crate) struct Lifted<'a> {
     pub(crate) rank: Option<u8>,
 }
 
-impl Lifted<'_> {
+/// Whether facts of single records may be joined to this resource.
+pub(crate) fn can_extend(base: &Resource) -> bool {
+    base.canonical().len() <= EXTENDED_BYTES
+}
+
+impl<'a> Lifted<'a> {
+    /// As an attribute of the record.
+    pub(crate) fn into_attribute(self) -> (Cow<'a, str>, Value<'a>) {
+        let name = if self.prefix.is_empty() { self.name } else { format!("{}{}", self.prefix, self.name).into() };
+        (name, self.value)
+    }
+
     fn text(&self) -> &str {
         self.value.as_str().unwrap_or_default()
     }
@@ -69,12 +85,13 @@ struct Known {
 /// Resources in use, by a hash of what they were made of.
 pub(crate) struct Interner {
     known: HashMap<u64, Known>,
+    known_bytes: usize,
     last_base: Option<(Arc<Resource>, BaseFacts)>,
 }
 
 impl Interner {
     pub(crate) fn new() -> Self {
-        Self { known: HashMap::new(), last_base: None }
+        Self { known: HashMap::new(), known_bytes: 0, last_base: None }
     }
 
     /// Facts of the sender's resource, remembered for the run of records that share it.
@@ -103,12 +120,14 @@ impl Interner {
                 return Arc::clone(&known.resource);
             }
         }
-        if self.known.len() >= KEPT {
+        if self.known.len() >= KEPT || self.known_bytes >= KEPT_BYTES {
             self.known.clear();
+            self.known_bytes = 0;
         }
         let lifted: Vec<_> = lifted.into_iter().map(Lifted::into_owned).collect();
         let upstream = upstream.map(Cow::into_owned);
         let resource = build(arrival, base, &lifted, upstream.as_deref());
+        self.known_bytes += resource.canonical().len();
         let known = Known { base: Arc::clone(base), lifted, upstream, resource: Arc::clone(&resource) };
         self.known.insert(hash, known);
         resource
@@ -206,7 +225,12 @@ fn service_name(
 ) -> (String, Option<String>) {
     let text = |value: &Value<'_>| value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let given = attributes.iter().find(|(key, _)| key == semconv::SERVICE_NAME).and_then(|(_, value)| text(value));
-    if let Some(name) = given.filter(|name| !name.starts_with(UNKNOWN_SERVICE)) {
+    // SDKs say `unknown_service:java`; that is worth keeping only if there is nothing better.
+    let (given, vague) = match given {
+        Some(name) if name.starts_with(UNKNOWN_SERVICE) => (None, Some(name)),
+        given => (given, None),
+    };
+    if let Some(name) = given {
         return (name, None);
     }
     let candidates = attributes.iter().zip(ranks).filter_map(|((key, value), rank)| Some((rank.as_ref()?, key, value)));
@@ -230,7 +254,10 @@ fn service_name(
     if arrival.protocol == "import" && !file_stem(&arrival.source).is_empty() {
         return (file_stem(&arrival.source).to_owned(), Some(semconv::SOURCE.to_owned()));
     }
-    (UNKNOWN_SERVICE.to_owned(), Some("none".to_owned()))
+    match vague {
+        Some(name) => (name, None),
+        None => (UNKNOWN_SERVICE.to_owned(), Some("none".to_owned())),
+    }
 }
 
 /// `reviews-v1-7d4f9c8b6d-x2x9z` (deployment), `db-0` (stateful set), `agent-x2x9z` (daemon set): the part before what

@@ -179,6 +179,7 @@ fn text_lines() {
             "original=none",
         ],
     );
+    check("2026-11-20T10:00:00Z level=error a=1 b=2", &["severity=17 \"error\"", "time=2026-11-20T10:00:00Z", "a b=2"]);
     for (line, severity) in [
         ("2026-11-20 10:00:00,123 ERROR [main] c.a.B - broken", "17 \"ERROR\""),
         ("2026-11-20T10:00:00Z [warn] careful", "13 \"warn\""),
@@ -228,6 +229,13 @@ fn labels_and_resources() {
         "otlp",
         &["severity=17 \"Error\"", "a pod=\"b\"", "a map.k=1", "!r logkeep.service.name", "r service.name=\"cart\""],
     );
+    check_record(
+        record("x".into(), vec![("service.name".into(), "unknown_service:java".into())]),
+        "otlp",
+        &["r service.name=\"unknown_service:java\"", "!r logkeep.service.name"],
+    );
+    let large = record(Value::Map(vec![("pod".into(), "b".into())]), vec![("big".into(), "x".repeat(5_000).into())]);
+    check_record(large, "loki", &["a k8s.pod.name=\"b\"", "!r k8s.pod.name", "r service.name=\"unknown_service\""]);
     let kvlist = record(Value::Map(vec![("message".into(), "hi".into()), ("n".into(), Value::Int(2))]), Vec::new());
     check_record(kvlist, "otlp", &["body=hi", "original=kept", "a n=2"]);
 }

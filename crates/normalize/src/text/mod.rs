@@ -61,7 +61,10 @@ fn numbered(line: &str) -> Option<Parsed<'_>> {
     let Some((time_ns, rest)) = crate::time::date_time_prefix(line) else {
         return access::common_log(line).or_else(|| logfmt::logfmt(line)).or_else(|| prefix::level(line));
     };
-    let parsed = prefix::cri(rest).or_else(|| logfmt::ztunnel(rest)).or_else(|| prefix::level(rest));
+    let parsed = prefix::cri(rest)
+        .or_else(|| logfmt::ztunnel(rest))
+        .or_else(|| logfmt::logfmt(rest.trim_start()))
+        .or_else(|| prefix::level(rest));
     Some(Parsed { time_ns: Some(time_ns), ..parsed.unwrap_or_default() })
 }
 
