@@ -1,0 +1,165 @@
+//! One vocabulary for every sender.
+//!
+//! Envoy says `response_code`, Linkerd `status`, an application `http.status`; a search for
+//! `http.response.status_code` must find them all. This turns a decoded record into OpenTelemetry's words: documents
+//! become typed attributes, lines of known forms are read, times, levels, ids and the sender's identity go to where
+//! the log data model has them. Nothing is refused, and nothing is lost: what was sent stays as the body or the
+//! original, byte for byte. `docs/normalization.md` lists the fields.
+//!
+//! Not here: bytes on the wire (`wire`), joining of partial lines (the collector and `logkeep import`).
+
+mod body;
+mod convert;
+mod family;
+mod fields;
+mod format;
+mod ids;
+mod mesh;
+mod resource;
+mod semconv;
+mod table;
+mod text;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use logkeep_record::{Attributes, Record, Severity, Value};
+
+pub use crate::format::{LineFormat, UnknownFormat, detect};
+
+use crate::body::Reader;
+use crate::fields::Fields;
+use crate::resource::{Interner, Lifted};
+use crate::semconv::Rule;
+
+/// What is known of the connection a record came over.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// `otlp`, `elasticsearch`, `loki`, `syslog`, `ndjson` or `import`.
+    pub protocol: &'static str,
+    /// The peer's address, or the file.
+    pub source: String,
+}
+
+/// Normalises the records of one connection. Keeps the resources it has made, so one per task, and not shared.
+pub struct Normalizer {
+    arrival: Arrival,
+    resources: Interner,
+}
+
+impl std::fmt::Debug for Normalizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Normalizer").field("arrival", &self.arrival).finish_non_exhaustive()
+    }
+}
+
+impl Normalizer {
+    /// For records that arrive this way.
+    pub fn new(arrival: Arrival) -> Self {
+        Self { arrival, resources: Interner::new() }
+    }
+
+    /// Never refuses. Takes the decoded record, gives the normalised one.
+    pub fn normalize<'a>(&mut self, mut record: Record<'a>) -> Record<'a> {
+        let mut fields = Fields::default();
+        fields.keep_time = record.time_ns.is_some();
+        fields.trace_id = record.trace_id;
+        fields.span_id = record.span_id;
+        self.own_attributes(&mut fields, std::mem::take(&mut record.attributes));
+        match std::mem::take(&mut record.body) {
+            Value::Map(pairs) => {
+                let (pairs, source) = body::source(pairs, record.original.take());
+                let content =
+                    Reader { fields: &mut fields, received_ns: record.received_ns }.document(pairs, source, 0);
+                record.body = Value::Str(content.body);
+                record.original = content.original;
+            }
+            Value::Str(text) => {
+                let content = Reader { fields: &mut fields, received_ns: record.received_ns }.text(text, 0);
+                record.body = Value::Str(content.body);
+                record.original = record.original.take().or(content.original);
+            }
+            other => record.body = other,
+        }
+        self.finish(record, fields)
+    }
+
+    /// What the decoder gave as attributes. OTLP's are in our vocabulary already, so only ids and levels are read
+    /// from them; labels and structured data of other protocols may also say who sent the record.
+    fn own_attributes<'a>(&self, fields: &mut Fields<'a>, attributes: Attributes<'a>) {
+        let is_otlp = self.arrival.protocol == "otlp";
+        for (key, value) in attributes {
+            let rule = table::lookup(&key).and_then(|entry| entry.general);
+            match (rule, value) {
+                (_, Value::Map(inner)) if !inner.is_empty() => fields.nested(&mut key.into_owned(), inner, 1),
+                (Some(Rule::Message(_) | Rule::Time(_)) | None, value) => fields.push(key, value),
+                (Some(Rule::Lift(_) | Rule::Name(_) | Rule::Stream), value) if is_otlp => fields.push(key, value),
+                (Some(rule), value) => fields.general(key, rule, value),
+            }
+        }
+    }
+
+    fn finish<'a>(&mut self, mut record: Record<'a>, mut fields: Fields<'a>) -> Record<'a> {
+        let read = fields.time.take().map(|slot| slot.read);
+        record.time_ns = record.time_ns.or(read).or(fields.prefix_time_ns);
+        access_facts(&mut fields);
+        self.severity(&mut record, &mut fields);
+        record.trace_id = fields.trace_id;
+        record.span_id = fields.span_id;
+        if record.flags == 0 {
+            record.flags = fields.flags.unwrap_or(0);
+        }
+        let mut lifted = std::mem::take(&mut fields.lifted);
+        let mut upstream = fields.mesh.upstream_service.take();
+        if !resource::can_extend(&record.resource) {
+            upstream = None;
+            for (name, value) in lifted.drain(..).map(Lifted::into_attribute) {
+                fields.push(name, value);
+            }
+        }
+        record.resource = self.resources.resource(&self.arrival, &record.resource, lifted, upstream);
+        record.attributes = fields.attributes;
+        record.dropped_attributes = record.dropped_attributes.saturating_add(fields.dropped);
+        record
+    }
+
+    /// The protocol's own, else a word it sent, else the document's, else the labels', else what the request came to.
+    fn severity<'a>(&mut self, record: &mut Record<'a>, fields: &mut Fields<'a>) {
+        if record.severity == Severity::UNSPECIFIED {
+            record.severity = Severity::from_text(&record.severity_text);
+        }
+        if record.severity != Severity::UNSPECIFIED || !record.severity_text.is_empty() {
+            let slot = fields.level.take();
+            return fields.keep(slot);
+        }
+        if let Some(slot) = fields.level.take() {
+            record.severity = slot.read;
+            record.severity_text = match slot.sent {
+                Value::Str(text) => text,
+                Value::Int(number) => Cow::Owned(number.to_string()),
+                _ => Cow::Borrowed(""),
+            };
+        } else if let Some((severity, text)) = &self.resources.base_facts(&record.resource).level {
+            record.severity = *severity;
+            record.severity_text = Cow::Owned(text.clone());
+        } else if let Some((severity, text)) = fields.prefix_level.take() {
+            record.severity = severity;
+            record.severity_text = text;
+        } else if fields.family.is_access() {
+            record.severity = fields.mesh.severity();
+        }
+    }
+}
+
+/// The facts that follow from several fields of an access log.
+fn access_facts(fields: &mut Fields<'_>) {
+    if let Some(kind) = fields.mesh.kind(fields.family) {
+        fields.put(semconv::MESH_KIND, Value::str(kind));
+    }
+    if let Some(state) = fields.mesh.mtls_state() {
+        fields.put(semconv::MTLS_STATE, Value::str(state));
+    }
+}

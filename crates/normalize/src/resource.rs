@@ -1,0 +1,329 @@
+//! Who sent a record: the sender's own resource, the facts lifted from its documents, and what we know of the
+//! connection, as one shared `Resource`.
+//!
+//! A resource is hashed when it is made, so making one per record would cost more than all else here. Records of the
+//! same pod carry the same facts; these are compared with the last ones seen under their hash and the resource is
+//! reused. Equality is checked in full: a sender must not be able to appear as another by a crafted hash.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use logkeep_record::{Attributes, Resource, Severity, Value};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::semconv::{self, Rule, Scale};
+use crate::{Arrival, convert, table};
+
+/// Resources kept at once; at this number all are let go and the ones in use come back.
+const KEPT: usize = 8_192;
+/// Canonical bytes of the resources kept at once, for one connection.
+const KEPT_BYTES: usize = 8 << 20;
+/// A sender's resource longer than this is taken as it is: joined with each record's own facts it would make a
+/// request of a megabyte into gigabytes.
+const EXTENDED_BYTES: usize = 4 << 10;
+/// Ranks after those of `semconv`: pods, containers, then what a proxy talks to, then files.
+const RANK_WORKLOAD: u8 = 8;
+const RANK_POD: u8 = 9;
+const RANK_CONTAINER: u8 = 10;
+const RANK_FILE: u8 = 30;
+const UNKNOWN_SERVICE: &str = "unknown_service";
+
+/// A fact about the sender found in a record.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Lifted<'a> {
+    /// In front of `name`; kept apart so that nothing is joined unless the resource is new.
+    pub(crate) prefix: &'static str,
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) value: Value<'a>,
+    /// How well it names the service, if it may.
+    pub(crate) rank: Option<u8>,
+}
+
+/// Whether facts of single records may be joined to this resource.
+pub(crate) fn can_extend(base: &Resource) -> bool {
+    base.canonical().len() <= EXTENDED_BYTES
+}
+
+impl<'a> Lifted<'a> {
+    /// As an attribute of the record.
+    pub(crate) fn into_attribute(self) -> (Cow<'a, str>, Value<'a>) {
+        let name = if self.prefix.is_empty() { self.name } else { format!("{}{}", self.prefix, self.name).into() };
+        (name, self.value)
+    }
+
+    fn text(&self) -> &str {
+        self.value.as_str().unwrap_or_default()
+    }
+
+    fn into_owned(self) -> Lifted<'static> {
+        Lifted {
+            prefix: self.prefix,
+            name: Cow::Owned(self.name.into_owned()),
+            value: self.value.into_owned(),
+            rank: self.rank,
+        }
+    }
+}
+
+/// What the sender's resource says that concerns each of its records.
+#[derive(Clone, Default)]
+pub(crate) struct BaseFacts {
+    /// A level kept as a label, as Loki's senders do.
+    pub(crate) level: Option<(Severity, String)>,
+    /// It names the service, or has something to derive the name from.
+    names_service: bool,
+}
+
+struct Known {
+    base: Arc<Resource>,
+    lifted: Vec<Lifted<'static>>,
+    upstream: Option<String>,
+    resource: Arc<Resource>,
+}
+
+/// Resources in use, by a hash of what they were made of.
+pub(crate) struct Interner {
+    known: HashMap<u64, Known>,
+    known_bytes: usize,
+    last_base: Option<(Arc<Resource>, BaseFacts)>,
+}
+
+impl Interner {
+    pub(crate) fn new() -> Self {
+        Self { known: HashMap::new(), known_bytes: 0, last_base: None }
+    }
+
+    /// Facts of the sender's resource, remembered for the run of records that share it.
+    pub(crate) fn base_facts(&mut self, base: &Arc<Resource>) -> &BaseFacts {
+        let is_last = matches!(&self.last_base, Some((last, _)) if Arc::ptr_eq(last, base));
+        if !is_last {
+            self.last_base = None;
+        }
+        &self.last_base.get_or_insert_with(|| (Arc::clone(base), facts_of(base))).1
+    }
+
+    /// The resource for these facts. `upstream` names the service where nothing else does.
+    pub(crate) fn resource(
+        &mut self,
+        arrival: &Arrival,
+        base: &Arc<Resource>,
+        lifted: Vec<Lifted<'_>>,
+        upstream: Option<Cow<'_, str>>,
+    ) -> Arc<Resource> {
+        let names_service = self.base_facts(base).names_service || lifted.iter().any(names_service);
+        let upstream = upstream.filter(|_| !names_service);
+        let hash = hash(base, &lifted, upstream.as_deref());
+        if let Some(known) = self.known.get(&hash) {
+            let same_base = Arc::ptr_eq(&known.base, base) || known.base.digest() == base.digest();
+            if same_base && known.lifted == lifted && known.upstream.as_deref() == upstream.as_deref() {
+                return Arc::clone(&known.resource);
+            }
+        }
+        if self.known.len() >= KEPT || self.known_bytes >= KEPT_BYTES {
+            self.known.clear();
+            self.known_bytes = 0;
+        }
+        let lifted: Vec<_> = lifted.into_iter().map(Lifted::into_owned).collect();
+        let upstream = upstream.map(Cow::into_owned);
+        let resource = build(arrival, base, &lifted, upstream.as_deref());
+        self.known_bytes += resource.canonical().len();
+        let known = Known { base: Arc::clone(base), lifted, upstream, resource: Arc::clone(&resource) };
+        self.known.insert(hash, known);
+        resource
+    }
+}
+
+fn hash(base: &Resource, lifted: &[Lifted<'_>], upstream: Option<&str>) -> u64 {
+    let mut hash = base.digest().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    for fact in lifted {
+        hash = xxh3_64_with_seed(fact.text().as_bytes(), hash ^ fact.name.len() as u64);
+    }
+    upstream.map_or(hash, |text| xxh3_64_with_seed(text.as_bytes(), hash))
+}
+
+fn facts_of(base: &Resource) -> BaseFacts {
+    let mut facts = BaseFacts::default();
+    for (key, value) in base.attributes() {
+        let rule = table::lookup(key).and_then(|entry| entry.general);
+        let Some(text) = value.as_str().filter(|text| !text.is_empty()) else { continue };
+        facts.names_service |= name_rank(standard_name(key, rule), rule).is_some();
+        if let Some(Rule::Level(..)) = rule
+            && facts.level.is_none()
+        {
+            let severity = convert::severity(value, Scale::SyslogOrPino);
+            facts.level = (severity != Severity::UNSPECIFIED).then(|| (severity, text.to_owned()));
+        }
+    }
+    facts
+}
+
+fn names_service(fact: &Lifted<'_>) -> bool {
+    fact.rank.is_some() || fact.prefix.is_empty() && name_rank(&fact.name, None).is_some_and(|rank| rank < RANK_FILE)
+}
+
+fn standard_name(key: &str, rule: Option<Rule>) -> &str {
+    match rule {
+        Some(Rule::Lift(name)) => name,
+        _ => key,
+    }
+}
+
+/// How well an attribute names the service; `service.name` itself has no rank, it is the name.
+fn name_rank(name: &str, rule: Option<Rule>) -> Option<u8> {
+    match (name, rule) {
+        (_, Some(Rule::Name(rank))) => Some(rank),
+        (semconv::SERVICE_NAME, _) => Some(0),
+        ("k8s.pod.label.app.kubernetes.io/name", _) => Some(0),
+        ("k8s.pod.label.app", _) => Some(1),
+        ("k8s.pod.label.k8s-app", _) => Some(2),
+        ("k8s.deployment.name" | "k8s.statefulset.name" | "k8s.daemonset.name", _) => Some(RANK_WORKLOAD),
+        (semconv::POD_NAME, _) => Some(RANK_POD),
+        (semconv::CONTAINER_NAME, _) => Some(RANK_CONTAINER),
+        (semconv::FILE_PATH, _) => Some(RANK_FILE),
+        _ => None,
+    }
+}
+
+fn build(arrival: &Arrival, base: &Resource, lifted: &[Lifted<'static>], upstream: Option<&str>) -> Arc<Resource> {
+    let mut attributes: Attributes<'static> = Vec::with_capacity(base.attributes().len() + lifted.len() + 4);
+    let mut ranks: Vec<Option<u8>> = Vec::new();
+    let mut add = |name: String, value: &Value<'static>, rule: Option<Rule>| {
+        ranks.push(name_rank(&name, rule));
+        attributes.push((Cow::Owned(name), value.clone()));
+    };
+    for (key, value) in base.attributes() {
+        let rule = table::lookup(key).and_then(|entry| entry.general);
+        let is_senders = key.starts_with("logkeep.");
+        let name = standard_name(key, rule.filter(|_| matches!(value, Value::Str(_))));
+        add(if is_senders { format!("sender.{key}") } else { name.to_owned() }, value, rule);
+    }
+    for fact in lifted {
+        let name = format!("{}{}", fact.prefix, fact.name);
+        if base.attribute(&name) != Some(&fact.value) {
+            add(name, &fact.value, fact.rank.map(Rule::Name));
+        }
+    }
+    let (name, derived_from) = service_name(&attributes, &ranks, upstream, arrival);
+    if let Some(derived_from) = derived_from {
+        attributes.retain(|(key, _)| key != semconv::SERVICE_NAME);
+        attributes.push((semconv::SERVICE_NAME.into(), name.into()));
+        attributes.push((semconv::DERIVED_FROM.into(), derived_from.into()));
+    }
+    attributes.push((semconv::PROTOCOL.into(), Value::str(arrival.protocol)));
+    attributes.push((semconv::SOURCE.into(), arrival.source.clone().into()));
+    let (schema_url, scope) = (base.schema_url().to_owned(), base.scope().clone());
+    Resource::new(attributes, base.dropped_attributes(), schema_url, scope)
+}
+
+/// The name, and what it was derived from where the sender did not give it.
+fn service_name(
+    attributes: &Attributes<'static>,
+    ranks: &[Option<u8>],
+    upstream: Option<&str>,
+    arrival: &Arrival,
+) -> (String, Option<String>) {
+    let text = |value: &Value<'_>| value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let given = attributes.iter().find(|(key, _)| key == semconv::SERVICE_NAME).and_then(|(_, value)| text(value));
+    // SDKs say `unknown_service:java`; that is worth keeping only if there is nothing better.
+    let (given, vague) = match given {
+        Some(name) if name.starts_with(UNKNOWN_SERVICE) => (None, Some(name)),
+        given => (given, None),
+    };
+    if let Some(name) = given {
+        return (name, None);
+    }
+    let candidates = attributes.iter().zip(ranks).filter_map(|((key, value), rank)| Some((rank.as_ref()?, key, value)));
+    let best = candidates
+        .filter(|(_, key, value)| *key != semconv::SERVICE_NAME && text(value).is_some())
+        .min_by_key(|(rank, ..)| **rank);
+    if let Some((rank, key, value)) = best.filter(|(rank, ..)| **rank < RANK_FILE || upstream.is_none()) {
+        let text = text(value).unwrap_or_default();
+        let name = match (*rank, key.as_ref()) {
+            (_, "job") => text.rsplit('/').next().unwrap_or_default().to_owned(),
+            (RANK_POD, _) => workload_of_pod(&text).to_owned(),
+            (RANK_FILE, _) => file_stem(&text).to_owned(),
+            _ => text,
+        };
+        return (name, Some(key.clone().into_owned()));
+    }
+    if let Some(service) = upstream {
+        let name = service.split('.').next().unwrap_or(service);
+        return (name.to_owned(), Some(semconv::UPSTREAM_CLUSTER.to_owned()));
+    }
+    if arrival.protocol == "import" && !file_stem(&arrival.source).is_empty() {
+        return (file_stem(&arrival.source).to_owned(), Some(semconv::SOURCE.to_owned()));
+    }
+    match vague {
+        Some(name) => (name, None),
+        None => (UNKNOWN_SERVICE.to_owned(), Some("none".to_owned())),
+    }
+}
+
+/// `reviews-v1-7d4f9c8b6d-x2x9z` (deployment), `db-0` (stateful set), `agent-x2x9z` (daemon set): the part before what
+/// Kubernetes appended, whose alphabet has neither vowels nor 0, 1 and 3.
+fn workload_of_pod(pod: &str) -> &str {
+    let generated = |part: &str| part.bytes().all(|b| b"bcdfghjklmnpqrstvwxz2456789".contains(&b));
+    let Some((front, last)) = pod.rsplit_once('-').filter(|(front, _)| !front.is_empty()) else { return pod };
+    if last.bytes().all(|b| b.is_ascii_digit()) && last.len() <= 4 && !last.is_empty() {
+        return front;
+    }
+    if last.len() != 5 || !generated(last) {
+        return pod;
+    }
+    match front.rsplit_once('-') {
+        Some((workload, hash)) if (8..=10).contains(&hash.len()) && generated(hash) && !workload.is_empty() => workload,
+        _ => front,
+    }
+}
+
+/// A file's name without folders and endings such as `.log.gz`.
+fn file_stem(path: &str) -> &str {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    name.split('.').find(|part| !part.is_empty()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workloads() {
+        for (pod, workload) in [
+            ("reviews-v1-7d4f9c8b6d-x2x9z", "reviews-v1"),
+            ("db-0", "db"),
+            ("agent-x2x9z", "agent"),
+            ("web", "web"),
+            ("web-frontend", "web-frontend"),
+            ("-x2x9z", "-x2x9z"),
+            ("", ""),
+        ] {
+            assert_eq!(workload_of_pod(pod), workload, "{pod}");
+        }
+    }
+
+    #[test]
+    fn files() {
+        for (path, stem) in [("/var/log/pay.log.gz", "pay"), ("a", "a"), ("/x/.hidden.log", "hidden"), ("", "")] {
+            assert_eq!(file_stem(path), stem, "{path}");
+        }
+    }
+
+    #[test]
+    fn equal_facts_share_a_resource_and_others_do_not() {
+        let arrival = Arrival { protocol: "ndjson", source: "127.0.0.1".into() };
+        let base = Resource::from_attributes(Vec::new());
+        let mut interner = Interner::new();
+        let mut get = |pod: &'static str| {
+            let fact = Lifted { prefix: "", name: semconv::POD_NAME.into(), value: Value::str(pod), rank: None };
+            interner.resource(&arrival, &base, vec![fact], None)
+        };
+        let first = get("a");
+        assert!(Arc::ptr_eq(&first, &get("a")));
+        assert_ne!(first, get("b"));
+        for place in 0..KEPT + 10 {
+            get(Box::leak(format!("pod-{place}").into_boxed_str()));
+        }
+        assert!(interner.known.len() <= KEPT);
+    }
+}

@@ -1,0 +1,356 @@
+//! Real-shaped records of every kind, and what must hold for any line.
+
+mod access;
+
+use std::fmt::Write as _;
+
+use logkeep_record::{Attributes, Record, Resource, Value, json};
+use proptest::prelude::*;
+
+use access::ISTIO_JSON;
+
+use crate::{Arrival, LineFormat, Normalizer, detect};
+
+const RECEIVED_NS: i64 = 1_795_168_860_000_000_000; // 2026-11-20T10:01:00Z
+
+fn normalizer(protocol: &'static str) -> Normalizer {
+    Normalizer::new(Arrival { protocol, source: "127.0.0.1".into() })
+}
+
+fn record<'a>(body: Value<'a>, base: Attributes<'static>) -> Record<'a> {
+    Record::new(RECEIVED_NS, body, Resource::from_attributes(base))
+}
+
+/// As the decoders hand over a line: documents parsed, their text as the original.
+fn decoded(line: &str) -> Record<'_> {
+    match json::parse(line) {
+        Ok(Value::Map(pairs)) => {
+            let mut record = record(Value::Map(pairs), Vec::new());
+            record.original = Some(line.into());
+            record
+        }
+        _ => record(Value::str(line), Vec::new()),
+    }
+}
+
+/// One line a fact: `severity`, `time`, `trace`, `span`, `body`, then `r` the resource's and `a` the record's
+/// attributes, as `name=json`.
+fn facts(record: &Record<'_>) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, text: String| writeln!(out, "{name}={text}").unwrap();
+    line("severity", format!("{} {:?}", record.severity.number(), record.severity_text));
+    line(
+        "time",
+        record.time_ns.map_or("none".into(), |ns| jiff::Timestamp::from_nanosecond(ns.into()).unwrap().to_string()),
+    );
+    line("trace", record.trace_id.map_or("none".into(), |id| id.to_string()));
+    line("span", record.span_id.map_or("none".into(), |id| id.to_string()));
+    line("body", record.body.as_str().unwrap_or("not text").to_owned());
+    line("original", if record.original.is_some() { "kept".into() } else { "none".into() });
+    let mut pairs = |prefix: &str, pairs: &Attributes<'_>| {
+        for (key, value) in pairs {
+            let mut text = String::new();
+            json::write(value, &mut text);
+            line(&format!("{prefix} {key}"), text);
+        }
+    };
+    pairs("r", record.resource.attributes());
+    pairs("a", &record.attributes);
+    out
+}
+
+/// Each expected line must be among the facts; one that starts with `!` must not begin any.
+fn check_record(record: Record<'_>, protocol: &'static str, expected: &[&str]) {
+    let facts = facts(&normalizer(protocol).normalize(record));
+    for expected in expected {
+        match expected.strip_prefix('!') {
+            Some(absent) => assert!(!facts.lines().any(|line| line.starts_with(absent)), "found {absent} in\n{facts}"),
+            None => assert!(facts.lines().any(|line| line == *expected), "missing {expected} in\n{facts}"),
+        }
+    }
+}
+
+fn check(line: &str, expected: &[&str]) {
+    check_record(decoded(line), "ndjson", expected);
+    // The same line as text that the request does not lend, as syslog and Loki decoders give it.
+    if !line.starts_with('{') {
+        check_record(record(Value::from(line.to_owned()), Vec::new()), "ndjson", expected);
+    }
+}
+
+#[test]
+fn application_documents() {
+    check(
+        r#"{"@timestamp":"2026-11-20T10:00:00Z","log.level":"WARN","message":"slow query\n","service":{"name":"cart","version":"2.1"},"trace":{"id":"4bf92f3577b34da6a3ce929d0e0e4736"},"span.id":"00f067aa0ba902b7","http":{"request":{"method":"GET"}},"empty":{},"nothing":null,"logkeep.source":"forged"}"#,
+        &[
+            "severity=13 \"WARN\"",
+            "time=2026-11-20T10:00:00Z",
+            "body=slow query",
+            "original=kept",
+            "trace=4bf92f3577b34da6a3ce929d0e0e4736",
+            "span=00f067aa0ba902b7",
+            "r service.name=\"cart\"",
+            "r service.version=\"2.1\"",
+            "!r logkeep.service.name",
+            "a http.request.method=\"GET\"",
+            "a empty={}",
+            "a nothing=null",
+            "a sender.logkeep.source=\"forged\"",
+            "!a message",
+        ],
+    );
+    check(
+        r#"{"level":50,"time":1795168800123,"msg":"failed","message":"","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","pid":3}"#,
+        &["severity=17 \"50\"", "time=2026-11-20T10:00:00.123Z", "trace=4bf92f3577b34da6a3ce929d0e0e4736", "a pid=3"],
+    );
+    check(
+        r#"{"ts":"yesterday","timestamp":"2026-11-20T10:00:00Z","time":"2026-11-20T11:00:00Z","trace_id":"none","event":"login","level":"custom"}"#,
+        &[
+            "severity=0 \"\"",
+            "time=2026-11-20T10:00:00Z",
+            "a ts=\"yesterday\"",
+            "a time=\"2026-11-20T11:00:00Z\"",
+            "a trace_id=\"none\"",
+            "a level=\"custom\"",
+            "body=login",
+        ],
+    );
+    check(
+        r#"{"a":1}"#,
+        &["body={\"a\":1}", "original=none", "a a=1", "r service.name=\"unknown_service\"", "severity=0 \"\""],
+    );
+    check("{}", &["body={}", "original=none"]);
+}
+
+#[test]
+fn envelopes() {
+    check(
+        r#"{"log":"{\"level\":\"error\",\"msg\":\"no stock\",\"sku\":7}\n","stream":"stderr","time":"2026-11-20T10:00:00.5Z","kubernetes":{"pod_name":"cart-0","container_name":"cart"}}"#,
+        &[
+            "severity=17 \"error\"",
+            "body=no stock",
+            "original=kept",
+            "a sku=7",
+            "a log.iostream=\"stderr\"",
+            "time=2026-11-20T10:00:00.5Z",
+            "r service.name=\"cart\"",
+            "r logkeep.service.name.derived_from=\"k8s.pod.name\"",
+        ],
+    );
+    check(
+        r#"2026-11-20T10:00:01.5Z stdout F [2026-11-20T10:00:00.123Z] "GET / HTTP/1.1" 200 - 0 1 2 1 "-" "-" "-" "a" "10.0.0.1:80""#,
+        &[
+            "time=2026-11-20T10:00:00.123Z",
+            "a log.iostream=\"stdout\"",
+            "a http.response.status_code=200",
+            "original=kept",
+            "body=[2026-11-20T10:00:00.123Z] \"GET / HTTP/1.1\" 200 - 0 1 2 1 \"-\" \"-\" \"-\" \"a\" \"10.0.0.1:80\"",
+        ],
+    );
+    check(
+        "2026-11-20T10:00:01.5Z stderr P half a li",
+        &["body=half a li", "a log.record.partial=true", "time=2026-11-20T10:00:01.5Z"],
+    );
+}
+
+#[test]
+fn text_lines() {
+    check(
+        "E1120 10:00:00.123456    1234 server.go:77] cannot listen",
+        &[
+            "severity=17 \"E\"",
+            "time=2026-11-20T10:00:00.123456Z",
+            "a code.file.path=\"server.go\"",
+            "a code.line.number=77",
+            "a thread.id=1234",
+            "body=E1120 10:00:00.123456    1234 server.go:77] cannot listen",
+        ],
+    );
+    check(
+        r#"ts=2026-11-20T10:00:00Z level=warn msg="slow \"disk\"" took=1.5 n=3 ok=true id=007 path=/x"#,
+        &[
+            "severity=13 \"warn\"",
+            "time=2026-11-20T10:00:00Z",
+            "a took=1.5",
+            "a n=3",
+            "a ok=true",
+            "a id=\"007\"",
+            "a path=\"/x\"",
+            "original=none",
+        ],
+    );
+    check("2026-11-20T10:00:00Z level=error a=1 b=2", &["severity=17 \"error\"", "time=2026-11-20T10:00:00Z", "a b=2"]);
+    for (line, severity) in [
+        ("2026-11-20 10:00:00,123 ERROR [main] c.a.B - broken", "17 \"ERROR\""),
+        ("2026-11-20T10:00:00Z [warn] careful", "13 \"warn\""),
+        ("INFO:root:started", "0 \"\""),
+        ("WARNING: disk is full", "13 \"WARNING\""),
+        ("an error is not a level here", "0 \"\""),
+        ("a=b but this is prose", "0 \"\""),
+        ("  at com.example.Main(Main.java:3)", "0 \"\""),
+        ("[ERROR] no", "17 \"ERROR\""),
+    ] {
+        check(line, &[&format!("severity={severity}"), &format!("body={line}"), "original=none"]);
+    }
+}
+
+#[test]
+fn labels_and_resources() {
+    let labels = || -> Attributes<'static> {
+        ["pod", "namespace", "job", "detected_level", "logkeep.x", "color"]
+            .into_iter()
+            .zip(["web-7d4f9c8b6d-x2x9z", "shop", "shop/web", "warn", "y", "red"])
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect()
+    };
+    check_record(
+        record("plain".into(), labels()),
+        "loki",
+        &[
+            "severity=13 \"warn\"",
+            "r k8s.pod.name=\"web-7d4f9c8b6d-x2x9z\"",
+            "r k8s.namespace.name=\"shop\"",
+            "r service.name=\"web\"",
+            "r logkeep.service.name.derived_from=\"job\"",
+            "r color=\"red\"",
+            "r sender.logkeep.x=\"y\"",
+            "r logkeep.protocol=\"loki\"",
+        ],
+    );
+    let mut with_metadata = record("plain".into(), labels());
+    with_metadata.attributes =
+        vec![("trace_id".into(), "4bf92f3577b34da6a3ce929d0e0e4736".into()), ("pod".into(), "b".into())];
+    check_record(with_metadata, "loki", &["trace=4bf92f3577b34da6a3ce929d0e0e4736", "!a "]);
+    let mut otlp = record("x".into(), vec![("service.name".into(), "cart".into())]);
+    otlp.attributes = vec![("pod".into(), "b".into()), ("map".into(), Value::Map(vec![("k".into(), Value::Int(1))]))];
+    otlp.severity_text = "Error".into();
+    check_record(
+        otlp,
+        "otlp",
+        &["severity=17 \"Error\"", "a pod=\"b\"", "a map.k=1", "!r logkeep.service.name", "r service.name=\"cart\""],
+    );
+    check_record(
+        record("x".into(), vec![("service.name".into(), "unknown_service:java".into())]),
+        "otlp",
+        &["r service.name=\"unknown_service:java\"", "!r logkeep.service.name"],
+    );
+    let large = record(Value::Map(vec![("pod".into(), "b".into())]), vec![("big".into(), "x".repeat(5_000).into())]);
+    check_record(large, "loki", &["a k8s.pod.name=\"b\"", "!r k8s.pod.name", "r service.name=\"unknown_service\""]);
+    let kvlist = record(Value::Map(vec![("message".into(), "hi".into()), ("n".into(), Value::Int(2))]), Vec::new());
+    check_record(kvlist, "otlp", &["body=hi", "original=kept", "a n=2"]);
+}
+
+#[test]
+fn limits_are_kept_and_counted() {
+    let pairs: Attributes<'_> = (0..logkeep_record::limits::ATTRIBUTES_PER_RECORD + 7)
+        .map(|place| (format!("k{place}").into(), Value::Int(1)))
+        .chain([("x".repeat(2_000).into(), Value::Null)])
+        .collect();
+    let normalised = normalizer("otlp").normalize(record(Value::Map(pairs), Vec::new()));
+    assert_eq!(normalised.attributes.len(), logkeep_record::limits::ATTRIBUTES_PER_RECORD);
+    assert_eq!(normalised.dropped_attributes, 8);
+    let mut deep = Value::Int(1);
+    for _ in 0..200 {
+        deep = Value::Map(vec![("a".into(), deep)]);
+    }
+    let normalised = normalizer("otlp").normalize(record(deep, Vec::new()));
+    let (key, value) = &normalised.attributes[0];
+    assert_eq!(key.split('.').count(), 65);
+    assert!(matches!(value, Value::Map(_)));
+}
+
+#[test]
+fn the_documentation_lists_every_key() {
+    let page = include_str!("../../../docs/normalization.md");
+    for entry in crate::semconv::ENTRIES {
+        assert!(page.contains(&format!("`{}`", entry.key)), "docs/normalization.md does not name `{}`", entry.key);
+        for rule in [entry.access, entry.general].into_iter().flatten() {
+            use crate::semconv::Rule::*;
+            let names = match rule {
+                As(name) | Int(name) | Millis(name) | Nanos(name) | Identity(name) | Lift(name) => [name, name],
+                Size(first, second) | Address(first, second) => [first, second],
+                _ => continue,
+            };
+            let line = page.lines().find(|line| {
+                let (keys, fields) = line.strip_prefix('|').and_then(|line| line.split_once(" | ")).unwrap_or_default();
+                keys.contains(&format!("`{}`", entry.key))
+                    && names.iter().all(|name| fields.contains(&format!("`{name}`")))
+            });
+            assert!(line.is_some(), "docs/normalization.md does not say that `{}` becomes {names:?}", entry.key);
+        }
+    }
+}
+
+#[test]
+fn formats_are_detected() {
+    for (line, format) in [
+        (ISTIO_JSON, LineFormat::EnvoyJson),
+        (r#"{"msg":"x"}"#, LineFormat::NdJson),
+        (r#"{"log":"x\n","stream":"stdout","time":"2026-11-20T10:00:00Z"}"#, LineFormat::DockerJson),
+        ("2026-11-20T10:00:01.5Z stdout F x", LineFormat::Cri),
+        ("<34>1 2026-11-20T10:00:00Z host app - - - x", LineFormat::Syslog),
+        ("Nov 20 10:00:00 host app[1]: x", LineFormat::Syslog),
+        (
+            r#"[2026-11-20T10:00:00Z] "GET / HTTP/1.1" 200 - 0 1 2 1 "-" "-" "-" "a" "10.0.0.1:80""#,
+            LineFormat::EnvoyText,
+        ),
+        (r#"10.0.0.4:5 - - [2026-11-20T10:00:00Z] "GET / HTTP/2.0" 200"#, LineFormat::LinkerdApache),
+        (r#"10.0.0.4 - - [20/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1"#, LineFormat::CommonLog),
+        ("2026-11-20T10:00:00Z\tinfo\taccess\tdone\tsrc.addr=1.1.1.1:1 dst.addr=2.2.2.2:2", LineFormat::Ztunnel),
+        ("hello", LineFormat::PlainText),
+        ("", LineFormat::PlainText),
+    ] {
+        assert_eq!(detect(&[line, "", line, "stray"]), format, "{line}");
+    }
+    assert_eq!(detect(&[r#"{"a":1}"#, r#"{"a":1}"#, "x", "y", ISTIO_JSON]), LineFormat::NdJson);
+    for format in LineFormat::ALL {
+        assert_eq!(format.to_string().parse(), Ok(*format));
+    }
+    assert!("envoy".parse::<LineFormat>().unwrap_err().to_string().contains("envoy-text"));
+}
+
+/// Lines made of the pieces real ones have, so that they get far into the parsers.
+fn line() -> impl Strategy<Value = String> {
+    let pieces = prop_oneof![
+        Just("[2026-11-20T10:00:00Z] \"GET ".to_owned()),
+        Just(" HTTP/1.1\" 200 - 1 2 3 4 \"-\" \"".to_owned()),
+        Just("\" \"".to_owned()),
+        Just("\"".to_owned()),
+        Just(" - ".to_owned()),
+        Just("10.0.0.1:80 - - [20/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" ".to_owned()),
+        Just("2026-11-20T10:00:00Z stdout F ".to_owned()),
+        Just("2026-11-20T10:00:00Z\tinfo\taccess\tx\t".to_owned()),
+        Just("E1120 10:00:00.1 1 a.go:1] ".to_owned()),
+        Just("k=\"a\\".to_owned()),
+        Just("level=warn x=1 ".to_owned()),
+        Just("{\"message\":\"".to_owned()),
+        Just("\"}".to_owned()),
+        Just(" took 1ms, sent 1 bytes, received: 1 bytes".to_owned()),
+        "\\PC{0,12}",
+        "[\\x00-\\x7f]{0,6}",
+    ];
+    proptest::collection::vec(pieces, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn text_is_kept_verbatim(line in line()) {
+        let normalised = normalizer("loki").normalize(record(Value::str(&line), Vec::new()));
+        let kept = normalised.original.as_deref().or(normalised.body.as_str());
+        prop_assert_eq!(kept, Some(line.as_str()));
+        let name = normalised.resource.attribute("service.name").and_then(Value::as_str).unwrap_or_default();
+        prop_assert!(!name.is_empty());
+        let owned = normalizer("loki").normalize(record(Value::from(line.clone()), Vec::new()));
+        prop_assert_eq!(owned, normalised);
+        detect(&[&line]);
+    }
+
+    #[test]
+    fn documents_are_kept_verbatim(keys in proptest::collection::vec((0..crate::semconv::ENTRIES.len(), "[-a-z0-9:/?.]{0,9}"), 0..12)) {
+        let pairs = keys.iter().map(|(place, text)| (crate::semconv::ENTRIES[*place].key.into(), Value::str(text))).collect();
+        let mut line = String::new();
+        json::write(&Value::Map(pairs), &mut line);
+        let normalised = normalizer("ndjson").normalize(decoded(&line));
+        prop_assert_eq!(normalised.original.as_deref().or(normalised.body.as_str()), Some(line.as_str()));
+    }
+}
