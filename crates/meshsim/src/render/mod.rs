@@ -1,0 +1,32 @@
+//! Events worded as their authors word them.
+//!
+//! Each function appends one record to a line buffer, without a line feed at its end. Stack traces do contain line
+//! feeds: they are one record, and a sender's framing has to keep them together.
+
+mod access;
+mod app;
+mod audit;
+mod document;
+mod syslog;
+
+#[cfg(test)]
+mod tests;
+
+pub use access::{access_json, access_text, envoy_json, istio_json, linkerd_json};
+pub use app::{app_json, app_text};
+pub use audit::audit_json;
+pub use document::document;
+pub use syslog::syslog;
+
+use crate::event::{Event, Kind};
+
+/// The line a container writes to its output: JSON from proxies and the API server, text from applications.
+pub fn line(event: &Event, out: &mut String) {
+    match &event.kind {
+        Kind::App(app) => app_text(event, app, out),
+        Kind::Audit(audit) => audit_json(event, audit, out),
+        Kind::EnvoyAccess(access) | Kind::IstioAccess(access) | Kind::LinkerdAccess(access) => {
+            access_json(event, access, out);
+        }
+    }
+}
