@@ -15,10 +15,17 @@ mod tests;
 pub use access::{access_json, access_text, envoy_json, istio_json, linkerd_json};
 pub use app::{app_json, app_text};
 pub use audit::audit_json;
-pub use document::document;
+pub use document::{document, message};
 pub use syslog::syslog;
 
 use crate::event::{Event, Kind};
+
+/// A time in RFC 3339, UTC, with nine digits.
+pub fn rfc3339(time_ns: i64) -> String {
+    let mut out = String::with_capacity(30);
+    crate::text::push_rfc3339(&mut out, time_ns, 9);
+    out
+}
 
 /// The line a container writes to its output: JSON from proxies and the API server, text from applications.
 pub fn line(event: &Event, out: &mut String) {
