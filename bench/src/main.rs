@@ -1,7 +1,7 @@
 //! Measures Logkeep and compares it with a peer on the same bytes.
 //!
 //! `generate` makes the lines and the true answers, `ingest` and `query` drive a running server, `compare` puts the
-//! results of two stores side by side and fails where an answer differs. The peer's driver is `chdb.py`; both read
+//! results of two stores side by side and fails where an answer differs. The peer's driver is `chdb_driver.py`; both read
 //! `queries.json`, so neither is asked an easier question.
 
 mod compare;

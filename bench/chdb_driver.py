@@ -2,7 +2,7 @@
 
 Run by the interpreter of a virtual environment that has chdb (`pip install chdb`):
 
-    python bench/chdb.py --file mesh.ndjson --data-dir chdb-data --json chdb.json
+    python bench/chdb_driver.py --file mesh.ndjson --data-dir chdb-data --json chdb.json
 
 The schema is made by hand for this data, as an operator who knows it would: a typed column a field, rows ordered by
 service and time, a text index on the message, a bloom filter on the trace id. The file is sent as INSERT statements of
