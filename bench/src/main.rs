@@ -12,6 +12,9 @@ mod query;
 mod report;
 mod truth;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};

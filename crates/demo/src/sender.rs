@@ -228,3 +228,46 @@ fn rejected(protocol: Protocol, body: &[u8]) -> u64 {
         Protocol::LokiProtobuf | Protocol::LokiJson | Protocol::Syslog => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsPartialSuccess;
+
+    use super::*;
+
+    /// How many of ten records are refused for good; `None` where the batch is tried again.
+    fn check(protocol: Protocol, status: u16, body: &[u8], expected: Option<u64>) {
+        let answer = Answer { status, retry_after: None, body: Bytes::copy_from_slice(body) };
+        let found = match judge(protocol, Ok(answer), 10) {
+            Verdict::Taken { rejected } => Some(rejected),
+            Verdict::Again { .. } => None,
+        };
+        assert_eq!(found, expected, "{protocol:?} {status}");
+    }
+
+    #[test]
+    fn answers_are_understood() {
+        let items = br#"{"errors":true,"items":[{"create":{"status":201}},{"create":{"status":400}},{"index":{}}]}"#;
+        check(Protocol::Elasticsearch, 200, items, Some(2));
+        check(Protocol::Elasticsearch, 200, br#"{"errors":false,"items":[]}"#, Some(0));
+        check(Protocol::Elasticsearch, 200, b"not JSON", Some(0));
+        let partial = ExportLogsPartialSuccess { rejected_log_records: 3, error_message: String::new() };
+        let partial = ExportLogsServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+        check(Protocol::OtlpHttp, 200, &partial, Some(3));
+        check(Protocol::OtlpHttp, 200, b"", Some(0));
+        check(Protocol::LokiJson, 204, b"", Some(0));
+        check(Protocol::LokiJson, 400, b"too old", Some(10));
+        for status in [408, 429, 500, 503] {
+            check(Protocol::LokiProtobuf, status, b"", None);
+        }
+    }
+
+    #[test]
+    fn no_answer_means_again() {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let verdict = judge(Protocol::OtlpHttp, Err(HttpError::Timeout { address }), 10);
+        assert!(matches!(verdict, Verdict::Again { after: None }));
+    }
+}
