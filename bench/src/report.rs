@@ -8,6 +8,10 @@ use serde_json::Value;
 
 /// Prints one line.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    // The test harness cannot hold back what is written past its own macros.
+    if cfg!(test) {
+        return Ok(());
+    }
     writeln!(std::io::stdout().lock(), "{text}").context("standard output")
 }
 

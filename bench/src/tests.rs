@@ -25,7 +25,7 @@ fn serve(answer: impl Fn(&str, &[u8]) -> (u16, String) + Send + Sync + 'static) 
     url
 }
 
-fn connection(stream: TcpStream, answer: &dyn Fn(&str, &[u8]) -> (u16, String)) {
+fn connection(stream: TcpStream, answer: &impl Fn(&str, &[u8]) -> (u16, String)) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
     loop {

@@ -7,7 +7,7 @@ use crate::topology::{Language, Service};
 
 /// The message no healthy version ever writes; it tells a new template from a known one.
 pub const FAULT_MESSAGE: &str =
-    "connection pool orders-db exhausted: {n} of {n} in use, {n} waiting, gave up after {ms} ms";
+    "connection pool orders-db exhausted: 64 of 64 in use, {n} waiting, gave up after 2000 ms";
 
 const INFO: [&str; 14] = [
     "request completed in {ms} ms",

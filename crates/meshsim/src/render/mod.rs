@@ -19,6 +19,7 @@ pub use document::{document, message};
 pub use syslog::syslog;
 
 use crate::event::{Event, Kind};
+use crate::topology::Language;
 
 /// A time in RFC 3339, UTC, with nine digits.
 pub fn rfc3339(time_ns: i64) -> String {
@@ -27,13 +28,15 @@ pub fn rfc3339(time_ns: i64) -> String {
     out
 }
 
-/// The line a container writes to its output: JSON from proxies and the API server, text from applications.
+/// The line a container writes to its output. Node applications log JSON, the others text; Istio's and Linkerd's proxies
+/// log JSON, while those of the older Consul mesh still have Envoy's default text.
 pub fn line(event: &Event, out: &mut String) {
     match &event.kind {
+        Kind::App(app) if event.pod.language == Language::Node => app_json(event, app, out),
         Kind::App(app) => app_text(event, app, out),
         Kind::Audit(audit) => audit_json(event, audit, out),
-        Kind::EnvoyAccess(access) | Kind::IstioAccess(access) | Kind::LinkerdAccess(access) => {
-            access_json(event, access, out);
-        }
+        Kind::EnvoyAccess(access) => access_text(event, access, out),
+        Kind::IstioAccess(access) => istio_json(event, access, out),
+        Kind::LinkerdAccess(access) => linkerd_json(event, access, out),
     }
 }

@@ -49,7 +49,10 @@ fn proxies_write_their_own_keys() {
             }
             Kind::EnvoyAccess(access) => {
                 consul += 1;
-                check_envoy(&parsed(&text), access.status, 23);
+                let mut json = String::new();
+                access_json(&event, access, &mut json);
+                check_envoy(&parsed(&json), access.status, 23);
+                assert!(text.starts_with('[') && !text.ends_with(" default"), "{text}");
             }
             Kind::LinkerdAccess(access) => {
                 linkerd += 1;
