@@ -1,2 +1,132 @@
-//! Placeholder.
-fn main() {}
+//! Measures Logkeep and compares it with a peer on the same bytes.
+//!
+//! `generate` makes the lines and the true answers, `ingest` and `query` drive a running server, `compare` puts the
+//! results of two stores side by side and fails where an answer differs. The peer's driver is `chdb_driver.py`; both read
+//! `queries.json`, so neither is asked an easier question.
+
+mod compare;
+mod generate;
+mod ingest;
+mod procfs;
+mod query;
+mod report;
+mod truth;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+#[derive(Parser)]
+#[command(name = "logkeep-bench", version, about = "Generates mesh logs and measures log stores with them")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write mesh logs of one day as NDJSON, and beside them the true answers (FILE.truth.json)
+    Generate(Generate),
+    /// Send a generated file to a server and measure
+    Ingest(Ingest),
+    /// Ask a server the ten queries and measure
+    Query(Query),
+    /// Compare the results of two stores, and their answers with the truth
+    Compare(Compare),
+}
+
+#[derive(clap::Args)]
+struct Generate {
+    /// How many lines
+    #[arg(long, default_value_t = 2_000_000)]
+    lines: u64,
+    /// Everything follows from it
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Where to
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Ingest {
+    /// Server
+    #[arg(long, default_value = "http://127.0.0.1:7280")]
+    url: String,
+    /// Generated file
+    #[arg(long)]
+    file: PathBuf,
+    /// Requests at once
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    connections: u16,
+    /// Megabytes (10^6 bytes) of lines a request
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    body_mb: u16,
+    /// How to send
+    #[arg(long, value_enum, default_value_t = Protocol::Bulk)]
+    protocol: Protocol,
+    /// Process id of the server, to read its CPU time and memory
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Data folder of the server, to measure after it has settled
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// Wait at most this many seconds for the server to finish its work in the background
+    #[arg(long, default_value_t = 60)]
+    settle: u64,
+    /// Write the result as JSON there
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Query {
+    /// Server
+    #[arg(long, default_value = "http://127.0.0.1:7280")]
+    url: String,
+    /// Generated file whose lines the server has
+    #[arg(long)]
+    file: PathBuf,
+    /// Warm repeats of each query
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    repeats: u16,
+    /// Process id of the server, to read its CPU time and memory
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Write times and answers as JSON there
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Compare {
+    /// Generated file
+    #[arg(long)]
+    file: PathBuf,
+    /// Results of `ingest` and `query`
+    #[arg(long, required = true, num_args = 1..)]
+    ours: Vec<PathBuf>,
+    /// Results of the peer
+    #[arg(long, required = true, num_args = 1..)]
+    peer: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Protocol {
+    /// Elasticsearch `_bulk`
+    Bulk,
+    /// Logkeep's own NDJSON
+    Ndjson,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Generate(options) => generate::run(&options.out, options.lines, options.seed),
+        Command::Ingest(options) => ingest::run(&options),
+        Command::Query(options) => query::run(&options),
+        Command::Compare(options) => compare::run(&options.file, &options.ours, &options.peer),
+    }
+}

@@ -1,0 +1,102 @@
+//! What the kernel says of another process: CPU time, peak memory, and the bytes of a folder.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+/// Linux counts CPU time for user space in hundredths of a second on every architecture.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// CPU seconds, user and system, of the process since it began.
+pub(crate) fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
+    let path = format!("/proc/{pid}/stat");
+    let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    parse_stat(&text).with_context(|| format!("{path} is not as expected"))
+}
+
+/// The command name stands in parentheses and may hold anything, so count from behind it.
+fn parse_stat(text: &str) -> Option<f64> {
+    let (_, after) = text.rsplit_once(')')?;
+    let mut fields = after.split_whitespace().skip(11);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some((user + system) / TICKS_PER_SECOND)
+}
+
+/// The most memory the process ever had, bytes.
+pub(crate) fn peak_rss(pid: u32) -> anyhow::Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    parse_status(&text).with_context(|| format!("{path} has no VmHWM"))
+}
+
+fn parse_status(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1_024)
+}
+
+/// Waits until the process does nearly nothing for two seconds, at most `limit`. Returns whether it came to rest.
+pub(crate) fn settle(pid: u32, limit: Duration) -> anyhow::Result<bool> {
+    let started = Instant::now();
+    let (mut last, mut quiet) = (cpu_seconds(pid)?, 0);
+    while started.elapsed() < limit {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = cpu_seconds(pid)?;
+        quiet = if now - last <= 0.02 { quiet + 1 } else { 0 };
+        if quiet == 4 {
+            return Ok(true);
+        }
+        last = now;
+    }
+    Ok(false)
+}
+
+/// Bytes of all files below `folder`.
+pub(crate) fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let entry = entry?;
+            // A file may be compacted away between the listing and the look.
+            let Ok(kind) = entry.metadata() else { continue };
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else {
+                bytes += kind.len();
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_texts() {
+        let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 100 1000 10";
+        assert_eq!(parse_stat(stat), Some(3.0));
+        assert_eq!(parse_stat("7 (a"), None);
+        assert_eq!(parse_status("Name:\tx\nVmHWM:\t    2048 kB\n"), Some(2_097_152));
+        assert_eq!(parse_status("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn of_this_process() {
+        let pid = std::process::id();
+        assert!(cpu_seconds(pid).unwrap() >= 0.0);
+        assert!(peak_rss(pid).unwrap() > 100_000);
+    }
+
+    #[test]
+    fn folders_are_added_up() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        std::fs::write(folder.path().join("a/b"), [0; 10]).unwrap();
+        std::fs::write(folder.path().join("c"), [0; 5]).unwrap();
+        assert_eq!(folder_bytes(folder.path()).unwrap(), 15);
+    }
+}
