@@ -16,6 +16,8 @@ use crate::output::printable;
 const ANSWER_BYTES: u64 = 1 << 30;
 const ERROR_BYTES: u64 = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A stream says something every second; one that is silent for so long is gone.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Which server to ask.
 #[derive(clap::Args, Debug)]
@@ -75,7 +77,8 @@ impl Client {
     /// Opens a stream of server-sent events.
     pub(crate) fn stream(&self, path: &str, query: &str) -> Result<impl Read + use<>> {
         let request = self.agent.get(format!("{}{path}", self.base)).query("q", query);
-        let response = self.accepted(request.header("accept", "text/event-stream").call(), query)?;
+        let request = request.header("accept", "text/event-stream").config().timeout_per_read(Some(SILENCE)).build();
+        let response = self.accepted(request.call(), query)?;
         Ok(response.into_body().into_with_config().limit(u64::MAX).reader())
     }
 

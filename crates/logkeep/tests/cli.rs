@@ -185,6 +185,31 @@ fn tail_gives_up_in_the_end_and_shows_errors() {
 }
 
 #[test]
+fn an_interrupted_tail_still_says_what_it_did_not_show() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_logkeep"))
+        .args(["tail", "--format", "json", "--url", &url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    let body = "event: status\ndata: {\"dropped\":5}\n\nevent: record\ndata: {\"body\":1}\n\n";
+    stream.write_all(events(body).as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "{\"body\":1}\n");
+    // How many are shown is left open: the count follows the line.
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.ends_with(" shown, 5 dropped because this reader was too slow\n"), "{said}");
+}
+
+#[test]
 fn a_closed_pipe_is_no_failure() {
     let record = format!(r#"{{"body":"{}"}}"#, "x".repeat(10_000));
     let page = format!(r#"{{"records":[{}],"next":null,"partial":null}}"#, vec![record; 500].join(","));

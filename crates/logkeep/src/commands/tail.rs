@@ -1,12 +1,13 @@
 //! `logkeep tail`: records as they arrive, and at the end an honest word about those that were not shown.
 
-use std::io::{BufReader, Read, Write, stderr, stdout};
+use std::io::{self, BufReader, Read, Write, stderr, stdout};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
 use serde::Deserialize;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::{ApiError, Client, Server, explain};
 use crate::failure::{Failure, REFUSED, UNAVAILABLE};
@@ -15,6 +16,8 @@ use crate::sse::{Event, next_event};
 
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
+/// 128 + SIGINT, as shells have it.
+const INTERRUPTED: i32 = 130;
 
 /// Arguments of `logkeep tail`.
 #[derive(clap::Args)]
@@ -94,10 +97,13 @@ enum End {
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let totals = Shared::default();
-    report_on_interrupt(totals.clone());
+    report_on_interrupt(totals.clone())?;
     let result = follow(&args, &totals);
     // A closed pipe says that nobody wants to hear more.
-    if result.as_ref().err().is_none_or(|error| error.downcast_ref::<std::io::Error>().is_none()) {
+    let is_closed_pipe = |error: &anyhow::Error| {
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if !result.as_ref().is_err_and(is_closed_pipe) {
         writeln!(stderr().lock(), "{}", totals.get().line())?;
     }
     result
@@ -196,14 +202,20 @@ impl ErrorEvent {
     }
 }
 
-/// An interrupt is how a tail usually ends, so the last word must be said there too.
-fn report_on_interrupt(totals: Shared) {
+/// An interrupt is how a tail usually ends, so the last word must be said there too. The handler is in place when this
+/// returns.
+fn report_on_interrupt(totals: Shared) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut interrupts = {
+        let _entered = runtime.enter();
+        signal(SignalKind::interrupt())?
+    };
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let Ok(runtime) = runtime else { return };
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+        if runtime.block_on(interrupts.recv()).is_some() {
+            // Standard error may be closed too; then there is nobody left to tell.
             let _ = writeln!(stderr().lock(), "{}", totals.get().line());
-            std::process::exit(130);
+            std::process::exit(INTERRUPTED);
         }
     });
+    Ok(())
 }
