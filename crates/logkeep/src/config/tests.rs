@@ -131,6 +131,16 @@ fn printing_reads_as_itself() {
 }
 
 #[test]
+fn the_guide_shows_the_defaults() {
+    let guide = include_str!("../../../../docs/guide/configuration.md");
+    let expected = Config::default().to_yaml();
+    assert!(
+        guide.contains(&format!("```yaml\n{expected}```\n")),
+        "put this into docs/guide/configuration.md:\n{expected}"
+    );
+}
+
+#[test]
 fn sizes() {
     for (text, bytes) in [("16MiB", Some(16 << 20)), ("1 gib", Some(1 << 30)), ("5", Some(5)), ("2kB", Some(2_000))] {
         assert_eq!(parse_bytes(text), bytes, "{text}");
