@@ -106,6 +106,11 @@ fn faults_between_keys() {
 
 #[test]
 fn what_is_no_yaml() {
+    check("a: 1\na: 2", "c.yaml:2: not YAML as expected here: duplicate mapping key: a");
+    check(
+        "listen:\n  loki: off\n foo: [",
+        "c.yaml:3: not YAML as expected here: while parsing a block mapping, did not find expected key",
+    );
     for yaml in ["a: [", "a: 1\na: 2", "- a", "\t- :", "x", "? [a]\n: b", "a: &x [*x]"] {
         assert!(Config::read("c.yaml", yaml).is_err(), "{yaml}");
     }

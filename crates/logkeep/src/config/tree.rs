@@ -52,10 +52,18 @@ pub(super) fn parse(text: &str) -> Result<Node, Fault> {
         Ok(spanned) => Ok(node(spanned)),
         Err(error) => {
             let line = error.location().map_or(0, |location| location.line());
-            let text = error.without_snippet().to_string();
-            Err(Fault { line, message: text.lines().next().unwrap_or("not YAML").to_owned(), hint: None })
+            Err(Fault { line, message: what_is_wrong(&error.without_snippet().to_string()), hint: None })
         }
     }
+}
+
+/// The parser's message without the place, which we give ourselves, and without its advice to programmers.
+fn what_is_wrong(message: &str) -> String {
+    let mut what = message.lines().next().unwrap_or_default();
+    for tail in [" at line ", ", set DuplicateKeyPolicy"] {
+        what = what.split(tail).next().unwrap_or_default();
+    }
+    format!("not YAML as expected here: {what}")
 }
 
 fn node(spanned: Spanned<Kind>) -> Node {
