@@ -165,6 +165,46 @@ mod tests {
         check("é*", "ÉCOLE", true, true);
     }
 
+    /// The plain definition, in exponential time.
+    fn fits(items: &[WildcardItem], text: &[char], spaces: bool) -> bool {
+        let any = |c: &char| spaces || !c.is_whitespace();
+        match (items.split_first(), text.split_first()) {
+            (None, None) => true,
+            (Some((WildcardItem::Many, rest)), None) => fits(rest, text, spaces),
+            (Some((WildcardItem::Many, rest)), Some((c, tail))) => {
+                fits(rest, text, spaces) || any(c) && fits(items, tail, spaces)
+            }
+            (Some((WildcardItem::One, rest)), Some((c, tail))) => any(c) && fits(rest, tail, spaces),
+            (Some((WildcardItem::Char(want), rest)), Some((c, tail))) => {
+                lower_char(*want) == *c && fits(rest, tail, spaces)
+            }
+            _ => false,
+        }
+    }
+
+    fn fits_tokens(items: &[WildcardItem], text: &[char]) -> bool {
+        let at = |place: usize| text.get(place).copied();
+        let cut = |place: usize| !is_boundary(place.checked_sub(1).and_then(at), at(place));
+        let in_token = |item: Option<&WildcardItem>| matches!(item, Some(WildcardItem::Char(c)) if is_token_char(*c));
+        (0..=text.len()).any(|start| {
+            (start..=text.len()).any(|end| {
+                fits(items, &text[start..end], false)
+                    && !(in_token(items.first()) && cut(start))
+                    && !(in_token(items.last()) && cut(end))
+            })
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn matching_is_as_defined(wildcard in "[ab *?.-]{0,6}", text in "[abAB .-]{0,9}") {
+            let wildcard = pattern(&wildcard);
+            let chars: Vec<char> = text.chars().map(lower_char).collect();
+            proptest::prop_assert_eq!(wildcard.matches_whole(&text), fits(wildcard.items(), &chars, true));
+            proptest::prop_assert_eq!(wildcard.matches_tokens(&text), fits_tokens(wildcard.items(), &chars));
+        }
+    }
+
     #[test]
     fn hostile_patterns_stay_cheap() {
         let wild = "a*".repeat(60) + "b";

@@ -1,0 +1,174 @@
+//! A running server's HTTP API (docs/api.md), as the commands need it.
+
+use std::io::Read;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Deserialize;
+use serde_json::json;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use crate::failure::{Failure, REFUSED, UNAVAILABLE};
+use crate::output::printable;
+
+/// A page of 10,000 records of 1 MiB would be 10 GiB; nobody reads that in a terminal.
+const ANSWER_BYTES: u64 = 1 << 30;
+const ERROR_BYTES: u64 = 1 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A stream says something every second; one that is silent for so long is gone.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Which server to ask.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Server {
+    /// Address of the server
+    #[arg(long, env = "LOGKEEP_URL", default_value = "http://127.0.0.1:7280", value_name = "URL")]
+    pub(crate) url: String,
+}
+
+/// The error form of the API.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ApiError {
+    message: String,
+    position: Option<usize>,
+    length: Option<usize>,
+    expected: Vec<String>,
+    suggestion: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ErrorAnswer {
+    error: ApiError,
+}
+
+/// A connection to one server.
+pub(crate) struct Client {
+    agent: Agent,
+    base: String,
+}
+
+impl Client {
+    /// Fails on a URL that cannot be one.
+    pub(crate) fn new(server: &Server) -> Result<Self> {
+        let base = server.url.trim_end_matches('/').to_owned();
+        if !base.starts_with("http://") {
+            let text = format!("`{}` is no server address; it begins with `http://`", server.url);
+            return Err(Failure { code: REFUSED, text }.into());
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .max_redirects(0)
+            .proxy(None)
+            .build();
+        Ok(Self { agent: config.new_agent(), base: format!("{base}/api/v1") })
+    }
+
+    /// `GET`s the text of a JSON answer. `text` is the query that a position in an error refers to.
+    pub(crate) fn get(&self, path: &str, parameters: &[(&str, &str)], text: &str) -> Result<String> {
+        let request = self.agent.get(format!("{}{path}", self.base)).query_pairs(parameters.iter().copied());
+        let mut response = self.accepted(request.call(), text)?;
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES).read_to_string();
+        Ok(body.map_err(|error| self.unreachable(&error))?)
+    }
+
+    /// Opens a stream of server-sent events.
+    pub(crate) fn stream(&self, path: &str, query: &str) -> Result<impl Read + use<>> {
+        let request = self.agent.get(format!("{}{path}", self.base)).query("q", query);
+        let request = request.header("accept", "text/event-stream").config().timeout_per_read(Some(SILENCE)).build();
+        let response = self.accepted(request.call(), query)?;
+        Ok(response.into_body().into_with_config().limit(u64::MAX).reader())
+    }
+
+    /// Runs SQL and gives the body in the media type asked for.
+    pub(crate) fn sql(&self, sql: &str, accept: &str) -> Result<impl Read + use<>> {
+        let request = self.agent.post(format!("{}/sql", self.base)).header("accept", accept);
+        let response = self.accepted(request.send_json(json!({ "sql": sql })), sql)?;
+        Ok(response.into_body().into_with_config().limit(ANSWER_BYTES).reader())
+    }
+
+    fn accepted(&self, result: Result<Response<Body>, ureq::Error>, text: &str) -> Result<Response<Body>> {
+        let mut response = result.map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let code = if status >= 500 || status == 429 { UNAVAILABLE } else { REFUSED };
+        let body = response.body_mut().with_config().limit(ERROR_BYTES).read_to_string().unwrap_or_default();
+        let text = match serde_json::from_str::<ErrorAnswer>(&body) {
+            Ok(answer) => explain(&answer.error, text),
+            Err(_) => format!("the server answered {status}, not in the form Logkeep uses; is `{}` right?", self.base),
+        };
+        Err(Failure { code, text }.into())
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        let text = format!("no answer from {}: {error}\nhint: is `logkeep serve` running there?", self.base);
+        Failure { code: UNAVAILABLE, text }
+    }
+}
+
+/// The message, the place in the text it is about, and what would work.
+pub(crate) fn explain(error: &ApiError, text: &str) -> String {
+    let mut out = printable(&error.message);
+    if let Some(position) = error.position {
+        let (line, column) = line_at(text, position);
+        let room = line.chars().count().saturating_sub(column).max(1);
+        let carets = "^".repeat(error.length.unwrap_or(1).clamp(1, room));
+        out.push_str(&format!("\n  {}\n  {}{carets}", printable(line), " ".repeat(column)));
+    }
+    if !error.expected.is_empty() {
+        out.push_str(&format!("\nexpected: {}", printable(&error.expected.join(", "))));
+    }
+    if let Some(suggestion) = &error.suggestion {
+        out.push_str(&format!("\ntry: {}", printable(suggestion)));
+    }
+    out
+}
+
+/// The line that has the character at `position`, and its column there, from 0.
+fn line_at(text: &str, position: usize) -> (&str, usize) {
+    let mut left = position;
+    let mut last = ("", 0);
+    for line in text.split('\n') {
+        let length = line.chars().count();
+        if left <= length {
+            return (line, left);
+        }
+        left -= length + 1;
+        last = (line, length);
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, position: usize, length: usize, expected: &str) {
+        let error = ApiError {
+            message: "wrong".into(),
+            position: Some(position),
+            length: Some(length),
+            expected: vec!["value".into()],
+            suggestion: Some("a:*".into()),
+        };
+        assert_eq!(explain(&error, text), format!("wrong\n{expected}\nexpected: value\ntry: a:*"), "{text}");
+    }
+
+    #[test]
+    fn carets_stand_under_the_fault() {
+        check("a:", 2, 0, "  a:\n    ^");
+        check("é (b", 2, 1, "  é (b\n    ^");
+        check("select\n1 fro x\nwhere", 9, 3, "  1 fro x\n    ^^^");
+        check("ab", 1, 900, "  ab\n   ^");
+        check("", 5, 1, "  \n  ^");
+    }
+
+    #[test]
+    fn without_a_place_there_are_no_carets() {
+        assert_eq!(explain(&ApiError { message: "no\u{1b}[2J".into(), ..ApiError::default() }, "a"), "no\\u{1b}[2J");
+    }
+}

@@ -1,0 +1,6 @@
+//! One file per subcommand.
+
+pub(crate) mod config;
+pub(crate) mod query;
+pub(crate) mod sql;
+pub(crate) mod tail;

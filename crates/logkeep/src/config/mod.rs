@@ -1,0 +1,190 @@
+//! What an operator may set, and what the program runs with.
+//!
+//! The YAML file becomes a tree that remembers its lines ([`tree`]); [`read`] walks it with the table of [`keys`] and
+//! collects every fault before it gives up, because an operator who mends a file wants to do so once. Only a [`Config`]
+//! can start anything, and only a file without a fault becomes one.
+
+mod keys;
+mod print;
+mod read;
+mod tree;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use logkeep_record::TenantId;
+
+pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
+
+/// A configuration that can run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Folder that holds everything but the key.
+    pub data_dir: PathBuf,
+    /// The key file as configured; see [`Config::key_file`].
+    pub configured_key_file: Option<PathBuf>,
+    /// Where to listen.
+    pub listen: Listen,
+    /// Bounds on what senders may send.
+    pub limits: Limits,
+    /// Bounds on a query.
+    pub query: Query,
+    /// Names that senders may use, `default` among them.
+    pub tenants: Vec<TenantId>,
+    /// When live records become a segment.
+    pub flush: Flush,
+    /// How much the program says about itself: `error`, `warn`, `info`, `debug` or `trace`.
+    pub log_level: String,
+    /// The version that the Elasticsearch API claims; Beats refuse servers older than themselves.
+    pub elasticsearch_version: String,
+}
+
+/// One address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Whether the operator chose it: then a taken port is an error, otherwise a warning.
+    pub configured: bool,
+}
+
+/// Where to listen; `None` is off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// API and UI.
+    pub main: Listener,
+    /// OTLP over gRPC.
+    pub otlp_grpc: Option<Listener>,
+    /// OTLP over HTTP.
+    pub otlp_http: Option<Listener>,
+    /// Elasticsearch's bulk API.
+    pub elasticsearch: Option<Listener>,
+    /// Loki's push API.
+    pub loki: Option<Listener>,
+    /// Syslog over TCP.
+    pub syslog_tcp: Option<Listener>,
+    /// Syslog over UDP.
+    pub syslog_udp: Option<Listener>,
+}
+
+/// Bounds on what senders may send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A request body as it arrives.
+    pub request_bytes: usize,
+    /// One record in its source form.
+    pub record_bytes: usize,
+}
+
+/// Bounds on a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Time it may take.
+    pub timeout: Duration,
+    /// Memory it may use.
+    pub memory_bytes: usize,
+}
+
+/// When live records become a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flush {
+    /// At this size.
+    pub bytes: usize,
+    /// At this age.
+    pub interval: Duration,
+}
+
+/// One thing wrong with a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Line, from 1; 0 where the file as a whole is at fault.
+    pub line: u64,
+    /// What is wrong.
+    pub message: String,
+    /// What to do, where we know.
+    pub hint: Option<String>,
+}
+
+/// Everything wrong with a configuration file, in the order of its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// The file's name, as given.
+    pub file: String,
+    /// At least one.
+    pub faults: Vec<Fault>,
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, fault) in self.faults.iter().enumerate() {
+            if place > 0 {
+                writeln!(f)?;
+            }
+            match fault.line {
+                0 => write!(f, "{}: {}", self.file, fault.message)?,
+                line => write!(f, "{}:{line}: {}", self.file, fault.message)?,
+            }
+            if let Some(hint) = &fault.hint {
+                write!(f, "\n  hint: {hint}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl Default for Config {
+    fn default() -> Self {
+        read::defaults()
+    }
+}
+
+impl Config {
+    /// Reads a configuration from YAML; `file` is the name to use in faults.
+    ///
+    /// # Errors
+    /// [`Faults`] has all of them, not the first only.
+    pub fn read(file: &str, text: &str) -> Result<Self, Faults> {
+        read::read(text).map_err(|faults| Faults { file: file.to_owned(), faults })
+    }
+
+    /// Reads a file; without one, the defaults.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has [`Faults`].
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = file else { return Ok(Self::default()) };
+        let name = path.display().to_string();
+        let fault = |message| Faults { file: name.clone(), faults: vec![Fault { line: 0, message, hint: None }] };
+        let size = std::fs::metadata(path).map_err(|error| fault(format!("cannot be read: {error}")))?.len();
+        if size > keys::FILE_BYTES {
+            return Err(fault(format!("has {size} bytes; the limit is {}", keys::FILE_BYTES)).into());
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+        Ok(Self::read(&name, &text)?)
+    }
+
+    /// Where the key is: as configured, or beside the data folder under its name with `.key`. Never inside it, so that
+    /// a copy of the folder is not a copy of the key.
+    pub fn key_file(&self) -> PathBuf {
+        self.configured_key_file.clone().unwrap_or_else(|| sibling_key(&self.data_dir))
+    }
+
+    /// The effective configuration as YAML that reads as itself, each key with what it is and its default.
+    pub fn to_yaml(&self) -> String {
+        print::to_yaml(self)
+    }
+}
+
+fn sibling_key(data_dir: &Path) -> PathBuf {
+    let mut name = data_dir.file_name().unwrap_or_default().to_owned();
+    name.push(".key");
+    data_dir.with_file_name(name)
+}

@@ -1,0 +1,62 @@
+//! A [`Config`] back to YAML.
+
+use logkeep_record::json;
+
+use super::units::{format_bytes, format_duration};
+use super::{Config, Listener, keys};
+
+pub(super) fn to_yaml(config: &Config) -> String {
+    let mut out = String::new();
+    let mut section = "";
+    for key in keys::KEYS {
+        let (parent, name) = key.path.split_once('.').unwrap_or(("", key.path));
+        if parent != section && !parent.is_empty() {
+            out.push_str(&format!("{parent}:\n"));
+        }
+        section = parent;
+        let indent = if parent.is_empty() { "" } else { "  " };
+        let value = value(config, key.path);
+        let default = match key.default {
+            "" => String::new(),
+            default => format!(" (default: {default})"),
+        };
+        out.push_str(&format!("{indent}# {}{default}\n{indent}{name}: {value}\n", key.about));
+    }
+    out
+}
+
+fn value(config: &Config, path: &str) -> String {
+    let listener = |listener: Option<Listener>| listener.map_or("off".to_owned(), |at| quoted(&at.address.to_string()));
+    let listen = &config.listen;
+    match path {
+        "data_dir" => quoted(&config.data_dir.to_string_lossy()),
+        "key_file" => quoted(&config.key_file().to_string_lossy()),
+        "listen.main" => listener(Some(listen.main)),
+        "listen.otlp_grpc" => listener(listen.otlp_grpc),
+        "listen.otlp_http" => listener(listen.otlp_http),
+        "listen.elasticsearch" => listener(listen.elasticsearch),
+        "listen.loki" => listener(listen.loki),
+        "listen.syslog_tcp" => listener(listen.syslog_tcp),
+        "listen.syslog_udp" => listener(listen.syslog_udp),
+        "limits.request_bytes" => format_bytes(config.limits.request_bytes as u64),
+        "limits.record_bytes" => format_bytes(config.limits.record_bytes as u64),
+        "query.timeout" => format_duration(config.query.timeout),
+        "query.memory" => format_bytes(config.query.memory_bytes as u64),
+        "tenants" => {
+            let names: Vec<_> = config.tenants.iter().map(|tenant| quoted(tenant.as_str())).collect();
+            format!("[{}]", names.join(", "))
+        }
+        "flush.bytes" => format_bytes(config.flush.bytes as u64),
+        "flush.interval" => format_duration(config.flush.interval),
+        "log.level" => config.log_level.clone(),
+        "elasticsearch.version" => quoted(&config.elasticsearch_version),
+        other => unreachable!("`{other}` is in the table of keys but not printed"),
+    }
+}
+
+/// A YAML double-quoted scalar, which JSON's strings are.
+fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    json::write_str(text, &mut out);
+    out
+}

@@ -1,0 +1,348 @@
+//! The tree to a [`Config`], with every fault on the way.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use logkeep_record::TenantId;
+
+use super::tree::{self, Kind, Node};
+use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
+use super::{Config, Fault, Flush, Limits, Listen, Listener, Query, keys, sibling_key};
+
+const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+const MIB: u64 = 1 << 20;
+
+/// What is wrong with one value, and what to do.
+type ValueFault = (String, Option<String>);
+
+pub(super) fn defaults() -> Config {
+    read("").expect("the defaults of the table are valid, which a test shows")
+}
+
+pub(super) fn read(text: &str) -> Result<Config, Vec<Fault>> {
+    let root = tree::parse(text).map_err(|fault| vec![fault])?;
+    let mut reader = Reader { values: Vec::new(), faults: Vec::new() };
+    reader.collect(&root, "");
+    let config = reader.config();
+    let mut faults = reader.faults;
+    if faults.is_empty() {
+        return Ok(config);
+    }
+    faults.sort_by_key(|fault| fault.line);
+    Err(faults)
+}
+
+struct Reader<'a> {
+    values: Vec<(&'static str, &'a Node)>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Reader<'a> {
+    /// Takes in the known keys under `section`.
+    fn collect(&mut self, node: &'a Node, section: &str) {
+        let entries = match &node.kind {
+            Kind::Map(entries) => entries,
+            Kind::Null => return,
+            other => {
+                let what = if section.is_empty() { "the file" } else { section };
+                let hint = keys::names_under(section).first().map(|name| format!("write `{name}: …`"));
+                return self.fault(node.line, format!("`{what}` is {}, expected a section", other.name()), hint);
+            }
+        };
+        for entry in entries {
+            let path = if section.is_empty() { entry.key.clone() } else { format!("{section}.{}", entry.key) };
+            if let Some(key) = keys::KEYS.iter().find(|key| key.path == path) {
+                self.values.push((key.path, &entry.value));
+            } else if keys::is_section(&path) {
+                self.collect(&entry.value, &path);
+            } else {
+                let hint = nearest(section, &entry.key);
+                self.fault(entry.line, format!("unknown key `{path}`"), Some(hint));
+            }
+        }
+    }
+
+    fn fault(&mut self, line: u64, message: String, hint: Option<String>) {
+        self.faults.push(Fault { line, message, hint });
+    }
+
+    fn written(&self, path: &str) -> Option<&'a Node> {
+        let node = self.values.iter().find(|(key, _)| *key == path).map(|(_, node)| *node)?;
+        (!matches!(node.kind, Kind::Null)).then_some(node)
+    }
+
+    /// The line a key is written on, 0 if it is not.
+    fn line(&self, path: &str) -> u64 {
+        self.written(path).map_or(0, |node| node.line)
+    }
+
+    /// Reads one value with `parse`; faults are noted, and stand in the way of a `Config` later.
+    fn value<T>(&mut self, path: &str, parse: impl Fn(&str) -> Result<T, ValueFault>) -> Option<T> {
+        let key = keys::find(path);
+        let (text, line) = match self.written(path) {
+            None => (key.default, 0),
+            Some(node) => match &node.kind {
+                Kind::Scalar(text) => (text.as_str(), node.line),
+                other => {
+                    let message = format!("`{path}` is {}, expected a single value", other.name());
+                    self.fault(node.line, message, example(path));
+                    return None;
+                }
+            },
+        };
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err((message, hint)) => {
+                self.fault(line, format!("`{path}`: {message}"), hint);
+                None
+            }
+        }
+    }
+
+    /// A size; where it is faulty the default, so that it causes no faults elsewhere.
+    fn bytes(&mut self, path: &str, min: u64, max: u64) -> usize {
+        let value = self.value(path, |text| {
+            let bytes = parse_bytes(text).ok_or_else(|| {
+                (
+                    format!("`{text}` is no size"),
+                    Some("a size is a number of bytes, or one with KiB, MiB or GiB".into()),
+                )
+            })?;
+            within(bytes, min, max, text, format_bytes)
+        });
+        let bytes = value.or_else(|| parse_bytes(keys::find(path).default)).unwrap_or(min);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// A duration; where it is faulty the shortest.
+    fn duration(&mut self, path: &str, min: Duration, max: Duration) -> Duration {
+        let value = self.value(path, |text| {
+            let duration = parse_duration(text).ok_or_else(|| {
+                (format!("`{text}` is no duration"), Some("a duration has a unit: 500ms, 30s, 5m, 1h".into()))
+            })?;
+            within(duration, min, max, text, format_duration)
+        });
+        value.unwrap_or(min)
+    }
+
+    fn listener(&mut self, path: &str) -> Option<Listener> {
+        let configured = self.written(path).is_some();
+        // YAML 1.1 habits read `off` as false.
+        let off = |text: &str| path != "listen.main" && (text.eq_ignore_ascii_case("off") || text == "false");
+        let address = self.value(path, |text| if off(text) { Ok(None) } else { address(path, text).map(Some) });
+        address.flatten().map(|address| Listener { address, configured })
+    }
+
+    fn config(&mut self) -> Config {
+        let listen = self.listen();
+        let limits = self.limits();
+        let query = Query {
+            timeout: self.duration("query.timeout", Duration::from_millis(100), Duration::from_secs(3_600)),
+            memory_bytes: self.bytes("query.memory", 16 * MIB, 1 << 40),
+        };
+        let flush = Flush {
+            bytes: self.bytes("flush.bytes", MIB, 4096 * MIB),
+            interval: self.duration("flush.interval", Duration::from_secs(1), Duration::from_secs(3_600)),
+        };
+        let (data_dir, configured_key_file) = self.paths();
+        let tenants = self.tenants();
+        let log_level = self.value("log.level", level).unwrap_or_default();
+        let elasticsearch_version = self.value("elasticsearch.version", version).unwrap_or_default();
+        Config {
+            data_dir,
+            configured_key_file,
+            listen,
+            limits,
+            query,
+            tenants,
+            flush,
+            log_level,
+            elasticsearch_version,
+        }
+    }
+
+    fn limits(&mut self) -> Limits {
+        let faults_before = self.faults.len();
+        let request_bytes = self.bytes("limits.request_bytes", 1 << 10, 1024 * MIB);
+        let record_bytes = self.bytes("limits.record_bytes", 1 << 10, 64 * MIB);
+        let line = self.line("limits.record_bytes");
+        if record_bytes > request_bytes && line > 0 && self.faults.len() == faults_before {
+            let (request, record) = (format_bytes(request_bytes as u64), format_bytes(record_bytes as u64));
+            let message = format!("`limits.record_bytes` ({record}) is more than `limits.request_bytes` ({request})");
+            self.fault(line, message, Some("no record can be larger than the request it came in".into()));
+        }
+        // A smaller limit on requests alone lowers the one on records with it.
+        Limits { request_bytes, record_bytes: record_bytes.min(request_bytes) }
+    }
+
+    fn listen(&mut self) -> Listen {
+        let main = self.listener("listen.main");
+        let unusable = Listener { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), configured: false };
+        let listen = Listen {
+            main: main.unwrap_or(unusable),
+            otlp_grpc: self.listener("listen.otlp_grpc"),
+            otlp_http: self.listener("listen.otlp_http"),
+            elasticsearch: self.listener("listen.elasticsearch"),
+            loki: self.listener("listen.loki"),
+            syslog_tcp: self.listener("listen.syslog_tcp"),
+            syslog_udp: self.listener("listen.syslog_udp"),
+        };
+        self.refuse_shared_addresses(&listen);
+        listen
+    }
+
+    /// Two TCP listeners cannot have one address; syslog's UDP port is a space of its own.
+    fn refuse_shared_addresses(&mut self, listen: &Listen) {
+        let tcp = [
+            ("listen.main", Some(listen.main)),
+            ("listen.otlp_grpc", listen.otlp_grpc),
+            ("listen.otlp_http", listen.otlp_http),
+            ("listen.elasticsearch", listen.elasticsearch),
+            ("listen.loki", listen.loki),
+            ("listen.syslog_tcp", listen.syslog_tcp),
+        ];
+        for (place, (path, listener)) in tcp.iter().enumerate() {
+            let Some(listener) = listener.filter(|listener| listener.address.port() != 0) else { continue };
+            let same = |(_, other): &&(&str, Option<Listener>)| other.is_some_and(|o| o.address == listener.address);
+            if let Some((other, _)) = tcp[..place].iter().find(same) {
+                let line = self.line(path).max(self.line(other));
+                let message = format!("`{path}` and `{other}` both have {}", listener.address);
+                self.fault(line, message, Some("give each its own port, or turn one off".into()));
+            }
+        }
+    }
+
+    fn paths(&mut self) -> (PathBuf, Option<PathBuf>) {
+        let path = |text: &str| match text {
+            "" => Err(("is empty".to_owned(), Some("give a path".to_owned()))),
+            text => Ok(PathBuf::from(text)),
+        };
+        let data_dir = self.value("data_dir", path).unwrap_or_default();
+        let key_file = self.written("key_file").and_then(|_| self.value("key_file", path));
+        let written_line = self.line("key_file").max(self.line("data_dir"));
+        if key_file.is_none() && data_dir.file_name().is_none() && !data_dir.as_os_str().is_empty() {
+            let message =
+                format!("`data_dir`: `{}` has no name of its own to name the key file after", data_dir.display());
+            self.fault(written_line, message, Some("set `key_file` as well".into()));
+        }
+        let key = key_file.clone().unwrap_or_else(|| sibling_key(&data_dir));
+        if !data_dir.as_os_str().is_empty() && plain(&key).starts_with(plain(&data_dir)) {
+            let message = format!("`key_file`: `{}` is inside `data_dir`", key.display());
+            let hint = "keep the key elsewhere: whoever copies the folder must not get the key with it";
+            self.fault(written_line, message, Some(hint.into()));
+        }
+        (data_dir, key_file)
+    }
+
+    fn tenants(&mut self) -> Vec<TenantId> {
+        let mut tenants = vec![TenantId::default()];
+        let Some(node) = self.written("tenants") else { return tenants };
+        let Kind::List(nodes) = &node.kind else {
+            let message = format!("`tenants` is {}, expected a list", node.kind.name());
+            self.fault(node.line, message, Some("write `tenants: [default, shop]`".into()));
+            return tenants;
+        };
+        for node in nodes {
+            let Kind::Scalar(name) = &node.kind else {
+                self.fault(node.line, format!("`tenants`: a name is expected, not {}", node.kind.name()), None);
+                continue;
+            };
+            match TenantId::new(name) {
+                Ok(tenant) if tenants.contains(&tenant) => {
+                    if tenant != TenantId::default() {
+                        self.fault(node.line, format!("`tenants`: `{name}` is there twice"), None);
+                    }
+                }
+                Ok(tenant) => tenants.push(tenant),
+                Err(error) => self.fault(node.line, format!("`tenants`: {error}"), None),
+            }
+        }
+        tenants
+    }
+}
+
+fn nearest(section: &str, wrong: &str) -> String {
+    let names = keys::names_under(section);
+    let wanted = wrong.to_lowercase().replace('-', "_");
+    let near = names.iter().map(|name| (strsim::damerau_levenshtein(&wanted, name), *name)).min();
+    if let Some((_, name)) = near.filter(|(distance, name)| *distance <= 1 + name.len() / 4) {
+        return format!("did you mean `{name}`?");
+    }
+    // The right name in the wrong section is as common as a typing error.
+    let elsewhere = |key: &&keys::Key| key.path.ends_with(&format!(".{wanted}")) || key.path == wanted;
+    if let Some(key) = keys::KEYS.iter().find(elsewhere) {
+        return format!("did you mean `{}`?", key.path);
+    }
+    format!("valid here: {}", names.join(", "))
+}
+
+fn example(path: &str) -> Option<String> {
+    let key = keys::find(path);
+    let name = path.rsplit('.').next().unwrap_or(path);
+    (!key.default.is_empty()).then(|| format!("for example `{name}: {}`", key.default))
+}
+
+fn within<T: PartialOrd + Copy>(value: T, min: T, max: T, text: &str, show: fn(T) -> String) -> Result<T, ValueFault> {
+    if value < min || value > max {
+        return Err((format!("`{text}` is not between {} and {}", show(min), show(max)), None));
+    }
+    Ok(value)
+}
+
+fn address(path: &str, text: &str) -> Result<SocketAddr, ValueFault> {
+    let default = keys::find(path).default;
+    let address = match text.parse::<u16>() {
+        Ok(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        Err(_) => text.replacen("localhost:", "127.0.0.1:", 1).parse().map_err(|_| {
+            let or_off = if path == "listen.main" { "" } else { " or `off`" };
+            (format!("`{text}` is no address"), Some(format!("write address and port, like `{default}`{or_off}")))
+        })?,
+    };
+    if !is_loopback(address.ip()) {
+        let hint = "until then listen on 127.0.0.1 and put a proxy with TLS and authentication in front";
+        return Err((
+            format!(
+                "`{text}` can be reached from other hosts, which needs TLS and authentication; neither is there yet"
+            ),
+            Some(hint.to_owned()),
+        ));
+    }
+    Ok(address)
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+fn level(text: &str) -> Result<String, ValueFault> {
+    let lower = text.to_ascii_lowercase();
+    if LEVELS.contains(&lower.as_str()) {
+        return Ok(lower);
+    }
+    Err((format!("`{text}` is no level"), Some(format!("one of {}", LEVELS.join(", ")))))
+}
+
+fn version(text: &str) -> Result<String, ValueFault> {
+    let parts: Vec<_> = text.split('.').collect();
+    if parts.len() == 3 && parts.iter().all(|part| part.parse::<u16>().is_ok()) {
+        return Ok(text.to_owned());
+    }
+    Err((format!("`{text}` is no version"), Some("write three numbers, like `8.17.0`".to_owned())))
+}
+
+/// An absolute path without `.` and `..`, by its text alone: the files need not exist yet.
+fn plain(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut out = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::CurDir => {}
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,160 @@
+//! Configurations as text in, faults as text out.
+
+use super::*;
+
+fn check(yaml: &str, expected: &str) {
+    let shown = match Config::read("c.yaml", yaml) {
+        Ok(_) => "no faults".to_owned(),
+        Err(faults) => faults.to_string(),
+    };
+    assert_eq!(shown, expected, "{yaml}");
+}
+
+#[test]
+fn good_files() {
+    for yaml in ["", "# nothing\n", "---\n", "listen:\n", "tenants: []", "data_dir: /var/lib/logkeep"] {
+        check(yaml, "no faults");
+    }
+    let config = Config::read(
+        "c.yaml",
+        "data_dir: /srv/logs\nlisten:\n  main: 8000\n  loki: off\n  syslog_udp: \"[::1]:514\"\nlimits: {request_bytes: 32 MiB}\n\
+         query: {timeout: 1m30s}\ntenants: [shop, default]\nelasticsearch:\n  version: 9.1.0\nlog: {level: DEBUG}\n",
+    )
+    .unwrap();
+    assert_eq!(config.key_file(), Path::new("/srv/logs.key"));
+    assert_eq!(config.listen.main.address.to_string(), "127.0.0.1:8000");
+    assert!(config.listen.main.configured && !config.listen.otlp_grpc.unwrap().configured);
+    assert_eq!(config.listen.loki, None);
+    assert_eq!(config.listen.syslog_udp.unwrap().address.to_string(), "[::1]:514");
+    assert_eq!(config.limits.request_bytes, 32 << 20);
+    assert_eq!(config.query.timeout, Duration::from_secs(90));
+    assert_eq!(config.tenants.iter().map(TenantId::as_str).collect::<Vec<_>>(), ["default", "shop"]);
+    assert_eq!((config.log_level.as_str(), config.elasticsearch_version.as_str()), ("debug", "9.1.0"));
+}
+
+#[test]
+fn defaults_are_as_documented() {
+    let config = Config::default();
+    assert_eq!(config.key_file(), Path::new("./logkeep-data.key"));
+    assert_eq!(config.listen.main.address.to_string(), "127.0.0.1:7280");
+    assert_eq!(config.limits.request_bytes, logkeep_record::limits::REQUEST_BYTES);
+    assert_eq!(config.limits.record_bytes, logkeep_record::limits::RECORD_BYTES);
+}
+
+#[test]
+fn unknown_keys_name_line_and_nearest() {
+    check("data-dir: x", "c.yaml:1: unknown key `data-dir`\n  hint: did you mean `data_dir`?");
+    check("listen:\n  lokki: off", "c.yaml:2: unknown key `listen.lokki`\n  hint: did you mean `loki`?");
+    check("timeout: 5s", "c.yaml:1: unknown key `timeout`\n  hint: did you mean `query.timeout`?");
+    check("flush:\n  foo: 1", "c.yaml:2: unknown key `flush.foo`\n  hint: valid here: bytes, interval");
+}
+
+#[test]
+fn every_fault_at_once() {
+    check(
+        "listen:\n  main: 0.0.0.0:7280\n  loki: nowhere\nlimits:\n  request_bytes: 12 parsecs\nquery: 5s\nlog:\n  level: loud\n\
+         flush:\n  interval: 5\ntenants: [\"a b\", shop, shop]\n",
+        "c.yaml:2: `listen.main`: `0.0.0.0:7280` can be reached from other hosts, which needs TLS and authentication; \
+         neither is there yet\n  hint: until then listen on 127.0.0.1 and put a proxy with TLS and authentication in front\n\
+         c.yaml:3: `listen.loki`: `nowhere` is no address\n  hint: write address and port, like `127.0.0.1:3100` or `off`\n\
+         c.yaml:5: `limits.request_bytes`: `12 parsecs` is no size\n  \
+         hint: a size is a number of bytes, or one with KiB, MiB or GiB\n\
+         c.yaml:6: `query` is a single value, expected a section\n  hint: write `timeout: …`\n\
+         c.yaml:8: `log.level`: `loud` is no level\n  hint: one of error, warn, info, debug, trace\n\
+         c.yaml:10: `flush.interval`: `5` is no duration\n  hint: a duration has a unit: 500ms, 30s, 5m, 1h\n\
+         c.yaml:11: `tenants`: tenant `a b` is not a name: 1 to 64 characters, a–z, 0–9, `-` or `_`, the first a letter \
+         or digit\n\
+         c.yaml:11: `tenants`: `shop` is there twice",
+    );
+}
+
+#[test]
+fn faults_between_keys() {
+    let inside = "\n  hint: keep the key elsewhere: whoever copies the folder must not get the key with it";
+    check(
+        "data_dir: /d\nkey_file: /d/x/../k",
+        &format!("c.yaml:2: `key_file`: `/d/x/../k` is inside `data_dir`{inside}"),
+    );
+    check("key_file: logkeep-data/k", &format!("c.yaml:1: `key_file`: `logkeep-data/k` is inside `data_dir`{inside}"));
+    check(
+        "listen:\n  loki: 9200",
+        "c.yaml:2: `listen.loki` and `listen.elasticsearch` both have 127.0.0.1:9200\n  \
+         hint: give each its own port, or turn one off",
+    );
+    check("listen: {main: 0, loki: 0}", "no faults");
+    check(
+        "limits: {record_bytes: 32MiB}",
+        "c.yaml:1: `limits.record_bytes` (32MiB) is more than `limits.request_bytes` (16MiB)\n  \
+         hint: no record can be larger than the request it came in",
+    );
+    let small = Config::read("c.yaml", "limits: {request_bytes: 512KiB}").unwrap();
+    assert_eq!(small.limits.record_bytes, 512 << 10);
+    check(
+        "limits:\n  request_bytes: 2KiB\n  record_bytes: x",
+        "c.yaml:3: `limits.record_bytes`: `x` is no size\n  hint: a size is a number of bytes, or one with KiB, MiB or GiB",
+    );
+    check("query: {timeout: 5h}", "c.yaml:1: `query.timeout`: `5h` is not between 100ms and 1h");
+    check(
+        "elasticsearch: {version: 8.1}",
+        "c.yaml:1: `elasticsearch.version`: `8.1` is no version\n  hint: write three numbers, like `8.17.0`",
+    );
+    check(
+        "data_dir: [a]",
+        "c.yaml:1: `data_dir` is a list, expected a single value\n  hint: for example `data_dir: ./logkeep-data`",
+    );
+}
+
+#[test]
+fn what_is_no_yaml() {
+    check("a: 1\na: 2", "c.yaml:2: not YAML as expected here: duplicate mapping key: a");
+    check(
+        "listen:\n  loki: off\n foo: [",
+        "c.yaml:3: not YAML as expected here: while parsing a block mapping, did not find expected key",
+    );
+    for yaml in ["a: [", "a: 1\na: 2", "- a", "\t- :", "x", "? [a]\n: b", "a: &x [*x]"] {
+        assert!(Config::read("c.yaml", yaml).is_err(), "{yaml}");
+    }
+    assert!(Config::read("c.yaml", &"[".repeat(100_000)).is_err());
+}
+
+#[test]
+fn printing_reads_as_itself() {
+    let yaml = "data_dir: \"/a \\\"b\\\"\"\nkey_file: /k\nlisten: {loki: off}\ntenants: [shop]\nquery: {memory: 17MiB}";
+    for yaml in [yaml, ""] {
+        let config = Config::read("c.yaml", yaml).unwrap();
+        let printed = config.to_yaml();
+        let again = Config::read("c.yaml", &printed).unwrap_or_else(|faults| panic!("{faults}\n{printed}"));
+        assert_eq!(again.to_yaml(), printed);
+        assert_eq!(again.query, config.query);
+        assert_eq!(again.tenants, config.tenants);
+    }
+    for key in keys::KEYS {
+        let name = key.path.rsplit('.').next().unwrap();
+        assert!(Config::default().to_yaml().contains(&format!("{name}: ")), "{}", key.path);
+        assert_eq!(keys::find(key.path).path, key.path);
+    }
+}
+
+#[test]
+fn the_guide_shows_the_defaults() {
+    let guide = include_str!("../../../../docs/guide/configuration.md");
+    let expected = Config::default().to_yaml();
+    assert!(
+        guide.contains(&format!("```yaml\n{expected}```\n")),
+        "put this into docs/guide/configuration.md:\n{expected}"
+    );
+}
+
+#[test]
+fn sizes() {
+    for (text, bytes) in [("16MiB", Some(16 << 20)), ("1 gib", Some(1 << 30)), ("5", Some(5)), ("2kB", Some(2_000))] {
+        assert_eq!(parse_bytes(text), bytes, "{text}");
+    }
+    for text in ["", "MiB", "-1", "1.5MiB", "5 parsecs", "99999999999GiB"] {
+        assert_eq!(parse_bytes(text), None, "{text}");
+    }
+    assert_eq!(
+        (format_bytes(1536), format_bytes(1 << 30), format_bytes(0)),
+        ("1536".into(), "1GiB".into(), "0".into())
+    );
+}

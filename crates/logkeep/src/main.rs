@@ -1,0 +1,66 @@
+//! The `logkeep` program: the command line, and nothing a library could do.
+//!
+//! Each subcommand is one file under `commands`, with its arguments and a `run`. What is printed for the user to use goes to
+//! standard output; what is said about it goes to standard error.
+
+mod client;
+mod commands;
+mod failure;
+mod output;
+mod sse;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; finding nothing is no failure, and neither is a reader that closes the pipe
+  1  refused: a wrong query, a faulty configuration, a failed check
+  2  a wrong command line
+  3  the server cannot be reached, is busy, or failed; trying again may help
+  130  interrupted";
+
+/// A log platform for service meshes: takes in logs, seals them, finds them.
+#[derive(Parser)]
+#[command(name = "logkeep", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Search the records of a running server
+    Query(commands::query::Args),
+    /// Show matching records as they arrive
+    Tail(commands::tail::Args),
+    /// Run an SQL query over `logs`
+    Sql(commands::sql::Args),
+    /// Check or print the configuration
+    Config(commands::config::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Query(args) => commands::query::run(args),
+        Command::Tail(args) => commands::tail::run(args),
+        Command::Sql(args) => commands::sql::run(args),
+        Command::Config(args) => commands::config::run(args),
+    };
+    result.unwrap_or_else(|error| report(&error))
+}
+
+/// Says what went wrong and picks the exit code for it.
+fn report(error: &anyhow::Error) -> ExitCode {
+    let is_closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.downcast_ref::<failure::Failure>().is_none() && error.chain().any(is_closed_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    // Standard error may be closed too; then there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "error: {error:#}");
+    failure::exit_code(error)
+}
