@@ -25,9 +25,14 @@ pub enum CatalogError {
     /// A row that does not open or does not fit the others.
     #[error("catalog row {0}; set the data folder aside unchanged and run `logkeep verify`")]
     Corrupt(String),
-    /// A migration failed.
-    #[error("catalog cannot be brought to this version: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Written by a later version of this program.
+    #[error("catalog has version {found}, this program knows up to {known}: use a newer logkeep")]
+    Version {
+        /// The version in the file.
+        found: i64,
+        /// The latest this program knows.
+        known: usize,
+    },
 }
 
 /// What one transaction does. Segments are added and removed together with the head that commits to them.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use logkeep_cipher::{BlobCipher, DataKey};
 use logkeep_record::{Class, TenantId};
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::{Catalog, CatalogError, Change, ClassState, Head, SegmentRow};
 
@@ -31,7 +31,7 @@ impl SqliteCatalog {
             .pragma("secure_delete", "on")
             .pragma("cell_size_check", "on");
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        sqlx::migrate!().run(&pool).await?;
+        migrate(&pool).await?;
         Ok(Self { pool, cipher: BlobCipher::new(key) })
     }
 
@@ -60,12 +60,33 @@ impl SqliteCatalog {
             let id: String = row.try_get("id")?;
             let name = segment_name(tenant, class, &id);
             let segment: SegmentRow = self.open_row(&name, row.try_get("body")?)?;
-            if segment.id.as_str() == id { Ok(segment) } else { Err(CatalogError::Corrupt(format!("`{name}` is another"))) }
+            if segment.id.as_str() == id {
+                Ok(segment)
+            } else {
+                Err(CatalogError::Corrupt(format!("`{name}` is another")))
+            }
         };
         let mut segments = rows.into_iter().map(open).collect::<Result<Vec<_>, CatalogError>>()?;
         segments.sort_by_key(|segment| segment.first_batch);
         Ok(segments)
     }
+}
+
+/// The schema, step by step; a step that has been released is never changed.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+
+/// Brings the file to this program's version, which SQLite keeps as `user_version`.
+async fn migrate(pool: &SqlitePool) -> Result<(), CatalogError> {
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(pool).await?;
+    let done = usize::try_from(version).ok().filter(|done| *done <= MIGRATIONS.len());
+    let done = done.ok_or(CatalogError::Version { found: version, known: MIGRATIONS.len() })?;
+    for (step, sql) in MIGRATIONS.iter().enumerate().skip(done) {
+        let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::raw_sql(*sql).execute(&mut *tx).await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA user_version = {}", step + 1))).execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 fn segment_name(tenant: &TenantId, class: &Class, id: &str) -> String {
@@ -87,7 +108,10 @@ fn check(state: &ClassState) -> Result<(), CatalogError> {
         next = segment.last_batch + 1;
     }
     if next != state.head.flushed {
-        return Err(CatalogError::Corrupt(format!("{place}: batches from {next} to {} are missing", state.head.flushed)));
+        return Err(CatalogError::Corrupt(format!(
+            "{place}: batches from {next} to {} are missing",
+            state.head.flushed
+        )));
     }
     if Head::commit_to(&state.segments) != state.head.segments {
         return Err(CatalogError::Corrupt(format!("{place}: the head commits to other segments")));
@@ -98,7 +122,8 @@ fn check(state: &ClassState) -> Result<(), CatalogError> {
 #[async_trait]
 impl Catalog for SqliteCatalog {
     async fn load(&self) -> Result<Vec<ClassState>, CatalogError> {
-        let heads = sqlx::query("SELECT tenant, class, body FROM heads ORDER BY tenant, class").fetch_all(&self.pool).await?;
+        let heads =
+            sqlx::query("SELECT tenant, class, body FROM heads ORDER BY tenant, class").fetch_all(&self.pool).await?;
         let mut states = Vec::with_capacity(heads.len());
         let mut segments = 0;
         for row in heads {
@@ -141,12 +166,14 @@ impl Catalog for SqliteCatalog {
                 .await?;
         }
         let body = self.seal(&head_name(tenant, class), &change.head)?;
-        sqlx::query("INSERT INTO heads (tenant, class, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body")
-            .bind(tenant.as_str())
-            .bind(class.as_str())
-            .bind(body)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO heads (tenant, class, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+        )
+        .bind(tenant.as_str())
+        .bind(class.as_str())
+        .bind(body)
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(())
     }

@@ -98,7 +98,13 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
         // Queries that still read it hold it open.
         shared.runtime.block_on(shared.objects.delete(&path))?;
     }
-    debug!(inputs = inputs.len(), records = merged.row().records, bytes = merged.row().sealed_bytes, elapsed_ms = started.elapsed().as_millis() as u64, "compacted");
+    debug!(
+        inputs = inputs.len(),
+        records = merged.row().records,
+        bytes = merged.row().sealed_bytes,
+        elapsed_ms = started.elapsed().as_millis() as u64,
+        "compacted"
+    );
     Ok(())
 }
 
@@ -115,7 +121,11 @@ fn check_roots(shared: &Shared, class: &ClassKey, rows: &Rows) -> Result<(), Flu
         let entry = Entry::decode(&entry)?;
         let places = places.get(&batch.number).ok_or("a batch has no rows")?;
         if recompute_root(rows, places, &batch.seed)? != entry.root || entry.records as usize != places.len() {
-            return Err(format!("batch {} of `{}/{}` does not have the root its tree says; run `logkeep verify`", batch.number, class.0, class.1).into());
+            return Err(format!(
+                "batch {} of `{}/{}` does not have the root its tree says; run `logkeep verify`",
+                batch.number, class.0, class.1
+            )
+            .into());
         }
     }
     Ok(())

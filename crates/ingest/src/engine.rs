@@ -384,10 +384,8 @@ pub(crate) async fn open_segment(
     (tenant, class): &ClassKey,
     row: logkeep_catalog::SegmentRow,
 ) -> Result<SegmentHandle, OpenError> {
-    let path = ObjectPath::new(tenant, class, ObjectKind::Segment, row.id.as_str()).map_err(|error| OpenError::Tree {
-        class: format!("{tenant}/{class}"),
-        what: error.to_string(),
-    })?;
+    let path = ObjectPath::new(tenant, class, ObjectKind::Segment, row.id.as_str())
+        .map_err(|error| OpenError::Tree { class: format!("{tenant}/{class}"), what: error.to_string() })?;
     let key = shared.keys.unwrap(&WrappedKey(row.wrapped_key.clone()), path.as_str()).await?;
     let object = shared.objects.open(&path, &key, row.plain_bytes)?;
     Ok(SegmentHandle::new(row, object))
@@ -395,7 +393,8 @@ pub(crate) async fn open_segment(
 
 /// Puts a recovered batch where it was, unless a segment has it already.
 fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> Result<(), OpenError> {
-    let damaged = |what: String| OpenError::Tree { class: format!("{}/{}", frame.entry.tenant, frame.entry.class), what };
+    let damaged =
+        |what: String| OpenError::Tree { class: format!("{}/{}", frame.entry.tenant, frame.entry.class), what };
     let tenant = TenantId::new(&frame.entry.tenant).map_err(|error| damaged(error.to_string()))?;
     let class = Class::new(&frame.entry.class).map_err(|error| damaged(error.to_string()))?;
     let class_key = (tenant.clone(), class);

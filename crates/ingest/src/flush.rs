@@ -101,7 +101,9 @@ impl Flusher {
             let Some(partition) = state.partitions.get(class) else { return Ok(()) };
             (partition.live.clone(), partition.tree.size(), partition.tree.root())
         };
-        let (Some(first), Some(last)) = (live.first().map(|l| l.first), live.last().map(|l| l.last)) else { return Ok(()) };
+        let (Some(first), Some(last)) = (live.first().map(|l| l.first), live.last().map(|l| l.last)) else {
+            return Ok(());
+        };
         let started = Instant::now();
         let inputs = live.iter().map(|live| (*live.rows).clone()).collect();
         let Some(rows) = merge(inputs)? else { return Ok(()) };
@@ -136,7 +138,9 @@ impl Flusher {
     }
 
     fn publish_checkpoints(&self) -> Result<(), FlushError> {
-        let grown = |(key, partition): (&ClassKey, &Partition)| (partition.tree.size() > partition.published).then(|| key.clone());
+        let grown = |(key, partition): (&ClassKey, &Partition)| {
+            (partition.tree.size() > partition.published).then(|| key.clone())
+        };
         let classes: Vec<ClassKey> = self.shared.state.lock().partitions.iter().filter_map(grown).collect();
         classes.iter().try_for_each(|class| self.publish_checkpoint(class))
     }

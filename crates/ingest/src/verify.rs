@@ -135,17 +135,22 @@ pub async fn verify(verification: &Verification) -> Report {
 }
 
 async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> {
-    let (seed, installation) = match (v.catalog.secret("checkpoint-signer").await, v.catalog.secret("installation").await) {
-        (Ok(Some(seed)), Ok(Some(installation))) => (seed, installation),
-        (Err(error), _) | (_, Err(error)) => {
-            report.find("catalog", None, error);
-            return None;
-        }
-        _ => {
-            report.find("catalog", None, "it has no signing key: this is no data folder, or the catalog was replaced");
-            return None;
-        }
-    };
+    let (seed, installation) =
+        match (v.catalog.secret("checkpoint-signer").await, v.catalog.secret("installation").await) {
+            (Ok(Some(seed)), Ok(Some(installation))) => (seed, installation),
+            (Err(error), _) | (_, Err(error)) => {
+                report.find("catalog", None, error);
+                return None;
+            }
+            _ => {
+                report.find(
+                    "catalog",
+                    None,
+                    "it has no signing key: this is no data folder, or the catalog was replaced",
+                );
+                return None;
+            }
+        };
     let installation: String = installation.iter().map(|byte| format!("{byte:02x}")).collect();
     let signer = seed.try_into().ok().and_then(|seed| Signer::from_seed(&format!("logkeep-{installation}"), seed).ok());
     let key = signer.map(|signer| signer.public_key());
@@ -197,11 +202,15 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
         let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
             let wrapped = WrappedKey(wrapped.to_vec());
             let context = key_context(number, tenant);
-            tokio::task::block_in_place(|| runtime.block_on(v.keys.unwrap(&wrapped, &context))).map_err(|e| e.to_string())
+            tokio::task::block_in_place(|| runtime.block_on(v.keys.unwrap(&wrapped, &context)))
+                .map_err(|e| e.to_string())
         };
         match wal::recover(&path, number, &mut unwrap) {
             Ok(found) => {
-                found.faults.iter().for_each(|fault| report.find(path.display(), None, format!("byte {}: {}", fault.at, fault.what)));
+                found
+                    .faults
+                    .iter()
+                    .for_each(|fault| report.find(path.display(), None, format!("byte {}: {}", fault.at, fault.what)));
                 for frame in found.batches {
                     let names = (TenantId::new(&frame.entry.tenant), Class::new(&frame.entry.class));
                     if let (Ok(tenant), Ok(class)) = names {
@@ -356,7 +365,9 @@ impl ClassVerifier<'_> {
         let whole = places.iter().zip(0..).all(|((index, _), expected)| *index == expected);
         match recompute_root(rows, places, seed) {
             Ok(root) if root == entry.root && whole && places.len() == entry.records as usize => {}
-            Ok(_) => self.report.find(object, Some(entry.batch), "its records do not have the root that was acknowledged"),
+            Ok(_) => {
+                self.report.find(object, Some(entry.batch), "its records do not have the root that was acknowledged")
+            }
             Err(error) => self.report.find(object, Some(entry.batch), error),
         }
     }
@@ -387,12 +398,15 @@ impl ClassVerifier<'_> {
     /// Every tile of the published tree, byte for byte.
     fn tiles(&mut self, checkpoints: &[(String, Checkpoint)]) {
         let own = self.folder.checkpoint_path().display().to_string();
-        let published = checkpoints.iter().find(|(object, _)| *object == own).map_or(0, |(_, checkpoint)| checkpoint.size());
+        let published =
+            checkpoints.iter().find(|(object, _)| *object == own).map_or(0, |(_, checkpoint)| checkpoint.size());
         let Ok(tiles) = self.tree.tiles(0, published.min(self.tree.size())) else { return };
         for tile in tiles {
             match self.folder.read(&tile.path) {
                 Ok(Some(bytes)) if bytes.starts_with(&tile.bytes) => {}
-                Ok(Some(_)) => self.report.find(format!("{}: {}", self.name(), tile.path), None, "the tile was altered"),
+                Ok(Some(_)) => {
+                    self.report.find(format!("{}: {}", self.name(), tile.path), None, "the tile was altered")
+                }
                 Ok(None) if tile.path.is_partial() && self.outgrown(&tile.path) => {}
                 Ok(None) => self.report.find(format!("{}: {}", self.name(), tile.path), None, "the tile is missing"),
                 Err(error) => self.report.find(format!("{}: {}", self.name(), tile.path), None, error),
@@ -411,7 +425,9 @@ impl ClassVerifier<'_> {
             Some(root) if *root == checkpoint.root() => {}
             Some(_) => self.report.find(object, None, format!("the first {size} batches are not those it commits to")),
             None => {
-                let what = format!("it commits to {size} batches, and only {have} are here: the folder was rolled back or cut");
+                let what = format!(
+                    "it commits to {size} batches, and only {have} are here: the folder was rolled back or cut"
+                );
                 self.report.find(object, Some(have), what);
             }
         }

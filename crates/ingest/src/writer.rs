@@ -152,7 +152,8 @@ impl Writer {
         if !self.wal.knows(&request.tenant) {
             let key = DataKey::generate();
             let context = key_context(self.wal.number(), &request.tenant);
-            let wrapped = self.shared.runtime.block_on(self.shared.keys.wrap(&key, &context)).map_err(io::Error::other)?;
+            let wrapped =
+                self.shared.runtime.block_on(self.shared.keys.wrap(&key, &context)).map_err(io::Error::other)?;
             self.wal.add_key(&request.tenant, &key, &wrapped.0);
         }
         self.wal.add_batch(&request.tenant, &entry, request.key.as_ref(), &batch.seed, &batch.payload)?;

@@ -82,7 +82,8 @@ impl WalFile {
         let start = self.begin_frame();
         let encoded = BatchFrame::encode(entry, key, seed, payload, &mut self.group);
         let sealed = encoded.map_err(io::Error::other).and_then(|()| {
-            let (slot, sealer) = self.tenants.get_mut(tenant).ok_or_else(|| io::Error::other("tenant without a key"))?;
+            let (slot, sealer) =
+                self.tenants.get_mut(tenant).ok_or_else(|| io::Error::other("tenant without a key"))?;
             sealer
                 .seal_tail(self.seq, &[Kind::Batch as u8], &mut self.group, start + FRAME_HEAD_BYTES)
                 .map_err(io::Error::other)?;

@@ -10,4 +10,5 @@ mod recover;
 
 pub(crate) use file::WalFile;
 pub(crate) use frame::BatchFrame;
-pub(crate) use recover::{Fault, Recovered, list, recover};
+pub use recover::Fault;
+pub(crate) use recover::{list, recover};

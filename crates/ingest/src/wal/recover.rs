@@ -39,7 +39,9 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-        if let Some(number) = stem.filter(|number| path.file_name().is_some_and(|name| name == file_name(*number).as_str())) {
+        if let Some(number) =
+            stem.filter(|number| path.file_name().is_some_and(|name| name == file_name(*number).as_str()))
+        {
             files.push((number, path));
         }
     }
@@ -54,7 +56,8 @@ pub(crate) fn recover(
     unwrap: &mut dyn FnMut(&TenantId, &[u8]) -> Result<DataKey, String>,
 ) -> io::Result<Recovered> {
     let mut bytes = fs::read(path)?;
-    let mut reader = Reader { path, keys: HashMap::new(), found: Recovered { batches: vec![], faults: vec![], torn_bytes: 0 } };
+    let mut reader =
+        Reader { path, keys: HashMap::new(), found: Recovered { batches: vec![], faults: vec![], torn_bytes: 0 } };
     if bytes.len() < FILE_HEAD_BYTES {
         // A file whose head is not whole was never used: it is synced before the first frame.
         reader.found.torn_bytes = bytes.len() as u64;
