@@ -1,7 +1,11 @@
-//! What a question means, before anything is read to answer it.
+//! What a question means, and what the answer is.
 //!
-//! The filter language and the times of a request are pure text in, plain values out, so that the server, the live
-//! tail and the tests share one meaning of a query.
+//! [`kql`] and [`time`] are pure: text in, plain values out, so that the server, the live tail and the tests share one
+//! meaning of a query. [`exec`] reads one snapshot; [`QueryEngine`] does so for whoever holds a grant.
 
+mod engine;
+pub mod exec;
 pub mod kql;
 pub mod time;
+
+pub use engine::{Context, QueryEngine, QueryOptions};

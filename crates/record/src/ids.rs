@@ -209,6 +209,11 @@ impl TimeRange {
         self.end_ns
     }
 
+    /// The part of it from `start_ns` to before `end_ns`; `None` if nothing of it is there.
+    pub fn narrowed(&self, start_ns: i64, end_ns: i64) -> Option<Self> {
+        Self::new(self.start_ns.max(start_ns), self.end_ns.min(end_ns))
+    }
+
     /// Whether it shares an instant with the closed range `[min_ns, max_ns]`, the bounds a file keeps.
     pub fn overlaps(&self, min_ns: i64, max_ns: i64) -> bool {
         min_ns < self.end_ns && max_ns >= self.start_ns

@@ -33,6 +33,7 @@ pub use columns::{AttributeColumn, ValueType, fixed};
 pub use filter::BlockFilter;
 pub use index::{BLOCK_ROWS, TokenIndex};
 pub use merge::merge;
+pub use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 pub use payload::PayloadError;
 pub use rows::{BatchInfo, RowError, Rows};
 pub use segment::{RangeReader, Segment, SegmentError};

@@ -14,8 +14,10 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
+use crate::columns::fixed;
 use crate::index::TokenIndex;
 use crate::payload::take_list;
 use crate::rows::{BatchInfo, Rows};
@@ -196,6 +198,15 @@ impl Segment {
     /// The Parquet metadata, for statistics.
     pub fn parquet(&self) -> &Arc<parquet::file::metadata::ParquetMetaData> {
         self.metadata.metadata()
+    }
+
+    /// Earliest and latest time in each block; `None` if the pages of the column are not its blocks.
+    pub fn block_times_ns(&self) -> Option<Vec<(i64, i64)>> {
+        let place = self.schema().fields().iter().position(|field| field.name() == fixed::TIME)?;
+        let pages = self.parquet().column_index()?.first()?.get(place)?;
+        let ColumnIndexMetaData::INT64(pages) = pages else { return None };
+        let bounds = pages.min_values().iter().copied().zip(pages.max_values().iter().copied());
+        (pages.min_values().len() == self.index.blocks()).then(|| bounds.collect())
     }
 
     /// Reads columns by name (unknown names are left out) for the rows of `selection`, or all rows, in batches of at

@@ -85,7 +85,7 @@ impl Budget {
 
     /// Cancels when dropped: for the task that waits for the answer.
     pub fn cancel_on_drop(&self) -> CancelOnDrop {
-        CancelOnDrop(self.clone())
+        CancelOnDrop(Some(self.clone()))
     }
 
     pub(crate) fn check(&self) -> Result<(), QueryError> {
@@ -127,10 +127,19 @@ impl Budget {
 }
 
 /// See [`Budget::cancel_on_drop`].
-pub struct CancelOnDrop(Budget);
+pub struct CancelOnDrop(Option<Budget>);
+
+impl CancelOnDrop {
+    /// The answer is there: the budget may be used for the next step.
+    pub fn disarm(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.0.cancel();
+        if let Some(budget) = &self.0 {
+            budget.cancel();
+        }
     }
 }

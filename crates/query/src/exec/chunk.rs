@@ -50,6 +50,14 @@ impl Source {
         })
     }
 
+    /// Whether the batch of this number is in it.
+    pub(crate) fn has_batch(&self, number: u64) -> Result<bool, QueryError> {
+        Ok(match &self.place {
+            Place::Live(rows) => rows.batches().iter().any(|batch| batch.number == number),
+            Place::Segment(handle) => (handle.row().first_batch..=handle.row().last_batch).contains(&number),
+        })
+    }
+
     /// Whether some row may have values outside the flat columns.
     pub(crate) fn may_overflow(&self) -> Result<bool, QueryError> {
         Ok(match &self.place {

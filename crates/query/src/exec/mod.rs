@@ -11,14 +11,15 @@ mod filter;
 mod histogram;
 mod project;
 mod prune;
-mod scan;
+pub(crate) mod scan;
 mod schema;
 mod search;
-mod sql;
-mod table;
+pub(crate) mod sql;
+pub(crate) mod table;
 
 pub use budget::{Budget, QueryError, Stats};
 pub use fields::{FieldSummary, FieldValues, Fields, ValueCount};
 pub use histogram::{Bucket, Histogram};
+pub use scan::Dataset;
 pub use search::{Found, Order, Page, PageKey, Search};
 pub use sql::{SqlAnswer, SqlOptions};

@@ -32,10 +32,20 @@ impl Needs {
         use crate::kql::fields::{Builtin, Target, resolve};
         let indexed = !matches!(
             resolve(name),
-            Target::Builtin(Builtin::Severity | Builtin::SeverityNumber | Builtin::Time | Builtin::Received | Builtin::EventName | Builtin::ScopeName | Builtin::ScopeVersion)
+            Target::Builtin(
+                Builtin::Severity
+                    | Builtin::SeverityNumber
+                    | Builtin::Time
+                    | Builtin::Received
+                    | Builtin::EventName
+                    | Builtin::ScopeName
+                    | Builtin::ScopeVersion
+            )
         );
         match predicate {
-            Predicate::Equals(literal) if indexed && plain_number(&literal.text) != Some(false) => Self::tokens(&literal.text),
+            Predicate::Equals(literal) if indexed && plain_number(&literal.text) != Some(false) => {
+                Self::tokens(&literal.text)
+            }
             Predicate::Phrase(text) if indexed => Self::tokens(text),
             _ => Self::Anything,
         }

@@ -20,10 +20,10 @@ pub fn matches(expr: &Expr, record: &Record<'_>) -> bool {
 
 /// An expression made ready to be run over many records.
 #[derive(Clone, Debug)]
-pub struct Compiled(Node);
+pub struct Compiled(pub(crate) Node);
 
 #[derive(Clone, Debug)]
-enum Node {
+pub(crate) enum Node {
     All,
     And(Vec<Node>),
     Or(Vec<Node>),
@@ -34,7 +34,7 @@ enum Node {
 
 /// A predicate, made ready for the kind of field it is about.
 #[derive(Clone, Debug)]
-enum Test {
+pub(crate) enum Test {
     Exists,
     Text(TextMatcher),
     Equals { lower: String, number: Option<Number> },
@@ -133,7 +133,7 @@ fn value_test(predicate: &Predicate) -> Result<Test, KqlError> {
 }
 
 impl Node {
-    fn matches(&self, record: &Record<'_>) -> bool {
+    pub(crate) fn matches(&self, record: &Record<'_>) -> bool {
         match self {
             Self::All => true,
             Self::And(parts) => parts.iter().all(|part| part.matches(record)),
@@ -159,7 +159,7 @@ pub fn for_each_text(record: &Record<'_>, visit: &mut dyn FnMut(&str) -> bool) -
         || record.span_id.is_some_and(|id| visit(&id.to_string()))
 }
 
-fn leaves(value: &Value<'_>, visit: &mut dyn FnMut(&str) -> bool) -> bool {
+pub(crate) fn leaves(value: &Value<'_>, visit: &mut dyn FnMut(&str) -> bool) -> bool {
     match value {
         Value::Array(values) => values.iter().any(|value| leaves(value, visit)),
         Value::Map(pairs) => pairs.iter().any(|(_, value)| leaves(value, visit)),
@@ -168,7 +168,7 @@ fn leaves(value: &Value<'_>, visit: &mut dyn FnMut(&str) -> bool) -> bool {
 }
 
 /// The text of a scalar: text as it is, numbers and booleans as in JSON, bytes in base 16. None for null.
-fn scalar_text<'a>(value: &'a Value<'_>) -> Option<Cow<'a, str>> {
+pub(crate) fn scalar_text<'a>(value: &'a Value<'_>) -> Option<Cow<'a, str>> {
     match value {
         Value::Null | Value::Array(_) | Value::Map(_) => None,
         Value::Str(text) => Some(Cow::Borrowed(text)),
@@ -202,7 +202,7 @@ impl Test {
         }
     }
 
-    fn accepts_severity(&self, severity: Severity) -> bool {
+    pub(crate) fn accepts_severity(&self, severity: Severity) -> bool {
         match self {
             Self::SeverityIn(range) => range.contains(&severity.number()),
             Self::SeverityRange(op, range) => fields::severity_accepts(severity.number(), *op, range),
@@ -211,7 +211,7 @@ impl Test {
         }
     }
 
-    fn accepts_time(&self, time_ns: i64) -> bool {
+    pub(crate) fn accepts_time(&self, time_ns: i64) -> bool {
         match self {
             Self::Exists => true,
             Self::TimeAt(at) => time_ns == *at,
@@ -239,7 +239,7 @@ impl Test {
         false
     }
 
-    fn accepts(&self, value: &Value<'_>) -> bool {
+    pub(crate) fn accepts(&self, value: &Value<'_>) -> bool {
         match (self, value) {
             (_, Value::Null) => false,
             (Self::Exists, _) => true,
@@ -283,7 +283,7 @@ fn typed_number(value: &Value<'_>) -> Option<Number> {
 }
 
 /// Calls `visit` for every value under `name`, also where dots lead into nested maps, until it returns true.
-fn find(attributes: &Attributes<'_>, name: &str, visit: &mut dyn FnMut(&Value<'_>) -> bool) -> bool {
+pub(crate) fn find(attributes: &Attributes<'_>, name: &str, visit: &mut dyn FnMut(&Value<'_>) -> bool) -> bool {
     attributes.iter().any(|(key, value)| {
         if key == name {
             return visit(value);

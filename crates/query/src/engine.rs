@@ -1,0 +1,240 @@
+//! What can be asked of one tenant's data, given leave.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use logkeep_access::Grant;
+use logkeep_ingest::{Ingest, Snapshot};
+use logkeep_record::{RecordId, TimeRange, Value};
+
+use crate::exec::scan::{Dataset, Scan};
+use crate::exec::sql;
+use crate::exec::table::LogsTable;
+use crate::exec::{
+    Budget, FieldValues, Fields, Found, Histogram, Order, Page, PageKey, QueryError, Search, SqlAnswer, SqlOptions,
+};
+use crate::kql::{Expr, Predicate, Span};
+
+/// Bounds on queries.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryOptions {
+    /// Time one query may take.
+    pub timeout: Duration,
+    /// SQL.
+    pub sql: SqlOptions,
+}
+
+/// Records before and after one.
+pub struct Context {
+    /// Oldest first, ending just before the record.
+    pub before: Vec<Found>,
+    /// The record.
+    pub record: Found,
+    /// Oldest first, beginning just after the record.
+    pub after: Vec<Found>,
+    /// The fields that all of them share.
+    pub by: Vec<&'static str>,
+}
+
+/// Fields that tell which log a record stood in, most telling last.
+const SAME_LOG: &[&str] = &["service.name", "k8s.namespace.name", "k8s.pod.name", "k8s.container.name", "host.name"];
+
+/// Answers questions. Every one takes a grant, whose tenant is the only one it can see.
+#[derive(Clone)]
+pub struct QueryEngine {
+    ingest: Ingest,
+    options: QueryOptions,
+}
+
+impl QueryEngine {
+    /// Over what `ingest` stores.
+    pub fn new(ingest: Ingest, options: QueryOptions) -> Self {
+        Self { ingest, options }
+    }
+
+    /// A budget that begins now.
+    pub fn budget(&self) -> Budget {
+        Budget::new(self.options.timeout)
+    }
+
+    fn scan(
+        &self,
+        grant: &Grant,
+        dataset: Dataset,
+        filter: &Expr,
+        range: TimeRange,
+        budget: &Budget,
+    ) -> Result<Scan, QueryError> {
+        Scan::new(&self.snapshot(), grant.tenant(), dataset, range, filter, budget.clone())
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.ingest.snapshot()
+    }
+
+    /// A page of records.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn search(
+        &self,
+        grant: &Grant,
+        filter: &Expr,
+        range: TimeRange,
+        search: Search,
+        budget: &Budget,
+    ) -> Result<Page, QueryError> {
+        let scan = self.scan(grant, Dataset::Logs, filter, range, budget)?;
+        blocking(budget, move || scan.page(&search)).await
+    }
+
+    /// Counts over time.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn histogram(
+        &self,
+        grant: &Grant,
+        filter: &Expr,
+        range: TimeRange,
+        buckets: usize,
+        budget: &Budget,
+    ) -> Result<Histogram, QueryError> {
+        let scan = self.scan(grant, Dataset::Logs, filter, range, budget)?;
+        blocking(budget, move || scan.histogram(buckets)).await
+    }
+
+    /// The fields of the matching records.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn fields(
+        &self,
+        grant: &Grant,
+        filter: &Expr,
+        range: TimeRange,
+        budget: &Budget,
+    ) -> Result<Fields, QueryError> {
+        let scan = self.scan(grant, Dataset::Logs, filter, range, budget)?;
+        blocking(budget, move || scan.fields()).await
+    }
+
+    /// The values of one field; `None` if no record in the range has it.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn values(
+        &self,
+        grant: &Grant,
+        name: &str,
+        filter: &Expr,
+        range: TimeRange,
+        limit: usize,
+        budget: &Budget,
+    ) -> Result<Option<FieldValues>, QueryError> {
+        let scan = self.scan(grant, Dataset::Logs, filter, range, budget)?;
+        let name = name.to_owned();
+        blocking(budget, move || scan.values(&name, limit)).await
+    }
+
+    /// One record; `None` if there is none by this id.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn record(&self, grant: &Grant, id: &RecordId, budget: &Budget) -> Result<Option<Found>, QueryError> {
+        let scan = self.scan(grant, Dataset::Logs, &Expr::All, TimeRange::ALL, budget)?;
+        let id = id.clone();
+        blocking(budget, move || scan.by_id(&id)).await
+    }
+
+    /// The records around one, of the same log as far as can be told.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn context(
+        &self,
+        grant: &Grant,
+        id: &RecordId,
+        before: usize,
+        after: usize,
+        budget: &Budget,
+    ) -> Result<Option<Context>, QueryError> {
+        let Some(found) = self.record(grant, id, budget).await? else { return Ok(None) };
+        let (same_log, by) = same_log(&found)?;
+        let page = |order, limit, after: PageKey| {
+            let search = Search { limit, order, after: Some(after) };
+            self.search(grant, &same_log, TimeRange::ALL, search, budget)
+        };
+        let mut earlier = page(Order::Descending, before, found.key.clone()).await?.records;
+        earlier.reverse();
+        let later = page(Order::Ascending, after, found.key.clone()).await?.records;
+        Ok(Some(Context { before: earlier, record: found, after: later, by }))
+    }
+
+    /// A SELECT over the tables `logs` and `audit`.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn sql(&self, grant: &Grant, sql: &str, budget: &Budget) -> Result<SqlAnswer, QueryError> {
+        let threads = self.options.sql.threads;
+        let mut tables = Vec::new();
+        for (name, dataset) in [("logs", Dataset::Logs), ("audit", Dataset::Audit)] {
+            let scan = self.scan(grant, dataset, &Expr::All, TimeRange::ALL, budget)?;
+            tables.push((name, blocking(budget, move || LogsTable::new(scan, threads)).await?));
+        }
+        let cancel = budget.cancel_on_drop();
+        let answer = sql::run(sql, tables, self.options.sql, budget).await;
+        cancel.disarm();
+        answer
+    }
+
+    /// Number of records, and the earliest and latest time among them.
+    pub fn extent(&self, grant: &Grant) -> (u64, Option<(i64, i64)>) {
+        let snapshot = self.snapshot();
+        let (mut records, mut bounds) = (0, None::<(i64, i64)>);
+        let mut add = |count: u64, (min, max): (i64, i64)| {
+            records += count;
+            let (low, high) = bounds.unwrap_or((min, max));
+            bounds = Some((low.min(min), high.max(max)));
+        };
+        for view in snapshot.data_of(grant.tenant()) {
+            view.segments
+                .iter()
+                .for_each(|segment| add(segment.row().records, (segment.row().min_time_ns, segment.row().max_time_ns)));
+            for rows in &view.live {
+                let (min, max, _) = rows.time_bounds();
+                add(rows.len() as u64, (min, max));
+            }
+        }
+        (records, bounds)
+    }
+}
+
+/// A filter for the records of the same log: same service, pod, container and host.
+fn same_log(found: &Found) -> Result<(Expr, Vec<&'static str>), QueryError> {
+    let record = found.record()?;
+    let mut parts = Vec::new();
+    let mut by = Vec::new();
+    for name in SAME_LOG {
+        if let Some(value) = record.resource.attribute(name).and_then(Value::as_str) {
+            let predicate = Predicate::Phrase(value.to_owned());
+            parts.push(Expr::Field { name: format!("resource.{name}"), predicate, span: Span::default() });
+            by.push(*name);
+        }
+    }
+    Ok((Expr::and(parts), by))
+}
+
+/// Runs blocking work, which is told to stop when nobody waits for it any more.
+async fn blocking<T: Send + 'static>(
+    budget: &Budget,
+    work: impl FnOnce() -> Result<T, QueryError> + Send + 'static,
+) -> Result<T, QueryError> {
+    let cancel = budget.cancel_on_drop();
+    let done = tokio::task::spawn_blocking(work).await;
+    cancel.disarm();
+    match done {
+        Ok(result) => result,
+        Err(error) => Err(QueryError::Internal(format!("a query ended by a panic: {error}"))),
+    }
+}

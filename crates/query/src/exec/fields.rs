@@ -1,0 +1,189 @@
+//! Which fields the matching records have, and their most frequent values.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+use arrow::array::{Array, AsArray as _};
+use arrow::datatypes::{UInt8Type, UInt32Type};
+use logkeep_record::{Severity, Value};
+use logkeep_segment::{AttributeColumn, ValueType, fixed};
+
+use super::QueryError;
+use super::chunk::{Chunk, Wanted};
+use super::filter::value_at;
+use super::project::{project, text_of, want};
+use super::scan::Scan;
+use super::schema::{TableSchema, Types};
+
+/// Distinct values counted for one field; a field with more shows the most frequent of the first ones.
+const DISTINCT: usize = 2_000;
+/// Records looked at for the list of all fields: the newest segments first.
+const SAMPLE: u64 = 100_000;
+/// Values shown for each field of the list.
+const TOP: usize = 10;
+
+/// A value and how many records have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueCount {
+    /// As text.
+    pub value: String,
+    /// Records.
+    pub count: u64,
+}
+
+/// One field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldSummary {
+    /// Its name in filters and SQL.
+    pub name: String,
+    /// The types of its values.
+    pub types: Vec<&'static str>,
+    /// Records that have it.
+    pub count: u64,
+    /// Its most frequent values.
+    pub top: Vec<ValueCount>,
+}
+
+/// The fields of the matching records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// Records counted.
+    pub total: u64,
+    /// Whether there are more matching records than were counted.
+    pub sampled: bool,
+    /// By name.
+    pub fields: Vec<FieldSummary>,
+}
+
+/// The values of one field, over all matching records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldValues {
+    /// Matching records.
+    pub total: u64,
+    /// Those without the field.
+    pub missing: u64,
+    /// Most frequent first.
+    pub values: Vec<ValueCount>,
+}
+
+#[derive(Default)]
+struct Tally {
+    types: Types,
+    count: u64,
+    values: HashMap<String, u64>,
+}
+
+impl Tally {
+    fn add(&mut self, value: &Value<'_>, times: u64) {
+        self.types.add(ValueType::of(value));
+        self.count += times;
+        let count = |values: &mut HashMap<String, u64>, text: &str| match values.get_mut(text) {
+            Some(count) => *count += times,
+            None if values.len() < DISTINCT => drop(values.insert(text.to_owned(), times)),
+            None => {}
+        };
+        match value {
+            Value::Str(text) => count(&mut self.values, text),
+            other => count(&mut self.values, &text_of(other)),
+        }
+    }
+
+    fn top(self, limit: usize) -> Vec<ValueCount> {
+        let mut values: Vec<ValueCount> =
+            self.values.into_iter().map(|(value, count)| ValueCount { value, count }).collect();
+        values.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
+        values.truncate(limit);
+        values
+    }
+}
+
+impl Scan {
+    /// All fields of the matching records, up to [`SAMPLE`] of them.
+    pub(crate) fn fields(&self) -> Result<Fields, QueryError> {
+        let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+        let mut result = Fields::default();
+        let mut order: Vec<usize> = (0..self.sources.len()).collect();
+        order.sort_by_key(|source| self.sources[*source].time_bounds_ns().1.saturating_neg());
+        for source in order {
+            let source = &self.sources[source];
+            let schema = source.schema()?;
+            let attributes =
+                schema.fields().iter().map(|field| field.name()).filter(|name| AttributeColumn::parse(name).is_some());
+            let mut wanted: Wanted = attributes.cloned().collect();
+            wanted.extend([fixed::STREAM, fixed::SEVERITY].map(str::to_owned));
+            let flow = self.each(source, &wanted, None, &mut |chunk| {
+                tally(&chunk, &mut tallies)?;
+                result.total += chunk.len() as u64;
+                result.sampled = result.total >= SAMPLE;
+                Ok(if result.sampled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        result.fields = tallies.into_iter().map(|(name, tally)| summary(name, tally)).collect();
+        Ok(result)
+    }
+
+    /// The values of one field, exactly; `None` if no record has such a field.
+    pub(crate) fn values(&self, name: &str, limit: usize) -> Result<Option<FieldValues>, QueryError> {
+        let table = TableSchema::of(&self.sources)?;
+        let Some(column) = table.arrow.index_of(name).ok().map(|place| &table.columns[place]) else { return Ok(None) };
+        let mut tally = Tally::default();
+        let mut result = FieldValues::default();
+        for source in &self.sources {
+            let mut wanted = Wanted::new();
+            want(column, source, &source.schema()?, &mut wanted)?;
+            let _ = self.each(source, &wanted, None, &mut |chunk| {
+                result.total += chunk.len() as u64;
+                let values = project(column, &chunk)?;
+                let texts = arrow::compute::cast(&values, &arrow::datatypes::DataType::Utf8)
+                    .map_err(super::scan::arrow_error)?;
+                let texts = texts.as_string::<i32>();
+                result.missing += texts.null_count() as u64;
+                texts.iter().flatten().for_each(|text| tally.add(&Value::str(text), 1));
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        result.values = tally.top(limit);
+        Ok(Some(result))
+    }
+}
+
+fn summary(name: String, tally: Tally) -> FieldSummary {
+    let types = tally.types.iter().map(ValueType::name).collect();
+    FieldSummary { name, types, count: tally.count, top: tally.top(TOP) }
+}
+
+fn tally(chunk: &Chunk<'_>, tallies: &mut BTreeMap<String, Tally>) -> Result<(), QueryError> {
+    for (field, column) in chunk.rows.table().schema_ref().fields().iter().zip(chunk.rows.table().columns()) {
+        let Some(AttributeColumn { key, kind }) = AttributeColumn::parse(field.name()) else { continue };
+        if column.null_count() == column.len() {
+            continue;
+        }
+        let tally = tallies.entry(key.to_owned()).or_default();
+        for row in (0..column.len()).filter(|row| column.is_valid(*row)) {
+            tally.add(&value_at(column, kind, row)?, 1);
+        }
+    }
+    let mut rows_of = vec![0u64; chunk.rows.streams().len()];
+    chunk
+        .column(fixed::STREAM)?
+        .as_primitive::<UInt32Type>()
+        .values()
+        .iter()
+        .for_each(|stream| rows_of[*stream as usize] += 1);
+    for (stream, rows) in chunk.rows.streams().iter().zip(rows_of).filter(|(_, rows)| *rows > 0) {
+        for (key, value) in stream.attributes().iter().filter(|(_, value)| !value.is_null()) {
+            tallies.entry(key.clone().into_owned()).or_default().add(value, rows);
+        }
+    }
+    let severities = chunk.column(fixed::SEVERITY)?.as_primitive::<UInt8Type>();
+    let tally = tallies.entry("severity".to_owned()).or_default();
+    let mut counts = [0u64; 25];
+    severities.values().iter().for_each(|number| counts[usize::from(*number).min(24)] += 1);
+    for (number, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+        tally.add(&Value::str(Severity::from_number(number as i64).name()), count);
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! Stored columns to the columns users know.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray as _, BooleanBuilder, Float64Builder, Int64Array, Int64Builder, StringArray,
+    StringBuilder, TimestampNanosecondArray, new_null_array,
+};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Int64Type, SchemaRef, UInt8Type, UInt32Type, UInt64Type};
+use logkeep_record::{Severity, Value, json};
+use logkeep_segment::{AttributeColumn, ValueType, fixed};
+
+use super::QueryError;
+use super::chunk::{Chunk, Source, Wanted, attribute_columns};
+use super::filter::{each_id, value_at};
+use super::scan::arrow_error;
+use super::schema::{Column, Fixed};
+use crate::kql::find;
+
+/// Adds the stored columns that `column` is made from.
+pub(crate) fn want(
+    column: &Column,
+    source: &Source,
+    schema: &SchemaRef,
+    wanted: &mut Wanted,
+) -> Result<(), QueryError> {
+    let names: &[&str] = match column {
+        Column::Fixed(column) => match column {
+            Fixed::Id => &[fixed::BATCH, fixed::INDEX],
+            Fixed::Time => &[fixed::TIME],
+            Fixed::Received => &[fixed::RECEIVED],
+            Fixed::Observed => &[fixed::OBSERVED],
+            Fixed::Severity | Fixed::SeverityNumber => &[fixed::SEVERITY],
+            Fixed::SeverityText => &[fixed::SEVERITY_TEXT],
+            Fixed::Body => &[fixed::BODY, fixed::BODY_VALUE],
+            Fixed::Original => &[fixed::ORIGINAL],
+            Fixed::TraceId => &[fixed::TRACE_ID],
+            Fixed::SpanId => &[fixed::SPAN_ID],
+            Fixed::Flags => &[fixed::FLAGS],
+            Fixed::EventName => &[fixed::EVENT_NAME],
+            Fixed::ScopeName => &[fixed::STREAM],
+        },
+        Column::Attribute { key, .. } => {
+            if source.may_overflow()? {
+                wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
+            }
+            wanted.extend(attribute_columns(schema, key).map(str::to_owned));
+            &[fixed::STREAM]
+        }
+    };
+    wanted.extend(names.iter().map(|name| (*name).to_owned()));
+    Ok(())
+}
+
+/// The values of `column` for the rows of a chunk.
+pub(crate) fn project(column: &Column, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
+    match column {
+        Column::Fixed(column) => project_fixed(*column, chunk),
+        Column::Attribute { key, data_type } => project_attribute(key, data_type, chunk),
+    }
+}
+
+fn project_fixed(column: Fixed, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
+    let timestamps = |name: &str| -> Result<ArrayRef, QueryError> {
+        let stored: &Int64Array = chunk.column(name)?.as_primitive::<Int64Type>();
+        let times = TimestampNanosecondArray::new(stored.values().clone(), stored.nulls().cloned());
+        Ok(Arc::new(times.with_timezone("UTC")))
+    };
+    Ok(match column {
+        Fixed::Id => Arc::new(ids(chunk)?),
+        Fixed::Time => timestamps(fixed::TIME)?,
+        Fixed::Received => timestamps(fixed::RECEIVED)?,
+        Fixed::Observed => timestamps(fixed::OBSERVED)?,
+        Fixed::Severity => {
+            let numbers = chunk.column(fixed::SEVERITY)?.as_primitive::<UInt8Type>();
+            let names = numbers.values().iter().map(|number| Severity::from_number((*number).into()).name());
+            Arc::new(StringArray::from_iter_values(names))
+        }
+        Fixed::SeverityNumber => chunk.column(fixed::SEVERITY)?.clone(),
+        Fixed::SeverityText => chunk.column(fixed::SEVERITY_TEXT)?.clone(),
+        Fixed::Body => body(chunk)?,
+        Fixed::Original => chunk.column(fixed::ORIGINAL)?.clone(),
+        Fixed::TraceId => Arc::new(hex(chunk.column(fixed::TRACE_ID)?)),
+        Fixed::SpanId => Arc::new(hex(chunk.column(fixed::SPAN_ID)?)),
+        Fixed::Flags => chunk.column(fixed::FLAGS)?.clone(),
+        Fixed::EventName => chunk.column(fixed::EVENT_NAME)?.clone(),
+        Fixed::ScopeName => {
+            let names: StringArray =
+                chunk.rows.streams().iter().map(|stream| Some(stream.scope().name.as_str())).collect();
+            take(&names, chunk.column(fixed::STREAM)?, None).map_err(arrow_error)?
+        }
+    })
+}
+
+fn ids(chunk: &Chunk<'_>) -> Result<StringArray, QueryError> {
+    let batches = chunk.column(fixed::BATCH)?.as_primitive::<UInt64Type>().values();
+    let indexes = chunk.column(fixed::INDEX)?.as_primitive::<UInt32Type>().values();
+    let id = |(batch, index): (&u64, &u32)| format!("{}.{batch}.{index}", chunk.class);
+    Ok(StringArray::from_iter_values(batches.iter().zip(indexes).map(id)))
+}
+
+fn body(chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
+    let (texts, values) = (chunk.column(fixed::BODY)?, chunk.column(fixed::BODY_VALUE)?);
+    if values.null_count() == values.len() {
+        return Ok(texts.clone());
+    }
+    let mut out = StringBuilder::new();
+    for row in 0..chunk.len() {
+        if texts.is_valid(row) {
+            out.append_value(texts.as_string::<i32>().value(row));
+        } else if values.is_valid(row) {
+            out.append_value(text_of(&value_at(values, ValueType::Nested, row)?));
+        } else {
+            out.append_null();
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn hex(column: &ArrayRef) -> StringArray {
+    let mut texts: Vec<Option<String>> = vec![None; column.len()];
+    each_id(column, |row, text| texts[row] = Some(text.to_owned()));
+    texts.into_iter().collect()
+}
+
+/// The record's value, else the resource's, else the scope's; the first of a key that repeats.
+fn project_attribute(key: &str, data_type: &DataType, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
+    let schema = chunk.rows.table().schema();
+    let own: Vec<(&str, ValueType)> = attribute_columns(&schema, key)
+        .filter_map(|name| Some((name, AttributeColumn::parse(name)?.kind)))
+        .filter(|(name, _)| chunk.rows.column(name).is_some())
+        .collect();
+    let per_stream: Vec<Option<&Value<'_>>> = chunk
+        .rows
+        .streams()
+        .iter()
+        .map(|stream| {
+            let found = stream.attribute(key).filter(|value| !value.is_null());
+            found.or_else(|| stream.scope().attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value))
+        })
+        .collect();
+    let in_streams = per_stream.iter().any(Option::is_some);
+    let overflow = chunk.rows.column(fixed::OVERFLOW).is_some_and(|column| column.null_count() < column.len());
+    if overflow {
+        return by_record(key, data_type, chunk, &per_stream);
+    }
+    match own.as_slice() {
+        [] if !in_streams => return Ok(new_null_array(data_type, chunk.len())),
+        [] => {
+            let mut values = Builder::new(data_type);
+            per_stream.iter().for_each(|value| values.push(*value));
+            return take(&values.finish(), chunk.column(fixed::STREAM)?, None).map_err(arrow_error);
+        }
+        [(name, kind)] if !in_streams && kind.data_type().as_ref() == Some(data_type) && *kind != ValueType::Bytes => {
+            return Ok(chunk.column(name)?.clone());
+        }
+        _ => {}
+    }
+    let columns =
+        own.iter().map(|(name, kind)| Ok((chunk.column(name)?, *kind))).collect::<Result<Vec<_>, QueryError>>()?;
+    let streams = chunk.column(fixed::STREAM)?.as_primitive::<UInt32Type>().values();
+    let mut out = Builder::new(data_type);
+    for row in 0..chunk.len() {
+        match columns.iter().find(|(column, _)| column.is_valid(row)) {
+            Some((column, kind)) => out.push(Some(&value_at(column, *kind, row)?)),
+            None => out.push(per_stream[streams[row] as usize]),
+        }
+    }
+    Ok(out.finish())
+}
+
+/// The slow way, for rows with values outside the flat columns.
+fn by_record(
+    key: &str,
+    data_type: &DataType,
+    chunk: &Chunk<'_>,
+    per_stream: &[Option<&Value<'_>>],
+) -> Result<ArrayRef, QueryError> {
+    let streams = chunk.column(fixed::STREAM)?.as_primitive::<UInt32Type>().values();
+    let mut out = Builder::new(data_type);
+    for row in 0..chunk.len() {
+        let record = chunk.rows.record(row)?;
+        let mut own = None;
+        find(&record.attributes, key, &mut |value| {
+            own = (!value.is_null()).then(|| value.clone().into_owned());
+            own.is_some()
+        });
+        match &own {
+            Some(value) => out.push(Some(value)),
+            None => out.push(per_stream[streams[row] as usize]),
+        }
+    }
+    Ok(out.finish())
+}
+
+enum Builder {
+    Bool(BooleanBuilder),
+    Int(Int64Builder),
+    Double(Float64Builder),
+    Text(StringBuilder),
+}
+
+impl Builder {
+    fn new(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Boolean => Self::Bool(BooleanBuilder::new()),
+            DataType::Int64 => Self::Int(Int64Builder::new()),
+            DataType::Float64 => Self::Double(Float64Builder::new()),
+            _ => Self::Text(StringBuilder::new()),
+        }
+    }
+
+    /// Appends a value, null where it is none of the column's type.
+    fn push(&mut self, value: Option<&Value<'_>>) {
+        match (self, value) {
+            (Self::Bool(out), Some(Value::Bool(value))) => out.append_value(*value),
+            (Self::Int(out), Some(Value::Int(value))) => out.append_value(*value),
+            (Self::Double(out), Some(Value::Double(value))) => out.append_value(*value),
+            (Self::Double(out), Some(Value::Int(value))) => out.append_value(*value as f64),
+            (Self::Text(out), Some(Value::Str(text))) => out.append_value(text),
+            (Self::Text(out), Some(value)) if !value.is_null() => out.append_value(text_of(value)),
+            (Self::Bool(out), _) => out.append_null(),
+            (Self::Int(out), _) => out.append_null(),
+            (Self::Double(out), _) => out.append_null(),
+            (Self::Text(out), _) => out.append_null(),
+        }
+    }
+
+    fn finish(self) -> ArrayRef {
+        match self {
+            Self::Bool(mut out) => Arc::new(out.finish()),
+            Self::Int(mut out) => Arc::new(out.finish()),
+            Self::Double(mut out) => Arc::new(out.finish()),
+            Self::Text(mut out) => Arc::new(out.finish()),
+        }
+    }
+}
+
+/// A value as text: text as it is, everything else as JSON.
+pub(crate) fn text_of(value: &Value<'_>) -> String {
+    match value {
+        Value::Str(text) => text.clone().into_owned(),
+        other => {
+            let mut out = String::new();
+            json::write(other, &mut out);
+            out
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! SQL, read-only, over the tables of one tenant.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use futures::StreamExt as _;
+
+use super::table::{LogsTable, plan_error};
+use super::{Budget, QueryError};
+use crate::kql::suggest_field;
+
+/// Bounds on one SQL query.
+#[derive(Clone, Copy, Debug)]
+pub struct SqlOptions {
+    /// Memory its operators may hold, in bytes.
+    pub memory_bytes: usize,
+    /// Rows of the answer at most; one more means there were more.
+    pub rows: usize,
+    /// Threads it may use.
+    pub threads: usize,
+}
+
+/// The answer.
+#[derive(Clone, Debug)]
+pub struct SqlAnswer {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its rows.
+    pub batches: Vec<RecordBatch>,
+    /// Whether it was cut at the row limit.
+    pub truncated: bool,
+}
+
+/// Runs one SELECT. The tables are the only things it can name: no files, no settings, no writes.
+pub(crate) async fn run(
+    sql: &str,
+    tables: Vec<(&'static str, LogsTable)>,
+    options: SqlOptions,
+    budget: &Budget,
+) -> Result<SqlAnswer, QueryError> {
+    let context = context(options)?;
+    for (name, table) in tables {
+        context.register_table(name, Arc::new(table)).map_err(plan_error)?;
+    }
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let work = async {
+        let frame = context.sql_with_options(sql, read_only).await.map_err(|error| explain(&error))?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let mut stream = frame.execute_stream().await.map_err(plan_error)?;
+        let (mut batches, mut rows, mut truncated) = (Vec::new(), 0, false);
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(plan_error)?;
+            let room = options.rows - rows;
+            truncated = batch.num_rows() > room;
+            let batch = batch.slice(0, room.min(batch.num_rows()));
+            rows += batch.num_rows();
+            batches.push(batch);
+            if truncated {
+                break;
+            }
+        }
+        Ok(SqlAnswer { schema, batches, truncated })
+    };
+    match tokio::time::timeout(budget.time(), work).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            budget.cancel();
+            Err(QueryError::OverTime(budget.time()))
+        }
+    }
+}
+
+fn context(options: SqlOptions) -> Result<SessionContext, QueryError> {
+    let config = SessionConfig::new()
+        .with_target_partitions(options.threads.max(1))
+        .with_information_schema(true)
+        .set_bool("datafusion.sql_parser.enable_ident_normalization", true);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(GreedyMemoryPool::new(options.memory_bytes)))
+        // Spilling would put plain text on the disk.
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .build_arc()
+        .map_err(plan_error)?;
+    let state =
+        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+    Ok(SessionContext::new_with_state(state))
+}
+
+/// What is wrong with the text, with the nearest name where a name is unknown.
+fn explain(error: &DataFusionError) -> QueryError {
+    let root = error.find_root();
+    let message = root.strip_backtrace();
+    let suggestion = match root {
+        DataFusionError::SchemaError(schema_error, _) => match &**schema_error {
+            datafusion::common::SchemaError::FieldNotFound { field, valid_fields } => {
+                let known: Vec<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
+                suggest_field(&field.name, &known).map(|name| format!("\"{name}\""))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    // The list of every valid column is longer than anyone wants to read in an error.
+    let message = match message.find("Valid fields are") {
+        Some(end) => message[..end].trim().to_owned(),
+        None => message,
+    };
+    QueryError::Sql { message, position: None, suggestion }
+}
