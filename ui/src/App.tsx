@@ -40,7 +40,10 @@ export function App() {
   const searchable = !logs.isError;
   const histogram = useHistogram(view, run, live, searchable);
   const fields = useFields(view, run, live, searchable);
-  const away = status.error instanceof UnreachableError || tail.state === "away";
+  const away = status.error instanceof UnreachableError;
+  const recheck = status.refetch;
+  const suspect = tail.state === "away" || logs.error instanceof UnreachableError;
+  useEffect(() => { if (suspect) void recheck(); }, [suspect, recheck]);
   useRefreshOnReturn(status.error instanceof UnreachableError, refresh);
   useEffect(() => setCancelled(false), [listKey, run]);
 

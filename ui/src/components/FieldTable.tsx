@@ -48,10 +48,9 @@ function FieldRow({ name, value, actions, fixed }: { name: string; value: Json; 
   const text = value !== null && typeof value === "object" ? writeJson(value, 2) : plainText(value);
   return (
     <div role="row" className="field" data-field={name}>
-      <div role="rowheader" className="field-name">
-        <bdi>{shown}</bdi> <span className="field-type">{typeName(value)}</span>
-      </div>
+      <div role="rowheader" className="field-name"><bdi>{shown}</bdi></div>
       <div role="cell" className="field-value"><LongText text={text} limit={600} /></div>
+      <div role="cell" className="field-type">{typeName(value)}</div>
       <div role="cell" className="field-tools">
         {filterable && (
           <>

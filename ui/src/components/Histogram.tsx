@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { SEVERITIES, type Bucket, type HistogramAnswer } from "../api/types";
 import { compact, whole } from "../lib/format";
 import { useWidth } from "../lib/hooks";
-import { axisLabel, clock, day, toRfc3339, widthText } from "../lib/time";
+import { axisLabel, clock, day, tickStep, toRfc3339, widthText } from "../lib/time";
 import { t } from "../strings";
 
 const HEIGHT = 84;
@@ -144,14 +144,15 @@ function Stack({ bucket, x, width, max }: { bucket: Bucket; x: number; width: nu
 
 function Ticks({ answer, plot }: { answer: HistogramAnswer; plot: number }) {
   const { buckets } = answer;
-  const every = Math.max(1, Math.ceil((buckets.length * 96) / Math.max(1, plot)));
   const bucketNs = BigInt(answer.bucket_ns);
+  const every = tickStep((bucketNs * BigInt(buckets.length * 88)) / BigInt(Math.max(1, plot)));
+  const offset = BigInt(new Date().getTimezoneOffset()) * 60_000_000_000n;
   const rangeNs = BigInt(answer.to_ns) - BigInt(answer.from_ns);
   return buckets.map((bucket, index) => {
     const x = LEFT + (index / buckets.length) * plot;
-    if (index % every !== 0 || x > LEFT + plot - 40) return null;
+    if ((BigInt(bucket.start_ns) - offset) % every >= bucketNs || x > LEFT + plot - 30) return null;
     return (
-      <text key={bucket.start_ns} className="axis" x={x} y={HEIGHT + 13} textAnchor={index === 0 ? "start" : "middle"}>
+      <text key={bucket.start_ns} className="axis" x={x} y={HEIGHT + 13} textAnchor={x < LEFT + 30 ? "start" : "middle"}>
         {axisLabel(BigInt(bucket.start_ns), bucketNs, rangeNs)}
       </text>
     );

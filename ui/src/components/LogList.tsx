@@ -44,7 +44,7 @@ export function LogList(props: Props) {
     overscan: 12,
     getItemKey: (index) => rows.at(index)?.id ?? index,
   });
-  useEffect(() => virtual.measure(), [rowPx, virtual]);
+  useEffect(() => { virtual.measure(); }, [rowPx, virtual]);
   const scrollTo = useCallback((index: number) => virtual.scrollToIndex(index, { align: "auto" }), [virtual]);
   const [cursor, setCursor] = useCursor(rows, view.record, openRecord, scrollTo, tail.pause);
   useTopOnChange(scroller, [view.q, view.from, view.to, view.order].join("\0"));
@@ -114,7 +114,7 @@ function ListEnd({ tail, paging, refresh }: Props) {
 }
 
 function gridStyle(columns: number): React.CSSProperties {
-  return { "--extra": `${"minmax(90px, 180px) ".repeat(columns)}` } as React.CSSProperties;
+  return { "--columns": `154px 48px 150px ${"minmax(80px, 180px) ".repeat(columns)}minmax(160px, 1fr)` } as React.CSSProperties;
 }
 
 function Header({ view, update }: Pick<Props, "view" | "update">) {
@@ -177,5 +177,6 @@ function indexOf(rows: Rows, id: string | null, hint: number): number {
 }
 
 function useTopOnChange(scroller: React.RefObject<HTMLDivElement | null>, key: string): void {
-  useEffect(() => scroller.current?.scrollTo({ top: 0 }), [scroller, key]);
+  // Braces: newer browsers return a promise from scrollTo, and an effect must return nothing else than a clean-up.
+  useEffect(() => { void scroller.current?.scrollTo({ top: 0 }); }, [scroller, key]);
 }

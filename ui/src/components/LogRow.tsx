@@ -46,7 +46,7 @@ function Cell({ record, name }: { record: LogRecord; name: string }) {
   return <bdi role="gridcell" className="ellipsis" title={text}>{text}</bdi>;
 }
 
-function Body({ record }: { record: LogRecord }) {
+export function Body({ record }: { record: LogRecord }) {
   const access = accessLine(record);
   if (access) return <Access line={access} />;
   const text = record.body === null ? record.event_name : plainText(record.body);

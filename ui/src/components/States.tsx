@@ -101,7 +101,8 @@ async function judge(view: View, signal: AbortSignal): Promise<Verdict> {
     const without = joinClauses(parts.filter((_, other) => other !== index));
     return { clause, without, count: without === "" ? rangeTotal : await count(without) };
   }));
-  return { culprits: tested.filter((one) => one.count > 0), rangeTotal };
+  // The clause added last comes first: it is the one a person most likely wants to take back.
+  return { culprits: tested.filter((one) => one.count > 0).reverse(), rangeTotal };
 }
 
 function Excluded(props: ListStateProps) {

@@ -122,6 +122,14 @@ export function localInput(ns: bigint): string {
   return localStamp(ns).replace(/\.\d+$/, "");
 }
 
+const STEPS_S = [1n, 5n, 10n, 15n, 30n, 60n, 120n, 300n, 600n, 900n, 1800n, 3600n, 7200n, 10800n, 21600n, 43200n, 86400n];
+
+/** The smallest round step between axis labels that is at least `least`. */
+export function tickStep(least: bigint): bigint {
+  for (const step of STEPS_S) if (step * UNIT_NS.s! >= least) return step * UNIT_NS.s!;
+  return (least / UNIT_NS.d! + 1n) * UNIT_NS.d!;
+}
+
 /** Axis labels: seconds only where buckets are that small, the day only where the range spans days. */
 export function axisLabel(ns: bigint, bucketNs: bigint, rangeNs: bigint): string {
   const date = asDate(ns);

@@ -66,7 +66,7 @@ export function useTail({ q, list, wanted, run, resync }: TailInput): Tail {
     shownList.current = list;
     if (!same) paused.current = false;
     const state = !wanted ? "off" : paused.current ? "paused" : "connecting";
-    setBuffers((old) => (same && !old.cut ? { ...old, waiting: 0, state } : { ...EMPTY, state }));
+    setBuffers((old) => (same && !old.cut ? { ...old, waiting: 0, lost: 0, state } : { ...EMPTY, state }));
     if (!wanted) return;
     const events: TailEvents = {
       open(reconnected) {
