@@ -54,9 +54,9 @@ export function App() {
     return { records, ids: new Set(records.map((record) => record.id)), complete };
   }, [pages]);
   const rows = useMemo(() => {
-    if (logs.isError && !logs.isFetchNextPageError) return NO_ROWS;
+    if ((logs.isError && !logs.isFetchNextPageError) || (cancelled && logs.isPlaceholderData)) return NO_ROWS;
     return tail.cut ? stack(tail.shown, { records: [], ids: new Set(), complete: true }) : stack(tail.shown, loaded);
-  }, [tail.shown, tail.cut, loaded, logs.isError, logs.isFetchNextPageError]);
+  }, [tail.shown, tail.cut, loaded, logs.isError, logs.isFetchNextPageError, cancelled, logs.isPlaceholderData]);
 
   const never = status.data?.records === 0 && rows.length === 0 && !away;
   useRefreshOnReturn(never, refresh);
@@ -114,7 +114,7 @@ export function App() {
               {rows.length === 0 && (
                 <ListState
                   view={view} update={update} error={logs.error} loading={searching} cancelled={cancelled}
-                  status={status.data} live={live} widthNs={range.toNs - range.fromNs} refresh={refresh}
+                  status={status.data} live={live} range={range} refresh={refresh}
                 />
               )}
             </LogList>

@@ -78,6 +78,7 @@ export const t = {
     show: "Show fields",
     hide: "Hide fields",
     none: "No such field here",
+    noFields: "No fields here",
     more: "More values",
     less: "Fewer values",
     only: (value: string) => `Only ${value}`,
@@ -161,7 +162,7 @@ export const t = {
     loading: "Searching",
   },
   footer: {
-    matched: (n: number) => `${records(n)} in range`,
+    matched: records,
     took: (ms: string, rows: number, bytes: string) => `${ms}, ${compact(rows)} rows and ${bytes} read`,
     segments: (all: number, pruned: number) => `${pruned} of ${all} segments skipped`,
     version: (version: string, tenant: string) => `${version}, tenant ${tenant}`,

@@ -40,13 +40,17 @@ describe("bounds", () => {
 describe("moving", () => {
   const [from, to] = [1000n * SECOND, 1100n * SECOND];
   it("zooms out around the centre, not into the future", () => {
-    expect(zoomOut(from, to, 5000n * SECOND)).toEqual(absoluteRange(950n * SECOND, 1150n * SECOND));
-    expect(zoomOut(from, to, 1110n * SECOND)).toEqual(absoluteRange(950n * SECOND, 1110n * SECOND));
+    const fixed = absoluteRange(from, to);
+    expect(zoomOut(fixed, from, to, 5000n * SECOND)).toEqual(absoluteRange(950n * SECOND, 1150n * SECOND));
+    expect(zoomOut(fixed, from, to, 1110n * SECOND)).toEqual(absoluteRange(950n * SECOND, 1110n * SECOND));
+    expect(zoomOut({ from: "-15m", to: "now" }, from, to, to)).toEqual({ from: "-30m", to: "now" });
   });
   it("shifts by half", () => expect(shift(from, to, -1)).toEqual(absoluteRange(950n * SECOND, 1050n * SECOND)));
   it("jumps around a moment that is inside", () => {
-    const range = around(1050n * SECOND, 100n * SECOND);
-    expect(absoluteNs(range.from)! < 1050n * SECOND && 1050n * SECOND < absoluteNs(range.to)!).toBe(true);
+    for (const end of ["newest", "oldest"] as const) {
+      const range = around(1050n * SECOND, 100n * SECOND, end);
+      expect(absoluteNs(range.from)! < 1050n * SECOND && 1050n * SECOND < absoluteNs(range.to)!).toBe(true);
+    }
   });
   it("never makes an empty range", () => expect(absoluteRange(5n, 5n).from).not.toBe(absoluteRange(5n, 5n).to));
 });

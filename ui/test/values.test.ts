@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseJson, writeJson } from "../src/api/json";
 import type { LogRecord } from "../src/api/types";
-import { bytes, compact, millis, typeName, visibleLine, visibleText } from "../src/lib/format";
+import { bytes, compact, millis, typeName, pieces, visibleLine } from "../src/lib/format";
 import { accessLine, byImportance, fieldValue } from "../src/lib/record";
 import { merge, stack } from "../src/lib/useTail";
 
@@ -14,13 +14,18 @@ const at = (ns: number, id = `d.1.${ns}`) => record({ id, time_ns: String(179516
 
 describe("what hides is shown", () => {
   const check = (text: string, expected: string) => it(JSON.stringify(text), () => expect(visibleLine(text)).toBe(expected));
-  check("a\nb", "a\u240ab");
-  check("\u001b[31m", "\u241b[31m");
-  check("\u0000\u007f", "\u2400\u2421");
+  check("a\nb", "a\\nb");
+  check("\u001b[31m", "\\x1b[31m");
+  check("\u0000\u007f\u0085", "\\x00\\x7f\\x85");
   check("\u202eexe", "\\u202eexe");
   check("a\u200bb\ufeff", "a\\u200bb\\ufeff");
   check("שלום <b>", "שלום <b>");
-  it("lines stay lines in a block", () => expect(visibleText("a\r\nb\tc\u0007")).toBe("a\nb\tc\u2407"));
+  it("lines stay lines in a block", () => {
+    expect(pieces("a\r\nb\tc\u0007\u0007d", true)).toEqual([
+      { text: "a\nb\tc", escaped: false }, { text: "\\x07\\x07", escaped: true }, { text: "d", escaped: false },
+    ]);
+    expect(pieces("")).toEqual([]);
+  });
 });
 
 describe("JSON", () => {

@@ -2,6 +2,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery, type QueryClient } from "@tanstack/react-query";
 import type { View } from "../lib/url";
 import { ApiError, api, type Window } from "./client";
+import type { LogRecord } from "./types";
 
 export const PAGE = 500;
 export const BUCKETS = 72;
@@ -66,7 +67,7 @@ export function useFields(view: View, run: number, live: boolean, enabled: boole
   });
 }
 
-export function useRecord(id: string | null, known: import("./types").LogRecord | undefined) {
+export function useRecord(id: string | null, known: LogRecord | undefined) {
   return useQuery({
     queryKey: ["record", id],
     queryFn: ({ signal }) => api.record(id ?? "", signal),

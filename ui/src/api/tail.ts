@@ -85,8 +85,9 @@ export function openTail(url: string, events: TailEvents, host: TailHost = brows
       finished += dropped;
       dropped = 0;
     };
-    source.onerror = () => {
-      if (stopped) return;
+    source.onerror = (event) => {
+      // The server's own `event: error` arrives here too, and is no lost connection.
+      if (stopped || event instanceof MessageEvent) return;
       events.away();
       // The browser gives up where the answer was not a stream, for example a proxy's 502.
       if (source.readyState === CLOSED) cancelRetry = host.later(connect, RETRY_MS);

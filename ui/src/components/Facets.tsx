@@ -9,6 +9,7 @@ import { FIRST_FIELDS, byImportance } from "../lib/record";
 import type { View } from "../lib/url";
 import { t } from "../strings";
 import { Icon, IconButton } from "./Icon";
+import { Visible } from "./Visible";
 
 interface Props {
   fields: Field[] | undefined;
@@ -42,7 +43,7 @@ export function Facets({ fields, total, view, update, overlay, onClose }: Props)
         {overlay && <IconButton name="close" label={t.facets.hide} onClick={onClose} />}
       </div>
       <div className="facets-list">
-        {fields && shown.length === 0 && <p className="muted pad">{t.facets.none}</p>}
+        {fields && shown.length === 0 && <p className="muted pad">{wanted === "" ? t.facets.noFields : t.facets.none}</p>}
         {shown.map((field) => {
           const open = toggled[field.name] ?? (openByDefault.has(field.name) || (wanted !== "" && shown.length <= 3));
           return (
@@ -75,7 +76,7 @@ function Facet({ field, total, view, update, open, onToggle }: FacetProps) {
       <div className="facet-head">
         <button type="button" className="facet-name" aria-expanded={open} onClick={onToggle} title={`${field.name} (${field.types.join(", ")})`}>
           <span className={`chevron ${open ? "chevron-open" : ""}`}><Icon name="right" /></span>
-          <bdi className="ellipsis">{visibleLine(field.name)}</bdi>
+          <bdi className="ellipsis"><Visible text={field.name} /></bdi>
         </button>
         <IconButton
           name="columns" label={isColumn ? t.facets.uncolumn : t.facets.column} pressed={isColumn} onClick={toggleColumn}
@@ -149,7 +150,7 @@ function FacetValue({ field, entry, total, view, update }: ValueProps) {
       >
         <span className="facet-bar" style={{ width: `${share}%` }} aria-hidden="true" />
         {field === "severity" && <span className={`swatch bg-${text}`} />}
-        <bdi className="ellipsis">{text.slice(0, 200) || t.list.empty}</bdi>
+        <bdi className="ellipsis"><Visible text={plainText(entry.value).slice(0, 200) || t.list.empty} /></bdi>
         <span className="facet-count">{compact(entry.count)}</span>
       </button>
       <IconButton

@@ -6,6 +6,7 @@ import { t } from "../strings";
 import { IconButton } from "./Icon";
 import { LongText } from "./LongText";
 import { CopyButton } from "./RecordPanel";
+import { Visible } from "./Visible";
 
 export interface FieldActions {
   columns: readonly string[];
@@ -48,7 +49,7 @@ function FieldRow({ name, value, actions, fixed }: { name: string; value: Json; 
   const text = value !== null && typeof value === "object" ? writeJson(value, 2) : plainText(value);
   return (
     <div role="row" className="field" data-field={name}>
-      <div role="rowheader" className="field-name"><bdi>{shown}</bdi></div>
+      <div role="rowheader" className="field-name"><bdi><Visible text={name} /></bdi></div>
       <div role="cell" className="field-value"><LongText text={text} limit={600} /></div>
       <div role="cell" className="field-type">{typeName(value)}</div>
       <div role="cell" className="field-tools">

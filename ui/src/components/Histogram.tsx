@@ -113,7 +113,7 @@ function Bars({ answer, width, plot, cursor, selection }: BarsProps) {
     <svg width={width} height={HEIGHT + AXIS} aria-hidden="true">
       <line className="grid" x1={LEFT} x2={width} y1={0.5} y2={0.5} />
       <line className="grid" x1={LEFT} x2={width} y1={HEIGHT / 2 + 0.5} y2={HEIGHT / 2 + 0.5} />
-      <text className="axis" x={LEFT - 6} y={9} textAnchor="end">{compact(max)}</text>
+      {answer.total > 0 && <text className="axis" x={LEFT - 6} y={9} textAnchor="end">{compact(max)}</text>}
       <text className="axis" x={LEFT - 6} y={HEIGHT - 1} textAnchor="end">0</text>
       {cursor !== null && <rect className="cursor" x={LEFT + cursor * step} width={step} y={0} height={HEIGHT} />}
       {buckets.map((bucket, index) => (

@@ -4,6 +4,7 @@ import { millis, plainText, visibleLine } from "../lib/format";
 import { accessLine, fieldValue, type AccessLine } from "../lib/record";
 import { clock, day, localStamp } from "../lib/time";
 import { t } from "../strings";
+import { Visible } from "./Visible";
 
 interface Props {
   record: LogRecord;
@@ -17,8 +18,8 @@ interface Props {
 /** A row shows the start of a value; the panel shows the rest. */
 const CUT = 600;
 
-function short(text: string): string {
-  return visibleLine(text.length > CUT ? `${text.slice(0, CUT)}…` : text);
+function cut(text: string): string {
+  return text.length > CUT ? `${text.slice(0, CUT)}…` : text;
 }
 
 /** Rows never change but for their place, so a frame of the tail renders only what is new. */
@@ -33,7 +34,7 @@ export const LogRow = memo(function LogRow({ record, top, index, columns, narrow
         <span className="row-day">{day(ns)} </span>{clock(ns)}
       </time>
       <span role="gridcell" className={`level text-${record.severity}`}>{record.severity === "unspecified" ? "–" : record.severity}</span>
-      <bdi role="gridcell" className="service ellipsis" title={short(record.service)}>{short(record.service)}</bdi>
+      <bdi role="gridcell" className="service ellipsis" title={visibleLine(cut(record.service))}><Visible text={cut(record.service)} /></bdi>
       {!narrow && columns.map((name) => <Cell key={name} record={record} name={name} />)}
       <Body record={record} />
     </div>
@@ -42,15 +43,15 @@ export const LogRow = memo(function LogRow({ record, top, index, columns, narrow
 
 function Cell({ record, name }: { record: LogRecord; name: string }) {
   const value = fieldValue(record, name);
-  const text = value === undefined ? "" : short(plainText(value));
-  return <bdi role="gridcell" className="ellipsis" title={text}>{text}</bdi>;
+  const text = value === undefined ? "" : cut(plainText(value));
+  return <bdi role="gridcell" className="ellipsis" title={visibleLine(text)}><Visible text={text} /></bdi>;
 }
 
 export function Body({ record }: { record: LogRecord }) {
   const access = accessLine(record);
   if (access) return <Access line={access} />;
   const text = record.body === null ? record.event_name : plainText(record.body);
-  return <bdi role="gridcell" className="body ellipsis">{text === "" ? <i className="muted">{t.list.empty}</i> : short(text)}</bdi>;
+  return <bdi role="gridcell" className="body ellipsis">{text === "" ? <i className="muted">{t.list.empty}</i> : <Visible text={cut(text)} />}</bdi>;
 }
 
 function statusClass(status: number): string {
@@ -62,8 +63,8 @@ function Access({ line }: { line: AccessLine }) {
   return (
     <span role="gridcell" className="body access ellipsis">
       <span className={`status ${statusClass(line.status)}`}>{line.status}</span>
-      <span className="method">{short(line.method)}</span>
-      <bdi className="path">{short(line.path)}</bdi>
+      <span className="method"><Visible text={cut(line.method)} /></span>
+      <bdi className="path"><Visible text={cut(line.path)} /></bdi>
       {line.durationMs !== null && <span className="duration">{millis(line.durationMs)}</span>}
     </span>
   );

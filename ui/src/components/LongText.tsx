@@ -1,6 +1,6 @@
 import { useState } from "react";
-import { visibleText } from "../lib/format";
 import { t } from "../strings";
+import { Visible } from "./Visible";
 
 /** Text of any size: a megabyte on one line would stop the page, so that much is shown only when asked for. */
 export function LongText({ text, className = "", limit = 2000 }: { text: string; className?: string; limit?: number }) {
@@ -9,7 +9,7 @@ export function LongText({ text, className = "", limit = 2000 }: { text: string;
   return (
     <>
       <div className={`long-text ${className}`} dir="auto">
-        {text === "" ? <i className="muted">{t.list.empty}</i> : visibleText(long && !all ? text.slice(0, limit) : text)}
+        {text === "" ? <i className="muted">{t.list.empty}</i> : <Visible text={long && !all ? text.slice(0, limit) : text} lines />}
         {long && !all && "…"}
       </div>
       {long && (

@@ -43,7 +43,7 @@ interface ListStateProps {
   cancelled: boolean;
   status: Status | undefined;
   live: boolean;
-  widthNs: bigint;
+  range: { fromNs: bigint; toNs: bigint };
   refresh(): void;
 }
 
@@ -70,14 +70,21 @@ function Failure({ error, refresh }: { error: Error; refresh(): void }) {
   );
 }
 
-function NothingInRange({ update, status, live, widthNs }: ListStateProps) {
-  const newest = status?.newest_ns ? BigInt(status.newest_ns) : null;
+/** Of what there is, the end that lies nearer to the range on screen. */
+function nearest(status: Status | undefined, toNs: bigint): { ns: bigint; end: "newest" | "oldest" } | null {
+  if (!status?.newest_ns || !status.oldest_ns) return null;
+  const oldest = BigInt(status.oldest_ns);
+  return toNs <= oldest ? { ns: oldest, end: "oldest" } : { ns: BigInt(status.newest_ns), end: "newest" };
+}
+
+function NothingInRange({ update, status, live, range }: ListStateProps) {
+  const data = nearest(status, range.toNs);
   return (
     <Card
       title={t.states.rangeTitle}
-      text={[newest === null ? "" : t.states.rangeText(localStamp(newest)), live ? t.states.rangeWait : ""].filter(Boolean).join(" ")}
-      action={newest === null ? undefined : t.states.jump}
-      onAction={() => newest !== null && update(around(newest, widthNs))}
+      text={[data === null ? "" : t.states.rangeText(localStamp(data.ns)), live ? t.states.rangeWait : ""].filter(Boolean).join(" ")}
+      action={data === null ? undefined : t.states.jump}
+      onAction={() => data !== null && update(around(data.ns, range.toNs - range.fromNs, data.end))}
     />
   );
 }

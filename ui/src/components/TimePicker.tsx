@@ -35,7 +35,7 @@ export function TimePicker({ view, update, range }: Props) {
       <IconButton name="right" label={`${t.time.newer} (])`} disabled={isLive(view)} onClick={() => update(shift(fromNs, toNs, 1))} />
       <IconButton
         name="zoomOut" label={`${t.time.zoomOut} (-)`}
-        onClick={() => update(zoomOut(fromNs, toNs, BigInt(Date.now()) * 1_000_000n))}
+        onClick={() => update(zoomOut(view, fromNs, toNs, BigInt(Date.now()) * 1_000_000n))}
       />
       <IconButton name="back" label={t.time.back} className="wide-only" onClick={() => window.history.back()} />
       {open && <TimeDialog view={view} range={range} onChoose={choose} />}

@@ -2,7 +2,7 @@ import type { Field } from "../api/types";
 import { liveRange } from "../lib/keys";
 import { useTheme } from "../lib/theme";
 import { isLive } from "../lib/time";
-import type { View } from "../lib/url";
+import { tailWanted, type View } from "../lib/url";
 import type { Tail } from "../lib/useTail";
 import { t } from "../strings";
 import { Icon, IconButton } from "./Icon";
@@ -31,7 +31,7 @@ export function TopBar({ view, update, range, tail, fields, error, refresh, onSh
       <SearchBar view={view} update={update} fields={fields} error={error} refresh={refresh} />
       <TimePicker view={view} update={update} range={range} />
       <div className="top-group">
-        <TailButton view={view} update={update} tail={tail} />
+        <TailButton view={view} update={update} tail={tail} refresh={refresh} />
         <button
           type="button" className="button order" title={view.order === "desc" ? t.order.desc : t.order.asc}
           onClick={() => update({ order: view.order === "desc" ? "asc" : "desc" })}
@@ -47,11 +47,12 @@ export function TopBar({ view, update, range, tail, fields, error, refresh, onSh
   );
 }
 
-function TailButton({ view, update, tail }: Pick<Props, "view" | "update" | "tail">) {
+function TailButton({ view, update, tail, refresh }: Pick<Props, "view" | "update" | "tail" | "refresh">) {
   const on = tail.state !== "off";
   const click = () => {
     if (tail.state === "paused") tail.resume();
     else if (on) update({ tail: false });
+    else if (tailWanted(view)) refresh();
     else update({ ...liveRange(view), tail: true, order: "desc" });
   };
   const label = on ? t.tail.stop : isLive(view) ? t.tail.start : t.tail.unavailable;

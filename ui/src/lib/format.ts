@@ -9,21 +9,40 @@ import type { Json } from "../api/types";
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
 const UNSEEN_EXCEPT_LINES = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
 
-function picture(char: string): string {
-  const code = char.charCodeAt(0);
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  if (code === 0x7f) return "\u2421";
-  return `\\u${code.toString(16).padStart(4, "0")}`;
+/** As escapes, which every font has; the control pictures of Unicode are missing from many. */
+function escape(char: string): string {
+  const short = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[char];
+  if (short) return short;
+  const code = char.charCodeAt(0).toString(16);
+  return code.length <= 2 ? `\\x${code.padStart(2, "0")}` : `\\u${code.padStart(4, "0")}`;
 }
 
-/** One line of visible characters. */
+/** One line of visible characters, for titles and labels. */
 export function visibleLine(text: string): string {
-  return text.replace(UNSEEN, picture);
+  return text.replace(UNSEEN, escape);
 }
 
-/** Visible characters; line breaks and tabs keep their effect. */
-export function visibleText(text: string): string {
-  return text.replace(/\r\n/g, "\n").replace(UNSEEN_EXCEPT_LINES, picture);
+export interface Piece {
+  text: string;
+  /** Stands for a character that cannot be seen, and must not look like text that was sent. */
+  escaped: boolean;
+}
+
+/** The same in pieces, for what is drawn. With `lines`, line breaks and tabs keep their effect. */
+export function pieces(text: string, lines = false): Piece[] {
+  const unseen = lines ? UNSEEN_EXCEPT_LINES : UNSEEN;
+  const source = lines ? text.replace(/\r\n/g, "\n") : text;
+  const found: Piece[] = [];
+  let at = 0;
+  for (const match of source.matchAll(unseen)) {
+    if (match.index > at) found.push({ text: source.slice(at, match.index), escaped: false });
+    const last = found[found.length - 1];
+    if (last?.escaped) last.text += escape(match[0]);
+    else found.push({ text: escape(match[0]), escaped: true });
+    at = match.index + 1;
+  }
+  if (at < source.length) found.push({ text: source.slice(at), escaped: false });
+  return found;
 }
 
 export function plainText(value: Json): string {

@@ -61,7 +61,7 @@ const ACTIONS: { [key: string]: Action } = {
   t: (k) => k.update(k.view.tail && isLive(k.view) ? { tail: false } : { ...liveRange(k.view), tail: true, order: "desc" }),
   "[": (k) => k.update(shift(k.range.fromNs, k.range.toNs, -1)),
   "]": (k) => k.update(shift(k.range.fromNs, k.range.toNs, 1)),
-  "-": (k) => k.update(zoomOut(k.range.fromNs, k.range.toNs, nowNs())),
+  "-": (k) => k.update(zoomOut(k.view, k.range.fromNs, k.range.toNs, nowNs())),
   r: (k) => k.refresh(),
   o: (k) => k.update({ order: k.view.order === "desc" ? "asc" : "desc" }),
   f: (k) => k.toggleFacets(),

@@ -74,8 +74,9 @@ export function absoluteRange(fromNs: bigint, toNs: bigint): Range {
   return { from: toRfc3339(fromNs), to: toRfc3339(toNs > fromNs ? toNs : fromNs + 1_000_000n) };
 }
 
-/** Twice as wide, with the same centre, but never into the future. */
-export function zoomOut(fromNs: bigint, toNs: bigint, nowNs: bigint): Range {
+/** Twice as wide: a live range stays live, a fixed one keeps its centre but does not reach into the future. */
+export function zoomOut(shown: Range, fromNs: bigint, toNs: bigint, nowNs: bigint): Range {
+  if (isLive(shown)) return { from: shown.from.replace(/\d+/, (count) => String(Number(count) * 2)), to: "now" };
   const half = (toNs - fromNs) / 2n;
   const end = toNs + half > nowNs && toNs <= nowNs ? nowNs : toNs + half;
   return absoluteRange(fromNs - half, end);
@@ -87,9 +88,10 @@ export function shift(fromNs: bigint, toNs: bigint, direction: -1 | 1): Range {
   return absoluteRange(fromNs + step, toNs + step);
 }
 
-/** The window to show around a single moment, for "jump to the nearest data". */
-export function around(ns: bigint, widthNs: bigint): Range {
-  return absoluteRange(ns - widthNs + widthNs / 10n, ns + widthNs / 10n);
+/** The window for "jump to the nearest data": a newest record stands near its end, an oldest near its start. */
+export function around(ns: bigint, widthNs: bigint, end: "newest" | "oldest"): Range {
+  const small = widthNs / 10n;
+  return end === "newest" ? absoluteRange(ns - widthNs + small, ns + small) : absoluteRange(ns - small, ns + widthNs - small);
 }
 
 const DAY: Intl.DateTimeFormatOptions = { month: "short", day: "numeric" };
@@ -108,8 +110,11 @@ export function clock(ns: bigint, millis = true): string {
   return millis ? `${base}.${date.getMilliseconds().toString().padStart(3, "0")}` : base;
 }
 
+/** Day and month; the year only where it is not this one. */
 export function day(ns: bigint): string {
-  return asDate(ns).toLocaleDateString("en", DAY);
+  const date = asDate(ns);
+  const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" as const };
+  return date.toLocaleDateString("en", { ...DAY, ...year });
 }
 
 export function localStamp(ns: bigint): string {
