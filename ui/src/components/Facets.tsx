@@ -145,16 +145,16 @@ function FacetValue({ field, entry, total, view, update }: ValueProps) {
   return (
     <li className={`facet-value ${within ? "facet-in" : ""} ${without ? "facet-out" : ""}`}>
       <button
-        type="button" className="facet-pick" disabled={!usable} aria-pressed={within} onClick={filterIn}
-        aria-label={within ? t.facets.undo(text) : t.facets.only(text)} title={text.slice(0, 500)}
+        type="button" className="facet-pick" disabled={!usable} aria-pressed={within} onClick={filterIn} title={text.slice(0, 500)}
       >
+        <span className="offscreen">{within ? t.facets.undo : t.facets.only}</span>{" "}
         <span className="facet-bar" style={{ width: `${share}%` }} aria-hidden="true" />
         {field === "severity" && <span className={`swatch bg-${text}`} />}
-        <bdi className="ellipsis"><Visible text={plainText(entry.value).slice(0, 200) || t.list.empty} /></bdi>
+        <bdi className="ellipsis"><Visible text={plainText(entry.value).slice(0, 200) || t.list.empty} /></bdi>{" "}
         <span className="facet-count">{compact(entry.count)}</span>
       </button>
       <IconButton
-        name="minus" label={without ? t.facets.undo(text) : t.facets.drop(text)} pressed={without} disabled={!usable}
+        name="minus" label={without ? `${t.facets.undo} ${text}` : t.facets.drop(text)} pressed={without} disabled={!usable}
         onClick={filterOut} className="quiet"
       />
     </li>

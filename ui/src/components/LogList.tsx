@@ -56,6 +56,10 @@ export function LogList(props: Props) {
     if (more && !busy && !failed && rows.length > 0 && lastShown > rows.length - AHEAD) next();
   }, [more, busy, failed, next, lastShown, rows.length]);
 
+  const grid = {
+    role: "grid", "aria-rowcount": more ? -1 : rows.length, "aria-label": t.list.label,
+    "aria-activedescendant": cursor ? `row-${cursor}` : undefined,
+  };
   const onScroll = () => {
     if ((scroller.current?.scrollTop ?? 0) > rowPx) tail.pause();
   };
@@ -78,8 +82,7 @@ export function LogList(props: Props) {
         <button type="button" className="pill" onClick={toNew} aria-live="polite">↑ {t.tail.fresh(tail.waiting)}</button>
       )}
       <div
-        className="scroller" ref={scroller} onScroll={onScroll} tabIndex={0} role={rows.length > 0 ? "grid" : undefined} aria-rowcount={more ? -1 : rows.length}
-        aria-label={t.list.label} aria-activedescendant={cursor ? `row-${cursor}` : undefined} data-rows={rows.length}
+        className="scroller" ref={scroller} onScroll={onScroll} tabIndex={0} {...(rows.length > 0 ? grid : {})} data-rows={rows.length}
         // A live row may move between press and release; the press says which one was meant.
         onPointerDown={(event) => { pressed.current = rowId(event.target); }} onClick={pick}
       >
@@ -119,7 +122,7 @@ function gridStyle(columns: number): React.CSSProperties {
 
 function Header({ view, update }: Pick<Props, "view" | "update">) {
   return (
-    <div className="row list-head" aria-hidden="true">
+    <div className="row list-head">
       <span>{t.list.time}</span>
       <span>{t.list.severity}</span>
       <span>{t.list.service}</span>

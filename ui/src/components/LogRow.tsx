@@ -36,7 +36,7 @@ export const LogRow = memo(function LogRow({ record, top, index, columns, narrow
       <span role="gridcell" className={`level text-${record.severity}`}>{record.severity === "unspecified" ? "–" : record.severity}</span>
       <bdi role="gridcell" className="service ellipsis" title={visibleLine(cut(record.service))}><Visible text={cut(record.service)} /></bdi>
       {!narrow && columns.map((name) => <Cell key={name} record={record} name={name} />)}
-      <Body record={record} />
+      <Body record={record} role="gridcell" />
     </div>
   );
 });
@@ -47,11 +47,12 @@ function Cell({ record, name }: { record: LogRecord; name: string }) {
   return <bdi role="gridcell" className="ellipsis" title={visibleLine(text)}><Visible text={text} /></bdi>;
 }
 
-export function Body({ record }: { record: LogRecord }) {
+/** The message, or the short line of an access log; a cell where it stands in a row of the list. */
+export function Body({ record, role }: { record: LogRecord; role?: "gridcell" }) {
   const access = accessLine(record);
-  if (access) return <Access line={access} />;
+  if (access) return <Access line={access} role={role} />;
   const text = record.body === null ? record.event_name : plainText(record.body);
-  return <bdi role="gridcell" className="body ellipsis">{text === "" ? <i className="muted">{t.list.empty}</i> : <Visible text={cut(text)} />}</bdi>;
+  return <bdi role={role} className="body ellipsis">{text === "" ? <i className="muted">{t.list.empty}</i> : <Visible text={cut(text)} />}</bdi>;
 }
 
 function statusClass(status: number): string {
@@ -59,9 +60,9 @@ function statusClass(status: number): string {
   return status >= 400 ? "text-warn" : "text-ok";
 }
 
-function Access({ line }: { line: AccessLine }) {
+function Access({ line, role }: { line: AccessLine; role: "gridcell" | undefined }) {
   return (
-    <span role="gridcell" className="body access ellipsis">
+    <span role={role} className="body access ellipsis">
       <span className={`status ${statusClass(line.status)}`}>{line.status}</span>
       <span className="method"><Visible text={cut(line.method)} /></span>
       <bdi className="path"><Visible text={cut(line.path)} /></bdi>
