@@ -32,7 +32,7 @@ export const t = {
       either: "one or the other",
       group: "parentheses group",
     },
-    escape: "Inside quotes, write \\\" for a quote and \\\\ for a backslash.",
+    escape: "Also: field:[500 to 599], field:(a or b), /regular expression/, -term. Inside quotes, \\\" is a quote and \\\\ a backslash.",
   },
   time: {
     button: "Time range",
@@ -111,6 +111,7 @@ export const t = {
     attributes: "Attributes",
     resource: "Resource",
     scope: "Scope",
+    scopeAttributes: "Scope attributes",
     event: "Record",
     copy: "Copy",
     copied: "Copied",

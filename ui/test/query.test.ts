@@ -22,6 +22,16 @@ describe("clauses", () => {
   check('"open quote and', ['"open quote and']);
   check("((a", ["((a"]);
   check("a )", ["a )"]);
+  check("status:[500 to 599] and not path:/healthz", ["status:[500 to 599]", "not path:/healthz"]);
+  check("a:{1 to *] b", ["a:{1 to *]", "b"]);
+  check("a && b", ["a", "b"]);
+  check("a || b", ["a || b"]);
+  check("severity>=warn -service:(loadgen or probe) /timeout after \\d+ms/", ["severity>=warn", "-service:(loadgen or probe)", "/timeout after \\d+ms/"]);
+  check("-(a or b) c", ["-(a or b)", "c"]);
+  check("f:/^a b$/ c", ["f:/^a b$/", "c"]);
+  check("http://host:80/x y", ["http://host:80/x", "y"]);
+  check("[main] x", ["[main]", "x"]);
+  check("a] b", ["a]", "b"]);
 });
 
 describe("addClause", () => {
@@ -50,6 +60,8 @@ describe("clauseFor", () => {
   check("msg", "or", 'msg:"or"');
   check("a key", "v", '"a key":v');
   check("n", "-5", 'n:"-5"');
+  check("n", -5, "n:-5");
+  check("url.path", "/api/pay", 'url.path:"/api/pay"');
 });
 
 describe("toggling", () => {
@@ -84,10 +96,12 @@ describe("caretContext", () => {
   check("service:|web", { kind: "value", field: "service", prefix: "", replaced: "web" });
   check("status>=5|", { kind: "value", field: "status", prefix: "5", replaced: "5" });
   check("service:web |", { kind: "field", prefix: "" });
+  check("-ser|", { kind: "field", prefix: "ser", replaced: "ser" });
+  check("-service:we|", { kind: "value", field: "service", prefix: "we", replaced: "we" });
 });
 
 it("tokens cover the whole text", () => {
-  for (const q of ['a:"b', "((", "\\", "a\\", "x>=1 and (y or \"z\\\"\")", "日本:語"]) {
+  for (const q of ['a:"b', "((", "\\", "a\\", "x>=1 and (y or \"z\\\"\")", "日本:語", "a:[1 to 2", "]]", "/a b/ c", "a]b", "!", "-\""]) {
     expect(tokenize(q).map((token) => token.text).join("")).toBe(q);
   }
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseJson, writeJson } from "../src/api/json";
 import type { LogRecord } from "../src/api/types";
 import { bytes, compact, millis, typeName, pieces, visibleLine } from "../src/lib/format";
-import { accessLine, byImportance, fieldValue } from "../src/lib/record";
+import { accessLine, byImportance, fieldValue, queryName } from "../src/lib/record";
 import { merge, stack } from "../src/lib/useTail";
 
 const record = (patch: Partial<LogRecord> = {}): LogRecord => ({
@@ -56,6 +56,15 @@ describe("records", () => {
   it("finds a field by its name", () => {
     const one = record({ attributes: access, trace_id: "ab" });
     expect(["severity", "service.name", "url.path", "trace_id", "none"].map((name) => fieldValue(one, name))).toEqual(["info", "web", "/pay", "ab", undefined]);
+  });
+  it("names a field as a query finds it", () => {
+    const one = record({ attributes: [["message", "m"], ["both", 1]], resource: [["both", 2], ["host.name", "h"]] });
+    expect(queryName(one, "attributes", "message")).toBe("attributes.message");
+    expect(queryName(one, "attributes", "both")).toBe("both");
+    expect(queryName(one, "resource", "both")).toBe("resource.both");
+    expect(queryName(one, "resource", "host.name")).toBe("host.name");
+    expect(queryName(one, "record", "trace_id")).toBe("trace_id");
+    expect([fieldValue(one, "attributes.message"), fieldValue(one, "resource.both"), fieldValue(one, "both")]).toEqual(["m", 2, 1]);
   });
   it("puts well-known fields first", () => {
     const names = [{ name: "zzz", count: 9 }, { name: "service.name", count: 1 }, { name: "aaa", count: 9 }, { name: "severity", count: 1 }];

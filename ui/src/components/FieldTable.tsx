@@ -18,6 +18,8 @@ interface Props {
   title: string;
   pairs: Attributes;
   actions: FieldActions;
+  /** The name of a field in a query. */
+  named(name: string): string;
   /** Fields that differ in every record, so that filtering for them makes no sense. */
   fixed?: readonly string[];
 }
@@ -25,7 +27,7 @@ interface Props {
 /** Ten thousand attributes are legal; drawing them all at once is not useful. */
 const DRAWN = 300;
 
-export function FieldTable({ title, pairs, actions, fixed = [] }: Props) {
+export function FieldTable({ title, pairs, actions, named, fixed = [] }: Props) {
   if (pairs.length === 0) return null;
   return (
     <section className="panel-section">
@@ -35,16 +37,26 @@ export function FieldTable({ title, pairs, actions, fixed = [] }: Props) {
       </div>
       <div role="table" className="fields" aria-label={title}>
         {pairs.slice(0, DRAWN).map(([name, value], index) => (
-          <FieldRow key={`${index} ${name}`} name={name} value={value} actions={actions} fixed={fixed.includes(name)} />
+          <FieldRow
+            key={`${index} ${name}`} name={name} field={named(name)} value={value} actions={actions} fixed={fixed.includes(name)}
+          />
         ))}
       </div>
     </section>
   );
 }
 
-function FieldRow({ name, value, actions, fixed }: { name: string; value: Json; actions: FieldActions; fixed: boolean }) {
+interface RowProps {
+  name: string;
+  field: string;
+  value: Json;
+  actions: FieldActions;
+  fixed: boolean;
+}
+
+function FieldRow({ name, field, value, actions, fixed }: RowProps) {
   const shown = visibleLine(name);
-  const isColumn = actions.columns.includes(name);
+  const isColumn = actions.columns.includes(field);
   const filterable = !fixed && canFilter(value);
   const text = value !== null && typeof value === "object" ? writeJson(value, 2) : plainText(value);
   return (
@@ -55,13 +67,13 @@ function FieldRow({ name, value, actions, fixed }: { name: string; value: Json; 
       <div role="cell" className="field-tools">
         {filterable && (
           <>
-            <IconButton name="plus" label={t.record.filterIn(shown)} onClick={() => actions.filter(clauseFor(name, value))} />
-            <IconButton name="minus" label={t.record.filterOut(shown)} onClick={() => actions.filter(negate(clauseFor(name, value)))} />
+            <IconButton name="plus" label={t.record.filterIn(shown)} onClick={() => actions.filter(clauseFor(field, value))} />
+            <IconButton name="minus" label={t.record.filterOut(shown)} onClick={() => actions.filter(negate(clauseFor(field, value)))} />
           </>
         )}
         <IconButton
           name="columns" label={isColumn ? t.record.uncolumn(shown) : t.record.column(shown)} pressed={isColumn}
-          onClick={() => actions.toggleColumn(name)}
+          onClick={() => actions.toggleColumn(field)}
         />
         <CopyButton label={t.record.copy} text={() => plainText(value)} />
       </div>

@@ -136,7 +136,7 @@ function Stack({ bucket, x, width, max }: { bucket: Bucket; x: number; width: nu
     const count = bucket.severity[severity] ?? 0;
     if (count === 0) return null;
     // A single error among thousands must not round away to nothing.
-    const height = Math.max(1.5, (count / max) * HEIGHT);
+    const height = Math.max(1, (count / max) * HEIGHT);
     y = Math.max(0, y - height);
     return <rect key={severity} className={`fill-${severity}`} x={x + gap / 2} width={Math.max(1, width - gap)} y={y} height={height} />;
   });
@@ -150,9 +150,9 @@ function Ticks({ answer, plot }: { answer: HistogramAnswer; plot: number }) {
   const rangeNs = BigInt(answer.to_ns) - BigInt(answer.from_ns);
   return buckets.map((bucket, index) => {
     const x = LEFT + (index / buckets.length) * plot;
-    if ((BigInt(bucket.start_ns) - offset) % every >= bucketNs || x > LEFT + plot - 30) return null;
+    if ((BigInt(bucket.start_ns) - offset) % every >= bucketNs || x < LEFT + 28 || x > LEFT + plot - 30) return null;
     return (
-      <text key={bucket.start_ns} className="axis" x={x} y={HEIGHT + 13} textAnchor={x < LEFT + 30 ? "start" : "middle"}>
+      <text key={bucket.start_ns} className="axis" x={x} y={HEIGHT + 13} textAnchor="middle">
         {axisLabel(BigInt(bucket.start_ns), bucketNs, rangeNs)}
       </text>
     );

@@ -6,6 +6,7 @@ import type { LogRecord } from "../api/types";
 import { copyText } from "../lib/hooks";
 import { move } from "../lib/keys";
 import { addClause, clauseFor } from "../lib/query";
+import { queryName, type Place } from "../lib/record";
 import { localStamp } from "../lib/time";
 import type { View } from "../lib/url";
 import type { Rows } from "../lib/useTail";
@@ -55,7 +56,7 @@ export function RecordPanel({ id, rows, view, update, open }: Props) {
   return (
     <aside className="panel" aria-label={t.record.label}>
       <div className="panel-head">
-        {record ? <Title record={record} /> : <span className="muted">{t.states.loading}</span>}
+        {record ? <Title record={record} /> : <bdi className="muted ellipsis">{fetched.error ? id : t.states.loading}</bdi>}
         <span className="panel-tools">
           <IconButton name="up" label={t.record.previous} onClick={() => move("up")} />
           <IconButton name="down" label={t.record.next} onClick={() => move("down")} />
@@ -153,6 +154,7 @@ function Fields({ record, actions, view, update }: FieldsProps) {
     ["id", record.id],
   ] as [string, string | null][]).filter((pair): pair is [string, string] => pair[1] !== null);
   const { scope } = record;
+  const named = (place: Place) => (name: string) => queryName(record, place, name);
   const scopePairs = [["scope.name", scope.name], ["scope.version", scope.version]].filter(([, v]) => v) as [string, string][];
   return (
     <>
@@ -167,10 +169,11 @@ function Fields({ record, actions, view, update }: FieldsProps) {
           <Icon name="filter" /> {t.record.trace}
         </button>
       )}
-      <FieldTable title={t.record.attributes} pairs={record.attributes} actions={actions} />
-      <FieldTable title={t.record.resource} pairs={record.resource} actions={actions} />
-      <FieldTable title={t.record.scope} pairs={[...scopePairs, ...scope.attributes]} actions={actions} />
-      <FieldTable title={t.record.event} pairs={own} actions={actions} fixed={["time", "received", "id"]} />
+      <FieldTable title={t.record.attributes} pairs={record.attributes} actions={actions} named={named("attributes")} />
+      <FieldTable title={t.record.resource} pairs={record.resource} actions={actions} named={named("resource")} />
+      <FieldTable title={t.record.scope} pairs={scopePairs} actions={actions} named={named("record")} />
+      <FieldTable title={t.record.scopeAttributes} pairs={scope.attributes} actions={actions} named={named("scope")} />
+      <FieldTable title={t.record.event} pairs={own} actions={actions} named={named("record")} fixed={["time", "received", "id"]} />
       {record.original !== null && (
         <Section title={t.record.original} tools={<CopyButton label={t.record.copy} text={() => record.original ?? ""} />}>
           <LongText className="message" text={record.original} />

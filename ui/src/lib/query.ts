@@ -15,30 +15,48 @@ export interface Token {
 }
 
 const OPERATOR = /^(>=|<=|:|>|<|=)/;
+/** A regular expression: from slash to slash, as a whole term or value. */
+const REGEX = /^\/(?:\\.|[^\\/])+\/(?=[\s)]|$)/;
 
 /** Splits a query without ever failing: an unfinished quote simply runs to the end. */
 export function tokenize(q: string): Token[] {
   const tokens: Token[] = [];
+  let ranges = 0;
   let at = 0;
   while (at < q.length) {
     const start = at;
-    const kind = kindAt(q, at);
-    if (kind === "space") while (at < q.length && /\s/.test(q[at]!)) at++;
-    else if (kind === "quoted") at = quoteEnd(q, at);
-    else if (kind === "op") at += OPERATOR.exec(q.slice(at))![0].length;
-    else if (kind === "word") at = wordEnd(q, at);
-    else at++;
+    const kind = kindAt(q, at, tokens[tokens.length - 1]?.kind, ranges > 0);
+    at = endOf(q, at, kind, ranges > 0);
+    if (kind === "open" && q[start] !== "(") ranges++;
+    if (kind === "close" && q[start] !== ")") ranges--;
     tokens.push({ kind, text: q.slice(start, at), start, end: at });
   }
   return tokens;
 }
 
-function kindAt(q: string, at: number): TokenKind {
+function endOf(q: string, at: number, kind: TokenKind, inRange: boolean): number {
+  const rest = q.slice(at);
+  switch (kind) {
+    case "space":
+      return at + /^\s+/.exec(rest)![0].length;
+    case "quoted":
+      return q[at] === '"' ? quoteEnd(q, at) : at + REGEX.exec(rest)![0].length;
+    case "op":
+      return at + OPERATOR.exec(rest)![0].length;
+    case "word":
+      return wordEnd(q, at, inRange);
+    default:
+      return at + 1;
+  }
+}
+
+function kindAt(q: string, at: number, before: TokenKind | undefined, inRange: boolean): TokenKind {
   const char = q[at]!;
   if (/\s/.test(char)) return "space";
   if (char === '"') return "quoted";
-  if (char === "(") return "open";
-  if (char === ")") return "close";
+  if (char === "(" || ((char === "[" || char === "{") && before === "op")) return "open";
+  if (char === ")" || ((char === "]" || char === "}") && inRange)) return "close";
+  if (char === "/" && before !== "word" && REGEX.test(q.slice(at))) return "quoted";
   return OPERATOR.test(q.slice(at, at + 2)) ? "op" : "word";
 }
 
@@ -50,14 +68,24 @@ function quoteEnd(q: string, at: number): number {
   return q.length;
 }
 
-function wordEnd(q: string, at: number): number {
+/** At least one character, so that a stray bracket is a word of its own. */
+function wordEnd(q: string, at: number, inRange: boolean): number {
+  const ends = inRange ? /[\s"():<>=\]}]/ : /[\s"():<>=]/;
   let i = at;
-  while (i < q.length && !/[\s"():<>=]/.test(q[i]!)) i += q[i] === "\\" ? 2 : 1;
+  do i += q[i] === "\\" ? 2 : 1;
+  while (i < q.length && !ends.test(q[i]!));
   return Math.min(i, q.length);
 }
 
+const SIGNS: { [word: string]: string } = { and: "&&", or: "||" };
+
 function isKeyword(token: Token, word: string): boolean {
-  return token.kind === "word" && token.text.toLowerCase() === word;
+  return token.kind === "word" && (token.text.toLowerCase() === word || token.text === SIGNS[word]);
+}
+
+/** `-` and `!` before a parenthesis or a quote are `not`. */
+function isSign(token: Token): boolean {
+  return token.kind === "word" && /^[-!]$/.test(token.text);
 }
 
 /**
@@ -89,7 +117,7 @@ export function clauses(q: string): string[] {
     if (!continues) push();
     if (start < 0) start = token.start;
     end = token.end;
-    glue = token.kind === "op" || isKeyword(token, "not") || depth > 0;
+    glue = token.kind === "op" || isKeyword(token, "not") || isSign(token) || depth > 0;
   }
   push();
   return parts;
@@ -107,7 +135,8 @@ export function quote(text: string): string {
   return `"${escaped}"`;
 }
 
-const PLAIN = /^[A-Za-z0-9_@/.][A-Za-z0-9_@/.-]*$/;
+/** No slash in front, or the value could read as a regular expression. */
+const PLAIN = /^[A-Za-z0-9_@][A-Za-z0-9_@/.-]*$/;
 const KEYWORD = /^(and|or|not)$/i;
 
 /** A value as a query writes it: bare where that is safe. */
@@ -191,11 +220,12 @@ export function caretContext(q: string, caret: number): CaretContext {
     if (here.kind === "op" || here.kind === "word" || here.kind === "quoted") {
       const next = here.kind === "op" ? tokens[index + 1] : undefined;
       const end = next && (next.kind === "word" || next.kind === "quoted") ? next.end : Math.max(caret, here.end);
-      return { kind: "value", field: unquote(field.text), prefix: unquote(q.slice(start, caret)), start, end };
+      return { kind: "value", field: unquote(field.text.replace(/^[-!]/, "")), prefix: unquote(q.slice(start, caret)), start, end };
     }
   }
   if (here && (here.kind === "word" || here.kind === "quoted")) {
-    return { kind: "field", field: "", prefix: unquote(q.slice(here.start, caret)), start: here.start, end: here.end };
+    const start = here.start + (/^[-!]/.exec(here.text)?.[0].length ?? 0);
+    return { kind: "field", field: "", prefix: unquote(q.slice(start, Math.max(start, caret))), start, end: here.end };
   }
   return { kind: "field", field: "", prefix: "", start: caret, end: caret };
 }

@@ -1,6 +1,23 @@
 /** Reading one record: a field by its name, and whether it is an access log that fits one compact line. */
 import type { Attributes, Json, LogRecord } from "../api/types";
 
+export type Place = "attributes" | "resource" | "scope" | "record";
+
+/** Names that mean a part of the record itself in a query, whatever attributes are called so. */
+const BUILT_IN = new Set([
+  "body", "message", "msg", "original", "log.record.original", "event.original", "severity", "level", "log.level",
+  "severity_number", "severity_text", "trace_id", "span_id", "trace", "trace.id", "span.id", "event_name", "scope.name",
+  "scope.version", "otel.scope.name", "otel.scope.version", "time", "timestamp", "@timestamp", "received",
+]);
+
+/** The name by which a query finds this field of this record, and not another of the same name. */
+export function queryName(record: LogRecord, place: Place, name: string): string {
+  if (place === "record") return name;
+  const inner = place === "attributes" ? [] : place === "resource" ? record.attributes : [...record.attributes, ...record.resource];
+  const hidden = BUILT_IN.has(name) || inner.some(([key]) => key === name);
+  return hidden ? `${place}.${name}` : name;
+}
+
 function lookUp(attributes: Attributes, name: string): Json | undefined {
   return attributes.find(([key]) => key === name)?.[1];
 }
@@ -22,8 +39,16 @@ export function fieldValue(record: LogRecord, name: string): Json | undefined {
     case "original":
       return record[name] ?? undefined;
     default:
-      return lookUp(record.attributes, name) ?? lookUp(record.resource, name) ?? lookUp(record.scope.attributes, name);
+      return attribute(record, name);
   }
+}
+
+function attribute(record: LogRecord, name: string): Json | undefined {
+  const found = lookUp(record.attributes, name) ?? lookUp(record.resource, name) ?? lookUp(record.scope.attributes, name);
+  const [, place, inner] = /^(attributes|resource|scope)\.(.+)$/.exec(name) ?? [];
+  if (found !== undefined || !place || !inner) return found;
+  if (place === "scope") return lookUp(record.scope.attributes, inner);
+  return lookUp(place === "resource" ? record.resource : record.attributes, inner);
 }
 
 const METHOD = ["http.request.method"];
@@ -31,9 +56,9 @@ const PATH = ["url.path", "url.full", "http.target"];
 const STATUS = ["http.response.status_code"];
 /** Names under which a duration may come, with what one unit of each is in milliseconds. */
 const DURATION: [string, number][] = [
+  ["mesh.duration_ms", 1],
   ["http.server.request.duration", 1000],
   ["http.client.request.duration", 1000],
-  ["mesh.duration_ms", 1],
   ["duration_ms", 1],
 ];
 
