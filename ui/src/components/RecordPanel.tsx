@@ -69,7 +69,7 @@ export function RecordPanel({ id, rows, view, update, open }: Props) {
         <>
           <Tabs tab={tab} onChoose={choose} />
           <div className="panel-body" role="tabpanel" id="panel-body" aria-labelledby={`tab-${tab}`} tabIndex={0}>
-            {tab === "fields" && <Fields record={record} actions={actions} update={update} view={view} />}
+            {tab === "fields" && <Fields record={record} actions={actions} update={update} />}
             {tab === "context" && <Surrounding record={record} open={open} />}
             {tab === "json" && <RawJson record={record} />}
           </div>
@@ -137,11 +137,10 @@ export function CopyButton({ label, text, icon = "copy" }: { label: string; text
 interface FieldsProps {
   record: LogRecord;
   actions: FieldActions;
-  view: View;
   update(patch: Partial<View>): void;
 }
 
-function Fields({ record, actions, view, update }: FieldsProps) {
+function Fields({ record, actions, update }: FieldsProps) {
   const isText = typeof record.body === "string";
   const own = ([
     ["severity", record.severity],
@@ -164,7 +163,7 @@ function Fields({ record, actions, view, update }: FieldsProps) {
       {record.trace_id && (
         <button
           type="button" className="button trace"
-          onClick={() => update({ q: addClause(view.q, clauseFor("trace_id", record.trace_id)) })}
+          onClick={() => update({ q: clauseFor("trace_id", record.trace_id) })}
         >
           <Icon name="filter" /> {t.record.trace}
         </button>
