@@ -20,7 +20,7 @@ export const t = {
   },
   help: {
     title: "Searching",
-    intro: "Clauses are joined by and. These use your own fields: choose one to search for it.",
+    intro: "Terms next to each other must all match. These use your own fields: choose one to search for it.",
     rows: {
       text: "records that contain a word",
       phrase: "an exact phrase",
