@@ -37,6 +37,15 @@ export async function ingest(url, documents) {
   equal(answer.stored, documents.length, "records stored");
 }
 
+const severities = ["info", "info", "warn", "error"];
+
+/** `count` records that all hold `word`; every fourth is an error, services alternate. */
+export function some(word, count) {
+  return Array.from({ length: count }, (_, i) => ({
+    severity: severities[i % 4], "service.name": i % 2 ? `${word}-b` : `${word}-a`, message: `${word} number ${i}`, "test.parity": i % 2 ? "odd" : "even",
+  }));
+}
+
 export class Pages {
   constructor(browser, url) {
     Object.assign(this, { browser, url, open: [], faults: [], allowed: [] });

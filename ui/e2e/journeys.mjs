@@ -1,16 +1,6 @@
 /** What a person does on the first floor. Every test sends its own records and looks only for those. */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { assert, equal, ingest, live, param, rowCount, rows, search } from "./harness.mjs";
-
-const severities = ["info", "info", "warn", "error"];
-
-/** `count` records that all hold `word`; every fourth is an error, services alternate. */
-function some(word, count) {
-  return Array.from({ length: count }, (_, i) => ({
-    severity: severities[i % 4], "service.name": i % 2 ? `${word}-b` : `${word}-a`, message: `${word} number ${i}`, "test.parity": i % 2 ? "odd" : "even",
-  }));
-}
+import { accessible } from "./accessible.mjs";
+import { assert, equal, ingest, live, param, rowCount, rows, search, some } from "./harness.mjs";
 
 async function opensLive({ pages, url, token }) {
   const word = `${token}first`;
@@ -264,38 +254,6 @@ async function narrow({ pages, url, token }) {
   await rows(page).nth(1).tap();
   await page.locator(".panel .field").first().waitFor();
   equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, "width of the page");
-}
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-async function violations(page) {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { violations: found } = await window.axe.run(document, { resultTypes: ["violations"] });
-    return found.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.target.join(" ")).join(", ")}`);
-  });
-}
-
-async function accessible({ pages, url, token }) {
-  await ingest(url, some(`${token}axe`, 30));
-  for (const colorScheme of ["light", "dark"]) {
-    const page = await pages.visit(`/?q=${token}axe&col=test.parity`, { colorScheme, bypassCSP: true, reducedMotion: "reduce" });
-    await rowCount(page, 30);
-    await page.locator(".facet").first().waitFor();
-    equal(await violations(page), [], `the list, ${colorScheme}`);
-    await rows(page).nth(3).click();
-    await page.locator(".panel .field").first().waitFor();
-    equal(await violations(page), [], `the record, ${colorScheme}`);
-    await page.getByRole("tab", { name: "Surrounding" }).click();
-    await page.locator(".context-current").waitFor();
-    equal(await violations(page), [], `surrounding lines, ${colorScheme}`);
-    await page.keyboard.press("Escape");
-    await page.getByRole("button", { name: "How to search" }).click();
-    equal(await violations(page), [], `the help, ${colorScheme}`);
-    await search(page, `${token}axe and service.name:none`);
-    await page.locator(".culprit").first().waitFor();
-    equal(await violations(page), [], `an empty list, ${colorScheme}`);
-  }
 }
 
 export const journeys = [
