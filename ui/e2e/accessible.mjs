@@ -1,0 +1,36 @@
+/** The rules of axe over the screens that hold most of the console, in both themes. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { equal, ingest, rowCount, rows, search, some } from "./harness.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+async function violations(page) {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations: found } = await window.axe.run(document, { resultTypes: ["violations"] });
+    return found.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.target.join(" ")).join(", ")}`);
+  });
+}
+
+export async function accessible({ pages, url, token }) {
+  await ingest(url, some(`${token}axe`, 30));
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await pages.visit(`/?q=${token}axe&col=test.parity`, { colorScheme, bypassCSP: true, reducedMotion: "reduce" });
+    await rowCount(page, 30);
+    await page.locator(".facet").first().waitFor();
+    equal(await violations(page), [], `the list, ${colorScheme}`);
+    await rows(page).nth(3).click();
+    await page.locator(".panel .field").first().waitFor();
+    equal(await violations(page), [], `the record, ${colorScheme}`);
+    await page.getByRole("tab", { name: "Surrounding" }).click();
+    await page.locator(".context-current").waitFor();
+    equal(await violations(page), [], `surrounding lines, ${colorScheme}`);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "How to search" }).click();
+    equal(await violations(page), [], `the help, ${colorScheme}`);
+    await search(page, `${token}axe and service.name:none`);
+    await page.locator(".culprit").first().waitFor();
+    equal(await violations(page), [], `an empty list, ${colorScheme}`);
+  }
+}

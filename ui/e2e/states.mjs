@@ -1,0 +1,77 @@
+/** States that a healthy server does not get into; the mock is put into them. The last test empties it. */
+import { equal, live, rows } from "./harness.mjs";
+
+const put = (url, change) => fetch(`${url}/__mock`, { method: "POST", body: JSON.stringify(change) });
+
+async function slowAndCancel({ pages, url }) {
+  const page = await pages.visit();
+  await live(page);
+  await put(url, { state: "slow" });
+  try {
+    await page.keyboard.press("-");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText("The search was cancelled").waitFor();
+  } finally {
+    await put(url, { state: "ok" });
+  }
+  await page.locator(".state-card").getByRole("button", { name: "Try again" }).click();
+  await rows(page).first().waitFor();
+}
+
+async function overBudget({ pages, url }) {
+  pages.allow("408");
+  await put(url, { state: "broken" });
+  const page = await pages.visit();
+  await page.getByText("The search reached its budget").waitFor();
+  await put(url, { state: "ok" });
+  await page.getByRole("alert").getByRole("button", { name: "Try again" }).click();
+  await rows(page).first().waitFor();
+}
+
+async function awayAndBack({ pages, url }) {
+  pages.allow("ERR_", "Failed to load resource");
+  const page = await pages.visit();
+  await live(page);
+  const before = await rows(page).count();
+  await put(url, { state: "down" });
+  await page.getByText("The server does not answer").waitFor();
+  equal((await rows(page).count()) >= Math.min(before, 5), true, "rows stay while the server is away");
+  await put(url, { state: "ok" });
+  await page.getByText("The server does not answer").waitFor({ state: "detached" });
+  await live(page);
+}
+
+async function pagesToEnd({ pages, url }) {
+  await put(url, { rate: 0 });
+  const page = await pages.visit("/?from=-2h&tail=0");
+  await rows(page).first().waitFor();
+  const total = Number(await page.locator(".footer-main").getAttribute("data-total"));
+  // Down to the very end: every page is fetched, and only what is on screen is in the document.
+  await page.waitForFunction((all) => {
+    const scroller = document.querySelector(".scroller");
+    scroller.scrollTop = scroller.scrollHeight;
+    return Number(scroller.dataset.rows) >= all;
+  }, total, { polling: 50, timeout: 60_000 });
+  equal((await rows(page).count()) < 200, true, "rows in the document stay few");
+  await page.getByText("No more records in this range").waitFor();
+  await put(url, { rate: 8 });
+}
+
+async function neverSent({ pages, url }) {
+  await put(url, { state: "empty" });
+  const page = await pages.visit();
+  await page.getByText("Waiting for the first record").waitFor();
+  await page.getByText("/api/v1/ingest/ndjson").waitFor();
+  await page.getByText("otlp-grpc").waitFor();
+  await put(url, { state: "ok" });
+  await rows(page).first().waitFor();
+  await live(page);
+}
+
+export const states = [
+  ["slow: says so and can be cancelled", slowAndCancel],
+  ["over budget: says so and tries again", overBudget],
+  ["server away and back", awayAndBack],
+  ["pages to the end of the range", pagesToEnd],
+  ["nothing ever sent, then the first record", neverSent],
+];

@@ -1,0 +1,156 @@
+/**
+ * A stand-in for `logkeep serve`: docs/api.md over records in memory, and the built console. For development and for
+ * the browser test. `PORT`, `COUNT` (records at the start) and `RATE` (records a second) are its options;
+ * `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken", "rate": n}` changes what it does.
+ */
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as answers from "./answers.mjs";
+import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
+
+const DIST = join(fileURLToPath(import.meta.url), "../../dist");
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const RECEIVERS = [["otlp-grpc", "127.0.0.1:4317"], ["otlp-http", "127.0.0.1:4318"], ["elasticsearch", "127.0.0.1:9200"], ["loki", "127.0.0.1:3100"], ["syslog", "127.0.0.1:5514"]];
+
+export function startMock({ port = 0, count = 4000, rate = 8 } = {}) {
+  const mock = { state: "ok", rate, records: seeded(7, answers.nowNs(), count, 3_600_000_000_000n), tails: new Set(), held: [] };
+  const server = createServer((request, response) => void handle(mock, request, response));
+  const traffic = startTraffic(mock);
+  return new Promise((resolve) => {
+    server.listen(port, "127.0.0.1", () => {
+      const stop = () => {
+        clearInterval(traffic);
+        server.closeAllConnections();
+        server.close();
+      };
+      resolve({ url: `http://127.0.0.1:${server.address().port}`, stop });
+    });
+  });
+}
+
+function startTraffic(mock) {
+  const rand = random(11);
+  let owed = 0;
+  return setInterval(() => {
+    if (mock.state !== "ok") return;
+    owed += mock.rate / 20;
+    for (; owed >= 1; owed--) add(mock, ordinary(rand, answers.nowNs()));
+  }, 50);
+}
+
+function add(mock, record) {
+  mock.records.unshift(record);
+  for (const tail of mock.tails) tail.offer(record);
+}
+
+const ROUTES = [
+  [/^\/logs$/, (mock, _, params) => answers.logs(mock.records, params)],
+  [/^\/logs\/([^/]+)$/, (mock, [id]) => answers.record(mock.records, id)],
+  [/^\/logs\/([^/]+)\/context$/, (mock, [id], params) => answers.context(mock.records, id, params)],
+  [/^\/histogram$/, (mock, _, params) => answers.histogram(mock.records, params)],
+  [/^\/fields$/, (mock, _, params) => answers.fields(mock.records, params)],
+  [/^\/fields\/([^/]+)\/values$/, (mock, [name], params) => answers.fieldValues(mock.records, name, params)],
+  [/^\/status$/, (mock, _, __, request) => status(mock, request)],
+];
+
+function status(mock, request) {
+  return {
+    version: "0.1.0", tenant: "default", records: mock.records.length, oldest_ns: mock.records.at(-1)?.time_ns ?? null,
+    newest_ns: mock.records[0]?.time_ns ?? null, started: new Date().toISOString(),
+    receivers: RECEIVERS.map(([protocol, address]) => ({ protocol, address, state: "listening" })),
+    ingest_example: `curl -X POST http://${request.headers.host}/api/v1/ingest/ndjson \\\n  -d '{"severity":"info","service.name":"hello","message":"my first record"}'`,
+  };
+}
+
+async function handle(mock, request, response) {
+  const { pathname, searchParams } = new URL(request.url, "http://mock");
+  if (pathname === "/__mock") return control(mock, request, response);
+  if (mock.state === "down") return void request.socket.destroy();
+  if (!pathname.startsWith("/api/v1/")) return serveFile(pathname, response);
+  const path = pathname.slice("/api/v1".length);
+  if (path === "/ingest/ndjson") return ingest(mock, request, response);
+  if (mock.state === "slow" && path !== "/status") await new Promise((release) => mock.held.push(release));
+  if (mock.state === "broken" && path === "/logs") return send(response, 408, { error: { code: "over_budget", message: "the query read 8.0 GB, its budget" } });
+  try {
+    if (path === "/tail") return tail(mock, searchParams, request, response);
+    for (const [pattern, answer] of ROUTES) {
+      const match = pattern.exec(path);
+      if (match) return send(response, 200, answer(mock, match.slice(1).map(decodeURIComponent), searchParams, request));
+    }
+    throw new answers.HttpError(404, { code: "not_found", message: `there is no \`${path}\`` });
+  } catch (error) {
+    if (!(error instanceof answers.HttpError)) throw error;
+    send(response, error.status, { error: error.body });
+  }
+}
+
+function send(response, code, value) {
+  response.writeHead(code, { "content-type": "application/json", "cache-control": "no-store" });
+  response.end(stringify(value));
+}
+
+async function body(request) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+async function control(mock, request, response) {
+  const change = JSON.parse((await body(request)) || "{}");
+  Object.assign(mock, change);
+  if (change.state === "empty") mock.records.length = 0;
+  if (change.state === "down") for (const one of mock.tails) one.cut();
+  if (change.state !== "slow") for (const release of mock.held.splice(0)) release();
+  send(response, 200, { state: mock.state });
+}
+
+async function ingest(mock, request, response) {
+  const lines = (await body(request)).split("\n").filter((line) => line.trim() !== "");
+  for (const line of lines) {
+    const document = JSON.parse(line);
+    const { message, severity, "service.name": service = "unknown", time, ...rest } = document;
+    const ns = time ? BigInt(Date.parse(time)) * 1_000_000n : answers.nowNs();
+    add(mock, makeRecord(ns, { service, severity, body: message, attributes: Object.entries(rest) }));
+  }
+  mock.records.sort((a, b) => (BigInt(a.time_ns) < BigInt(b.time_ns) ? 1 : -1));
+  send(response, 200, { received: lines.length, stored: lines.length, deduplicated: 0, rejected: 0, errors: [] });
+}
+
+function tail(mock, params, request, response) {
+  const matches = answers.matcher(params.get("q") ?? "");
+  const count = { matched: 0, sent: 0, dropped: 0 };
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  response.write(": open\n\n");
+  const event = (name, value) => response.write(`event: ${name}\ndata: ${stringify(value)}\n\n`);
+  const one = {
+    offer(record) {
+      if (!matches(record)) return;
+      count.matched++;
+      if (response.writableLength > 4_000_000) return void count.dropped++;
+      count.sent++;
+      event("record", record);
+    },
+    cut: () => request.socket.destroy(),
+  };
+  mock.tails.add(one);
+  const timer = setInterval(() => event("status", count), 1000);
+  response.on("close", () => {
+    clearInterval(timer);
+    mock.tails.delete(one);
+  });
+}
+
+function serveFile(pathname, response) {
+  const path = join(DIST, normalize(pathname));
+  const file = path.startsWith(DIST) && existsSync(path) && statSync(path).isFile() ? path : join(DIST, "index.html");
+  response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
+  createReadStream(file).pipe(response);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const number = (name, fallback) => Number(process.env[name] ?? fallback);
+  const { url } = await startMock({ port: number("PORT", 7280), count: number("COUNT", 4000), rate: number("RATE", 8) });
+  console.log(`mock Logkeep on ${url}`);
+}

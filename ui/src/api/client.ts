@@ -1,0 +1,94 @@
+/**
+ * The one place that calls the server. Every failure becomes one of two errors, because the screen treats them
+ * differently: the server said no (`ApiError`), or it did not answer (`UnreachableError`).
+ */
+import { parseJson } from "./json";
+import type {
+  ContextAnswer,
+  ErrorBody,
+  FieldsAnswer,
+  HistogramAnswer,
+  LogPage,
+  LogRecord,
+  Status,
+  ValuesAnswer,
+} from "./types";
+
+const BASE = "/api/v1";
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly body: ErrorBody;
+
+  constructor(status: number, body: ErrorBody) {
+    super(body.message);
+    this.name = "ApiError";
+    this.status = status;
+    this.body = body;
+  }
+}
+
+export class UnreachableError extends Error {
+  constructor() {
+    super("the server did not answer");
+    this.name = "UnreachableError";
+  }
+}
+
+type Params = { [name: string]: string | number | undefined };
+
+export function url(path: string, params: Params = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    if (value !== undefined && value !== "") search.set(name, String(value));
+  }
+  const text = search.toString();
+  return `${BASE}${path}${text ? `?${text}` : ""}`;
+}
+
+async function get<T>(path: string, params: Params, signal?: AbortSignal): Promise<T> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url(path, params), { signal: signal ?? null, headers: { accept: "application/json" } });
+    text = await response.text();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new UnreachableError();
+  }
+  if (!response.ok) throw asError(response.status, text);
+  return parseJson<T>(text);
+}
+
+/** A gateway's error page is no error form: it means that the server behind it is away. */
+function asError(status: number, text: string): Error {
+  try {
+    const parsed = JSON.parse(text) as { error?: ErrorBody };
+    if (parsed.error && typeof parsed.error.message === "string") return new ApiError(status, parsed.error);
+  } catch {
+    // Not JSON: falls through to what the status alone says.
+  }
+  if (status >= 502 && status <= 504) return new UnreachableError();
+  return new ApiError(status, { code: String(status), message: text.slice(0, 300) || `status ${status}` });
+}
+
+export interface Window {
+  q: string;
+  from: string;
+  to: string;
+}
+
+export const api = {
+  logs: (window: Window, page: { limit: number; order: string; after?: string | undefined }, signal?: AbortSignal) =>
+    get<LogPage>("/logs", { ...window, ...page }, signal),
+  record: (id: string, signal?: AbortSignal) => get<LogRecord>(`/logs/${encodeURIComponent(id)}`, {}, signal),
+  context: (id: string, before: number, after: number, signal?: AbortSignal) =>
+    get<ContextAnswer>(`/logs/${encodeURIComponent(id)}/context`, { before, after }, signal),
+  histogram: (window: Window, buckets: number, signal?: AbortSignal) =>
+    get<HistogramAnswer>("/histogram", { ...window, buckets }, signal),
+  fields: (window: Window, signal?: AbortSignal) => get<FieldsAnswer>("/fields", { ...window }, signal),
+  values: (name: string, window: Window, limit: number, signal?: AbortSignal) =>
+    get<ValuesAnswer>(`/fields/${encodeURIComponent(name)}/values`, { ...window, limit }, signal),
+  status: (signal?: AbortSignal) => get<Status>("/status", {}, signal),
+  tailUrl: (q: string) => url("/tail", { q }),
+};

@@ -1,0 +1,102 @@
+/** What is fetched, under which key, and when again. `run` counts the reader's own refreshes of a relative range. */
+import { keepPreviousData, useInfiniteQuery, useQuery, type QueryClient } from "@tanstack/react-query";
+import type { View } from "../lib/url";
+import { ApiError, api, type Window } from "./client";
+import type { LogRecord } from "./types";
+
+export const PAGE = 500;
+export const BUCKETS = 72;
+
+export function windowOf(view: View): Window {
+  return { q: view.q, from: view.from, to: view.to };
+}
+
+/** A wrong request stays wrong; a busy server deserves another try or two. An absent one is watched by the status. */
+export function retry(failures: number, error: Error): boolean {
+  return error instanceof ApiError && (error.status === 429 || error.status === 503) && failures < 3;
+}
+
+export function useLogs(view: View, run: number) {
+  const window = windowOf(view);
+  return useInfiniteQuery({
+    queryKey: ["logs", window, view.order, run],
+    queryFn: ({ pageParam, signal }) => api.logs(window, { limit: PAGE, order: view.order, after: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
+    placeholderData: keepPreviousData,
+    structuralSharing: false,
+    gcTime: 30_000,
+    staleTime: Infinity,
+  });
+}
+
+/** While live, again after 5 s, or ten times as long as the last one took, so that watching never is the load. */
+function liveInterval(live: boolean, elapsedMs: number, floorMs: number): number | false {
+  return live ? Math.max(floorMs, elapsedMs * 10) : false;
+}
+
+export function useHistogram(view: View, run: number, live: boolean, enabled: boolean) {
+  const window = windowOf(view);
+  return useQuery({
+    queryKey: ["histogram", window, run],
+    queryFn: async ({ signal }) => {
+      const started = performance.now();
+      const answer = await api.histogram(window, BUCKETS, signal);
+      return { answer, elapsedMs: performance.now() - started };
+    },
+    placeholderData: keepPreviousData,
+    staleTime: Infinity,
+    enabled,
+    refetchInterval: (query) => liveInterval(live, query.state.data?.elapsedMs ?? 0, 5000),
+  });
+}
+
+export function useFields(view: View, run: number, live: boolean, enabled: boolean) {
+  const window = windowOf(view);
+  return useQuery({
+    queryKey: ["fields", window, run],
+    queryFn: async ({ signal }) => {
+      const started = performance.now();
+      const answer = await api.fields(window, signal);
+      return { answer, elapsedMs: performance.now() - started };
+    },
+    placeholderData: keepPreviousData,
+    staleTime: Infinity,
+    enabled,
+    refetchInterval: (query) => liveInterval(live, query.state.data?.elapsedMs ?? 0, 20_000),
+  });
+}
+
+export function useRecord(id: string | null, known: LogRecord | undefined) {
+  return useQuery({
+    queryKey: ["record", id],
+    queryFn: ({ signal }) => api.record(id ?? "", signal),
+    enabled: id !== null && known === undefined,
+    staleTime: Infinity,
+  });
+}
+
+export function useContextLines(id: string, lines: number, enabled: boolean) {
+  return useQuery({
+    queryKey: ["context", id, lines],
+    queryFn: ({ signal }) => api.context(id, lines, lines, signal),
+    enabled,
+    staleTime: Infinity,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Every second until the first record came or while the server is away, else every 15. */
+export function useStatus() {
+  return useQuery({
+    queryKey: ["status"],
+    queryFn: ({ signal }) => api.status(signal),
+    retry: false,
+    refetchIntervalInBackground: false,
+    refetchInterval: (query) => (query.state.error || query.state.data?.records === 0 ? 1000 : 15_000),
+  });
+}
+
+export function cancelSearch(client: QueryClient): void {
+  for (const key of ["logs", "histogram", "fields"]) void client.cancelQueries({ queryKey: [key] });
+}

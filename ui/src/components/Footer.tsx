@@ -1,0 +1,32 @@
+import type { Partial as PartialAnswer, Stats, Status } from "../api/types";
+import { bytes, millis } from "../lib/format";
+import type { Tail } from "../lib/useTail";
+import { t } from "../strings";
+
+interface Props {
+  status: Status | undefined;
+  total: number | undefined;
+  stats: Stats | undefined;
+  tail: Tail;
+  partial: PartialAnswer | null;
+  refresh(): void;
+}
+
+/** What was searched and what was lost, in plain numbers. */
+export function Footer({ status, total, stats, tail, partial, refresh }: Props) {
+  return (
+    <footer className="footer">
+      <span className="footer-main" data-total={total}>{total === undefined ? "" : t.footer.matched(total)}</span>
+      {partial && <strong className="text-warn">{t.states.partial(partial.reason, partial.missing)}</strong>}
+      {tail.lost > 0 && (
+        <button type="button" className="link text-warn" title={t.tail.lostWhy} onClick={refresh}>{t.tail.lost(tail.lost)}</button>
+      )}
+      {stats && (
+        <span className="muted wide-only" title={t.footer.segments(stats.segments, stats.segments_pruned)}>
+          {t.footer.took(millis(stats.elapsed_ms), stats.scanned_rows, bytes(stats.scanned_bytes))}
+        </span>
+      )}
+      <span className="footer-end muted">{status ? `${t.product} ${t.footer.version(status.version, status.tenant)}` : ""}</span>
+    </footer>
+  );
+}

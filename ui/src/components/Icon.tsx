@@ -1,0 +1,54 @@
+/** Line icons drawn here, so that no icon font or sprite is loaded. They say nothing to a screen reader. */
+const PATHS = {
+  search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M10.5 10.5 14 14",
+  close: "M4 4l8 8M12 4l-8 8",
+  plus: "M8 3v10M3 8h10",
+  minus: "M3 8h10",
+  columns: "M2.5 3h11v10h-11zM6.5 3v10M10.5 3v10",
+  copy: "M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z",
+  clock: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2M8 4.8V8l2.2 1.6",
+  left: "M10 3 5 8l5 5",
+  right: "M6 3l5 5-5 5",
+  up: "M3 10l5-5 5 5",
+  down: "M3 6l5 5 5-5",
+  zoomOut: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M10.5 10.5 14 14M5 7h4",
+  back: "M6 3 2.5 6.5 6 10M2.5 6.5H10a3.5 3.5 0 0 1 0 7H7",
+  play: "M4.5 3v10l8-5z",
+  pause: "M5 3v10M11 3v10",
+  refresh: "M13 8a5 5 0 1 1-1.6-3.7M13 2v3.2h-3.2",
+  theme: "M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12",
+  filter: "M2 3.5h12L9.5 9v4.5l-3-1.5V9z",
+  link: "M6.5 9.5l3-3M7 4.8 8.8 3a3 3 0 0 1 4.2 4.2L11.2 9M9 11.2 7.2 13A3 3 0 0 1 3 8.8L4.8 7",
+  help: "M6 6a2 2 0 1 1 2.8 1.8c-.6.3-.8.7-.8 1.4M8 11.6v.4",
+  keys: "M2 4.5h12v7H2zM4.5 7h.5M7.5 7h.5M10.5 7h.5M5 9.3h6",
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function Icon({ name }: { name: IconName }) {
+  return (
+    <svg className="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}
+
+interface IconButtonProps {
+  name: IconName;
+  label: string;
+  onClick: (event: React.MouseEvent) => void;
+  pressed?: boolean;
+  disabled?: boolean;
+  className?: string;
+}
+
+export function IconButton({ name, label, onClick, pressed, disabled, className = "" }: IconButtonProps) {
+  return (
+    <button
+      type="button" className={`icon-button ${className}`} aria-label={label} title={label} onClick={onClick}
+      aria-pressed={pressed} disabled={disabled}
+    >
+      <Icon name={name} />
+    </button>
+  );
+}

@@ -1,0 +1,102 @@
+/** The keyboard, in one place. Nothing here fires while a text field has the focus, Escape aside. */
+import { useEffect, useRef } from "react";
+import { isLive, shift, zoomOut } from "./time";
+import type { View } from "./url";
+import type { Rows, Tail } from "./useTail";
+
+export interface KeyTargets {
+  view: View;
+  update(patch: Partial<View>): void;
+  rows: Rows;
+  range: { fromNs: bigint; toNs: bigint };
+  tail: Tail;
+  refresh(): void;
+  openRecord(id: string | null): void;
+  toggleFacets(): void;
+  shortcuts: boolean;
+  setShortcuts(open: boolean): void;
+}
+
+/** The list listens to these, because only it knows its cursor. */
+export const MOVE = "logkeep:move";
+export type Move = "down" | "up" | "open" | "top";
+
+export function move(step: Move): void {
+  document.dispatchEvent(new CustomEvent<Move>(MOVE, { detail: step }));
+}
+
+export function focusSearch(): void {
+  const input = document.querySelector<HTMLInputElement>("#search");
+  input?.focus();
+  input?.select();
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+/** Space and Enter belong to a focused button, link or the histogram. */
+function isControl(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest("button, a, summary, [role=slider], [role=tab]") !== null;
+}
+
+function escape(k: KeyTargets): boolean {
+  if (k.shortcuts) k.setShortcuts(false);
+  else if (k.view.record) k.openRecord(null);
+  else return false;
+  return true;
+}
+
+type Action = (k: KeyTargets) => void;
+
+const nowNs = () => BigInt(Date.now()) * 1_000_000n;
+
+const ACTIONS: { [key: string]: Action } = {
+  "/": () => focusSearch(),
+  j: () => move("down"),
+  k: () => move("up"),
+  ArrowDown: () => move("down"),
+  ArrowUp: () => move("up"),
+  g: () => move("top"),
+  t: (k) => k.update(k.view.tail && isLive(k.view) ? { tail: false } : { ...liveRange(k.view), tail: true, order: "desc" }),
+  "[": (k) => k.update(shift(k.range.fromNs, k.range.toNs, -1)),
+  "]": (k) => k.update(shift(k.range.fromNs, k.range.toNs, 1)),
+  "-": (k) => k.update(zoomOut(k.view, k.range.fromNs, k.range.toNs, nowNs())),
+  r: (k) => k.refresh(),
+  o: (k) => k.update({ order: k.view.order === "desc" ? "asc" : "desc" }),
+  f: (k) => k.toggleFacets(),
+  "?": (k) => k.setShortcuts(true),
+};
+
+const CONTROL_ACTIONS: { [key: string]: Action } = {
+  Enter: () => move("open"),
+  " ": (k) => (k.tail.state === "paused" ? k.tail.resume() : k.tail.pause()),
+};
+
+/** Starting the tail from a fixed range goes back to the last 15 minutes. */
+export function liveRange(view: View): { from: string; to: string } {
+  return isLive(view) ? { from: view.from, to: view.to } : { from: "-15m", to: "now" };
+}
+
+export function useKeys(targets: KeyTargets): void {
+  const latest = useRef(targets);
+  latest.current = targets;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const k = latest.current;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "Escape") {
+        if (isTyping(event.target)) (event.target as HTMLElement).blur();
+        else if (escape(k)) event.preventDefault();
+        return;
+      }
+      if (isTyping(event.target) || k.shortcuts) return;
+      const action = ACTIONS[event.key] ?? (isControl(event.target) ? undefined : CONTROL_ACTIONS[event.key]);
+      if (!action) return;
+      event.preventDefault();
+      action(k);
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+}

@@ -1,0 +1,30 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./App";
+import { retry } from "./api/queries";
+import { applyTheme } from "./lib/theme";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/top.css";
+import "./styles/list.css";
+import "./styles/panel.css";
+import "./styles/states.css";
+
+applyTheme();
+
+const client = new QueryClient({
+  // A server on this machine is reachable although the browser says that it is offline.
+  defaultOptions: { queries: { retry, refetchOnWindowFocus: false, networkMode: "always" } },
+});
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={client}>
+        <App />
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

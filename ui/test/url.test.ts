@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { MAX_COLUMNS, formatView, isStep, parseView, tailWanted, type View } from "../src/lib/url";
+
+const view = (patch: Partial<View> = {}): View => ({ ...parseView(""), ...patch });
+
+describe("the view goes through the URL and back", () => {
+  const check = (name: string, patch: Partial<View>) =>
+    it(name, () => expect(parseView(formatView(view(patch)))).toEqual(view(patch)));
+  check("default", {});
+  check("query", { q: 'service.name:"a & b" and x>=1 #?%+ 😀' });
+  check("range", { from: "2026-11-20T10:00:00Z", to: "2026-11-20T10:05:00.123456789Z" });
+  check("relative range", { from: "-7d" });
+  check("order", { order: "asc" });
+  check("columns", { columns: ["url.path", "a,b", "x y"] });
+  check("record", { record: "default.17.42" });
+  check("tail off", { tail: false });
+  check("all", { q: "x", from: "-1h", order: "asc", columns: ["c"], record: "r", tail: false });
+});
+
+it("a fresh page has a clean address", () => expect(formatView(view())).toBe(""));
+
+it("nonsense falls back to what is safe", () => {
+  const parsed = parseView("?from=never&to=%3Cscript%3E&order=sideways&col=&col=a&col=a&tail=maybe");
+  expect(parsed).toEqual(view({ columns: ["a"] }));
+  expect(parseView(`?${"col=x".repeat(1)}&${Array.from({ length: 50 }, (_, i) => `col=${i}`).join("&")}`).columns).toHaveLength(MAX_COLUMNS);
+});
+
+it("the tail wants a live range, newest first", () => {
+  expect(tailWanted(view())).toBe(true);
+  for (const patch of [{ tail: false }, { order: "asc" as const }, { to: "-5m" }, { from: "2026-11-20T10:00:00Z" }]) {
+    expect(tailWanted(view(patch))).toBe(false);
+  }
+});
+
+it("back undoes a search, a zoom and an opened record, not a column", () => {
+  expect(isStep(view(), view({ q: "x" }))).toBe(true);
+  expect(isStep(view(), view({ from: "-1h" }))).toBe(true);
+  expect(isStep(view(), view({ record: "r" }))).toBe(true);
+  expect(isStep(view({ record: "a" }), view({ record: "b" }))).toBe(false);
+  expect(isStep(view(), view({ columns: ["x"] }))).toBe(false);
+  expect(isStep(view(), view({ tail: false }))).toBe(false);
+});
