@@ -1,0 +1,233 @@
+//! Document ids seen lately, so that a retry is not stored twice.
+//!
+//! Elasticsearch's senders that want exactly-once give their documents ids and send everything again when in doubt. An id is
+//! claimed before its record is stored and settled after, so that the retry of a request that is still under way waits for
+//! it. Ids are kept as digests, the latest quarter of a million of them; a request whose documents all have ids is
+//! recognised beyond that by its batch key.
+
+use std::collections::{HashMap, VecDeque};
+
+use logkeep_record::TenantId;
+use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
+
+/// Ids remembered, about 100 bytes each.
+const KEPT: usize = 1 << 18;
+
+/// The first half of a SHA-256: nobody can find two documents with the same.
+pub(super) type Digest = [u8; 16];
+
+fn half(hasher: Sha256) -> Digest {
+    let whole: [u8; 32] = hasher.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+/// Digest of a document's name.
+pub(super) fn name(tenant: &TenantId, index: &str, id: &str) -> Digest {
+    let mut hasher = Sha256::new();
+    for part in [tenant.as_str(), index, id] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    half(hasher)
+}
+
+/// Digest of a document.
+pub(super) fn content(source: &[u8]) -> Digest {
+    half(Sha256::new_with_prefix(source))
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    content: Digest,
+    /// 0 while its first version is under way.
+    version: u64,
+    claimed: bool,
+}
+
+#[derive(Default)]
+struct Table {
+    entries: HashMap<Digest, Entry>,
+    /// Names in order of their first version.
+    order: VecDeque<Digest>,
+}
+
+/// The ids.
+#[derive(Default)]
+pub(super) struct Ids {
+    table: Mutex<Table>,
+    /// Told whenever claims are settled.
+    pub(super) settled: Notify,
+}
+
+/// What is known of an id.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Claimed, to be stored as this version.
+    Fresh { version: u64 },
+    /// Stored before, with these bytes or others.
+    Exists { version: u64, same: bool },
+    /// Claimed by this very request, for the record at this place, with these bytes or others.
+    Own { place: usize, same: bool },
+    /// Claimed by a request under way: wait until it is settled.
+    Wait,
+}
+
+/// The claims of one request, in the order of its records. Those not settled are given up when it is dropped.
+pub(super) struct Claims<'i> {
+    ids: &'i Ids,
+    held: HashMap<Digest, Held>,
+}
+
+/// A version that is under way.
+struct Held {
+    content: Digest,
+    /// Among the request's records.
+    place: usize,
+    version: u64,
+    /// The version before, where the request has several.
+    before: Option<Box<Held>>,
+}
+
+impl Ids {
+    pub(super) fn claims(&self) -> Claims<'_> {
+        Claims { ids: self, held: HashMap::new() }
+    }
+}
+
+impl Claims<'_> {
+    /// Claims an id for the record at `place`. With `create`, what exists is never replaced.
+    pub(super) fn claim(&mut self, name: Digest, content: Digest, create: bool, place: usize) -> Claim {
+        let mut table = self.ids.table.lock();
+        let held = |version, before| Held { content, place, version, before };
+        let Some(entry) = table.entries.get_mut(&name) else {
+            table.entries.insert(name, Entry { content, version: 0, claimed: true });
+            self.held.insert(name, held(1, None));
+            return Claim::Fresh { version: 1 };
+        };
+        if entry.claimed {
+            let Some(before) = self.held.remove(&name) else { return Claim::Wait };
+            let same = before.content == content;
+            if create || same {
+                let own = Claim::Own { place: before.place, same };
+                self.held.insert(name, before);
+                return own;
+            }
+            let version = before.version + 1;
+            self.held.insert(name, held(version, Some(Box::new(before))));
+            return Claim::Fresh { version };
+        }
+        let same = entry.content == content;
+        if create || same {
+            return Claim::Exists { version: entry.version, same };
+        }
+        entry.claimed = true;
+        let version = entry.version + 1;
+        self.held.insert(name, held(version, None));
+        Claim::Fresh { version }
+    }
+
+    /// Gives the claims a form that does not borrow.
+    pub(super) fn keep(mut self) -> Kept {
+        Kept(std::mem::take(&mut self.held))
+    }
+}
+
+impl Drop for Claims<'_> {
+    fn drop(&mut self) {
+        if !self.held.is_empty() {
+            self.ids.settle(Kept(std::mem::take(&mut self.held)), |_| false);
+        }
+    }
+}
+
+/// Claims that wait for their records to be stored.
+#[derive(Default)]
+pub(super) struct Kept(HashMap<Digest, Held>);
+
+impl Ids {
+    /// Remembers the ids whose record, by its place, `is_stored`, and gives the others up.
+    pub(super) fn settle(&self, kept: Kept, is_stored: impl Fn(usize) -> bool) {
+        let mut table = self.table.lock();
+        for (name, held) in kept.0 {
+            let Some(entry) = table.entries.get_mut(&name) else { continue };
+            entry.claimed = false;
+            let is_first = entry.version == 0;
+            let mut held = Some(held);
+            while let Some(version) = held.take_if(|held| !is_stored(held.place)) {
+                held = version.before.map(|before| *before);
+            }
+            match held {
+                Some(held) => {
+                    entry.content = held.content;
+                    entry.version = held.version;
+                    if is_first {
+                        table.order.push_back(name);
+                    }
+                }
+                None if is_first => drop(table.entries.remove(&name)),
+                None => {}
+            }
+        }
+        while table.order.len() > KEPT {
+            let Some(oldest) = table.order.pop_front() else { break };
+            match table.entries.get(&oldest) {
+                Some(entry) if entry.claimed => table.order.push_back(oldest),
+                _ => drop(table.entries.remove(&oldest)),
+            }
+        }
+        drop(table);
+        self.settled.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Digest = [1; 16];
+    const X: Digest = [7; 16];
+    const Y: Digest = [8; 16];
+
+    #[test]
+    fn claims_settle_or_are_given_up() {
+        let ids = Ids::default();
+        let mut first = ids.claims();
+        assert_eq!(first.claim(A, X, true, 0), Claim::Fresh { version: 1 });
+        assert_eq!(first.claim(A, X, true, 1), Claim::Own { place: 0, same: true });
+        assert_eq!(ids.claims().claim(A, X, true, 0), Claim::Wait);
+        assert_eq!(first.claim(A, Y, false, 1), Claim::Fresh { version: 2 });
+        drop(first);
+        let mut second = ids.claims();
+        assert_eq!(second.claim(A, X, false, 0), Claim::Fresh { version: 1 }, "given up by the first");
+        ids.settle(second.keep(), |_| true);
+        assert_eq!(ids.claims().claim(A, Y, true, 0), Claim::Exists { version: 1, same: false });
+        assert_eq!(ids.claims().claim(A, X, false, 0), Claim::Exists { version: 1, same: true });
+        let mut third = ids.claims();
+        assert_eq!(third.claim(A, Y, false, 0), Claim::Fresh { version: 2 });
+        ids.settle(third.keep(), |_| false);
+        assert_eq!(ids.claims().claim(A, X, false, 0), Claim::Exists { version: 1, same: true }, "as it was before");
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let ids = Ids::default();
+        let mut claims = ids.claims();
+        for n in 0..=KEPT {
+            let mut name = [0; 16];
+            name[..8].copy_from_slice(&n.to_le_bytes());
+            claims.claim(name, X, true, n);
+        }
+        ids.settle(claims.keep(), |_| true);
+        assert_eq!(ids.table.lock().entries.len(), KEPT);
+    }
+
+    #[test]
+    fn names_do_not_run_into_each_other() {
+        let tenant = TenantId::default();
+        assert_ne!(name(&tenant, "ab", "c"), name(&tenant, "a", "bc"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Listeners for every protocol: the only way in.
+//!
+//! A sender's whole guarantee is our answer, and each protocol's senders read answers in their own way: what one retries
+//! another drops. So each protocol has its file here that says yes only after [`Ingest::commit`] did, and says no in the
+//! words that make its senders keep what we did not store. Under load senders first wait, then are asked to come back;
+//! nothing that was acknowledged is ever dropped, and everything else is counted in [`ProtocolCounters`].
+//!
+//! Every request runs to its end once its body is read, even if its sender has hung up by then: half of the work would be
+//! counted nowhere.
+//!
+//! Not here: what the bytes mean (`wire`), what the fields mean (`normalize`), what durable is (`ingest`), binding of ports
+//! (`server`).
+
+mod admission;
+mod body;
+mod counters;
+mod elasticsearch;
+mod lines;
+mod loki;
+mod native;
+mod otlp_grpc;
+mod otlp_http;
+mod prepare;
+mod refusal;
+mod request;
+mod store;
+mod syslog;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use logkeep_ingest::Ingest;
+use logkeep_record::{TenantId, limits};
+use tokio::sync::Semaphore;
+
+pub use counters::{Protocol, ProtocolCounters};
+pub use otlp_grpc::OtlpGrpc;
+
+use counters::Counters;
+use elasticsearch::Elasticsearch;
+use store::Resumes;
+
+/// What can be set.
+#[derive(Clone, Debug)]
+pub struct IntakeOptions {
+    /// Names that senders may use; `default` is always one.
+    pub tenants: Vec<TenantId>,
+    /// Largest body as it arrives, before decompression.
+    pub request_bytes: usize,
+    /// Largest body after decompression.
+    pub request_decompressed_bytes: usize,
+    /// Version that the Elasticsearch API claims; Beats refuse one older than their own.
+    pub elasticsearch_version: String,
+    /// Requests that are read and stored at once; the others wait.
+    pub max_concurrent_requests: usize,
+    /// Connections of syslog over TCP at once; the others wait.
+    pub max_syslog_connections: usize,
+}
+
+impl Default for IntakeOptions {
+    fn default() -> Self {
+        Self {
+            tenants: Vec::new(),
+            request_bytes: limits::REQUEST_BYTES,
+            request_decompressed_bytes: limits::REQUEST_DECOMPRESSED_BYTES,
+            elasticsearch_version: "8.17.0".into(),
+            max_concurrent_requests: 64,
+            max_syslog_connections: 1_024,
+        }
+    }
+}
+
+/// All listeners, over one engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Intake {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    ingest: Ingest,
+    options: IntakeOptions,
+    tenants: HashSet<TenantId>,
+    counters: Counters,
+    /// Requests with their body in memory.
+    requests: Arc<Semaphore>,
+    /// Requests being decoded: no more than there are processors, so that the others are not slowed for nothing.
+    processors: Arc<Semaphore>,
+    syslog_connections: Arc<Semaphore>,
+    resumes: Resumes,
+    elasticsearch: Elasticsearch,
+}
+
+impl Intake {
+    /// Takes requests in for `ingest`. No port is opened before a router is served.
+    pub fn new(ingest: Ingest, options: IntakeOptions) -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        let tenants = options.tenants.iter().cloned().chain([TenantId::default()]).collect();
+        let inner = Inner {
+            ingest,
+            tenants,
+            counters: Counters::default(),
+            requests: Arc::new(Semaphore::new(options.max_concurrent_requests.max(1))),
+            processors: Arc::new(Semaphore::new(processors)),
+            syslog_connections: Arc::new(Semaphore::new(options.max_syslog_connections.max(1))),
+            resumes: Resumes::default(),
+            elasticsearch: Elasticsearch::new(&options.elasticsearch_version),
+            options,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What has become of everything received so far, per protocol.
+    pub fn counters(&self) -> Vec<ProtocolCounters> {
+        self.inner.counters.read()
+    }
+
+    pub(crate) fn now_ns(&self) -> i64 {
+        self.inner.ingest.clock().now_ns()
+    }
+}

@@ -1,0 +1,82 @@
+//! Records to batches: normalised, hashed, compressed, ready for the log.
+//!
+//! This is most of the work of a request, and it runs beside the connections ([`Intake::process`](crate::Intake::process)).
+
+use logkeep_ingest::{Batch, BatchBuilder};
+use logkeep_normalize::{Arrival, Normalizer};
+use logkeep_record::Record;
+use sha2::{Digest, Sha256};
+
+use crate::refusal::Refusal;
+
+/// Batches under construction. The same records in the same order are always cut in the same places, so that a retry can
+/// be told part by part.
+pub(crate) struct Preparing<'n> {
+    /// `None` where records come normalised.
+    normalizer: Option<&'n mut Normalizer>,
+    builder: BatchBuilder,
+    parts: Vec<Batch>,
+}
+
+/// The batches of one request, in order.
+pub(crate) struct Prepared {
+    pub(crate) parts: Vec<Batch>,
+    /// SHA-256 of the body; only where there are several parts.
+    pub(crate) fingerprint: Option<[u8; 32]>,
+}
+
+impl<'n> Preparing<'n> {
+    pub(crate) fn new(normalizer: &'n mut Normalizer) -> Self {
+        Self { normalizer: Some(normalizer), builder: BatchBuilder::default(), parts: Vec::new() }
+    }
+
+    /// For records of several sources, each with its own normalizer.
+    pub(crate) fn normalized() -> Self {
+        Self { normalizer: None, builder: BatchBuilder::default(), parts: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, record: Record<'_>) -> Result<(), Refusal> {
+        match &mut self.normalizer {
+            Some(normalizer) => {
+                let record = normalizer.normalize(record);
+                self.push_normalized(&record)
+            }
+            None => self.push_normalized(&record),
+        }
+    }
+
+    pub(crate) fn push_normalized(&mut self, record: &Record<'_>) -> Result<(), Refusal> {
+        self.builder.push(record);
+        if self.builder.is_full() {
+            self.close()?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Refusal> {
+        let builder = std::mem::take(&mut self.builder);
+        self.parts.extend(builder.finish().map_err(Refusal::defect)?);
+        Ok(())
+    }
+
+    /// `body` is what a retry would repeat.
+    pub(crate) fn finish(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
+        self.close()?;
+        let fingerprint = (self.parts.len() > 1).then(|| Sha256::digest(body).into());
+        Ok(Prepared { parts: self.parts, fingerprint })
+    }
+}
+
+/// Prepares the records of one request.
+pub(crate) fn prepare<'a>(
+    arrival: Arrival,
+    records: impl IntoIterator<Item = Record<'a>>,
+    body: &[u8],
+) -> Result<Prepared, Refusal> {
+    let mut normalizer = Normalizer::new(arrival);
+    let mut preparing = Preparing::new(&mut normalizer);
+    for record in records {
+        preparing.push(record)?;
+    }
+    preparing.finish(body)
+}

@@ -1,0 +1,78 @@
+//! Why a request is answered with no, before a protocol puts it into its own words.
+
+use logkeep_ingest::CommitError;
+use logkeep_wire::compress::CompressError;
+
+/// Seconds after which a sender should try again.
+pub(crate) const RETRY_AFTER_S: u32 = 2;
+
+/// What the sender should make of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Never send this again.
+    Malformed,
+    /// Never send as much at once again.
+    TooLarge,
+    /// Never send it in this form again.
+    Unsupported,
+    /// Not a tenant that was declared.
+    Tenant,
+    /// Send again later: others are being served.
+    Busy,
+    /// Send again later: something is broken here.
+    Unavailable,
+}
+
+/// A request refused as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Refusal {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// A defect of ours. Never 500: senders of OTLP drop what was answered so.
+    pub(crate) fn defect(what: impl std::fmt::Display) -> Self {
+        tracing::error!(%what, "a request failed by a defect and was answered with \"later\"");
+        Self::new(Kind::Unavailable, "the server failed on this request; nothing was stored, send again later")
+    }
+
+    /// HTTP status where the protocol has no other idea.
+    pub(crate) fn status(&self) -> u16 {
+        match self.kind {
+            Kind::Malformed => 400,
+            Kind::TooLarge => 413,
+            Kind::Unsupported => 415,
+            Kind::Tenant => 401,
+            Kind::Busy => 429,
+            Kind::Unavailable => 503,
+        }
+    }
+
+    /// Set where the sender should try again.
+    pub(crate) fn retry_after_s(&self) -> Option<u32> {
+        matches!(self.kind, Kind::Busy | Kind::Unavailable).then_some(RETRY_AFTER_S)
+    }
+}
+
+impl From<CompressError> for Refusal {
+    fn from(error: CompressError) -> Self {
+        let kind = match error {
+            CompressError::TooLarge { .. } => Kind::TooLarge,
+            CompressError::Corrupt { .. } => Kind::Malformed,
+            CompressError::Unsupported { .. } => Kind::Unsupported,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<CommitError> for Refusal {
+    fn from(error: CommitError) -> Self {
+        Self::new(Kind::Unavailable, error.to_string())
+    }
+}

@@ -1,0 +1,123 @@
+//! What all HTTP receivers need of a request: its tenant, its sender, its body.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
+use logkeep_normalize::Arrival;
+use logkeep_record::TenantId;
+
+use crate::admission::Admission;
+use crate::counters::{Protocol, add};
+use crate::refusal::{Kind, Refusal};
+use crate::{Intake, body};
+
+/// Header that names the tenant on our own API and wherever the protocol has none of its own.
+pub(crate) const TENANT: &str = "x-logkeep-tenant";
+/// Loki's.
+pub(crate) const SCOPE_ORG_ID: &str = "x-scope-orgid";
+
+/// A request whose body is here. It has its place until it is dropped.
+pub(crate) struct Incoming {
+    pub(crate) tenant: TenantId,
+    /// Address of the sender.
+    pub(crate) source: String,
+    pub(crate) content_type: String,
+    pub(crate) content_encoding: String,
+    pub(crate) body: Bytes,
+    /// When it was here in full.
+    pub(crate) received_ns: i64,
+    _admission: Admission,
+}
+
+impl Incoming {
+    pub(crate) fn arrival(&self, protocol: Protocol) -> Arrival {
+        Arrival { protocol: protocol.name(), source: self.source.clone() }
+    }
+}
+
+impl Intake {
+    /// Waits for a place and reads the request.
+    pub(crate) async fn read(
+        &self,
+        protocol: Protocol,
+        tenant_header: &str,
+        request: Request,
+    ) -> Result<Incoming, Refusal> {
+        let (parts, body) = request.into_parts();
+        let tenant = self.tenant(&parts.headers, tenant_header)?;
+        let source = source(&parts.extensions);
+        let headers = parts.headers;
+        let admission = self.admit(protocol).await?;
+        let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let body = body::read(body, declared, headers.contains_key(EXPECT), self.inner.options.request_bytes).await?;
+        add(&self.inner.counters.of(protocol).bytes, body.len());
+        Ok(Incoming {
+            tenant,
+            source,
+            content_type: joined(&headers, CONTENT_TYPE.as_str()),
+            content_encoding: joined(&headers, CONTENT_ENCODING.as_str()),
+            body,
+            received_ns: self.now_ns(),
+            _admission: admission,
+        })
+    }
+
+    /// Decodes beside the connections.
+    pub(crate) async fn decode<T: Send + 'static>(
+        &self,
+        incoming: Incoming,
+        work: impl FnOnce(&Incoming) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(Incoming, T), Refusal> {
+        self.process(move || work(&incoming).map(|decoded| (incoming, decoded))).await?
+    }
+
+    /// The tenant that a header names, or `default`.
+    pub(crate) fn tenant(&self, headers: &HeaderMap, header: &str) -> Result<TenantId, Refusal> {
+        let Some(value) = headers.get(header) else { return Ok(TenantId::default()) };
+        let named = value.to_str().ok().and_then(|name| TenantId::new(name.trim()).ok());
+        let known = named.filter(|tenant| self.inner.tenants.contains(tenant));
+        known.ok_or_else(|| {
+            let shown: String = String::from_utf8_lossy(value.as_bytes()).chars().take(64).collect();
+            let message = format!("tenant `{shown}` is not declared; add it to `tenants` in the configuration");
+            Refusal::new(Kind::Tenant, message)
+        })
+    }
+}
+
+/// Address of the peer, where the server says it.
+pub(crate) fn source(extensions: &http::Extensions) -> String {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let peer = peer.or_else(|| {
+        let info = extensions.get::<tonic::transport::server::TcpConnectInfo>()?;
+        Some(info.remote_addr()?.ip())
+    });
+    peer.map_or_else(String::new, |ip| ip.to_canonical().to_string())
+}
+
+/// The values of a header, joined by commas; what is not text is left out.
+pub(crate) fn joined(headers: &HeaderMap, name: &str) -> String {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+}
+
+/// An answer.
+pub(crate) fn answer(status: u16, content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::SERVICE_UNAVAILABLE);
+    if !content_type.is_empty() {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    response
+}
+
+/// An answer with `Retry-After` where there is one.
+pub(crate) fn refused(refusal: &Refusal, mut response: Response) -> Response {
+    if let Some(seconds) = refusal.retry_after_s() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
