@@ -453,7 +453,9 @@ def read_segment(data):
     trailer.take(16)
     need(trailer.number("I") == 1, "segment of an unknown version")
     need(parquet + tables + index + 56 == len(data), "the segment's parts do not add up")
-    table = pyarrow.parquet.ParquetFile(io.BytesIO(data[:parquet])).read()
+    # Without threads: a pool that is torn down at exit sometimes aborts the process.
+    file = pyarrow.parquet.ParquetFile(io.BytesIO(data[:parquet]), pre_buffer=False)
+    table = file.read(use_threads=False)
     need(table.num_rows == rows, "the segment has another number of rows")
     lists = Reader(unzstd(data[parquet : parquet + tables]))
     streams, shapes, batches = (take_list(lists) for _ in range(3))
