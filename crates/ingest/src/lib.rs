@@ -22,7 +22,8 @@ mod writer;
 mod tests;
 
 pub use batch::{Batch, BatchBuilder};
-pub use engine::{Ingest, IngestConfig, OpenError, Parts};
+pub use engine::{Arrived, Ingest, IngestConfig, OpenError, Parts};
+pub use tiles::write_durably;
 pub use state::{ClassView, SegmentHandle, Snapshot};
 pub use verify::{Finding, Report, Verification, verify};
 pub use wal::Fault;

@@ -32,18 +32,31 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the server
+    Serve(commands::serve::Args),
+    /// Run the server on a scratch folder with a simulated mesh that sends to it
+    Demo(commands::demo::Args),
     /// Search the records of a running server
     Query(commands::query::Args),
     /// Show matching records as they arrive
     Tail(commands::tail::Args),
     /// Run an SQL query over `logs`
     Sql(commands::sql::Args),
+    /// Check that a data folder holds exactly what was acknowledged
+    Verify(commands::verify::Args),
     /// Check or print the configuration
     Config(commands::config::Args),
 }
 
+/// The default allocator of the C library gives memory back late and contends under many threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Serve(args) => commands::serve::run(args),
+        Command::Demo(args) => commands::demo::run(args),
+        Command::Verify(args) => commands::verify::run(args),
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),
         Command::Sql(args) => commands::sql::run(args),

@@ -4,3 +4,6 @@ pub(crate) mod config;
 pub(crate) mod query;
 pub(crate) mod sql;
 pub(crate) mod tail;
+pub(crate) mod demo;
+pub(crate) mod serve;
+pub(crate) mod verify;
