@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; finding nothing is no failure, and neither is a reader that closes the pipe
-  1  refused: a wrong query, a faulty configuration, a failed check
+  1  refused: a wrong query, a faulty configuration, a failed check, a file that cannot be read
   2  a wrong command line
   3  the server cannot be reached, is busy, or failed; trying again may help
   130  interrupted";
@@ -44,6 +44,8 @@ enum Command {
     Sql(commands::sql::Args),
     /// Check that a data folder holds exactly what was acknowledged
     Verify(commands::verify::Args),
+    /// Read files of logs into a running server
+    Import(commands::import::Args),
     /// Check or print the configuration
     Config(commands::config::Args),
 }
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),
         Command::Sql(args) => commands::sql::run(args),
+        Command::Import(args) => commands::import::run(args),
         Command::Config(args) => commands::config::run(args),
     };
     result.unwrap_or_else(|error| report(&error))

@@ -87,9 +87,11 @@ impl Kind {
 /// Binds every listener of the configuration.
 pub(crate) async fn bind(config: &ServerConfig) -> Result<Bound, StartError> {
     let failed = |protocol, key, address| move |cause| StartError::Listen { protocol, address, key, cause };
-    let main = TcpListener::bind(config.main.address).await.map_err(failed("http", "listen.main", config.main.address))?;
+    let main =
+        TcpListener::bind(config.main.address).await.map_err(failed("http", "listen.main", config.main.address))?;
     let main_address = main.local_addr().map_err(failed("http", "listen.main", config.main.address))?;
-    let mut receivers = vec![Receiver { protocol: "http", address: Some(main_address), state: ReceiverState::Listening }];
+    let mut receivers =
+        vec![Receiver { protocol: "http", address: Some(main_address), state: ReceiverState::Listening }];
     let mut tcp = Vec::new();
     for (kind, endpoint) in [
         (Kind::OtlpGrpc, config.otlp_grpc),
@@ -136,7 +138,12 @@ fn receiver(protocol: &'static str, wanted: Option<Endpoint>, bound: Option<Sock
 }
 
 /// A default port that another program has is no reason not to start.
-fn taken(endpoint: Endpoint, protocol: &'static str, key: &'static str, cause: std::io::Error) -> Result<(), StartError> {
+fn taken(
+    endpoint: Endpoint,
+    protocol: &'static str,
+    key: &'static str,
+    cause: std::io::Error,
+) -> Result<(), StartError> {
     if endpoint.required {
         return Err(StartError::Listen { protocol, address: endpoint.address, key, cause });
     }

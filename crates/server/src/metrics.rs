@@ -20,7 +20,9 @@ const INTAKE: &[(&str, &str, Read)] = &[
     ("logkeep_intake_records_deduplicated_total", "Records recognised as stored before.", |c| c.deduplicated),
     ("logkeep_intake_records_rejected_total", "Records that can never be stored.", |c| c.rejected),
     ("logkeep_intake_records_deferred_total", "Records the sender was told to send again.", |c| c.deferred),
-    ("logkeep_intake_records_dropped_total", "Records lost because the protocol cannot slow its sender.", |c| c.dropped),
+    ("logkeep_intake_records_dropped_total", "Records lost because the protocol cannot slow its sender.", |c| {
+        c.dropped
+    }),
 ];
 
 /// `GET /metrics`.

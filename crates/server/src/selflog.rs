@@ -98,7 +98,8 @@ async fn store(ingest: &Ingest, events: &[Own], dropped: u64) {
         builder.push(&record(event, &resource));
     }
     if dropped > 0 {
-        let mut record = Record::new(ingest.clock().now_ns(), Value::from(format!("{dropped} log events were dropped")), resource);
+        let mut record =
+            Record::new(ingest.clock().now_ns(), Value::from(format!("{dropped} log events were dropped")), resource);
         record.severity = Severity::WARN;
         builder.push(&record);
     }

@@ -83,7 +83,9 @@ pub enum StartError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// A port.
-    #[error("cannot listen on {address} for {protocol}: {cause}; change `{key}` in the configuration, or stop what uses it")]
+    #[error(
+        "cannot listen on {address} for {protocol}: {cause}; change `{key}` in the configuration, or stop what uses it"
+    )]
     Listen {
         /// What for.
         protocol: &'static str,
@@ -149,9 +151,10 @@ async fn catalog_key(data_dir: &Path, keys: &dyn KeyProvider, create: bool) -> R
     let wrapped = std::fs::read(&path).map_err(folder_error(&path))?;
     match keys.unwrap(&WrappedKey(wrapped), CATALOG_KEY_CONTEXT).await {
         Ok(key) => Ok(key),
-        Err(KeyProviderError::Unwrap(UnwrapError::Refused { .. })) => {
-            Err(StartError::CatalogKey(format!("`{}` does not open with this key file; is it the one that belongs to this data folder?", path.display())))
-        }
+        Err(KeyProviderError::Unwrap(UnwrapError::Refused { .. })) => Err(StartError::CatalogKey(format!(
+            "`{}` does not open with this key file; is it the one that belongs to this data folder?",
+            path.display()
+        ))),
         Err(error) => Err(error.into()),
     }
 }
@@ -162,7 +165,13 @@ async fn catalog_key(data_dir: &Path, keys: &dyn KeyProvider, create: bool) -> R
 /// [`StartError`].
 pub async fn verification(data_dir: &Path, key_file: &Path, since: Vec<String>) -> Result<Verification, StartError> {
     let parts = open_parts(data_dir, key_file, false).await?;
-    Ok(Verification { data_dir: data_dir.to_owned(), catalog: parts.catalog, objects: parts.objects, keys: parts.keys, since })
+    Ok(Verification {
+        data_dir: data_dir.to_owned(),
+        catalog: parts.catalog,
+        objects: parts.objects,
+        keys: parts.keys,
+        since,
+    })
 }
 
 /// A server that has not been started.
@@ -243,7 +252,8 @@ impl Running {
 /// One server a folder: the lock goes with the process.
 fn lock(data_dir: &Path) -> Result<std::fs::File, StartError> {
     let path = data_dir.join("lock");
-    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(folder_error(&path))?;
+    let file =
+        std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(folder_error(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(StartError::InUse(data_dir.display().to_string())),

@@ -45,7 +45,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut server = server_config(&config);
     // Free ports: the demo must start beside anything, and its senders are told where to send.
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listeners = [&mut server.otlp_grpc, &mut server.otlp_http, &mut server.elasticsearch, &mut server.loki, &mut server.syslog_tcp, &mut server.syslog_udp];
+    let listeners = [
+        &mut server.otlp_grpc,
+        &mut server.otlp_http,
+        &mut server.elasticsearch,
+        &mut server.loki,
+        &mut server.syslog_tcp,
+        &mut server.syslog_udp,
+    ];
     for endpoint in listeners.into_iter().flatten() {
         endpoint.address = loopback;
     }
@@ -67,7 +74,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         stop_signal().await?;
         drop(stop);
         if let Ok(summary) = senders.await {
-            writeln!(std::io::stdout().lock(), "\nThe mesh sent {} records; {} were acknowledged.", summary.sent(), summary.acked())?;
+            writeln!(
+                std::io::stdout().lock(),
+                "\nThe mesh sent {} records; {} were acknowledged.",
+                summary.sent(),
+                summary.acked()
+            )?;
         }
         running.stop().await;
         Ok(ExitCode::SUCCESS)
@@ -88,11 +100,18 @@ fn announce(running: &Running, scratch: &Scratch, fault_after: u64) -> Result<()
     let mut out = std::io::stdout().lock();
     let url = format!("http://{}", running.main());
     writeln!(out, "Logkeep demo: {url}")?;
-    writeln!(out, "A shop on three meshes sends its logs. In {fault_after} s a bad deploy of `{FAULTY_SERVICE}` begins.")?;
+    writeln!(
+        out,
+        "A shop on three meshes sends its logs. In {fault_after} s a bad deploy of `{FAULTY_SERVICE}` begins."
+    )?;
     writeln!(out, "\nThree things to try:")?;
     writeln!(out, "  1. Open {url} and click `error` in the list of severities: which service, since when?")?;
     writeln!(out, "  2. In another terminal: logkeep tail --url {url} 'service:{FAULTY_SERVICE} and severity>=error'")?;
-    writeln!(out, "  3. Show that nothing was altered: logkeep verify --data-dir {0}/data --key-file {0}/key", scratch.folder.display())?;
+    writeln!(
+        out,
+        "  3. Show that nothing was altered: logkeep verify --data-dir {0}/data --key-file {0}/key",
+        scratch.folder.display()
+    )?;
     writeln!(out, "\nCtrl-C ends it{}.", if scratch.temporary { " and removes its data" } else { "" })?;
     out.flush()?;
     Ok(())

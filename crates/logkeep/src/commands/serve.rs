@@ -51,7 +51,8 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
 pub(crate) fn start_log(level: &str) -> Result<SelfLog> {
     let (layer, self_log) = SelfLog::new();
     let filter = EnvFilter::try_new(format!("warn,logkeep={level},{}", own_crates(level))).context("log level")?;
-    let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).with_filter(filter);
+    let json =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).with_filter(filter);
     tracing_subscriber::registry().with(json).with(layer).try_init().context("the log is already set up")?;
     Ok(self_log)
 }

@@ -35,7 +35,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if args.key_file.is_some() {
         config.configured_key_file = args.key_file;
     }
-    let read = |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("checkpoint `{}`", path.display()));
+    let read =
+        |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("checkpoint `{}`", path.display()));
     let since = args.since.iter().map(read).collect::<Result<Vec<_>>>()?;
     let started = std::time::Instant::now();
     let report = runtime()?.block_on(async {
@@ -52,7 +53,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     }
     let records: u64 = report.classes.iter().map(|class| class.records).sum();
     if report.findings.is_empty() {
-        writeln!(out, "verified: {records} records are exactly what was acknowledged ({:.1} s)", started.elapsed().as_secs_f64())?;
+        writeln!(
+            out,
+            "verified: {records} records are exactly what was acknowledged ({:.1} s)",
+            started.elapsed().as_secs_f64()
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     for finding in &report.findings {

@@ -84,11 +84,47 @@ fn any_record(dice: &mut Dice, number: i64) -> Record<'static> {
 }
 
 const ATOMS: &[&str] = &[
-    "payment", "refused by", "\"by bank\"", "503", "foo.bar", "ÜBER", "token42", "re*", "/[0-9]{3}/", "deep", "red", "true",
-    "service:web", "service:pay-1", "service.name:*", "a:*", "a:red", "a:503", "a.b:*", "a.b:\"deep value\"", "status:503",
-    "status>=303", "status:[203 to 403]", "b:1.0", "b:true", "\"x y\":get", "level:error", "severity>=warn", "severity_text:error",
-    "trace_id:01010101010101010101010101010101", "trace_id:*", "span_id:*", "original:token42", "message:\"/cart 503\"",
-    "pod:pod-1", "pod:pod-?", "body:/^GET/", "resource.a:*", "k8s.pod.name:pod-2", "nothing:here", "time>=\"1970-01-01T00:00:00.0000002Z\"",
+    "payment",
+    "refused by",
+    "\"by bank\"",
+    "503",
+    "foo.bar",
+    "ÜBER",
+    "token42",
+    "re*",
+    "/[0-9]{3}/",
+    "deep",
+    "red",
+    "true",
+    "service:web",
+    "service:pay-1",
+    "service.name:*",
+    "a:*",
+    "a:red",
+    "a:503",
+    "a.b:*",
+    "a.b:\"deep value\"",
+    "status:503",
+    "status>=303",
+    "status:[203 to 403]",
+    "b:1.0",
+    "b:true",
+    "\"x y\":get",
+    "level:error",
+    "severity>=warn",
+    "severity_text:error",
+    "trace_id:01010101010101010101010101010101",
+    "trace_id:*",
+    "span_id:*",
+    "original:token42",
+    "message:\"/cart 503\"",
+    "pod:pod-1",
+    "pod:pod-?",
+    "body:/^GET/",
+    "resource.a:*",
+    "k8s.pod.name:pod-2",
+    "nothing:here",
+    "time>=\"1970-01-01T00:00:00.0000002Z\"",
 ];
 
 fn any_query(dice: &mut Dice, depth: u64) -> String {
@@ -179,8 +215,17 @@ async fn searches_agree_with_the_evaluator() {
         hits += expected.len();
         let limit = 1 + dice.roll(50) as usize;
         assert_eq!(found(&snapshot, &filter, range, order, limit), expected, "{query}");
-        let total: u64 = scan(&snapshot, &filter, TimeRange::new(0, 5_000).unwrap()).histogram(10).unwrap().buckets.iter().map(super::Bucket::total).sum();
-        let in_range = data.records.iter().filter(|record| matches(&filter, record) && (0..5_000).contains(&record.effective_time_ns()));
+        let total: u64 = scan(&snapshot, &filter, TimeRange::new(0, 5_000).unwrap())
+            .histogram(10)
+            .unwrap()
+            .buckets
+            .iter()
+            .map(super::Bucket::total)
+            .sum();
+        let in_range = data
+            .records
+            .iter()
+            .filter(|record| matches(&filter, record) && (0..5_000).contains(&record.effective_time_ns()));
         assert_eq!(total as usize, in_range.count(), "{query}");
     }
     assert!(hits > 5_000, "the queries find something: {hits}");
@@ -202,15 +247,19 @@ async fn sql_agrees_with_the_records() {
     let data = data().await;
     let snapshot = data.ingest.snapshot();
     type Test = fn(&Record<'_>) -> bool;
-    let service = |record: &Record<'_>| record.resource.attribute("service.name").and_then(Value::as_str).map(str::to_owned);
+    let service =
+        |record: &Record<'_>| record.resource.attribute("service.name").and_then(Value::as_str).map(str::to_owned);
     assert_eq!(count(&snapshot, "true").await, data.records.len());
     let expected = data.records.iter().filter(|record| service(record).as_deref() == Some("web")).count();
     assert_eq!(count(&snapshot, "\"service.name\" = 'web'").await, expected);
     let cases: &[(&str, Test)] = &[
         ("severity = 'error'", |record| record.severity.name() == "error"),
         ("severity_number >= 13", |record| record.severity.number() >= 13),
-        ("body like '%503%'", |record| record.body.as_str().is_some_and(|body| body.contains("503"))
-            || !matches!(record.body, Value::Str(_) | Value::Null) && super::project::text_of(&record.body).contains("503")),
+        ("body like '%503%'", |record| {
+            record.body.as_str().is_some_and(|body| body.contains("503"))
+                || !matches!(record.body, Value::Str(_) | Value::Null)
+                    && super::project::text_of(&record.body).contains("503")
+        }),
         ("trace_id = '01010101010101010101010101010101'", |record| record.trace_id == TraceId::new([1; 16])),
         ("time >= '1970-01-01T00:00:00.000000100Z' and time < '1970-01-01T00:00:00.000000300Z'", |record| {
             (100..300).contains(&record.effective_time_ns())
@@ -240,7 +289,10 @@ async fn sql_reads_and_nothing_else() {
         "select 1; drop table logs",
         "selec 1",
     ] {
-        assert!(matches!(run_sql(&snapshot, text).await, Err(QueryError::Sql { .. } | QueryError::Internal(_))), "{text}");
+        assert!(
+            matches!(run_sql(&snapshot, text).await, Err(QueryError::Sql { .. } | QueryError::Internal(_))),
+            "{text}"
+        );
     }
     let Err(QueryError::Sql { suggestion, .. }) = run_sql(&snapshot, "select \"service.nam\" from logs").await else {
         panic!("an unknown column is an error")

@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 use super::ApiError;
 
 /// Lets an answer go: the opening audit record must be durable first, the closing one says how much it was.
-pub(crate) async fn release(grant: Grant, body: impl Into<Vec<u8>>, content_type: &'static str, rows: u64) -> Result<Response, ApiError> {
+pub(crate) async fn release(
+    grant: Grant,
+    body: impl Into<Vec<u8>>,
+    content_type: &'static str,
+    rows: u64,
+) -> Result<Response, ApiError> {
     let body = body.into();
     grant.release().await?;
     grant.close(Totals { rows, bytes: body.len() as u64 });
@@ -25,7 +30,10 @@ pub(crate) async fn release(grant: Grant, body: impl Into<Vec<u8>>, content_type
 pub(crate) const JSON: &str = "application/json";
 
 /// Gives the result of a query, or writes down that it failed.
-pub(crate) fn outcome<T>(grant: Grant, result: Result<T, logkeep_query::exec::QueryError>) -> Result<(Grant, T), ApiError> {
+pub(crate) fn outcome<T>(
+    grant: Grant,
+    result: Result<T, logkeep_query::exec::QueryError>,
+) -> Result<(Grant, T), ApiError> {
     match result {
         Ok(value) => Ok((grant, value)),
         Err(error) => {

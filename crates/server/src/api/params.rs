@@ -48,7 +48,8 @@ impl Params {
     pub(crate) fn range(&self) -> Result<TimeRange, ApiError> {
         let time = |name: &str, default: &str| {
             let text = if self.text(name).is_empty() { default } else { self.text(name) };
-            logkeep_query::time::parse(text, self.now_ns).map_err(|error| ApiError::bad_request(format!("`{name}`: {error}")))
+            logkeep_query::time::parse(text, self.now_ns)
+                .map_err(|error| ApiError::bad_request(format!("`{name}`: {error}")))
         };
         let (from, to) = (time("from", "-15m")?, time("to", "now")?);
         TimeRange::new(from, to).ok_or_else(|| ApiError::bad_request("`to` lies before `from`"))

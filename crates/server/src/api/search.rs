@@ -46,7 +46,9 @@ pub(crate) async fn logs(
     };
     let after = match params.text("after") {
         "" => None,
-        text => Some(render::parse_cursor(text).ok_or_else(|| ApiError::bad_request("`after` is not the `next` of a page"))?),
+        text => Some(
+            render::parse_cursor(text).ok_or_else(|| ApiError::bad_request("`after` is not the `next` of a page"))?,
+        ),
     };
     let search = Search { limit: params.count("limit", 100, 10_000)?, order, after };
     let grant = state.grant(peer, &params, "logs")?;
@@ -176,9 +178,7 @@ pub(crate) async fn fields(
     let budget = state.query.budget();
     let fields = state.query.fields(&grant, &filter, range, &budget).await;
     let (grant, fields) = outcome(grant, fields)?;
-    let field = |field: &FieldSummary| {
-        json!({"name": field.name, "types": field.types, "count": field.count, "top": counts(&field.top)})
-    };
+    let field = |field: &FieldSummary| json!({"name": field.name, "types": field.types, "count": field.count, "top": counts(&field.top)});
     let body = json!({
         "total": fields.total,
         "sampled": fields.sampled,

@@ -56,7 +56,8 @@ pub(crate) async fn sql(
             (body.into_bytes(), JSON)
         })
     };
-    let (grant, (body, content_type)) = outcome(grant, rendered.map_err(|error| QueryError::Internal(error.to_string())))?;
+    let (grant, (body, content_type)) =
+        outcome(grant, rendered.map_err(|error| QueryError::Internal(error.to_string())))?;
     release(grant, body, content_type, rows).await
 }
 
@@ -149,7 +150,13 @@ impl Cells {
     fn write(&self, row: usize, out: &mut String) -> Result<(), ArrowError> {
         use logkeep_record::Value;
         let array = match self {
-            Self::Bool(a) | Self::Int(a) | Self::Unsigned(a) | Self::Double(a) | Self::Time(a) | Self::Text(a) | Self::Other(a) => a,
+            Self::Bool(a)
+            | Self::Int(a)
+            | Self::Unsigned(a)
+            | Self::Double(a)
+            | Self::Time(a)
+            | Self::Text(a)
+            | Self::Other(a) => a,
         };
         if array.is_null(row) {
             out.push_str("null");
@@ -160,7 +167,9 @@ impl Cells {
             Self::Int(array) => json::write(&Value::Int(array.as_primitive::<Int64Type>().value(row)), out),
             Self::Unsigned(array) => out.push_str(&array.as_primitive::<UInt64Type>().value(row).to_string()),
             Self::Double(array) => json::write(&Value::Double(array.as_primitive::<Float64Type>().value(row)), out),
-            Self::Time(array) => json::write_str(&super::render::time(array.as_primitive::<Int64Type>().value(row)), out),
+            Self::Time(array) => {
+                json::write_str(&super::render::time(array.as_primitive::<Int64Type>().value(row)), out)
+            }
             Self::Text(array) => json::write_str(array.as_string::<i32>().value(row), out),
             Self::Other(array) => {
                 let options = FormatOptions::default();

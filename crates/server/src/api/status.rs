@@ -15,7 +15,8 @@ pub(crate) async fn status(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
 ) -> Result<Response, ApiError> {
-    let grant = state.access.authorize(&state.identity(peer)?, Action::Status, &[("audit.object", "status".to_owned())]);
+    let grant =
+        state.access.authorize(&state.identity(peer)?, Action::Status, &[("audit.object", "status".to_owned())]);
     let (records, bounds) = state.query.extent(&grant);
     let receivers: Vec<_> = state
         .receivers

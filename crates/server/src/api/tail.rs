@@ -70,10 +70,14 @@ async fn follow(
             () = stop.cancelled() => return,
         };
         match arrived {
-            Ok(arrived) if arrived.tenant == tenant && arrived.class != Class::audit() => offer(&arrived, &filter, &sender, &counts),
+            Ok(arrived) if arrived.tenant == tenant && arrived.class != Class::audit() => {
+                offer(&arrived, &filter, &sender, &counts)
+            }
             Ok(_) => {}
             // Nobody looked at these batches: at least one record each was left out, and the reader must know.
-            Err(broadcast::error::RecvError::Lagged(batches)) => drop(counts.dropped.fetch_add(batches, Ordering::Relaxed)),
+            Err(broadcast::error::RecvError::Lagged(batches)) => {
+                drop(counts.dropped.fetch_add(batches, Ordering::Relaxed))
+            }
             Err(broadcast::error::RecvError::Closed) => return,
         }
     }
