@@ -24,6 +24,7 @@ const ROOMS: [&str; 18] = [
     "logkeep-evidence",
     "logkeep-server",
     "logkeep-meshsim",
+    "logkeep-demo",
     "logkeep",
 ];
 /// Members of the workspace that may use any room and that no room uses.
