@@ -6,7 +6,7 @@
 use crate::manifest::Manifest;
 
 /// Rooms, each allowed to use those before it.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "logkeep-record",
     "logkeep-tlog",
     "logkeep-cipher",
