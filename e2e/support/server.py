@@ -80,8 +80,8 @@ class Server:
         """SIGTERM; a clean end is part of every test."""
         if self.process is None:
             return
-        process, self.process = self.process, None
-        process.send_signal(signal.SIGTERM)
+        pid, process, self.process = self.pid(), self.process, None
+        os.kill(pid, signal.SIGTERM)
         try:
             code = process.wait(60)
         except subprocess.TimeoutExpired:
@@ -92,9 +92,16 @@ class Server:
         self.no_panic()
 
     def kill(self):
-        process, self.process = self.process, None
-        process.kill()
+        pid, process, self.process = self.pid(), self.process, None
+        os.kill(pid, signal.SIGKILL)
         process.wait()
+
+    def pid(self):
+        """The server's own, also under a tracer, which ends as the server does."""
+        pid = self.process.pid
+        if self.wrap and self.process.poll() is None:
+            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        return pid
 
     def no_panic(self):
         assert "panicked" not in self.stderr, self.stderr[-4000:]
@@ -172,7 +179,7 @@ class Server:
         return int(self.address(protocol).rsplit(":", 1)[1])
 
     def peak_memory_bytes(self):
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        status = Path(f"/proc/{self.pid()}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
     def verify(self, *arguments, data=None):
