@@ -16,7 +16,7 @@ use logkeep_segment::Rows;
 use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Signer, Tree};
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::batch::Batch;
@@ -56,6 +56,20 @@ impl IngestConfig {
             segment_records: 400_000,
         }
     }
+}
+
+/// Batches a slow subscriber may lag behind before it misses some.
+const ARRIVALS: usize = 512;
+
+/// A batch that has just become searchable.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of which class.
+    pub class: Class,
+    /// Its rows.
+    pub rows: Arc<Rows>,
 }
 
 /// What the engine stands on.
@@ -137,6 +151,7 @@ pub(crate) struct Shared {
     pub(crate) signer: Signer,
     pub(crate) installation: String,
     pub(crate) stopping: AtomicBool,
+    pub(crate) arrivals: broadcast::Sender<Arrived>,
     wake: (Mutex<bool>, Condvar),
     room: Condvar,
 }
@@ -225,6 +240,7 @@ impl Ingest {
             signer,
             installation,
             stopping: AtomicBool::new(false),
+            arrivals: broadcast::Sender::new(ARRIVALS),
             wake: (Mutex::new(false), Condvar::new()),
             room: Condvar::new(),
             config,
@@ -276,6 +292,11 @@ impl Ingest {
     /// Everything searchable now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.snapshot.load_full()
+    }
+
+    /// Every batch from now on, as it becomes searchable. A subscriber that is too slow is told how many it missed.
+    pub fn arrivals(&self) -> broadcast::Receiver<Arrived> {
+        self.shared.arrivals.subscribe()
     }
 
     /// The clock of the engine.
@@ -415,7 +436,7 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
     let rows = Rows::from_payload(&frame.payload, number, frame.seed).map_err(|error| damaged(error.to_string()))?;
     let entry = frame.entry.encode().map_err(|error| damaged(error.to_string()))?;
     partition.tree.append(&entry).map_err(|error| damaged(error.to_string()))?;
-    partition.push_live(rows, number);
+    partition.push_live(Arc::new(rows), number);
     Ok(())
 }
 

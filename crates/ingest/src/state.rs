@@ -133,9 +133,9 @@ impl Partition {
         self.live.iter().map(|live| live.bytes).sum()
     }
 
-    pub(crate) fn push_live(&mut self, rows: Rows, number: u64) {
+    pub(crate) fn push_live(&mut self, rows: Arc<Rows>, number: u64) {
         let bytes = rows.memory_bytes();
-        self.live.push(Live { rows: Arc::new(rows), first: number, last: number, bytes });
+        self.live.push(Live { rows, first: number, last: number, bytes });
         self.live_since.get_or_insert_with(Instant::now);
     }
 
