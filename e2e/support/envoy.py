@@ -6,8 +6,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 
+from .http import Connection
 from .wait import until
 
+TYPES = "type.googleapis.com/envoy.extensions"
 # As Istio's default JSON format names them.
 JSON_FORMAT = {
     "authority": "%REQ(:AUTHORITY)%",
@@ -70,12 +72,21 @@ class Envoy:
 
     def config(self):
         def log(path, log_format=None):
-            typed = {"@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": str(path)}
-            return {"name": "envoy.access_loggers.file", "typed_config": typed | ({"log_format": log_format} if log_format else {})}
+            typed = {
+                "@type": f"{TYPES}.access_loggers.file.v3.FileAccessLog",
+                "path": str(path),
+            }
+            return {
+                "name": "envoy.access_loggers.file",
+                "typed_config": typed | ({"log_format": log_format} if log_format else {}),
+            }
 
-        router = {"name": "envoy.filters.http.router", "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}
+        router = {
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": f"{TYPES}.filters.http.router.v3.Router"},
+        }
         manager = {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "@type": f"{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "ingress",
             "use_remote_address": True,
             "access_log": [log(self.json_log, {"json_format": JSON_FORMAT}), log(self.text_log)],
@@ -96,11 +107,16 @@ class Envoy:
         listener = {
             "name": "in",
             "address": address(0),
-            "filter_chains": [{"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}],
+            "filter_chains": [
+                {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+            ],
         }
         return {
             "admin": {"address": address(0)},
-            "static_resources": {"listeners": [listener], "clusters": [cluster("shop", self.upstream_port), cluster("dead", 1)]},
+            "static_resources": {
+                "listeners": [listener],
+                "clusters": [cluster("shop", self.upstream_port), cluster("dead", 1)],
+            },
         }
 
     def __enter__(self):
@@ -122,8 +138,6 @@ class Envoy:
         assert self.process.poll() is None, self.said()[-2000:]
         if not admin.exists() or not admin.read_text():
             return False
-        from .http import Connection
-
         try:
             with Connection(f"http://{admin.read_text().strip()}") as connection:
                 if connection.get("/ready").status != 200:
@@ -150,5 +164,8 @@ def cluster(name, port):
         "name": name,
         "connect_timeout": "2s",
         "type": "STATIC",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(port)}}]}]},
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(port)}}]}],
+        },
     }

@@ -1,4 +1,4 @@
-"""Looking for plain text in a folder, as someone who has stolen it would: raw, and inside everything that can be opened.
+"""Looking for plain text in a folder, as someone who has stolen it would: raw, and inside all that can be opened.
 
 Every place in a file that looks like the beginning of a compressed stream is opened, several deep; databases are opened
 and each of their values looked at.
@@ -85,7 +85,9 @@ class Scan:
     """`needles` are bytes; text is found in any letter case, and as UTF-16."""
 
     def __init__(self, needles):
-        self.needles = [needle for one in needles for needle in (one.lower(), one.lower().decode("latin1").encode("utf-16-le"))]
+        self.needles = [
+            needle for one in needles for needle in (one.lower(), one.lower().decode("latin1").encode("utf-16-le"))
+        ]
         self.files = self.streams = self.bytes = 0
         self.found = []
 

@@ -29,7 +29,7 @@ class Server:
         self.key = self.folder / "key"
         self.config = self.folder / "logkeep.yaml"
         self.wrap = list(wrap)
-        listen = "".join(f"  {name}: \"127.0.0.1:0\"\n" for name in LISTENERS)
+        listen = "".join(f'  {name}: "127.0.0.1:0"\n' for name in LISTENERS)
         self.config.write_text(f'data_dir: "{self.data}"\nkey_file: "{self.key}"\nlisten:\n{listen}{settings}')
         self.process = None
         self.url = None
@@ -43,28 +43,39 @@ class Server:
     def spawn(self):
         """Starts the process and returns without waiting for it."""
         self.starts += 1
-        out = open(self.folder / f"stdout.{self.starts:03}", "wb")
-        err = open(self.folder / f"stderr.{self.starts:03}", "wb")
-        with out, err:
+        said = self.folder / f"stdout.{self.starts:03}"
+        with said.open("wb") as out, said.with_name(f"stderr.{self.starts:03}").open("wb") as err:
             command = [*self.wrap, str(BINARY), "serve", "--config", str(self.config)]
             self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=self.folder)
 
     def start(self):
         started = time.monotonic()
         self.spawn()
-        until(self._ready, lambda: f"the server is ready; it said: {self.stderr[-2000:]}", START_S, 0.005)
+        over = lambda: self._ready() or self.process.poll() is not None
+        until(over, lambda: f"the server is ready; it said: {self.last_words()[-2000:]}", START_S, 0.005)
+        assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.last_words()[-2000:]}"
         self.ready_s = time.monotonic() - started
         return self
 
     def try_start(self):
-        """Whether it starts; False if it ends by itself before it is ready."""
+        """Whether it starts; False if it refuses, with code 1 and a reason."""
         self.spawn()
-        until(lambda: self.process.poll() is not None or self._ready(), "the server starts or refuses to", START_S, 0.005)
-        return self.process.poll() is None
+        process = self.process
+        until(lambda: process.poll() is not None or self._ready(), "the server starts or refuses to", START_S, 0.005)
+        if process.poll() is None:
+            return True
+        self.process = None
+        assert process.returncode == 1, f"refusing to start is code 1, not {process.returncode}: {self.last_words()}"
+        assert "panicked" not in self.last_words()
+        assert self.last_words().strip(), "it does not say why"
+        return False
+
+    def last_words(self):
+        return (self.folder / f"stderr.{self.starts:03}").read_text(errors="replace")
 
     def _ready(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"the server ended with {self.process.returncode}: {self.stderr[-2000:]}")
+            return False
         said = (self.folder / f"stdout.{self.starts:03}").read_text(errors="replace")
         found = re.search(r"ready: (http://\S+)\n", said)
         if not found:

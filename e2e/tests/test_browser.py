@@ -1,4 +1,5 @@
-"""The console in Chromium, against the real server: the journeys that the console's own tests walk against recorded answers."""
+"""The console in Chromium, against the real server:
+the journeys that the console's own tests walk against recorded answers."""
 
 import os
 import re

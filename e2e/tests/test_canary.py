@@ -63,22 +63,33 @@ def send_ndjson(server, make):
     server.ingest(["{" + make.text() + "\n"], key=make.text())
     with server.connect() as connection:
         path = f"/api/v1/ingest/lines?source={make.text()}"
-        assert connection.post(path, f'2026-11-20T10:00:00Z stdout F {make.text()}\n'.encode()).status == 200
+        assert connection.post(path, f"2026-11-20T10:00:00Z stdout F {make.text()}\n".encode()).status == 200
         # What is refused, and whatever is said about it in our own log, leaves nothing either.
         refused = connection.post("/api/v1/ingest/ndjson", make.text().encode(), {"x-logkeep-tenant": make.text()})
         assert refused.status == 403
-        assert connection.post("/api/v1/ingest/ndjson", make.text().encode(), {"content-encoding": make.text()}).status == 415
+        assert (
+            connection.post("/api/v1/ingest/ndjson", make.text().encode(), {"content-encoding": make.text()}).status
+            == 415
+        )
 
 
 def send_otlp(server, make):
-    attributes = [(make.text(), wire.otlp_string(make.text())), ("map", wire.message((6, wire.message((1, wire.message((1, make.text()), (2, wire.otlp_string(make.text()))))))))]
+    attributes = [
+        (make.text(), wire.otlp_string(make.text())),
+        (
+            "map",
+            wire.message((6, wire.message((1, wire.message((1, make.text()), (2, wire.otlp_string(make.text()))))))),
+        ),
+    ]
     records = [
         wire.otlp_record(wire.otlp_string(make.text()), attributes)
         + wire.message((9, make.trace_id()), (10, make.span_id()), (3, make.text()), (12, make.text()))
         for _ in range(5)
     ]
     with Connection(f"http://{server.address('otlp-http')}") as connection:
-        answer = connection.post("/v1/logs", wire.otlp_logs(records, service=make.text()), {"content-type": "application/x-protobuf"})
+        answer = connection.post(
+            "/v1/logs", wire.otlp_logs(records, service=make.text()), {"content-type": "application/x-protobuf"}
+        )
         assert answer.status == 200, answer.text
 
 
@@ -96,7 +107,9 @@ def send_elasticsearch(server, make):
 
 def send_loki(server, make):
     values = [[f"179516880000000000{n}", make.text(), {"meta": make.text()}] for n in range(5)]
-    body = json.dumps({"streams": [{"stream": {"app": make.text(), f"label_{make.text()}": make.text()}, "values": values}]})
+    body = json.dumps(
+        {"streams": [{"stream": {"app": make.text(), f"label_{make.text()}": make.text()}, "values": values}]}
+    )
     with Connection(f"http://{server.address('loki')}") as connection:
         assert connection.post("/loki/api/v1/push", body.encode(), {"content-type": "application/json"}).status == 204
         push = wire.snappy(wire.loki_push([(f'{{app="{make.text()}"}}', [make.text()] * 3)]))
@@ -104,7 +117,11 @@ def send_loki(server, make):
 
 
 def send_syslog(server, make, marks):
-    lines = [f'<13>1 2026-11-20T10:00:00Z {make.text()} {make.text()} - {make.text()} [{make.text()} {make.text()}="{make.text()}"] {make.text()}\n' for _ in range(5)]
+    lines = [
+        f"<13>1 2026-11-20T10:00:00Z {make.text()} {make.text()} - {make.text()} "
+        f'[{make.text()} {make.text()}="{make.text()}"] {make.text()}\n'
+        for _ in range(5)
+    ]
     marks.append(f"mark{secrets.token_hex(6)}")
     with socket.create_connection(("127.0.0.1", server.port("syslog-tcp"))) as out:
         out.sendall("".join(lines).encode() + f"<13>1 - - - - - - {marks[-1]}\n".encode())
@@ -152,7 +169,9 @@ def test_no_canary_in_the_data_folder(make_server, say, setting):
             server.start()
     scan()
     assert len(server.find(f"{make.word}*")) > goal / 40, "and is still found"
-    say(f"canaries: {make.made} sent, 0 found in {scans[-1].files} files ({sum(s.bytes for s in scans) >> 10} KiB read, {sum(s.streams for s in scans)} compressed streams opened)")
+    read, streams = sum(scan.bytes for scan in scans) >> 10, sum(scan.streams for scan in scans)
+    files = scans[-1].files
+    say(f"canaries: {make.made} sent, 0 found in {files} files ({read} KiB read, {streams} compressed streams opened)")
 
 
 @pytest.mark.parametrize("hidden", ["plain", "zstd", "gzip", "lz4", "twice", "sqlite", "name", "upper", "utf16"])

@@ -44,21 +44,25 @@ def proxied(tmp_path_factory):
         sent = {}
         with Connection(f"http://127.0.0.1:{envoy.port}") as connection:
             for n, request in enumerate(requests()):
-                request.headers = {
-                    "user-agent": f"e2e/{n}", "host": "shop.example:8443"
-                } | request.headers
+                request.headers = {"user-agent": f"e2e/{n}", "host": "shop.example:8443"} | request.headers
                 url = request.path + (f"?{request.query}" if request.query else "")
                 answer = connection.request(request.method, url, request.body or None, request.headers)
                 assert answer.status == request.status, answer.text
                 sent[n] = request
         lines = lambda path: path.read_text().splitlines() if path.exists() else []
         for log in (envoy.json_log, envoy.text_log):
-            until(lambda: len(lines(log)) == len(sent), lambda: f"{len(sent)} lines in {log}, there are {len(lines(log))}")
+            until(lambda log=log: len(lines(log)) == len(sent), f"{log} has {len(sent)} lines")
     return envoy, sent
 
 
 def imported(server, path, count):
-    ran = subprocess.run([str(BINARY), "import", str(path), "--url", server.url], capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run(
+        [str(BINARY), "import", str(path), "--url", server.url],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return server.wait_for("", count)
 

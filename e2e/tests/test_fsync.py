@@ -25,7 +25,11 @@ class Trace:
         line = self.lines[at]
         if "<unfinished ...>" in line:
             thread = self.thread(at)
-            at = next(later for later in range(at + 1, len(self.lines)) if self.thread(later) == thread and "resumed>" in self.lines[later])
+            at = next(
+                later
+                for later in range(at + 1, len(self.lines))
+                if self.thread(later) == thread and "resumed>" in self.lines[later]
+            )
         assert re.search(r"= \d+", self.lines[at]), self.lines[at]
         return at
 

@@ -1,7 +1,7 @@
 """kill -9 at random moments under load: what was acknowledged is there, once, and nothing twice.
 
-This keeps the page cache, so it shows recovery and deduplication; that an acknowledgement waits for the disk is shown by
-`test_fsync.py`.
+This keeps the page cache, so it shows recovery and deduplication; that an acknowledgement waits for the disk is shown
+by `test_fsync.py`.
 """
 
 import http.client
@@ -20,7 +20,7 @@ SETTINGS = "flush:\n  bytes: 1MiB\n  interval: 1s\nlog:\n  level: warn\n"
 
 
 class Client(threading.Thread):
-    """Sends batches one after the other, each with its own key, and each again with that key until it is acknowledged."""
+    """Sends one batch after the other, each under its own key, and again under that key until it is acknowledged."""
 
     def __init__(self, number, cluster):
         super().__init__(daemon=True)
@@ -41,7 +41,10 @@ class Client(threading.Thread):
 
     def send(self, batch):
         ids = [f"c{self.number}-b{batch}-r{n}" for n in range(PER_BATCH)]
-        body = "".join(json.dumps({"message": f"kill nine {id}", "id9": id, "fill": "x" * random.randrange(400)}) + "\n" for id in ids).encode()
+        body = "".join(
+            json.dumps({"message": f"kill nine {id}", "id9": id, "fill": "x" * random.randrange(400)}) + "\n"
+            for id in ids
+        ).encode()
         headers = {"x-logkeep-batch": f"key-{self.number}-{batch}"}
         attempt = 0
         while True:
@@ -83,7 +86,7 @@ def test_kill_9_loses_nothing_and_stores_nothing_twice(make_server, say, setting
         client.start()
     for _ in range(rounds):
         goal = acked() + chance.randrange(1, 60) * PER_BATCH
-        until(lambda: acked() >= goal or any(client.faults for client in clients), "clients make progress")
+        until(lambda goal=goal: acked() >= goal or any(client.faults for client in clients), "clients make progress")
         # Not only right behind an acknowledgement: anywhere in the milliseconds after it.
         cluster.done.wait(chance.random() * 0.05)
         cluster.up.clear()
@@ -102,7 +105,8 @@ def test_kill_9_loses_nothing_and_stores_nothing_twice(make_server, say, setting
     lost = [id for id in sent if id not in found]
     twice = [id for id, times in found.items() if times > 1]
     retried = sum(client.retried for client in clients)
-    say(f"kill -9: {rounds} rounds, {len(sent)} records acked, {len(lost)} lost, {len(twice)} stored twice ({retried} batches retried, seed {seed})")
+    done = f"{rounds} rounds, {len(sent)} records acked, {len(lost)} lost, {len(twice)} stored twice"
+    say(f"kill -9: {done} ({retried} batches retried, seed {seed})")
     assert not lost and not twice, f"seed {seed}: lost {lost[:5]}, twice {twice[:5]}"
     assert set(found) == set(sent), "every client ended after an acknowledgement, so nothing else can be there"
     server.stop()

@@ -53,7 +53,9 @@ def otlp_exporter(server, name):
 def test_opentelemetry_sdk(shared_server, word, exporter):
     resource = Resource({"service.name": f"{word}-shop", "service.version": "1.2.3", "host.cpu.count": 8})
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_log_record_processor(BatchLogRecordProcessor(otlp_exporter(shared_server, exporter), max_export_batch_size=64))
+    provider.add_log_record_processor(
+        BatchLogRecordProcessor(otlp_exporter(shared_server, exporter), max_export_batch_size=64)
+    )
     logger = provider.get_logger("checkout", "0.9", attributes={"scope.flag": True})
     for n in range(COUNT):
         span = SpanContext(0x4BF92F3577B34DA6A3CE929D0E0E0000 + n, 0x00F067AA0BA90000 + n, True, TraceFlags(1))
@@ -64,7 +66,7 @@ def test_opentelemetry_sdk(shared_server, word, exporter):
                 severity_number=SeverityNumber.ERROR if n % 2 else SeverityNumber.INFO2,
                 severity_text="bad" if n % 2 else "fine",
                 body={"text": word, "n": n} if n % 10 == 0 else f"{word} number {n}",
-                attributes={"n": n, "ratio": n + 0.25, "odd": n % 2 == 1, "tags": ["a", "b"], "text": "straße\n\t\"x\""},
+                attributes={"n": n, "ratio": n + 0.25, "odd": n % 2 == 1, "tags": ["a", "b"], "text": 'straße\n\t"x"'},
                 event_name="payment.refused",
             )
         )
@@ -85,10 +87,19 @@ def test_opentelemetry_sdk(shared_server, word, exporter):
         attributes = pairs(record, "attributes")
         if n % 10 == 0:
             # A structured body is a document without a message: its members are attributes beside the record's own.
-            assert json.loads(record["body"] if isinstance(record["body"], str) else json.dumps(record["body"])) == {"text": word, "n": n}
+            assert json.loads(record["body"] if isinstance(record["body"], str) else json.dumps(record["body"])) == {
+                "text": word,
+                "n": n,
+            }
         else:
             assert record["body"] == f"{word} number {n}"
-            assert attributes == {"n": n, "ratio": n + 0.25, "odd": n % 2 == 1, "tags": ["a", "b"], "text": "straße\n\t\"x\""}
+            assert attributes == {
+                "n": n,
+                "ratio": n + 0.25,
+                "odd": n % 2 == 1,
+                "tags": ["a", "b"],
+                "text": 'straße\n\t"x"',
+            }
         kept = pairs(record, "resource")
         assert (kept["service.name"], kept["service.version"], kept["host.cpu.count"]) == (f"{word}-shop", "1.2.3", 8)
         assert kept["logkeep.protocol"] == "otlp"
@@ -145,7 +156,9 @@ def test_elasticsearch_py_bulk(shared_server, word):
 
 def test_elasticsearch_node_bulk(shared_server, word):
     url = f"http://{shared_server.address('elasticsearch')}"
-    ran = subprocess.run(["node", "bulk.mjs", url, str(COUNT), word], cwd=NODE, capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run(
+        ["node", "bulk.mjs", url, str(COUNT), word], cwd=NODE, capture_output=True, text=True, timeout=120, check=False
+    )
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == {"successful": COUNT, "failed": 0, "dropped": 0}
     check_elasticsearch(shared_server, word, "node-logs")
@@ -178,7 +191,11 @@ def test_rsyslog_tcp(shared_server, tmp_path, word, framing):
         assert (attributes["syslog.facility.name"], attributes["syslog.facility.code"]) == ("local0", 16)
         assert attributes["syslog.msg.id"] == f"ID{n}"
         assert attributes["syslog.structured_data.meta@32473.quoted"] == 'a"b'
-        assert (resource["host.name"], resource["service.name"], resource["process.pid"]) == ("web-1", f"{word}-app", 1000 + n)
+        assert (resource["host.name"], resource["service.name"], resource["process.pid"]) == (
+            "web-1",
+            f"{word}-app",
+            1000 + n,
+        )
         assert resource["logkeep.protocol"] == "syslog"
         assert record["original"].startswith(f"<{16 * 8 + (3 if n % 2 else 6)}>1 2026-11-20T10:00:00.")
 
@@ -193,7 +210,7 @@ template(name="document" type="list" option.jsonf="on") {{
     property(outname="id" name="msgid" format="jsonf")
     property(outname="message" name="msg" format="jsonf" position.from="2")
 }}
-action(type="omelasticsearch" server="127.0.0.1" serverport="{shared_server.port('elasticsearch')}" bulkmode="on"
+action(type="omelasticsearch" server="127.0.0.1" serverport="{shared_server.port("elasticsearch")}" bulkmode="on"
     template="document" searchIndex="rsyslog-logs" searchType="" errorFile="{tmp_path}/refused" queue.type="LinkedList"
     queue.dequeueBatchSize="50")
 """
@@ -231,22 +248,52 @@ def test_python_logging_loki(shared_server, word, version):
         resource = pairs(record, "resource")
         assert record["body"] == f"{word} number {n}"
         assert record["severity"] == ("error" if n % 2 else "info")
-        assert (resource["app"], resource["logger"], record["service"]) == (f"{word}-app", f"shop.{word}", f"{word}-app")
+        assert (resource["app"], resource["logger"], record["service"]) == (
+            f"{word}-app",
+            f"shop.{word}",
+            f"{word}-app",
+        )
         assert resource["logkeep.service.name.derived_from"] == "app"
         assert resource["logkeep.protocol"] == "loki"
-        assert 0 <= int(datetime.fromisoformat(record["received"]).timestamp() - datetime.fromisoformat(record["time"]).timestamp()) < 300
+        assert (
+            0
+            <= int(
+                datetime.fromisoformat(record["received"]).timestamp()
+                - datetime.fromisoformat(record["time"]).timestamp()
+            )
+            < 300
+        )
 
 
 def test_ndjson_as_curl_sends_it(shared_server, word):
-    documents = [{"message": f"{word} number {n}", "service": f"{word}-service", "level": "warn", "n": n, "nested": {"deep": [n]}} for n in range(COUNT)]
+    documents = [
+        {
+            "message": f"{word} number {n}",
+            "service": f"{word}-service",
+            "level": "warn",
+            "n": n,
+            "nested": {"deep": [n]},
+        }
+        for n in range(COUNT)
+    ]
     body = "".join(json.dumps(document) + "\n" for document in documents)
     command = ["curl", "-sS", "--data-binary", "@-", f"{shared_server.url}/api/v1/ingest/ndjson"]
     ran = subprocess.run(command, input=body, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout) == {"received": COUNT, "stored": COUNT, "deduplicated": 0, "rejected": 0, "errors": []}
+    assert json.loads(ran.stdout) == {
+        "received": COUNT,
+        "stored": COUNT,
+        "deduplicated": 0,
+        "rejected": 0,
+        "errors": [],
+    }
     records = by_number(shared_server.wait_for(word, COUNT), lambda record: pairs(record, "attributes")["n"])
     for n, record in records.items():
-        assert (record["body"], record["severity"], record["service"]) == (f"{word} number {n}", "warn", f"{word}-service")
+        assert (record["body"], record["severity"], record["service"]) == (
+            f"{word} number {n}",
+            "warn",
+            f"{word}-service",
+        )
         assert pairs(record, "attributes")["nested.deep"] == [n]
         assert json.loads(record["original"]) == documents[n]
         assert pairs(record, "resource")["logkeep.protocol"] == "ndjson"
@@ -275,7 +322,11 @@ def test_metrics_count_what_arrived(shared_server, word):
     def stored():
         with urllib.request.urlopen(f"{shared_server.url}/metrics") as answer:
             lines = answer.read().decode().splitlines()
-        return int(next(line for line in lines if line.startswith('logkeep_intake_records_stored_total{protocol="ndjson"}')).split()[-1])
+        return int(
+            next(
+                line for line in lines if line.startswith('logkeep_intake_records_stored_total{protocol="ndjson"}')
+            ).split()[-1]
+        )
 
     before = stored()
     shared_server.ingest([{"message": word}] * 7)
