@@ -1,4 +1,4 @@
-"""Wrong, huge and hostile questions to every interface that reads: a clear answer, and nothing is revealed or changed."""
+"""Wrong, huge and hostile questions to every interface that reads: a clear answer, nothing is revealed or changed."""
 
 import json
 

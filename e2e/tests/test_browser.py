@@ -1,5 +1,5 @@
 """The console in Chromium, against the real server:
-the journeys that the console's own tests walk against recorded answers."""
+the journeys its own tests walk against a mock."""
 
 import os
 import re
