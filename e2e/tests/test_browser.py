@@ -1,5 +1,4 @@
-"""The console in Chromium, against the real server:
-the journeys its own tests walk against a mock."""
+"""The console in Chromium, against the real server: the journeys that its own tests walk against a mock."""
 
 import os
 import re

@@ -65,7 +65,7 @@ def test_opentelemetry_sdk(shared_server, word, exporter):
                 context=trace.set_span_in_context(NonRecordingSpan(span)),
                 severity_number=SeverityNumber.ERROR if n % 2 else SeverityNumber.INFO2,
                 severity_text="bad" if n % 2 else "fine",
-                body={"text": word, "n": n} if n % 10 == 0 else f"{word} number {n}",
+                body={"what": word, "inner": {"n": n}} if n % 10 == 0 else f"{word} number {n}",
                 attributes={"n": n, "ratio": n + 0.25, "odd": n % 2 == 1, "tags": ["a", "b"], "text": 'straße\n\t"x"'},
                 event_name="payment.refused",
             )
@@ -86,11 +86,9 @@ def test_opentelemetry_sdk(shared_server, word, exporter):
         assert record["service"] == f"{word}-shop"
         attributes = pairs(record, "attributes")
         if n % 10 == 0:
-            # A structured body is a document without a message: its members are attributes beside the record's own.
-            assert json.loads(record["body"] if isinstance(record["body"], str) else json.dumps(record["body"])) == {
-                "text": word,
-                "n": n,
-            }
+            # A structured body is kept as it came, and its members can be asked for.
+            assert json.loads(record["body"]) == {"what": word, "inner": {"n": n}}
+            assert attributes == sent | {"what": word, "inner.n": n}
         else:
             assert record["body"] == f"{word} number {n}"
             assert attributes == {
@@ -208,7 +206,7 @@ template(name="document" type="list" option.jsonf="on") {{
     property(outname="severity" name="syslogseverity-text" format="jsonf")
     property(outname="app_name" name="app-name" format="jsonf")
     property(outname="id" name="msgid" format="jsonf")
-    property(outname="message" name="msg" format="jsonf" position.from="2")
+    property(outname="message" name="msg" format="jsonf")
 }}
 action(type="omelasticsearch" server="127.0.0.1" serverport="{shared_server.port("elasticsearch")}" bulkmode="on"
     template="document" searchIndex="rsyslog-logs" searchType="" errorFile="{tmp_path}/refused" queue.type="LinkedList"
