@@ -290,4 +290,12 @@ mod tests {
             assert_eq!(segments(&path.parse().unwrap()), expected, "{path}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_name_survives_its_encoding(name in "\\PC{1,20}") {
+            let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            proptest::prop_assert_eq!(segments(&format!("/{encoded}").parse().unwrap()), vec![name]);
+        }
+    }
 }

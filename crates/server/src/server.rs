@@ -129,7 +129,7 @@ pub async fn open_parts(data_dir: &Path, key_file: &Path, create: bool) -> Resul
     let catalog_key = catalog_key(data_dir, &*keys, create && !exists).await?;
     let catalog = SqliteCatalog::open(&data_dir.join(CATALOG_FILE), &catalog_key).await?;
     let objects = data_dir.join("objects");
-    let objects = if create { SealedObjects::local(&objects)? } else { SealedObjects::local_read_only(&objects)? };
+    let objects = if create { SealedObjects::local(&objects)? } else { SealedObjects::local_read_only(&objects) };
     Ok(Parts { catalog: Arc::new(catalog), objects, keys, clock: Arc::new(SystemClock::new()) })
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/readyz", get(status::readyz))
         .route("/metrics", get(metrics::metrics))
         .with_state(state)
-        .nest("/es", intake.elasticsearch_router())
+        .merge(intake.elasticsearch_router_at("/es"))
         .merge(intake.loki_router().fallback(ui::file))
         .merge(intake.otlp_http_router())
         .merge(grpc_router(&intake))

@@ -129,7 +129,7 @@ mod tests {
     fn check(text: &str, format: Option<LineFormat>, sizes: (usize, usize), expected: &[&str]) {
         let read = |input: &mut dyn Read| {
             let mut chunks = Chunks::with_sizes(input, format, sizes.0, sizes.1);
-            let mut found = Vec::new();
+            let mut found: Vec<String> = Vec::new();
             while let Some(chunk) = chunks.next_chunk().unwrap() {
                 assert_eq!(chunk.offset as usize, found.concat().len());
                 found.push(String::from_utf8(chunk.bytes).unwrap());
@@ -146,7 +146,7 @@ mod tests {
         check("ab\ncd\nef", None, (4, 8), &["ab\n", "cd\n", "ef"]);
         check("ab\ncd\nef\n", None, (7, 8), &["ab\ncd\n", "ef\n"]);
         check("abcdef\ngh", None, (4, 8), &["abcdef\n", "gh"]);
-        check("abcdefghijkl\nm", None, (4, 8), &["abcdefgh", "ijkl\n", "m"]);
+        check("abcdefghijkl\nm", None, (4, 8), &["abcdefgh", "ijkl\nm"]);
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         let lines = [line("stdout", "P"), line("stderr", "F"), line("stdout", "F"), line("stderr", "F")];
         let (text, size) = (lines.concat(), lines[0].len());
         let whole = lines[..3].concat();
-        check(&text, None, (size, 4 * size), &[&whole, &lines[3]]);
+        check(&text, None, (size, 3 * size), &[&whole, &lines[3]]);
         check(&text, Some(LineFormat::PlainText), (size, 4 * size), &lines.each_ref().map(String::as_str));
         check(&text, None, (size, 2 * size), &[&lines[..2].concat(), &lines[2], &lines[3]]);
     }
