@@ -122,7 +122,7 @@ class TestNdjson:
         assert shared_server.find(word) == []
 
     def test_the_content_type_does_not_matter(self, shared_server, word):
-        for content_type in ["image/png", "", "application/json; charset=latin1", "\x7f"]:
+        for content_type in ["image/png", "", "application/json; charset=latin1", "a/b/c"]:
             assert ndjson(shared_server, good_lines(word), content_type=content_type).status == 200
         assert len(shared_server.find(word)) == 8
 
@@ -132,6 +132,19 @@ class TestNdjson:
         refused(ndjson(shared_server, good_lines(word), x_logkeep_batch="k" * 257), 400, "bad_request")
         refused(ndjson(shared_server, good_lines(word), x_logkeep_batch=""), 400, "bad_request")
         assert shared_server.find(word) == []
+
+    def test_a_refusal_can_be_read_by_one_who_is_still_sending(self, shared_server):
+        """Where a server answers and hangs up in the middle of a body, the sender sees a broken connection instead."""
+        large = b"x" * (8 * MIB)
+        for headers in [{"x-logkeep-tenant": "nobody"}, {"x-logkeep-batch": "k" * 257}, {"content-encoding": "br"}]:
+            with shared_server.connect() as connection:
+                for _ in range(2):
+                    answer = connection.post("/api/v1/ingest/ndjson", large, headers)
+                    assert 400 <= answer.status < 500
+        with Connection(f"http://{shared_server.address('loki')}") as connection:
+            assert connection.post("/loki/api/v1/push", large, {"x-scope-orgid": "nobody"}).status == 401
+        with Connection(f"http://{shared_server.address('otlp-http')}") as connection:
+            assert connection.post("/v1/logs", large, {"content-type": "text/plain"}).status == 415
 
     def test_empty(self, shared_server):
         for body in [b"", b"\n\n \r\n"]:
@@ -225,14 +238,16 @@ class TestOtlpHttp:
         assert answer.status == 413, answer.text
 
 
-class TestOtlpGrpc:
-    @pytest.fixture(scope="class")
-    def export(self, shared_server):
-        options = [("grpc.max_send_message_length", -1)]
-        with grpc.insecure_channel(shared_server.address("otlp-grpc"), options=options) as channel:
-            method = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
-            yield channel.unary_unary(method, request_serializer=None, response_deserializer=None)
+@pytest.fixture(scope="module")
+def export(shared_server):
+    """`LogsService/Export` over bytes as they are."""
+    options = [("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(shared_server.address("otlp-grpc"), options=options) as channel:
+        method = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+        yield channel.unary_unary(method, request_serializer=None, response_deserializer=None)
 
+
+class TestOtlpGrpc:
     def test_one_bad_record_among_good_ones(self, shared_server, export, word):
         records = [wire.otlp_record(wire.otlp_string(f"{word} good")), wire.otlp_record(wire.message((1, b"\xff")))]
         partial = ExportLogsServiceResponse.FromString(export(wire.otlp_logs(records), timeout=30)).partial_success

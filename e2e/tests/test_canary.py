@@ -64,13 +64,11 @@ def send_ndjson(server, make):
     with server.connect() as connection:
         path = f"/api/v1/ingest/lines?source={make.text()}"
         assert connection.post(path, f"2026-11-20T10:00:00Z stdout F {make.text()}\n".encode()).status == 200
-        # What is refused, and whatever is said about it in our own log, leaves nothing either.
-        refused = connection.post("/api/v1/ingest/ndjson", make.text().encode(), {"x-logkeep-tenant": make.text()})
-        assert refused.status == 403
-        assert (
-            connection.post("/api/v1/ingest/ndjson", make.text().encode(), {"content-encoding": make.text()}).status
-            == 415
-        )
+    # What is refused, and whatever is said about it in our own log, leaves nothing either.
+    for header, status in [("x-logkeep-tenant", 403), ("content-encoding", 415)]:
+        with server.connect() as connection:
+            refused = connection.post("/api/v1/ingest/ndjson", make.text().encode(), {header: make.text()})
+            assert refused.status == status, refused.text
 
 
 def send_otlp(server, make):

@@ -183,6 +183,20 @@ def test_the_undamaged_folder_verifies(lab):
     assert f"{BATCHES * PER_BATCH} records in {BATCHES} batches" in checked.stdout, checked.stdout
 
 
+def test_a_folder_in_use_and_one_never_flushed_verify(make_server, word):
+    """From the first acknowledged record on; nothing has been flushed, and no checkpoint need be there yet."""
+    server = make_server().start()
+    server.ingest([{"message": word}])
+    server.find(word)
+    for part in ("running", "killed"):
+        if part == "killed":
+            server.kill()
+        checked = verify(server.data, server.key)
+        assert checked.returncode == 0, f"{part}: {checked.stdout}{checked.stderr}"
+        assert "default/default: 1 records in 1 batches, 0 segments" in checked.stdout
+        assert "default/audit: 1 records" in checked.stdout
+
+
 def test_one_flipped_byte(lab, say, setting):
     flips = setting("E2E_FLIPS", 40)
     seed = setting("E2E_SEED", random.randrange(1 << 32))

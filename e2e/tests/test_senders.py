@@ -27,6 +27,7 @@ from support.server import pairs
 NODE = Path(__file__).resolve().parents[1] / "node"
 START_NS = 1_795_168_800_123_456_789  # 2026-11-20T10:00:00.123456789Z
 COUNT = 500
+TEXT = 'straße\n\t"x"'
 
 
 def by_number(records, number):
@@ -66,7 +67,7 @@ def test_opentelemetry_sdk(shared_server, word, exporter):
                 severity_number=SeverityNumber.ERROR if n % 2 else SeverityNumber.INFO2,
                 severity_text="bad" if n % 2 else "fine",
                 body={"what": word, "inner": {"n": n}} if n % 10 == 0 else f"{word} number {n}",
-                attributes={"n": n, "ratio": n + 0.25, "odd": n % 2 == 1, "tags": ["a", "b"], "text": 'straße\n\t"x"'},
+                attributes={"n": n, "ratio": n + 0.25, "odd": n % 2 == 1, "tags": ["a", "b"], "text": TEXT},
                 event_name="payment.refused",
             )
         )
@@ -75,6 +76,7 @@ def test_opentelemetry_sdk(shared_server, word, exporter):
 
     records = by_number(shared_server.wait_for(word, COUNT), lambda record: pairs(record, "attributes")["n"])
     for n, record in records.items():
+        sent = {"n": n, "ratio": n + 0.25, "odd": n % 2 == 1, "tags": ["a", "b"], "text": TEXT}
         assert record["time_ns"] == str(START_NS + n)
         assert record["time"] == f"2026-11-20T10:00:00.{123_456_789 + n:09}Z"
         assert record["severity_number"] == (17 if n % 2 else 10)
@@ -91,13 +93,7 @@ def test_opentelemetry_sdk(shared_server, word, exporter):
             assert attributes == sent | {"what": word, "inner.n": n}
         else:
             assert record["body"] == f"{word} number {n}"
-            assert attributes == {
-                "n": n,
-                "ratio": n + 0.25,
-                "odd": n % 2 == 1,
-                "tags": ["a", "b"],
-                "text": 'straße\n\t"x"',
-            }
+            assert attributes == sent
         kept = pairs(record, "resource")
         assert (kept["service.name"], kept["service.version"], kept["host.cpu.count"]) == (f"{word}-shop", "1.2.3", 8)
         assert kept["logkeep.protocol"] == "otlp"
