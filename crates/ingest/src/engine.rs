@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use logkeep_catalog::{Catalog, ClassState};
+use logkeep_catalog::{BatchKey, Catalog, ClassState};
 use logkeep_cipher::{WrappedKey, hmac_sha256, random_bytes};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
@@ -57,6 +57,9 @@ impl IngestConfig {
         }
     }
 }
+
+/// How long the key of a batch is remembered.
+pub(crate) const DEDUPE_WINDOW_NS: i64 = 24 * 3600 * 1_000_000_000;
 
 /// Batches a slow subscriber may lag behind before it misses some.
 const ARRIVALS: usize = 512;
@@ -354,6 +357,9 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
         let partition = partition_of(shared, &key, class).await?;
         state.partitions.insert(key, partition);
     }
+    for (tenant, key) in shared.catalog.batch_keys(shared.clock.now_ns() - DEDUPE_WINDOW_NS).await? {
+        state.keys.entry(tenant).or_default().insert(key.hmac, key.received_ns);
+    }
     let mut faults = Vec::new();
     let mut number = 1;
     for (file, path) in wal::list(&shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
@@ -418,13 +424,10 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
         |what: String| OpenError::Tree { class: format!("{}/{}", frame.entry.tenant, frame.entry.class), what };
     let tenant = TenantId::new(&frame.entry.tenant).map_err(|error| damaged(error.to_string()))?;
     let class = Class::new(&frame.entry.class).map_err(|error| damaged(error.to_string()))?;
-    let class_key = (tenant.clone(), class);
-    if let Some(key) = frame.key {
-        state.keys.entry(tenant).or_default().insert(key, frame.entry.max_received_ns);
-    }
+    let class_key = (tenant, class);
     let number = frame.entry.batch;
     shared.wal_files.lock().note(file, &class_key, number);
-    let partition = state.partitions.entry(class_key).or_insert_with(Partition::new);
+    let partition = state.partitions.entry(class_key.clone()).or_insert_with(Partition::new);
     let next = partition.tree.size();
     if number < next {
         return Ok(());
@@ -437,6 +440,9 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
     let entry = frame.entry.encode().map_err(|error| damaged(error.to_string()))?;
     partition.tree.append(&entry).map_err(|error| damaged(error.to_string()))?;
     partition.push_live(Arc::new(rows), number);
+    if let Some(hmac) = frame.key {
+        state.add_key(&class_key, number, BatchKey { hmac, received_ns: frame.entry.max_received_ns });
+    }
     Ok(())
 }
 

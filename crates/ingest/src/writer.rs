@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
+use logkeep_catalog::BatchKey;
 use logkeep_cipher::DataKey;
 use logkeep_record::{Class, RecordId, TenantId};
 use logkeep_segment::Rows;
@@ -173,7 +174,7 @@ impl Writer {
                 let class_key = (request.tenant, request.class);
                 let published = publish_one(&mut state, &class_key, request.batch, &entry, number);
                 if let Some(key) = request.key {
-                    state.keys.entry(class_key.0.clone()).or_default().insert(key, now_ns);
+                    state.add_key(&class_key, number, BatchKey { hmac: key, received_ns: now_ns });
                 }
                 self.shared.wal_files.lock().note(self.wal.number(), &class_key, number);
                 let committed = published.map(|rows| {

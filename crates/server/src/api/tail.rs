@@ -76,7 +76,7 @@ async fn follow(
             Ok(_) => {}
             // Nobody looked at these batches: at least one record each was left out, and the reader must know.
             Err(broadcast::error::RecvError::Lagged(batches)) => {
-                drop(counts.dropped.fetch_add(batches, Ordering::Relaxed))
+                counts.dropped.fetch_add(batches, Ordering::Relaxed);
             }
             Err(broadcast::error::RecvError::Closed) => return,
         }
