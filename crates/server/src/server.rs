@@ -155,6 +155,7 @@ async fn catalog_key(data_dir: &Path, keys: &dyn KeyProvider, create: bool) -> R
             "`{}` does not open with this key file; is it the one that belongs to this data folder?",
             path.display()
         ))),
+        Err(KeyProviderError::Unwrap(error)) => Err(StartError::CatalogKey(format!("`{}`: {error}", path.display()))),
         Err(error) => Err(error.into()),
     }
 }
