@@ -93,7 +93,7 @@ async function opensRecord({ pages, url, token }) {
   await panel.getByRole("tab", { name: "JSON" }).click();
   await panel.getByText('"id":').waitFor();
   const other = await pages.visit(new URL(page.url()).search);
-  await other.locator(".panel .message").getByText(`${word} number 2`).waitFor();
+  await other.locator(".panel .message").getByText(`${word} number 2`, { exact: true }).waitFor();
   await page.keyboard.press("Escape");
   await panel.waitFor({ state: "detached" });
   equal(param(page, "record"), null, "the record after Escape");

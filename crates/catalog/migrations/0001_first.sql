@@ -18,3 +18,11 @@ CREATE TABLE heads (
     body BLOB NOT NULL,
     PRIMARY KEY (tenant, class)
 ) STRICT, WITHOUT ROWID;
+
+-- HMACs of the keys that senders gave their batches, so that a retry is recognised after its batch went to a segment.
+CREATE TABLE batch_keys (
+    tenant TEXT NOT NULL,
+    hmac BLOB NOT NULL,
+    received_ns INTEGER NOT NULL,
+    PRIMARY KEY (tenant, hmac)
+) STRICT, WITHOUT ROWID;

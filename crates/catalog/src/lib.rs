@@ -48,6 +48,17 @@ pub struct Change {
     pub remove: Vec<SegmentId>,
     /// The head after it.
     pub head: Head,
+    /// Keys of batches that it takes out of the write-ahead log.
+    pub keys: Vec<BatchKey>,
+}
+
+/// The key a sender gave a batch, as an HMAC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchKey {
+    /// HMAC of the key.
+    pub hmac: [u8; 32],
+    /// When the batch came, nanoseconds.
+    pub received_ns: i64,
 }
 
 /// Everything the catalog holds about one tenant and class.
@@ -71,6 +82,12 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// [`CatalogError::Corrupt`] names the row.
     async fn load(&self) -> Result<Vec<ClassState>, CatalogError>;
+
+    /// The batch keys of each tenant that came at or after `since_ns`; older ones are forgotten for good.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError>;
 
     /// Carries out one change, all or nothing, durable on return.
     ///

@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use logkeep_cipher::{BlobCipher, DataKey};
 use logkeep_record::{Class, TenantId};
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::{Catalog, CatalogError, Change, ClassState, Head, SegmentRow};
+use crate::{BatchKey, Catalog, CatalogError, Change, ClassState, Head, SegmentRow};
 
 /// SQLite in WAL mode, one connection, synchronous: a commit is durable when it returns.
 pub struct SqliteCatalog {
@@ -56,7 +58,7 @@ impl SqliteCatalog {
             .bind(class.as_str())
             .fetch_all(&self.pool)
             .await?;
-        let open = |row: sqlx::sqlite::SqliteRow| {
+        let open = |row: SqliteRow| {
             let id: String = row.try_get("id")?;
             let name = segment_name(tenant, class, &id);
             let segment: SegmentRow = self.open_row(&name, row.try_get("body")?)?;
@@ -174,8 +176,29 @@ impl Catalog for SqliteCatalog {
         .bind(body)
         .execute(&mut *tx)
         .await?;
+        for key in &change.keys {
+            sqlx::query("INSERT INTO batch_keys (tenant, hmac, received_ns) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+                .bind(tenant.as_str())
+                .bind(key.hmac.as_slice())
+                .bind(key.received_ns)
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await?;
         Ok(())
+    }
+
+    async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
+        sqlx::query("DELETE FROM batch_keys WHERE received_ns < ?").bind(since_ns).execute(&self.pool).await?;
+        let rows = sqlx::query("SELECT tenant, hmac, received_ns FROM batch_keys").fetch_all(&self.pool).await?;
+        let read = |row: SqliteRow| {
+            let corrupt = |what: String| CatalogError::Corrupt(format!("of a batch key: {what}"));
+            let tenant = TenantId::new(row.try_get("tenant")?).map_err(|error| corrupt(error.to_string()))?;
+            let hmac: Vec<u8> = row.try_get("hmac")?;
+            let hmac = hmac.try_into().map_err(|_| corrupt("it is not 32 bytes".into()))?;
+            Ok((tenant, BatchKey { hmac, received_ns: row.try_get("received_ns")? }))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, CatalogError> {
@@ -219,7 +242,8 @@ mod tests {
     fn change(add: Vec<SegmentRow>, remove: Vec<SegmentId>, all: &[SegmentRow]) -> Change {
         let flushed = all.last().map_or(0, |segment| segment.last_batch + 1);
         let head = Head { flushed, segments: Head::commit_to(all), root: [0; 32] };
-        Change { tenant: TenantId::default(), class: Class::default(), add, remove, head }
+        let keys = vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }];
+        Change { tenant: TenantId::default(), class: Class::default(), add, remove, head, keys }
     }
 
     #[tokio::test]
@@ -239,6 +263,9 @@ mod tests {
         assert_eq!(states[0].segments, [ab]);
         assert_eq!(catalog.secret("signer").await.unwrap().unwrap(), b"secret words");
         assert_eq!(catalog.secret("other").await.unwrap(), None);
+        let key = BatchKey { hmac: [5; 32], received_ns: 5 };
+        assert_eq!(catalog.batch_keys(5).await.unwrap(), [(TenantId::default(), key)]);
+        assert_eq!(catalog.batch_keys(6).await.unwrap(), []);
 
         for (tampering, named) in [
             ("UPDATE heads SET class = 'other'", "heads/default/other"),

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use logkeep_catalog::Change;
 use logkeep_segment::{Rows, merge};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Entry, Hash, read_entry};
@@ -15,7 +16,7 @@ use tracing::debug;
 
 use crate::batch::recompute_root;
 use crate::engine::Shared;
-use crate::flush::{FlushError, commit, head_over, store_segment};
+use crate::flush::{FlushError, head_over, store_segment};
 use crate::state::{ClassKey, Partition, SegmentHandle};
 
 /// Segments of about one size that are merged together.
@@ -83,7 +84,15 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
     };
     let head = head_over(&segments, size, root);
     let gone = inputs.iter().map(|input| input.row().id.clone()).collect();
-    commit(shared, class, vec![merged.row().clone()], gone, head.clone())?;
+    let change = Change {
+        tenant: class.0.clone(),
+        class: class.1.clone(),
+        add: vec![merged.row().clone()],
+        remove: gone,
+        head: head.clone(),
+        keys: vec![],
+    };
+    shared.runtime.block_on(shared.catalog.commit(change))?;
     {
         let mut state = shared.state.lock();
         if let Some(partition) = state.partitions.get_mut(class) {

@@ -9,14 +9,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use logkeep_catalog::{Catalog, ClassState};
+use logkeep_catalog::{BatchKey, Catalog, ClassState};
 use logkeep_cipher::{WrappedKey, hmac_sha256, random_bytes};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
 use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Signer, Tree};
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::batch::Batch;
@@ -56,6 +56,23 @@ impl IngestConfig {
             segment_records: 400_000,
         }
     }
+}
+
+/// How long the key of a batch is remembered.
+pub(crate) const DEDUPE_WINDOW_NS: i64 = 24 * 3600 * 1_000_000_000;
+
+/// Batches a slow subscriber may lag behind before it misses some.
+const ARRIVALS: usize = 512;
+
+/// A batch that has just become searchable.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of which class.
+    pub class: Class,
+    /// Its rows.
+    pub rows: Arc<Rows>,
 }
 
 /// What the engine stands on.
@@ -137,6 +154,7 @@ pub(crate) struct Shared {
     pub(crate) signer: Signer,
     pub(crate) installation: String,
     pub(crate) stopping: AtomicBool,
+    pub(crate) arrivals: broadcast::Sender<Arrived>,
     wake: (Mutex<bool>, Condvar),
     room: Condvar,
 }
@@ -225,6 +243,7 @@ impl Ingest {
             signer,
             installation,
             stopping: AtomicBool::new(false),
+            arrivals: broadcast::Sender::new(ARRIVALS),
             wake: (Mutex::new(false), Condvar::new()),
             room: Condvar::new(),
             config,
@@ -276,6 +295,11 @@ impl Ingest {
     /// Everything searchable now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.snapshot.load_full()
+    }
+
+    /// Every batch from now on, as it becomes searchable. A subscriber that is too slow is told how many it missed.
+    pub fn arrivals(&self) -> broadcast::Receiver<Arrived> {
+        self.shared.arrivals.subscribe()
     }
 
     /// The clock of the engine.
@@ -332,6 +356,9 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
         let key = (class.tenant.clone(), class.class.clone());
         let partition = partition_of(shared, &key, class).await?;
         state.partitions.insert(key, partition);
+    }
+    for (tenant, key) in shared.catalog.batch_keys(shared.clock.now_ns() - DEDUPE_WINDOW_NS).await? {
+        state.keys.entry(tenant).or_default().insert(key.hmac, key.received_ns);
     }
     let mut faults = Vec::new();
     let mut number = 1;
@@ -397,13 +424,10 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
         |what: String| OpenError::Tree { class: format!("{}/{}", frame.entry.tenant, frame.entry.class), what };
     let tenant = TenantId::new(&frame.entry.tenant).map_err(|error| damaged(error.to_string()))?;
     let class = Class::new(&frame.entry.class).map_err(|error| damaged(error.to_string()))?;
-    let class_key = (tenant.clone(), class);
-    if let Some(key) = frame.key {
-        state.keys.entry(tenant).or_default().insert(key, frame.entry.max_received_ns);
-    }
+    let class_key = (tenant, class);
     let number = frame.entry.batch;
     shared.wal_files.lock().note(file, &class_key, number);
-    let partition = state.partitions.entry(class_key).or_insert_with(Partition::new);
+    let partition = state.partitions.entry(class_key.clone()).or_insert_with(Partition::new);
     let next = partition.tree.size();
     if number < next {
         return Ok(());
@@ -415,7 +439,10 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
     let rows = Rows::from_payload(&frame.payload, number, frame.seed).map_err(|error| damaged(error.to_string()))?;
     let entry = frame.entry.encode().map_err(|error| damaged(error.to_string()))?;
     partition.tree.append(&entry).map_err(|error| damaged(error.to_string()))?;
-    partition.push_live(rows, number);
+    partition.push_live(Arc::new(rows), number);
+    if let Some(hmac) = frame.key {
+        state.add_key(&class_key, number, BatchKey { hmac, received_ns: frame.entry.max_received_ns });
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use logkeep_catalog::{Change, Head, SegmentId, SegmentRow};
+use logkeep_catalog::{BatchKey, Change, Head, SegmentId, SegmentRow};
 use logkeep_cipher::{DataKey, random_bytes};
 use logkeep_segment::{Rows, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
@@ -15,7 +15,7 @@ use logkeep_tlog::{Checkpoint, Hash};
 use tracing::{debug, warn};
 
 use crate::compact;
-use crate::engine::{Shared, open_segment};
+use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_segment};
 use crate::state::{ClassKey, Live, Partition, SegmentHandle};
 use crate::wal;
 
@@ -116,10 +116,25 @@ impl Flusher {
             known.into_iter().chain([handle.clone()]).collect::<Vec<_>>()
         };
         let head = head_over(&segments, size, root);
-        commit(&self.shared, class, vec![handle.row().clone()], vec![], head.clone())?;
+        let change = Change {
+            tenant: class.0.clone(),
+            class: class.1.clone(),
+            add: vec![handle.row().clone()],
+            remove: vec![],
+            head: head.clone(),
+            keys: self.keys_up_to(class, last),
+        };
+        self.shared.runtime.block_on(self.shared.catalog.commit(change))?;
         debug!(class = %class.1, tenant = %class.0, records = handle.row().records, bytes = handle.row().sealed_bytes, elapsed_ms = started.elapsed().as_millis() as u64, "flushed");
         self.exchange(class, segments, head, last);
         Ok(())
+    }
+
+    /// The keys of the batches that the flush takes out of the log.
+    fn keys_up_to(&self, class: &ClassKey, last: u64) -> Vec<BatchKey> {
+        let state = self.shared.state.lock();
+        let keys = state.live_keys.get(class).into_iter().flatten();
+        keys.filter(|(number, _)| *number <= last).map(|(_, key)| key.clone()).collect()
     }
 
     /// Puts the segment in the place of the live rows up to batch `last`.
@@ -131,6 +146,11 @@ impl Flusher {
             partition.segments = Arc::new(segments);
             partition.head = head;
         }
+        if let Some(keys) = state.live_keys.get_mut(class) {
+            keys.retain(|(number, _)| *number > last);
+        }
+        let oldest = self.shared.clock.now_ns() - DEDUPE_WINDOW_NS;
+        state.keys.values_mut().for_each(|keys| keys.retain(|_, received_ns| *received_ns >= oldest));
         state.count_live_bytes();
         let next = state.snapshot(&self.shared.snapshot.load(), [class]);
         self.shared.snapshot.store(Arc::new(next));
@@ -249,15 +269,4 @@ pub(crate) fn store_segment(
         wrapped_key: wrapped.0,
     };
     Ok(Arc::new(shared.runtime.block_on(open_segment(shared, class, row))?))
-}
-
-pub(crate) fn commit(
-    shared: &Shared,
-    (tenant, class): &ClassKey,
-    add: Vec<SegmentRow>,
-    remove: Vec<SegmentId>,
-    head: Head,
-) -> Result<(), FlushError> {
-    let change = Change { tenant: tenant.clone(), class: class.clone(), add, remove, head };
-    Ok(shared.runtime.block_on(shared.catalog.commit(change))?)
 }

@@ -22,8 +22,9 @@ mod writer;
 mod tests;
 
 pub use batch::{Batch, BatchBuilder};
-pub use engine::{Ingest, IngestConfig, OpenError, Parts};
+pub use engine::{Arrived, Ingest, IngestConfig, OpenError, Parts};
 pub use state::{ClassView, SegmentHandle, Snapshot};
+pub use tiles::write_durably;
 pub use verify::{Finding, Report, Verification, verify};
 pub use wal::Fault;
 pub use writer::{CommitError, Committed};

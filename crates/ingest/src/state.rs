@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use logkeep_catalog::{Head, SegmentRow};
+use logkeep_catalog::{BatchKey, Head, SegmentRow};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::{RangeReader, Rows, Segment, SegmentError};
 use logkeep_store::SealedObject;
@@ -133,9 +133,9 @@ impl Partition {
         self.live.iter().map(|live| live.bytes).sum()
     }
 
-    pub(crate) fn push_live(&mut self, rows: Rows, number: u64) {
+    pub(crate) fn push_live(&mut self, rows: Arc<Rows>, number: u64) {
         let bytes = rows.memory_bytes();
-        self.live.push(Live { rows: Arc::new(rows), first: number, last: number, bytes });
+        self.live.push(Live { rows, first: number, last: number, bytes });
         self.live_since.get_or_insert_with(Instant::now);
     }
 
@@ -154,10 +154,18 @@ impl Partition {
 pub(crate) struct State {
     pub(crate) partitions: HashMap<ClassKey, Partition>,
     pub(crate) keys: HashMap<TenantId, HashMap<[u8; 32], i64>>,
+    /// Keys of batches that are only in the write-ahead log so far, with the number of the batch.
+    pub(crate) live_keys: HashMap<ClassKey, Vec<(u64, BatchKey)>>,
     pub(crate) live_bytes: usize,
 }
 
 impl State {
+    /// Remembers the key of a batch.
+    pub(crate) fn add_key(&mut self, class: &ClassKey, number: u64, key: BatchKey) {
+        self.keys.entry(class.0.clone()).or_default().insert(key.hmac, key.received_ns);
+        self.live_keys.entry(class.clone()).or_default().push((number, key));
+    }
+
     /// The next snapshot, in which the classes named are as they are now and all others as in `last`.
     pub(crate) fn snapshot<'a>(&self, last: &Snapshot, changed: impl IntoIterator<Item = &'a ClassKey>) -> Snapshot {
         let mut classes = last.classes.clone();

@@ -81,7 +81,7 @@ impl TileSource for TileFolder {
 }
 
 /// Writes beside the place, syncs, and renames: the file is there in full or as before.
-pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir_all(folder)?;
     let temporary = path.with_extension("new");

@@ -7,14 +7,16 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
+use logkeep_catalog::BatchKey;
 use logkeep_cipher::DataKey;
 use logkeep_record::{Class, RecordId, TenantId};
+use logkeep_segment::Rows;
 use logkeep_tlog::Entry;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
 use crate::batch::Batch;
-use crate::engine::Shared;
+use crate::engine::{Arrived, Shared};
 use crate::state::{ClassKey, Partition, State};
 use crate::wal::WalFile;
 
@@ -164,16 +166,23 @@ impl Writer {
     fn publish(&mut self, placed: Vec<Placed>, repeats: Vec<Request>) {
         let now_ns = self.shared.clock.now_ns();
         let mut replies = Vec::with_capacity(placed.len());
+        let mut arrived = Vec::with_capacity(placed.len());
         {
             let mut state = self.shared.state.lock();
             let mut changed: HashSet<ClassKey> = HashSet::new();
             for Placed { request, entry, number } in placed {
                 let class_key = (request.tenant, request.class);
-                let committed = publish_one(&mut state, &class_key, request.batch, &entry, number);
+                let published = publish_one(&mut state, &class_key, request.batch, &entry, number);
                 if let Some(key) = request.key {
-                    state.keys.entry(class_key.0.clone()).or_default().insert(key, now_ns);
+                    state.add_key(&class_key, number, BatchKey { hmac: key, received_ns: now_ns });
                 }
                 self.shared.wal_files.lock().note(self.wal.number(), &class_key, number);
+                let committed = published.map(|rows| {
+                    let first = RecordId { class: class_key.1.clone(), batch: number, index: 0 };
+                    let committed = Committed { first: Some(first), records: rows.len() };
+                    arrived.push(Arrived { tenant: class_key.0.clone(), class: class_key.1.clone(), rows });
+                    committed
+                });
                 changed.insert(class_key);
                 replies.push((request.reply, committed));
             }
@@ -184,6 +193,10 @@ impl Writer {
         for (reply, committed) in replies {
             // A sender that has gone away meanwhile will ask again, and be recognised if it gave a key.
             drop(reply.send(committed));
+        }
+        for arrived in arrived {
+            // Nobody follows: no error.
+            drop(self.shared.arrivals.send(arrived));
         }
         for request in repeats {
             drop(request.reply.send(Ok(Committed { first: None, records: 0 })));
@@ -226,12 +239,11 @@ fn publish_one(
     batch: Batch,
     entry: &[u8],
     number: u64,
-) -> Result<Committed, CommitError> {
+) -> Result<Arc<Rows>, CommitError> {
     let partition = state.partitions.entry(class_key.clone()).or_insert_with(Partition::new);
     // Refused only for a tree of 2^48 entries; the entry was encoded by us and is short.
     partition.tree.append(entry).map_err(|error| CommitError::Unavailable(error.to_string()))?;
-    let records = batch.rows.len();
-    partition.push_live(batch.rows.with_batch(number, batch.seed), number);
-    let first = RecordId { class: class_key.1.clone(), batch: number, index: 0 };
-    Ok(Committed { first: Some(first), records })
+    let rows = Arc::new(batch.rows.with_batch(number, batch.seed));
+    partition.push_live(rows.clone(), number);
+    Ok(rows)
 }

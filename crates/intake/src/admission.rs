@@ -6,16 +6,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::counters::{Protocol, add};
 use crate::refusal::{Kind, Refusal};
 use crate::{Inner, Intake};
-
-/// A request waits this long at most; the shortest time-out of common senders is 30 s.
-pub(crate) const WAIT: Duration = Duration::from_secs(20);
 
 /// The right to hold one body. Counts as one request under way.
 pub(crate) struct Admission {
@@ -34,7 +30,8 @@ impl Intake {
     /// Waits for a place.
     pub(crate) async fn admit(&self, protocol: Protocol) -> Result<Admission, Refusal> {
         add(&self.inner.counters.of(protocol).requests, 1);
-        let permit = tokio::time::timeout(WAIT, self.inner.requests.clone().acquire_owned()).await;
+        let permit =
+            tokio::time::timeout(self.inner.options.max_wait, self.inner.requests.clone().acquire_owned()).await;
         match permit {
             Ok(Ok(permit)) => {
                 add(&self.inner.counters.of(protocol).connections, 1);

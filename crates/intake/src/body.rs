@@ -22,9 +22,7 @@ pub(crate) async fn read(
     max_bytes: usize,
 ) -> Result<Bytes, Refusal> {
     if declared.is_some_and(|declared| declared > max_bytes as u64) {
-        if !waits {
-            drain(body).await;
-        }
+        discard(body, waits).await;
         return Err(too_large(max_bytes));
     }
     let mut whole = BytesMut::with_capacity(declared.unwrap_or(0) as usize);
@@ -36,6 +34,14 @@ pub(crate) async fn read(
         whole.extend_from_slice(&data);
     }
     Ok(whole.freeze())
+}
+
+/// Takes a refused body off the connection, so that the sender gets to read why instead of a reset connection. One that
+/// waits for `100 Continue` has not sent it.
+pub(crate) async fn discard(body: Body, waits: bool) {
+    if !waits {
+        drain(body).await;
+    }
 }
 
 fn too_large(max_bytes: usize) -> Refusal {

@@ -96,18 +96,39 @@ impl Answer {
 impl Intake {
     /// The bulk API and what its clients set up before they use it, on bare paths.
     pub fn elasticsearch_router(&self) -> Router {
-        Router::new().route("/", any(handle)).route("/{*path}", any(handle)).with_state(self.clone())
+        let at = At { intake: self.clone(), names: 0 };
+        Router::new().route("/", any(handle)).route("/{*path}", any(handle)).with_state(at)
+    }
+
+    /// The same below a prefix such as `/es`, to be merged and not nested: clients with a prefix ask for `/es/`, which a
+    /// nested router does not have.
+    pub fn elasticsearch_router_at(&self, prefix: &str) -> Router {
+        let prefix = prefix.trim_end_matches('/');
+        let at = At { intake: self.clone(), names: prefix.split('/').filter(|name| !name.is_empty()).count() };
+        Router::new()
+            .route(prefix, any(handle))
+            .route(&format!("{prefix}/"), any(handle))
+            .route(&format!("{prefix}/{{*path}}"), any(handle))
+            .with_state(at)
     }
 }
 
-async fn handle(State(intake): State<Intake>, request: Request) -> Response {
+/// Where the API is served.
+#[derive(Clone)]
+struct At {
+    intake: Intake,
+    /// Names of the prefix.
+    names: usize,
+}
+
+async fn handle(State(At { intake, names }): State<At>, request: Request) -> Response {
     let accepts_gzip = joined(request.headers(), ACCEPT_ENCODING.as_str()).to_ascii_lowercase().contains("gzip");
     let mut retry = None;
     let result = async {
         let query = parameters(request.uri())?;
         let asked = Asked {
             method: request.method().clone(),
-            path: segments(request.uri()),
+            path: segments(request.uri()).split_off(names),
             query: &query,
             host: joined(request.headers(), "host"),
         };
@@ -267,6 +288,14 @@ mod tests {
             ("/%ff", vec!["\u{fffd}"]),
         ] {
             assert_eq!(segments(&path.parse().unwrap()), expected, "{path}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_name_survives_its_encoding(name in "\\PC{1,20}") {
+            let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            proptest::prop_assert_eq!(segments(&format!("/{encoded}").parse().unwrap()), vec![name]);
         }
     }
 }

@@ -31,6 +31,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use logkeep_ingest::Ingest;
 use logkeep_record::{TenantId, limits};
@@ -56,6 +57,8 @@ pub struct IntakeOptions {
     pub elasticsearch_version: String,
     /// Requests that are read and stored at once; the others wait.
     pub max_concurrent_requests: usize,
+    /// How long a request waits for its place before it is refused. The shortest time-out of common senders is 30 s.
+    pub max_wait: Duration,
     /// Connections of syslog over TCP at once; the others wait.
     pub max_syslog_connections: usize,
 }
@@ -68,6 +71,7 @@ impl Default for IntakeOptions {
             request_decompressed_bytes: limits::REQUEST_DECOMPRESSED_BYTES,
             elasticsearch_version: "8.17.0".into(),
             max_concurrent_requests: 64,
+            max_wait: Duration::from_secs(20),
             max_syslog_connections: 1_024,
         }
     }

@@ -103,8 +103,9 @@ fn key(request: &Request) -> Result<Option<Vec<u8>>, Refusal> {
 
 async fn respond(intake: &Intake, asked: Result<Asked, Refusal>, protocol: Protocol, request: Request) -> Response {
     let result = async {
-        let asked = asked?;
+        // Even if what is asked is wrong: a sender that is still sending does not read why.
         let incoming = intake.read(protocol, TENANT, request).await?;
+        let asked = asked?;
         Intake::to_the_end(intake.clone().native(incoming, asked)).await?
     };
     result.await.unwrap_or_else(|refusal: Refusal| {

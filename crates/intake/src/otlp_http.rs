@@ -114,8 +114,9 @@ async fn respond(intake: &Intake, tenant_header: &str, request: Request) -> Resp
     let content_type = crate::request::joined(request.headers(), "content-type");
     let mut form = Form::declared(&content_type).ok().flatten();
     let result = async {
-        Form::declared(&content_type)?;
+        // Even if its form is unknown: a sender that is still sending does not read why.
         let incoming = intake.read(Protocol::Otlp, tenant_header, request).await?;
+        Form::declared(&content_type)?;
         form = form.or_else(|| Some(sniff(&incoming.body)));
         Intake::to_the_end(intake.clone().otlp_export(incoming)).await?
     };

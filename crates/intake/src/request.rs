@@ -49,12 +49,22 @@ impl Intake {
         request: Request,
     ) -> Result<Incoming, Refusal> {
         let (parts, body) = request.into_parts();
-        let tenant = self.tenant(&parts.headers, tenant_header)?;
         let source = source(&parts.extensions);
         let headers = parts.headers;
-        let admission = self.admit(protocol).await?;
+        let waits = headers.contains_key(EXPECT);
+        let admitted = match self.tenant(&headers, tenant_header) {
+            Ok(tenant) => self.admit(protocol).await.map(|admission| (tenant, admission)),
+            Err(refusal) => Err(refusal),
+        };
+        let (tenant, admission) = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                body::discard(body, waits).await;
+                return Err(refusal);
+            }
+        };
         let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let body = body::read(body, declared, headers.contains_key(EXPECT), self.inner.options.request_bytes).await?;
+        let body = body::read(body, declared, waits, self.inner.options.request_bytes).await?;
         add(&self.inner.counters.of(protocol).bytes, body.len());
         Ok(Incoming {
             tenant,

@@ -1,1 +1,145 @@
+//! The listeners over a real engine in a temporary folder.
 
+mod elasticsearch;
+mod loki;
+mod native;
+mod otlp;
+mod syslog;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::response::Response;
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use logkeep_catalog::SqliteCatalog;
+use logkeep_cipher::DataKey;
+use logkeep_ingest::{Ingest, IngestConfig, Parts};
+use logkeep_record::{Class, Record, TenantId};
+use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use crate::{Intake, IntakeOptions, Protocol, ProtocolCounters};
+
+pub(crate) struct Setup {
+    pub(crate) ingest: Ingest,
+    pub(crate) intake: Intake,
+    _folder: TempDir,
+}
+
+async fn open(folder: &Path) -> Ingest {
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let keys = LocalKeyFile::open_or_create(&folder.join("key"), &data, false).unwrap();
+    let keys: Arc<dyn KeyProvider> = Arc::new(keys);
+    let catalog = SqliteCatalog::open(&data.join("catalog.sqlite"), &DataKey::from_bytes([3; 32])).await.unwrap();
+    let mut config = IngestConfig::new(&data);
+    config.flush_interval = Duration::from_secs(3600);
+    let parts = Parts {
+        catalog: Arc::new(catalog),
+        objects: SealedObjects::local(&data.join("objects")).unwrap(),
+        keys,
+        clock: Arc::new(SystemClock::new()),
+    };
+    Ingest::open(config, parts).await.unwrap()
+}
+
+/// What an answer came to.
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answered {
+    pub(crate) async fn of(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Self { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in `{}`", self.text()))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Setup {
+    pub(crate) async fn new() -> Self {
+        Self::with(IntakeOptions { request_bytes: 1 << 20, request_decompressed_bytes: 4 << 20, ..options() }).await
+    }
+
+    pub(crate) async fn with(options: IntakeOptions) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ingest = open(folder.path()).await;
+        let intake = Intake::new(ingest.clone(), options);
+        Self { ingest, intake, _folder: folder }
+    }
+
+    /// `text` of each record stored for a tenant, in order.
+    pub(crate) fn stored(&self, tenant: &str, text: impl Fn(&Record<'_>) -> String) -> Vec<String> {
+        let snapshot = self.ingest.snapshot();
+        let tenant = TenantId::new(tenant).unwrap();
+        let Some(view) = snapshot.class(&tenant, &Class::default()) else { return Vec::new() };
+        let rows = view.live.iter().flat_map(|rows| (0..rows.len()).map(move |row| rows.record(row).unwrap()));
+        rows.map(|record| text(&record)).collect()
+    }
+
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.stored("default", |record| record.body.as_str().unwrap_or("?").to_owned())
+    }
+
+    pub(crate) fn counts(&self, protocol: Protocol) -> ProtocolCounters {
+        let counts = self.intake.counters().into_iter().find(|counts| counts.protocol == protocol.name()).unwrap();
+        let became = counts.stored + counts.deduplicated + counts.rejected + counts.deferred + counts.dropped;
+        assert_eq!(counts.received, became, "{counts:?}");
+        counts
+    }
+}
+
+pub(crate) fn options() -> IntakeOptions {
+    IntakeOptions { tenants: vec![TenantId::new("team-a").unwrap()], ..IntakeOptions::default() }
+}
+
+/// Sends one request, given as `METHOD path` and header lines.
+pub(crate) async fn send(router: &Router, head: &str, body: impl Into<Body>) -> Answered {
+    let mut lines = head.lines().map(str::trim);
+    let (method, path) = lines.next().unwrap().split_once(' ').unwrap();
+    let mut request = Request::builder().method(method).uri(path);
+    for line in lines {
+        let (name, value) = line.split_once(": ").unwrap();
+        request = request.header(name, value);
+    }
+    let peer: SocketAddr = "10.1.2.3:4000".parse().unwrap();
+    let request = request.extension(ConnectInfo(peer)).body(body.into()).unwrap();
+    Answered::of(router.clone().oneshot(request).await.unwrap()).await
+}
+
+pub(crate) fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Waits for what happens in other tasks.
+pub(crate) async fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(std::time::Instant::now() < deadline, "{what} did not happen within a minute");
+        tokio::task::yield_now().await;
+    }
+}

@@ -43,6 +43,41 @@ struct ErrorAnswer {
     error: ApiError,
 }
 
+/// What the server did with a chunk of lines.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(crate) struct Imported {
+    /// Records made durable.
+    pub(crate) stored: u64,
+    /// Records recognised as stored before.
+    pub(crate) deduplicated: u64,
+    /// Records that cannot be stored.
+    pub(crate) rejected: u64,
+}
+
+impl Imported {
+    /// Counts another answer in.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.stored += other.stored;
+        self.deduplicated += other.deduplicated;
+        self.rejected += other.rejected;
+    }
+}
+
+/// Whether a chunk has arrived.
+pub(crate) enum Delivery {
+    /// It is durable.
+    Stored(Imported),
+    /// Not now.
+    Later {
+        /// As the server asked.
+        after: Option<Duration>,
+        /// What to say when giving up.
+        failure: Failure,
+        /// Whether the server said so, as against nobody answering.
+        is_answer: bool,
+    },
+}
+
 /// A connection to one server.
 pub(crate) struct Client {
     agent: Agent,
@@ -87,6 +122,36 @@ impl Client {
         let request = self.agent.post(format!("{}/sql", self.base)).header("accept", accept);
         let response = self.accepted(request.send_json(json!({ "sql": sql })), sql)?;
         Ok(response.into_body().into_with_config().limit(ANSWER_BYTES).reader())
+    }
+
+    /// Sends lines to be stored under a key by which a repeat is recognised.
+    pub(crate) fn import(&self, parameters: &[(&str, &str)], key: &str, body: &[u8]) -> Result<Delivery> {
+        let request = self.agent.post(format!("{}/ingest/lines", self.base)).query_pairs(parameters.iter().copied());
+        let request = request.header("x-logkeep-batch", key).header("content-type", "application/octet-stream");
+        let response = match request.config().timeout_recv_response(Some(SILENCE * 2)).build().send(body) {
+            Ok(response) => response,
+            Err(error) => {
+                return Ok(Delivery::Later { after: None, failure: self.unreachable(&error), is_answer: false });
+            }
+        };
+        let is_busy = matches!(response.status().as_u16(), 429 | 503);
+        let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        match self.accepted(Ok(response), "") {
+            Ok(mut response) => {
+                let text = response.body_mut().with_config().limit(ERROR_BYTES).read_to_string();
+                let text = text.map_err(|error| self.unreachable(&error))?;
+                let answer = serde_json::from_str(&text).map_err(|error| Failure {
+                    code: UNAVAILABLE,
+                    text: format!("the answer of {} is not in the form Logkeep uses: {error}", self.base),
+                })?;
+                Ok(Delivery::Stored(answer))
+            }
+            Err(error) if is_busy => {
+                let failure = error.downcast::<Failure>()?;
+                Ok(Delivery::Later { after: after.map(Duration::from_secs), failure, is_answer: true })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn accepted(&self, result: Result<Response<Body>, ureq::Error>, text: &str) -> Result<Response<Body>> {

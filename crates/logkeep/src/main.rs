@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; finding nothing is no failure, and neither is a reader that closes the pipe
-  1  refused: a wrong query, a faulty configuration, a failed check
+  1  refused: a wrong query, a faulty configuration, a failed check, a file that cannot be read
   2  a wrong command line
   3  the server cannot be reached, is busy, or failed; trying again may help
   130  interrupted";
@@ -32,21 +32,37 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the server
+    Serve(commands::serve::Args),
+    /// Run the server on a scratch folder with a simulated mesh that sends to it
+    Demo(commands::demo::Args),
     /// Search the records of a running server
     Query(commands::query::Args),
     /// Show matching records as they arrive
     Tail(commands::tail::Args),
     /// Run an SQL query over `logs`
     Sql(commands::sql::Args),
+    /// Check that a data folder holds exactly what was acknowledged
+    Verify(commands::verify::Args),
+    /// Read files of logs into a running server
+    Import(commands::import::Args),
     /// Check or print the configuration
     Config(commands::config::Args),
 }
 
+/// The default allocator of the C library gives memory back late and contends under many threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Serve(args) => commands::serve::run(args),
+        Command::Demo(args) => commands::demo::run(args),
+        Command::Verify(args) => commands::verify::run(args),
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),
         Command::Sql(args) => commands::sql::run(args),
+        Command::Import(args) => commands::import::run(args),
         Command::Config(args) => commands::config::run(args),
     };
     result.unwrap_or_else(|error| report(&error))

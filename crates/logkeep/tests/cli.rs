@@ -245,3 +245,41 @@ fn config_check_and_print() {
     assert!(String::from_utf8(output.stdout).unwrap().starts_with("/nowhere/at/all.yaml: cannot be read: "));
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[test]
+fn import_sends_chunks_with_keys_and_waits_for_a_busy_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.log");
+    fs::write(&file, "one\ntwo\n").unwrap();
+    let busy = r#"{"error":{"code":"unavailable","message":"full"}}"#;
+    let busy = answer("503 Service Unavailable", "application/json\r\nRetry-After: 0", busy);
+    let stored = json(r#"{"received":2,"stored":2,"deduplicated":0,"rejected":0,"errors":[]}"#);
+    let known = json(r#"{"received":2,"stored":0,"deduplicated":2,"rejected":0,"errors":[]}"#);
+    let (url, serving) = server(vec![busy, stored, known]);
+    let import = || {
+        let arguments = ["import", "--url", &url, "--source", "web", file.to_str().unwrap()];
+        Command::new(env!("CARGO_BIN_EXE_logkeep")).args(arguments).output().unwrap()
+    };
+    let (first, second) = (import(), import());
+    let asked = finish(&url, serving);
+    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
+    assert!(String::from_utf8_lossy(&first.stdout).starts_with("stored 2 records of 1 file (8 B in "));
+    assert!(String::from_utf8_lossy(&second.stdout).starts_with("stored 0 records of 1 file, 2 were stored before ("));
+    let request = "POST /api/v1/ingest/lines?format=plain-text&source=web HTTP/1.1 one\ntwo";
+    assert_eq!(asked, [request; 3]);
+}
+
+#[test]
+fn import_says_what_is_wrong_with_a_file() {
+    for (arguments, code, contains) in [
+        (["import", "/nowhere/at/all", "--format=auto"], 1, "`/nowhere/at/all` cannot be opened"),
+        (["import", "/", "--format=auto"], 1, "is a folder"),
+        (["import", "x", "--format=odd"], 2, "is no line format"),
+        (["import", "Cargo.toml", "--url=http://127.0.0.1:1"], 3, "no answer from"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_logkeep")).args(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+        assert!(text.contains(contains), "{arguments:?}: {text}");
+    }
+}

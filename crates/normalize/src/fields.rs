@@ -118,6 +118,11 @@ impl<'a> Fields<'a> {
         self.attributes.push((key, value));
     }
 
+    /// Keeps what our own decoder says of the record, under its name.
+    pub(crate) fn mark(&mut self, key: Cow<'a, str>, value: Value<'a>) {
+        self.attributes.push((key, value));
+    }
+
     pub(crate) fn put(&mut self, name: &'static str, value: Value<'a>) {
         self.push(Cow::Borrowed(name), value);
     }

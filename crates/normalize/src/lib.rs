@@ -94,6 +94,7 @@ impl Normalizer {
         for (key, value) in attributes {
             let rule = table::lookup(&key).and_then(|entry| entry.general);
             match (rule, value) {
+                (_, value) if !is_otlp && semconv::is_mark(&key, &value) => fields.mark(key, value),
                 (_, Value::Map(inner)) if !inner.is_empty() => fields.nested(&mut key.into_owned(), inner, 1),
                 (Some(Rule::Message(_) | Rule::Time(_)) | None, value) => fields.push(key, value),
                 (Some(Rule::Lift(_) | Rule::Name(_) | Rule::Stream), value) if is_otlp => fields.push(key, value),

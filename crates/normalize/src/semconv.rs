@@ -3,6 +3,8 @@
 //! Names follow OpenTelemetry's semantic conventions; where those have none, ours start with `mesh.` or `logkeep.`.
 //! `docs/normalization.md` tells users the same; a test compares the two.
 
+use logkeep_record::Value;
+
 /// What a key's value becomes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rule {
@@ -143,6 +145,15 @@ pub(crate) const MESH_KIND: &str = "mesh.kind";
 pub(crate) const TLS_VERSION: &str = "tls.protocol.version";
 pub(crate) const IOSTREAM: &str = "log.iostream";
 pub(crate) const SERVICE_NAME: &str = "service.name";
+/// What decoders say of a record that did not come through whole.
+const TRUNCATED_BYTES: &str = "logkeep.truncated_bytes";
+const INVALID_UTF8: &str = "logkeep.invalid_utf8";
+
+/// Whether an attribute is such a mark. What senders can put beside it, where decoders do, is text.
+pub(crate) fn is_mark(key: &str, value: &Value<'_>) -> bool {
+    matches!((key, value), (TRUNCATED_BYTES, Value::Int(_)) | (INVALID_UTF8, Value::Bool(_)))
+}
+
 pub(crate) const DERIVED_FROM: &str = "logkeep.service.name.derived_from";
 pub(crate) const PROTOCOL: &str = "logkeep.protocol";
 pub(crate) const SOURCE: &str = "logkeep.source";

@@ -59,6 +59,26 @@ fn facts(record: &Record<'_>) -> String {
     out
 }
 
+#[test]
+fn marks_of_decoders_keep_their_names() {
+    let marked = |body: Value<'static>| {
+        let mut cut = record(body, Vec::new());
+        cut.attributes =
+            vec![("logkeep.truncated_bytes".into(), Value::Int(2)), ("logkeep.invalid_utf8".into(), Value::Bool(true))];
+        cut
+    };
+    let ours = ["a logkeep.truncated_bytes=2", "a logkeep.invalid_utf8=true"];
+    for protocol in ["ndjson", "loki", "syslog", "elasticsearch"] {
+        check_record(marked("x".into()), protocol, &ours);
+    }
+    // OTLP's decoder makes none; these are the sender's. So are those within a document, and a text of that name.
+    check_record(marked("x".into()), "otlp", &["a sender.logkeep.truncated_bytes=2", "!a logkeep."]);
+    check(r#"{"logkeep.truncated_bytes":2}"#, &["a sender.logkeep.truncated_bytes=2", "!a logkeep."]);
+    let mut metadata = record("x".into(), Vec::new());
+    metadata.attributes = vec![("logkeep.truncated_bytes".into(), "2".into())];
+    check_record(metadata, "loki", &["a sender.logkeep.truncated_bytes=\"2\"", "!a logkeep."]);
+}
+
 /// Each expected line must be among the facts; one that starts with `!` must not begin any.
 fn check_record(record: Record<'_>, protocol: &'static str, expected: &[&str]) {
     let facts = facts(&normalizer(protocol).normalize(record));

@@ -34,6 +34,17 @@ impl Format {
     }
 }
 
+impl Format {
+    /// The stream of a line of this format, `stdout` or `stderr`, and whether it ends the container's own line.
+    pub fn part(self, line: &[u8]) -> Option<(&'static str, bool)> {
+        let part = match self {
+            Self::Cri => cri::parse(line),
+            Self::DockerJson => docker::parse(line),
+        }?;
+        Some((part.stream.name(), part.last))
+    }
+}
+
 /// Where a container wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stream {

@@ -9,7 +9,6 @@ use logkeep_wire::elasticsearch::{Action, ItemAnswer, ItemError, Outcome};
 
 use super::plan::{Fate, Plan, Slot, Source, plan};
 use crate::Intake;
-use crate::admission::WAIT;
 use crate::counters::{Protocol, add};
 use crate::refusal::{Kind, Refusal};
 use crate::request::Incoming;
@@ -56,7 +55,7 @@ impl Intake {
 
     /// Plans the request, after any other that has claimed its ids.
     async fn planned(&self, incoming: &Arc<Incoming>, index: Option<String>) -> Result<Plan, Refusal> {
-        let deadline = tokio::time::Instant::now() + WAIT;
+        let deadline = tokio::time::Instant::now() + self.inner.options.max_wait;
         let index: Option<Arc<str>> = index.map(Into::into);
         loop {
             let mut settled = pin!(self.inner.elasticsearch.ids.settled.notified());

@@ -1,6 +1,10 @@
 //! One file per subcommand.
 
 pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod import;
 pub(crate) mod query;
+pub(crate) mod serve;
 pub(crate) mod sql;
 pub(crate) mod tail;
+pub(crate) mod verify;

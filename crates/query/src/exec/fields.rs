@@ -77,14 +77,17 @@ impl Tally {
     fn add(&mut self, value: &Value<'_>, times: u64) {
         self.types.add(ValueType::of(value));
         self.count += times;
-        let count = |values: &mut HashMap<String, u64>, text: &str| match values.get_mut(text) {
-            Some(count) => *count += times,
-            None if values.len() < DISTINCT => drop(values.insert(text.to_owned(), times)),
-            None => {}
-        };
         match value {
-            Value::Str(text) => count(&mut self.values, text),
-            other => count(&mut self.values, &text_of(other)),
+            Value::Str(text) => self.count(text, times),
+            other => self.count(&text_of(other), times),
+        }
+    }
+
+    fn count(&mut self, text: &str, times: u64) {
+        if let Some(count) = self.values.get_mut(text) {
+            *count += times;
+        } else if self.values.len() < DISTINCT {
+            self.values.insert(text.to_owned(), times);
         }
     }
 

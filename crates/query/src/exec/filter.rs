@@ -6,7 +6,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray as _, BinaryArray, FixedSizeBinaryArray, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef, UInt8Type, UInt32Type};
-use logkeep_record::{Record, Severity, SpanId, TraceId, Value, decode_value};
+use logkeep_record::{Severity, SpanId, TraceId, Value, decode_value};
 use logkeep_segment::{AttributeColumn, ValueType, fixed};
 
 use super::QueryError;
@@ -163,10 +163,11 @@ fn search_text(matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool]) -> 
         };
         // An empty severity text is no text at all, and an empty pattern matches every text.
         let skip_empty = field.name() == fixed::SEVERITY_TEXT;
+        let open: Vec<bool> = alive.iter().zip(&found).map(|(alive, found)| *alive && !found).collect();
         each_value(
             column,
             kind,
-            |row| alive[row] && !found[row],
+            &open,
             &mut |value| {
                 !(skip_empty && value.as_str() == Some("")) && leaves(value, &mut |text| matcher.matches(text))
             },
@@ -181,7 +182,7 @@ fn builtin_field(builtin: Builtin, test: &Test, chunk: &Chunk<'_>, alive: &mut [
     let mut found = vec![false; alive.len()];
     let not_empty = |value: &Value<'_>| value.as_str() != Some("") && test.accepts(value);
     let mut text = |name: &str, check: &mut dyn FnMut(&Value<'_>) -> bool, kind: ValueType| {
-        each_value(chunk.column(name)?, kind, |row| alive[row], check, |row, matched| found[row] |= matched)
+        each_value(chunk.column(name)?, kind, alive, check, |row, matched| found[row] |= matched)
     };
     match builtin {
         Builtin::Body => {
@@ -243,18 +244,13 @@ fn attribute_field(
     for source in sources {
         if source.place == Place::Record {
             let mut has = vec![false; alive.len()];
+            let open: Vec<bool> = decided.iter().map(|decided| !decided).collect();
             for name in attribute_columns(chunk.rows.table().schema_ref(), &source.name) {
                 let Some(AttributeColumn { kind, .. }) = AttributeColumn::parse(name) else { continue };
-                each_value(
-                    chunk.column(name)?,
-                    kind,
-                    |row| !decided[row],
-                    &mut |value| test.accepts(value),
-                    |row, accepted| {
-                        has[row] = true;
-                        matched[row] |= accepted;
-                    },
-                )?;
+                each_value(chunk.column(name)?, kind, &open, &mut |value| test.accepts(value), |row, accepted| {
+                    has[row] = true;
+                    matched[row] |= accepted;
+                })?;
             }
             decided.iter_mut().zip(has).for_each(|(decided, has)| *decided |= has);
             continue;
@@ -283,19 +279,19 @@ fn stream_accepts(stream: &logkeep_record::Resource, source: &crate::kql::fields
     has.then_some(accepted)
 }
 
-/// Asks `check` of each non-null value of the rows that `wanted` names, and hands the answers to `tell`. Equal
+/// Asks `check` of each non-null value of the rows marked in `wanted`, and hands the answers to `tell`. Equal
 /// neighbours are asked once.
 fn each_value(
     column: &ArrayRef,
     kind: ValueType,
-    mut wanted: impl FnMut(usize) -> bool,
+    wanted: &[bool],
     check: &mut dyn FnMut(&Value<'_>) -> bool,
     mut tell: impl FnMut(usize, bool),
 ) -> Result<(), QueryError> {
     if let (ValueType::Str, Some(texts)) = (kind, column.as_any().downcast_ref::<StringArray>()) {
         let mut last: Option<(&str, bool)> = None;
         for row in (0..texts.len()).filter(|row| texts.is_valid(*row)) {
-            if wanted(row) {
+            if wanted[row] {
                 let text = texts.value(row);
                 let answer = match last {
                     Some((same, answer)) if same == text => answer,
@@ -308,7 +304,7 @@ fn each_value(
         return Ok(());
     }
     for row in (0..column.len()).filter(|row| column.is_valid(*row)) {
-        if wanted(row) {
+        if wanted[row] {
             tell(row, check(&value_at(column, kind, row)?));
         }
     }

@@ -125,7 +125,11 @@ fn empty(range: &TimeRange, wanted: usize) -> Histogram {
     let count =
         ((i128::from(range.end_ns()) - i128::from(first)).max(1) + i128::from(bucket_ns) - 1) / i128::from(bucket_ns);
     let count = usize::try_from(count).unwrap_or(MOST_BUCKETS).min(MOST_BUCKETS);
-    let bucket = |place: usize| Bucket { start_ns: first + bucket_ns * place as i64, ..Bucket::default() };
+    let start_of = |place: usize| {
+        let start = i128::from(first) + i128::from(bucket_ns) * place as i128;
+        start.clamp(i64::MIN.into(), i64::MAX.into()) as i64
+    };
+    let bucket = |place: usize| Bucket { start_ns: start_of(place), ..Bucket::default() };
     Histogram { bucket_ns, buckets: (0..count).map(bucket).collect() }
 }
 

@@ -17,6 +17,9 @@ mod search;
 pub(crate) mod sql;
 pub(crate) mod table;
 
+#[cfg(test)]
+mod tests;
+
 pub use budget::{Budget, QueryError, Stats};
 pub use fields::{FieldSummary, FieldValues, Fields, ValueCount};
 pub use histogram::{Bucket, Histogram};

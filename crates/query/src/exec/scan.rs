@@ -31,8 +31,8 @@ pub(crate) struct Scan {
     pub(crate) sources: Vec<Source>,
     pub(crate) range: TimeRange,
     pub(crate) budget: Budget,
-    filter: Option<Arc<Compiled>>,
-    needs: Arc<Needs>,
+    pub(crate) filter: Option<Arc<Compiled>>,
+    pub(crate) needs: Arc<Needs>,
 }
 
 /// A further condition on rows, such as one from SQL.
@@ -81,11 +81,6 @@ impl Scan {
         self.needs = Arc::new(Needs::All(both));
     }
 
-    /// True if every row in the range matches.
-    pub(crate) fn is_unfiltered(&self) -> bool {
-        self.filter.is_none()
-    }
-
     /// Hands the matching rows of one source to `sink`, block by block, with the columns of `wanted` and those the
     /// filter needed. Columns a source does not have are left out.
     pub(crate) fn each(
@@ -127,11 +122,11 @@ impl Scan {
         }
     }
 
-    fn each_segment(
+    fn each_segment<'s>(
         &self,
         handle: &SegmentHandle,
         wanted: &Wanted,
-        select: &dyn Fn(Rows, usize) -> Result<Option<Chunk<'_>>, QueryError>,
+        select: &dyn Fn(Rows, usize) -> Result<Option<Chunk<'s>>, QueryError>,
         sink: &mut dyn FnMut(Chunk<'_>) -> Result<ControlFlow<()>, QueryError>,
     ) -> Result<ControlFlow<()>, QueryError> {
         let segment = handle.segment()?;
@@ -162,10 +157,10 @@ impl Scan {
     }
 }
 
-fn each_live(
+fn each_live<'s>(
     rows: &Rows,
     wanted: &Wanted,
-    select: &dyn Fn(Rows, usize) -> Result<Option<Chunk<'_>>, QueryError>,
+    select: &dyn Fn(Rows, usize) -> Result<Option<Chunk<'s>>, QueryError>,
     sink: &mut dyn FnMut(Chunk<'_>) -> Result<ControlFlow<()>, QueryError>,
 ) -> Result<ControlFlow<()>, QueryError> {
     let fields = rows.table().schema_ref().fields().iter().enumerate();

@@ -136,7 +136,7 @@ impl Scan {
     }
 
     /// The record of this id, if a source has it.
-    pub(crate) fn by_id(&self, id: &logkeep_record::RecordId) -> Result<Option<Found>, QueryError> {
+    pub(crate) fn by_id(&self, id: &RecordId) -> Result<Option<Found>, QueryError> {
         let wanted: Wanted = [fixed::TIME, fixed::BATCH, fixed::INDEX].map(str::to_owned).into();
         for (place, source) in self.sources.iter().enumerate() {
             if source.class != id.class || !source.has_batch(id.batch)? {

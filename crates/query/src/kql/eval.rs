@@ -168,7 +168,7 @@ pub(crate) fn leaves(value: &Value<'_>, visit: &mut dyn FnMut(&str) -> bool) -> 
 }
 
 /// The text of a scalar: text as it is, numbers and booleans as in JSON, bytes in base 16. None for null.
-pub(crate) fn scalar_text<'a>(value: &'a Value<'_>) -> Option<Cow<'a, str>> {
+fn scalar_text<'a>(value: &'a Value<'_>) -> Option<Cow<'a, str>> {
     match value {
         Value::Null | Value::Array(_) | Value::Map(_) => None,
         Value::Str(text) => Some(Cow::Borrowed(text)),

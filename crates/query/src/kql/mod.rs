@@ -26,7 +26,7 @@ mod tests;
 pub use ast::{Expr, Literal, Op, Predicate, Span, TextPattern};
 pub use error::{KqlError, suggest_field};
 pub use eval::{Compiled, for_each_text, matches};
-pub(crate) use eval::{Node, Test, find, leaves, scalar_text};
+pub(crate) use eval::{Node, Test, find, leaves};
 pub use number::Number;
 pub use parser::parse;
 pub use text::TextMatcher;

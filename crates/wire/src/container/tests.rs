@@ -101,3 +101,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn parts_say_whether_more_follows() {
+    for (format, line, expected) in [
+        (Format::Cri, "2026-11-20T10:00:00Z stdout P a", Some(("stdout", false))),
+        (Format::Cri, "2026-11-20T10:00:00Z stderr F a", Some(("stderr", true))),
+        (Format::DockerJson, r#"{"log":"a","stream":"stdout","time":"2026-11-20T10:00:00Z"}"#, Some(("stdout", false))),
+        (
+            Format::DockerJson,
+            r#"{"log":"a\n","stream":"stdout","time":"2026-11-20T10:00:00Z"}"#,
+            Some(("stdout", true)),
+        ),
+        (Format::DockerJson, "other", None),
+    ] {
+        assert_eq!(format.part(line.as_bytes()), expected, "{line}");
+    }
+}

@@ -5,13 +5,17 @@
 //! and unknown keys are ignored.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use logkeep_record::{Attributes, Record, Resource, Scope, Severity, SpanId, TraceId, Value, json, limits};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{MAX_VALUES, OtlpError, time};
@@ -24,7 +28,7 @@ const MAX_PART_BYTES: usize = 4 * limits::RECORD_BYTES;
 #[serde(rename_all = "camelCase", default)]
 struct Request<'a> {
     #[serde(borrow, alias = "resource_logs")]
-    resource_logs: Option<Vec<ResourceLogs<'a>>>,
+    resource_logs: Option<Vec<Object<ResourceLogs<'a>>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -33,7 +37,7 @@ struct ResourceLogs<'a> {
     #[serde(borrow)]
     resource: Option<&'a RawValue>,
     #[serde(borrow, alias = "scope_logs")]
-    scope_logs: Option<Vec<ScopeLogs<'a>>>,
+    scope_logs: Option<Vec<Object<ScopeLogs<'a>>>>,
     #[serde(alias = "schema_url")]
     schema_url: Option<String>,
 }
@@ -47,6 +51,30 @@ struct ScopeLogs<'a> {
     log_records: Option<Vec<&'a RawValue>>,
     #[serde(alias = "schema_url")]
     schema_url: Option<String>,
+}
+
+/// A message in JSON: an object and nothing else. serde would take an array for the fields in their order, so that a
+/// request of arrays would be answered with success and store nothing.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
 }
 
 /// Decodes the body of `POST /v1/logs` in JSON. Bytes that are not UTF-8 are replaced.
@@ -68,10 +96,10 @@ fn decode_text(text: &str, received_ns: i64) -> Result<Decoded<'_>, OtlpError> {
     let request: Request<'_> =
         serde_json::from_str(text).map_err(|error| OtlpError::Malformed { format: "JSON", what: error.to_string() })?;
     let mut decoder = Decoder { received_ns, values_left: MAX_VALUES, decoded: Decoded::default() };
-    for logs in request.resource_logs.into_iter().flatten() {
+    for Object(logs) in request.resource_logs.into_iter().flatten() {
         let emitter = decoder.emitter(logs.resource);
         let schema_url = logs.schema_url.unwrap_or_default();
-        for scope_logs in logs.scope_logs.into_iter().flatten() {
+        for Object(scope_logs) in logs.scope_logs.into_iter().flatten() {
             let resource = emitter.as_ref().map_err(Clone::clone).and_then(|(attributes, dropped)| {
                 let scope = decoder.scope(scope_logs.scope, scope_logs.schema_url.unwrap_or_default())?;
                 Ok(Resource::new(attributes.clone(), *dropped, schema_url.clone(), scope))

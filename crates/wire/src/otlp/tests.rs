@@ -198,7 +198,15 @@ fn json_bad_records_cost_only_themselves() {
     );
     let deep = format!("{{\"body\":{}{}}}", "{\"arrayValue\":{\"values\":[".repeat(40), "]}}".repeat(40));
     check_json(&one(&deep), &["rejected 0: log record: not JSON at byte"]);
-    for body in ["", "[]", "{", "{\"resourceLogs\":[1]}", "{}x"] {
+    for body in [
+        "",
+        "[]",
+        "{",
+        "{\"resourceLogs\":[1]}",
+        "{\"resourceLogs\":[[]]}",
+        "{\"resourceLogs\":[{\"scopeLogs\":[[]]}]}",
+        "{}x",
+    ] {
         check_json(body, &["the body is not an ExportLogsServiceRequest in JSON"]);
     }
     let body = [one("{\"body\":{\"stringValue\":\"").as_bytes(), b""].concat();

@@ -1,0 +1,139 @@
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use prost::Message;
+use tonic::codec::CompressionEncoding;
+use tonic::{Code, Status};
+
+use super::{Setup, gzip, options, send};
+use crate::{IntakeOptions, Protocol};
+
+fn export(texts: &[&str]) -> ExportLogsServiceRequest {
+    let body = |text: &str| Some(AnyValue { value: Some(any_value::Value::StringValue(text.to_owned())) });
+    let log_records = texts.iter().map(|text| LogRecord { body: body(text), ..LogRecord::default() }).collect();
+    let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
+    ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] }
+}
+
+/// A request of two records, the first of which has text that is not UTF-8.
+fn half_bad() -> Vec<u8> {
+    let mut bytes = export(&["XX", "good"]).encode_to_vec();
+    let at = bytes.windows(2).position(|pair| pair == b"XX").unwrap();
+    bytes[at] = 0xff;
+    bytes
+}
+
+const JSON: &str = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"json"}}]}]}]}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_in_both_forms() {
+    let setup = Setup::new().await;
+    let router = setup.intake.otlp_http_router();
+    let proto = "POST /v1/logs\ncontent-type: application/x-protobuf";
+    let json = "POST /v1/logs\ncontent-type: application/json";
+    let zstd = format!("{proto}\ncontent-encoding: zstd");
+    let gzipped = format!("{proto}\ncontent-encoding: gzip");
+    let one = export(&["one"]).encode_to_vec();
+    for (head, body, status, form) in [
+        (proto, one.clone(), 200, "application/x-protobuf"),
+        (&gzipped, gzip(&one), 200, "application/x-protobuf"),
+        (&zstd, one.clone(), 400, "application/x-protobuf"),
+        (json, JSON.as_bytes().to_vec(), 200, "application/json"),
+        ("POST /v1/logs", JSON.as_bytes().to_vec(), 200, "application/json"),
+        ("POST /v1/logs", one.clone(), 200, "application/x-protobuf"),
+        (proto, Vec::new(), 200, "application/x-protobuf"),
+        (json, b"{}".to_vec(), 200, "application/json"),
+        ("POST /v1/logs\ncontent-type: text/html", one.clone(), 415, "application/json"),
+        (json, b"{".to_vec(), 400, "application/json"),
+        (proto, vec![0xff; 10], 400, "application/x-protobuf"),
+        (proto, vec![0; (1 << 20) + 1], 413, "application/x-protobuf"),
+        (&gzipped, gzip(&vec![0; 8 << 20]), 413, "application/x-protobuf"),
+    ] {
+        let answer = send(&router, head, body).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, form), "{head}: {}", answer.text());
+        if status == 200 {
+            assert!(answer.body.is_empty() || answer.body == b"{}", "{}", answer.text());
+        }
+    }
+    assert_eq!(setup.bodies(), ["one", "one", "json", "json", "one"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_record_costs_only_itself() {
+    let setup = Setup::new().await;
+    let head = "POST /v1/logs\ncontent-type: application/x-protobuf";
+    let answer = send(&setup.intake.otlp_http_router(), head, half_bad()).await;
+    let response = ExportLogsServiceResponse::decode(answer.body.as_slice()).unwrap();
+    assert_eq!((answer.status, response.partial_success.unwrap().rejected_log_records), (200, 1));
+    assert_eq!(setup.bodies(), ["good"]);
+    let counts = setup.counts(Protocol::Otlp);
+    assert_eq!((counts.received, counts.stored, counts.rejected), (2, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_ours_are_503_and_unavailable() {
+    let setup = Setup::new().await;
+    setup.ingest.close();
+    let answer = send(&setup.intake.otlp_http_router(), "POST /v1/logs", JSON).await;
+    assert_eq!((answer.status, answer.header("retry-after"), answer.json()["code"].as_i64()), (503, "2", Some(14)));
+    let status = client(&setup).await.export(export(&["one"])).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+async fn client(setup: &Setup) -> LogsServiceClient<tonic::transport::Channel> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let server = tonic::transport::Server::builder().add_service(setup.intake.otlp_grpc());
+    let accepted = tonic::transport::server::TcpIncoming::from(listener);
+    tokio::spawn(server.serve_with_incoming(accepted));
+    LogsServiceClient::connect(address).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_with_each_compression() {
+    let setup = Setup::new().await;
+    let plain = client(&setup).await;
+    let compressed = |encoding| plain.clone().send_compressed(encoding).accept_compressed(encoding);
+    let clients = [plain.clone(), compressed(CompressionEncoding::Gzip), compressed(CompressionEncoding::Zstd)];
+    for mut client in clients {
+        assert_eq!(client.export(export(&["one"])).await.unwrap().into_inner().partial_success, None);
+    }
+    assert_eq!(setup.bodies(), ["one"; 3]);
+    let source = |record: &logkeep_record::Record<'_>| {
+        record.resource.attribute("logkeep.source").and_then(|value| value.as_str()).unwrap_or("?").to_owned()
+    };
+    assert_eq!(setup.stored("default", source), ["127.0.0.1"; 3]);
+    let mut request = tonic::Request::new(export(&["one"]));
+    request.metadata_mut().insert("x-logkeep-tenant", "nobody".parse().unwrap());
+    assert_eq!(plain.clone().export(request).await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_says_too_large_in_a_way_that_is_not_retried() {
+    let setup = Setup::with(IntakeOptions { request_decompressed_bytes: 1 << 20, ..options() }).await;
+    let large = "a".repeat(2 << 20);
+    let mut plain = client(&setup).await;
+    let mut gzip = plain.clone().send_compressed(CompressionEncoding::Gzip);
+    let refused = |status: Status| (status.code(), status.details().is_empty());
+    for client in [&mut plain, &mut gzip] {
+        let status = client.export(export(&[&large])).await.unwrap_err();
+        assert_eq!(refused(status), (Code::ResourceExhausted, true));
+    }
+    assert!(setup.bodies().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_server_asks_to_come_back() {
+    let max_wait = std::time::Duration::from_millis(1);
+    let setup = Setup::with(IntakeOptions { max_wait, max_concurrent_requests: 1, ..options() }).await;
+    let _all = setup.intake.admit(Protocol::Loki).await.unwrap();
+    let router = setup.intake.otlp_http_router();
+    let answer = send(&router, "POST /v1/logs", JSON).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (429, "2"));
+    assert_eq!(answer.json()["details"][0]["retryDelay"], "2s");
+    let status = client(&setup).await.export(export(&["one"])).await.unwrap_err();
+    assert_eq!((status.code(), status.details().is_empty()), (Code::ResourceExhausted, false), "with RetryInfo");
+    let answer = send(&setup.intake.elasticsearch_router(), "POST /_bulk", "").await;
+    assert_eq!((answer.status, answer.header("x-elastic-product")), (429, "Elasticsearch"));
+}

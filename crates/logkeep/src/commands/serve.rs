@@ -1,0 +1,117 @@
+//! `logkeep serve`: the server.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use logkeep::config::{Config, Listener};
+use logkeep_query::QueryOptions;
+use logkeep_query::exec::SqlOptions;
+use logkeep_server::{Endpoint, IntakeOptions, Running, SelfLog, Server, ServerConfig};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+/// Arguments of `logkeep serve`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Configuration file (YAML); without one the defaults hold
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder, instead of the configured one
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Rows of an SQL answer at most.
+const SQL_ROWS: usize = 100_000;
+
+/// Runs the command.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let mut config = Config::load(args.config.as_deref())?;
+    if let Some(data_dir) = args.data_dir {
+        config.data_dir = data_dir;
+    }
+    let self_log = start_log(&config.log_level)?;
+    runtime()?.block_on(async {
+        let running = Server::start(server_config(&config), self_log).await?;
+        announce(&running)?;
+        stop_signal().await?;
+        running.stop().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The threads everything runs on.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("threads cannot be started")
+}
+
+/// Structured events on standard error, and into our own store.
+pub(crate) fn start_log(level: &str) -> Result<SelfLog> {
+    let (layer, self_log) = SelfLog::new();
+    let filter = EnvFilter::try_new(format!("warn,logkeep={level},{}", own_crates(level))).context("log level")?;
+    let json =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).with_filter(filter);
+    tracing_subscriber::registry().with(json).with(layer).try_init().context("the log is already set up")?;
+    Ok(self_log)
+}
+
+fn own_crates(level: &str) -> String {
+    ["access", "ingest", "intake", "query", "server", "demo"].map(|room| format!("logkeep_{room}={level}")).join(",")
+}
+
+/// What the server needs, from what the operator set.
+pub(crate) fn server_config(config: &Config) -> ServerConfig {
+    let endpoint = |listener: Listener| Endpoint { address: listener.address, required: listener.configured };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    ServerConfig {
+        data_dir: config.data_dir.clone(),
+        key_file: config.key_file(),
+        main: endpoint(config.listen.main),
+        otlp_grpc: config.listen.otlp_grpc.map(endpoint),
+        otlp_http: config.listen.otlp_http.map(endpoint),
+        elasticsearch: config.listen.elasticsearch.map(endpoint),
+        loki: config.listen.loki.map(endpoint),
+        syslog_tcp: config.listen.syslog_tcp.map(endpoint),
+        syslog_udp: config.listen.syslog_udp.map(endpoint),
+        intake: IntakeOptions {
+            tenants: config.tenants.clone(),
+            request_bytes: config.limits.request_bytes,
+            elasticsearch_version: config.elasticsearch_version.clone(),
+            ..IntakeOptions::default()
+        },
+        query: QueryOptions {
+            timeout: config.query.timeout,
+            sql: SqlOptions { memory_bytes: config.query.memory_bytes, rows: SQL_ROWS, threads },
+        },
+        flush_bytes: config.flush.bytes,
+        flush_interval: config.flush.interval,
+    }
+}
+
+/// Says on standard output where the console is; everything else is in the log.
+fn announce(running: &Running) -> Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Logkeep is ready: http://{}", running.main())?;
+    for receiver in running.receivers.iter() {
+        if let Some(address) = receiver.address {
+            writeln!(out, "  {:<14} {address}  {}", receiver.protocol, receiver.state.as_str())?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub(crate) async fn stop_signal() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be watched")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `logkeep verify`: whether a data folder holds exactly what was acknowledged.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use logkeep::config::Config;
+
+use super::serve::runtime;
+
+/// Arguments of `logkeep verify`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Configuration file, for the data folder and the key file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder, instead of the configured one
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Key file, instead of the configured one
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// A checkpoint that was kept elsewhere: whether what it commits to is still there. May be given several times
+    #[arg(long, value_name = "CHECKPOINT")]
+    since: Vec<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let mut config = Config::load(args.config.as_deref())?;
+    if let Some(data_dir) = args.data_dir {
+        config.data_dir = data_dir;
+    }
+    if args.key_file.is_some() {
+        config.configured_key_file = args.key_file;
+    }
+    let read =
+        |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("checkpoint `{}`", path.display()));
+    let since = args.since.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let started = std::time::Instant::now();
+    let report = runtime()?.block_on(async {
+        let verification = logkeep_server::verification(&config.data_dir, &config.key_file(), since).await?;
+        anyhow::Ok(logkeep_ingest::verify(&verification).await)
+    })?;
+    let mut out = std::io::stdout().lock();
+    for class in &report.classes {
+        writeln!(
+            out,
+            "{}/{}: {} records in {} batches, {} segments; root {}",
+            class.tenant, class.class, class.records, class.batches, class.segments, class.root
+        )?;
+    }
+    let records: u64 = report.classes.iter().map(|class| class.records).sum();
+    if report.findings.is_empty() {
+        writeln!(
+            out,
+            "verified: {records} records are exactly what was acknowledged ({:.1} s)",
+            started.elapsed().as_secs_f64()
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for finding in &report.findings {
+        let batch = finding.batch.map(|batch| format!(", batch {batch}")).unwrap_or_default();
+        writeln!(out, "DAMAGED {}{batch}: {}", finding.object, finding.what)?;
+    }
+    writeln!(out, "not verified: {} findings; keep the folder as it is", report.findings.len())?;
+    Ok(ExitCode::FAILURE)
+}

@@ -1,0 +1,56 @@
+//! From a computed answer to bytes that may leave.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use logkeep_access::{Grant, Totals};
+use logkeep_query::exec::Budget;
+use serde_json::{Value, json};
+
+use super::ApiError;
+
+/// Lets an answer go: the opening audit record must be durable first, the closing one says how much it was.
+pub(crate) async fn release(
+    grant: Grant,
+    body: impl Into<Vec<u8>>,
+    content_type: &'static str,
+    rows: u64,
+) -> Result<Response, ApiError> {
+    let body = body.into();
+    grant.release().await?;
+    grant.close(Totals { rows, bytes: body.len() as u64 });
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(response)
+}
+
+pub(crate) const JSON: &str = "application/json";
+
+/// Gives the result of a query, or writes down that it failed.
+pub(crate) fn outcome<T>(
+    grant: Grant,
+    result: Result<T, logkeep_query::exec::QueryError>,
+) -> Result<(Grant, T), ApiError> {
+    match result {
+        Ok(value) => Ok((grant, value)),
+        Err(error) => {
+            grant.fail();
+            Err(error.into())
+        }
+    }
+}
+
+/// What the query did, as `stats`.
+pub(crate) fn stats(budget: &Budget) -> Value {
+    let stats = budget.stats();
+    json!({
+        "elapsed_ms": (budget.elapsed().as_micros() as f64) / 1000.0,
+        "scanned_rows": stats.scanned_rows,
+        "scanned_bytes": stats.scanned_bytes,
+        "segments": stats.segments,
+        "segments_pruned": stats.segments_pruned,
+    })
+}

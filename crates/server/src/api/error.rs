@@ -1,0 +1,89 @@
+//! Errors in the one form of the API.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use logkeep_access::AccessError;
+use logkeep_query::exec::QueryError;
+use logkeep_query::kql::KqlError;
+use serde_json::{Value, json};
+use tracing::error;
+
+/// What an error answers.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    body: Value,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: &str, message: impl ToString) -> Self {
+        Self { status, body: json!({"code": code, "message": message.to_string()}) }
+    }
+
+    pub(crate) fn bad_request(message: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    pub(crate) fn not_found(message: impl ToString) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// The error as it stands in a body or an event.
+    pub(crate) fn json(&self) -> Value {
+        json!({"error": self.body})
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.json())).into_response();
+        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<KqlError> for ApiError {
+    fn from(error: KqlError) -> Self {
+        let body = json!({
+            "code": "bad_query", "message": error.message, "position": error.position, "length": error.length,
+            "expected": error.expected, "suggestion": error.suggestion,
+        });
+        Self { status: StatusCode::BAD_REQUEST, body }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error)
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Kql(error) => error.into(),
+            QueryError::Sql { message, position, suggestion } => {
+                let mut body = json!({"code": "bad_query", "message": message, "suggestion": suggestion});
+                if let Some(position) = position {
+                    body["position"] = position.into();
+                }
+                Self { status: StatusCode::BAD_REQUEST, body }
+            }
+            QueryError::OverTime(_) | QueryError::OverMemory | QueryError::Cancelled => {
+                Self::new(StatusCode::REQUEST_TIMEOUT, "over_budget", error)
+            }
+            QueryError::Segment(_) | QueryError::Row(_) | QueryError::Internal(_) => {
+                // Whoever runs the server must see damage even if the asker does not report it.
+                error!(%error, "a query failed");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error)
+            }
+        }
+    }
+}
+
+pub(crate) async fn no_such_path() -> ApiError {
+    ApiError::not_found("there is no such path; docs/api.md lists those there are")
+}

@@ -1,0 +1,68 @@
+//! Our own HTTP API (docs/api.md): requests to calls, answers to JSON.
+
+mod answer;
+mod error;
+mod params;
+mod render;
+mod search;
+mod sql;
+mod status;
+mod tail;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use logkeep_access::Access;
+use logkeep_ingest::Ingest;
+use logkeep_intake::Intake;
+use logkeep_query::QueryEngine;
+use logkeep_record::TenantId;
+use tokio_util::sync::CancellationToken;
+
+use crate::listen::{Receiver, grpc_router};
+use crate::{metrics, ui};
+
+pub(crate) use error::ApiError;
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub(crate) access: Access,
+    pub(crate) query: QueryEngine,
+    pub(crate) ingest: Ingest,
+    pub(crate) intake: Intake,
+    pub(crate) receivers: Arc<Vec<Receiver>>,
+    pub(crate) main: SocketAddr,
+    pub(crate) tenant: TenantId,
+    pub(crate) stop: CancellationToken,
+    pub(crate) started_ns: i64,
+}
+
+/// Everything the main listener answers.
+pub(crate) fn router(state: AppState) -> Router {
+    let intake = state.intake.clone();
+    let api = Router::new()
+        .route("/logs", get(search::logs))
+        .route("/logs/{id}", get(search::record))
+        .route("/logs/{id}/context", get(search::context))
+        .route("/histogram", get(search::histogram))
+        .route("/fields", get(search::fields))
+        .route("/fields/{name}/values", get(search::values))
+        .route("/tail", get(tail::tail))
+        .route("/sql", post(sql::sql))
+        .route("/status", get(status::status))
+        .nest("/ingest", intake.native_router().with_state(()))
+        .fallback(error::no_such_path);
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(status::healthz))
+        .route("/readyz", get(status::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .with_state(state)
+        .merge(intake.elasticsearch_router_at("/es"))
+        .merge(intake.loki_router().fallback(ui::file))
+        .merge(intake.otlp_http_router())
+        .merge(grpc_router(&intake))
+}

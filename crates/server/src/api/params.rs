@@ -1,0 +1,68 @@
+//! Query strings to values, each with an error that names the parameter.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use logkeep_query::kql::{Expr, parse};
+use logkeep_record::TimeRange;
+
+use super::ApiError;
+
+/// The parameters of one request.
+pub(crate) struct Params {
+    values: HashMap<String, String>,
+    now_ns: i64,
+}
+
+impl Params {
+    pub(crate) fn new(values: HashMap<String, String>, now_ns: i64) -> Self {
+        Self { values, now_ns }
+    }
+
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.values.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The parameter as a number or other value; `default` where it is absent or empty.
+    pub(crate) fn get<T: FromStr>(&self, name: &str, default: T) -> Result<T, ApiError> {
+        match self.text(name) {
+            "" => Ok(default),
+            text => text.parse().map_err(|_| ApiError::bad_request(format!("`{name}` cannot be `{text}`"))),
+        }
+    }
+
+    /// A count from 1 to `most`.
+    pub(crate) fn count(&self, name: &str, default: usize, most: usize) -> Result<usize, ApiError> {
+        let count = self.get(name, default)?;
+        if (1..=most).contains(&count) {
+            Ok(count)
+        } else {
+            Err(ApiError::bad_request(format!("`{name}` is `{count}`; it must be from 1 to {most}")))
+        }
+    }
+
+    pub(crate) fn filter(&self) -> Result<Expr, ApiError> {
+        Ok(parse(self.text("q"))?)
+    }
+
+    pub(crate) fn range(&self) -> Result<TimeRange, ApiError> {
+        let time = |name: &str, default: &str| {
+            let text = if self.text(name).is_empty() { default } else { self.text(name) };
+            logkeep_query::time::parse(text, self.now_ns)
+                .map_err(|error| ApiError::bad_request(format!("`{name}`: {error}")))
+        };
+        let (from, to) = (time("from", "-15m")?, time("to", "now")?);
+        TimeRange::new(from, to).ok_or_else(|| ApiError::bad_request("`to` lies before `from`"))
+    }
+
+    /// What the audit trail says was asked for.
+    pub(crate) fn subject(&self, what: &str) -> Vec<(&'static str, String)> {
+        let mut subject = vec![("audit.object", what.to_owned()), ("audit.query", self.text("q").to_owned())];
+        for (name, key) in [("from", "audit.from"), ("to", "audit.to")] {
+            if !self.text(name).is_empty() {
+                subject.push((key, self.text(name).to_owned()));
+            }
+        }
+        subject
+    }
+}

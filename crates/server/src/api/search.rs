@@ -1,0 +1,212 @@
+//! Searching: pages of records, one record, its surroundings, histogram and fields.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use logkeep_access::{Action, Grant, Identity};
+use logkeep_query::exec::{FieldSummary, Found, Order, QueryError, Search, ValueCount};
+use logkeep_record::RecordId;
+use serde_json::json;
+
+use super::answer::{JSON, outcome, release, stats};
+use super::params::Params;
+use super::{ApiError, AppState, render};
+
+type Parameters = Query<HashMap<String, String>>;
+
+impl AppState {
+    pub(crate) fn params(&self, Query(values): Parameters) -> Params {
+        Params::new(values, self.ingest.clock().now_ns())
+    }
+
+    pub(crate) fn identity(&self, peer: SocketAddr) -> Result<Identity, ApiError> {
+        Identity::local(peer.ip(), self.tenant.clone())
+            .ok_or_else(|| ApiError::new(StatusCode::FORBIDDEN, "forbidden", "only this machine may read"))
+    }
+
+    fn grant(&self, peer: SocketAddr, params: &Params, what: &str) -> Result<Grant, ApiError> {
+        Ok(self.access.authorize(&self.identity(peer)?, Action::Query, &params.subject(what)))
+    }
+}
+
+pub(crate) async fn logs(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    let params = state.params(query);
+    let (filter, range) = (params.filter()?, params.range()?);
+    let order = match params.text("order") {
+        "" | "desc" => Order::Descending,
+        "asc" => Order::Ascending,
+        other => return Err(ApiError::bad_request(format!("`order` is `{other}`; it must be `asc` or `desc`"))),
+    };
+    let after = match params.text("after") {
+        "" => None,
+        text => Some(
+            render::parse_cursor(text).ok_or_else(|| ApiError::bad_request("`after` is not the `next` of a page"))?,
+        ),
+    };
+    let search = Search { limit: params.count("limit", 100, 10_000)?, order, after };
+    let grant = state.grant(peer, &params, "logs")?;
+    let budget = state.query.budget();
+    let page = state.query.search(&grant, &filter, range, search, &budget).await;
+    let (grant, page) = outcome(grant, page)?;
+    let mut out = String::from("{\"records\":");
+    let rows = page.records.len() as u64;
+    let (grant, ()) = outcome(grant, records(&page.records, &mut out))?;
+    let next = page.records.last().filter(|_| page.more).map(|found| render::cursor(&found.key));
+    let rest = json!({"next": next, "partial": null, "stats": stats(&budget)}).to_string();
+    out.push(',');
+    out.push_str(&rest[1..]);
+    release(grant, out, JSON, rows).await
+}
+
+fn records(found: &[Found], out: &mut String) -> Result<(), QueryError> {
+    out.push('[');
+    for (place, found) in found.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        render::record(&found.record()?, &found.key.id(), out);
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn record_id(text: &str) -> Result<RecordId, ApiError> {
+    text.parse().map_err(ApiError::bad_request)
+}
+
+pub(crate) async fn record(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(id): Path<String>,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    let params = state.params(query);
+    let parsed = record_id(&id)?;
+    let grant = state.grant(peer, &params, &format!("logs/{id}"))?;
+    let budget = state.query.budget();
+    let found = state.query.record(&grant, &parsed, &budget).await;
+    let (grant, found) = outcome(grant, found)?;
+    let Some(found) = found else {
+        grant.release().await?;
+        return Err(ApiError::not_found(format!("there is no record `{id}`, or it has been destroyed")));
+    };
+    let mut out = String::new();
+    let rendered = found.record().map(|record| render::record(&record, &parsed, &mut out));
+    let (grant, ()) = outcome(grant, rendered)?;
+    release(grant, out, JSON, 1).await
+}
+
+pub(crate) async fn context(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(id): Path<String>,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    let params = state.params(query);
+    let parsed = record_id(&id)?;
+    let (before, after) = (params.count("before", 20, 1_000)?, params.count("after", 20, 1_000)?);
+    let grant = state.grant(peer, &params, &format!("logs/{id}/context"))?;
+    let budget = state.query.budget();
+    let context = state.query.context(&grant, &parsed, before, after, &budget).await;
+    let (grant, context) = outcome(grant, context)?;
+    let Some(context) = context else {
+        grant.release().await?;
+        return Err(ApiError::not_found(format!("there is no record `{id}`, or it has been destroyed")));
+    };
+    let mut out = String::from("{\"before\":");
+    let rendered = (|| {
+        records(&context.before, &mut out)?;
+        out.push_str(",\"record\":");
+        render::record(&context.record.record()?, &parsed, &mut out);
+        out.push_str(",\"after\":");
+        records(&context.after, &mut out)
+    })();
+    let (grant, ()) = outcome(grant, rendered)?;
+    let rest = json!({"by": context.by, "stats": stats(&budget)}).to_string();
+    out.push(',');
+    out.push_str(&rest[1..]);
+    let rows = context.before.len() + context.after.len() + 1;
+    release(grant, out, JSON, rows as u64).await
+}
+
+pub(crate) async fn histogram(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    let params = state.params(query);
+    let (filter, range, buckets) = (params.filter()?, params.range()?, params.count("buckets", 60, 1_000)?);
+    let grant = state.grant(peer, &params, "histogram")?;
+    let budget = state.query.budget();
+    let histogram = state.query.histogram(&grant, &filter, range, buckets, &budget).await;
+    let (grant, histogram) = outcome(grant, histogram)?;
+    let bucket = |bucket: &logkeep_query::exec::Bucket| {
+        let severity: serde_json::Map<String, serde_json::Value> =
+            bucket.families().into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
+        json!({"start_ns": bucket.start_ns.to_string(), "total": bucket.total(), "severity": severity})
+    };
+    let body = json!({
+        "from_ns": range.start_ns().to_string(),
+        "to_ns": range.end_ns().to_string(),
+        "bucket_ns": histogram.bucket_ns.to_string(),
+        "total": histogram.buckets.iter().map(logkeep_query::exec::Bucket::total).sum::<u64>(),
+        "buckets": histogram.buckets.iter().map(bucket).collect::<Vec<_>>(),
+        "stats": stats(&budget),
+    });
+    release(grant, body.to_string(), JSON, histogram.buckets.len() as u64).await
+}
+
+fn counts(values: &[ValueCount]) -> serde_json::Value {
+    values.iter().map(|value| json!({"value": value.value, "count": value.count})).collect()
+}
+
+pub(crate) async fn fields(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    let params = state.params(query);
+    let (filter, range) = (params.filter()?, params.range()?);
+    let grant = state.grant(peer, &params, "fields")?;
+    let budget = state.query.budget();
+    let fields = state.query.fields(&grant, &filter, range, &budget).await;
+    let (grant, fields) = outcome(grant, fields)?;
+    let field = |field: &FieldSummary| json!({"name": field.name, "types": field.types, "count": field.count, "top": counts(&field.top)});
+    let body = json!({
+        "total": fields.total,
+        "sampled": fields.sampled,
+        "fields": fields.fields.iter().map(field).collect::<Vec<_>>(),
+        "stats": stats(&budget),
+    });
+    release(grant, body.to_string(), JSON, fields.fields.len() as u64).await
+}
+
+pub(crate) async fn values(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(name): Path<String>,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    let params = state.params(query);
+    let (filter, range, limit) = (params.filter()?, params.range()?, params.count("limit", 20, 1_000)?);
+    let grant = state.grant(peer, &params, &format!("fields/{name}/values"))?;
+    let budget = state.query.budget();
+    let values = state.query.values(&grant, &name, &filter, range, limit, &budget).await;
+    let (grant, values) = outcome(grant, values)?;
+    let values = values.unwrap_or_default();
+    let body = json!({
+        "field": name,
+        "values": counts(&values.values),
+        "missing": values.missing,
+        "total": values.total,
+        "stats": stats(&budget),
+    });
+    release(grant, body.to_string(), JSON, values.values.len() as u64).await
+}

@@ -1,0 +1,148 @@
+//! Records as they arrive, as server-sent events.
+//!
+//! One task per reader looks at every batch that becomes searchable. What matches goes into a bounded queue; when the
+//! reader is too slow for it, records are left out and counted, and the count is sent every second.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, Query, State};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures::stream::{self, Stream};
+use logkeep_access::{Action, Grant, Totals};
+use logkeep_ingest::Arrived;
+use logkeep_query::kql::Compiled;
+use logkeep_record::{Class, RecordId, TenantId};
+use serde_json::json;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::{ApiError, AppState, render};
+
+/// Records that may wait for a reader.
+const QUEUE: usize = 2_048;
+const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct Counts {
+    matched: AtomicU64,
+    sent: AtomicU64,
+    bytes: AtomicU64,
+    dropped: AtomicU64,
+}
+
+pub(crate) async fn tail(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    query: Query<std::collections::HashMap<String, String>>,
+) -> Result<Response, ApiError> {
+    let params = state.params(query);
+    let filter = Compiled::new(&params.filter()?)?;
+    let grant = state.access.authorize(&state.identity(peer)?, Action::Tail, &params.subject("tail"));
+    let arrivals = state.ingest.arrivals();
+    grant.release().await?;
+    let counts = Arc::new(Counts::default());
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let tenant = grant.tenant().clone();
+    tokio::spawn(follow(arrivals, tenant, filter, sender, counts.clone(), state.stop.clone()));
+    let closing = Closing { grant: Some(grant), counts: counts.clone() };
+    let events = events(receiver, counts, closing);
+    Ok(Sse::new(events).into_response())
+}
+
+/// Looks at every batch until the reader or the server goes.
+async fn follow(
+    mut arrivals: broadcast::Receiver<Arrived>,
+    tenant: TenantId,
+    filter: Compiled,
+    sender: mpsc::Sender<String>,
+    counts: Arc<Counts>,
+    stop: CancellationToken,
+) {
+    loop {
+        let arrived = tokio::select! {
+            arrived = arrivals.recv() => arrived,
+            () = sender.closed() => return,
+            () = stop.cancelled() => return,
+        };
+        match arrived {
+            Ok(arrived) if arrived.tenant == tenant && arrived.class != Class::audit() => {
+                offer(&arrived, &filter, &sender, &counts)
+            }
+            Ok(_) => {}
+            // Nobody looked at these batches: at least one record each was left out, and the reader must know.
+            Err(broadcast::error::RecvError::Lagged(batches)) => {
+                counts.dropped.fetch_add(batches, Ordering::Relaxed);
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+fn offer(arrived: &Arrived, filter: &Compiled, sender: &mpsc::Sender<String>, counts: &Counts) {
+    for row in 0..arrived.rows.len() {
+        let Ok(record) = arrived.rows.record(row) else { continue };
+        if !filter.matches(&record) {
+            continue;
+        }
+        counts.matched.fetch_add(1, Ordering::Relaxed);
+        let Ok(permit) = sender.try_reserve() else {
+            counts.dropped.fetch_add(1, Ordering::Relaxed);
+            continue;
+        };
+        let Ok((batch, index)) = arrived.rows.place(row) else { continue };
+        let mut json = String::new();
+        render::record(&record, &RecordId { class: arrived.class.clone(), batch, index }, &mut json);
+        permit.send(json);
+    }
+}
+
+/// Writes the closing audit record when the reader goes.
+struct Closing {
+    grant: Option<Grant>,
+    counts: Arc<Counts>,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if let Some(grant) = self.grant.take() {
+            let rows = self.counts.sent.load(Ordering::Relaxed);
+            grant.close(Totals { rows, bytes: self.counts.bytes.load(Ordering::Relaxed) });
+        }
+    }
+}
+
+fn events(
+    receiver: mpsc::Receiver<String>,
+    counts: Arc<Counts>,
+    closing: Closing,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    let ticks = tokio::time::interval(STATUS_INTERVAL);
+    stream::unfold((receiver, ticks, closing), move |(mut receiver, mut ticks, closing)| {
+        let counts = counts.clone();
+        async move {
+            let event = tokio::select! {
+                // The status first: under load there is always a record, and the count must still go out.
+                biased;
+                _ = ticks.tick() => status(&counts),
+                record = receiver.recv() => {
+                    let record = record?;
+                    counts.sent.fetch_add(1, Ordering::Relaxed);
+                    counts.bytes.fetch_add(record.len() as u64, Ordering::Relaxed);
+                    Event::default().event("record").data(record)
+                }
+            };
+            Some((Ok(event), (receiver, ticks, closing)))
+        }
+    })
+}
+
+fn status(counts: &Counts) -> Event {
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let body = json!({"matched": read(&counts.matched), "sent": read(&counts.sent), "dropped": read(&counts.dropped)});
+    Event::default().event("status").data(body.to_string())
+}

@@ -1,0 +1,19 @@
+//! HTTP API, console, and the wiring of all rooms.
+//!
+//! [`Server::start`] opens a data folder, binds the listeners and serves; [`Running::stop`] drains and flushes. Handlers
+//! here turn HTTP into calls and answers into JSON, and hold no rules of their own: what may be read is decided in
+//! `access`, what a query means in `query`, what is stored in `ingest`.
+
+mod api;
+mod guard;
+mod listen;
+mod metrics;
+mod selflog;
+mod server;
+mod ui;
+
+pub use logkeep_intake::IntakeOptions;
+
+pub use listen::{Endpoint, Receiver, ReceiverState};
+pub use selflog::{SelfLog, SelfLogLayer};
+pub use server::{Running, Server, ServerConfig, StartError, open_parts, verification};

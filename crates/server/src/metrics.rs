@@ -1,0 +1,45 @@
+//! What the server counts, for Prometheus (text format 0.0.4).
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use logkeep_intake::ProtocolCounters;
+
+use crate::api::AppState;
+
+type Read = fn(&ProtocolCounters) -> u64;
+
+const INTAKE: &[(&str, &str, Read)] = &[
+    ("logkeep_intake_requests_total", "Requests, or batches of syslog messages.", |c| c.requests),
+    ("logkeep_intake_refused_total", "Requests answered with an error as a whole.", |c| c.refused),
+    ("logkeep_intake_bytes_total", "Bytes of bodies as they arrived.", |c| c.bytes),
+    ("logkeep_intake_records_received_total", "Records found in requests.", |c| c.received),
+    ("logkeep_intake_records_stored_total", "Records made durable.", |c| c.stored),
+    ("logkeep_intake_records_deduplicated_total", "Records recognised as stored before.", |c| c.deduplicated),
+    ("logkeep_intake_records_rejected_total", "Records that can never be stored.", |c| c.rejected),
+    ("logkeep_intake_records_deferred_total", "Records the sender was told to send again.", |c| c.deferred),
+    ("logkeep_intake_records_dropped_total", "Records lost because the protocol cannot slow its sender.", |c| {
+        c.dropped
+    }),
+];
+
+/// `GET /metrics`.
+pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
+    let counters = state.intake.counters();
+    let mut out = String::new();
+    for (name, help, read) in INTAKE {
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter");
+        for counter in &counters {
+            let _ = writeln!(out, "{name}{{protocol=\"{}\"}} {}", counter.protocol, read(counter));
+        }
+    }
+    let faults = state.ingest.faults().len();
+    let _ = writeln!(out, "# HELP logkeep_wal_faults Damaged places found in the write-ahead log at the last start.");
+    let _ = writeln!(out, "# TYPE logkeep_wal_faults gauge\nlogkeep_wal_faults {faults}");
+    let uptime = (state.ingest.clock().now_ns() - state.started_ns) / 1_000_000_000;
+    let _ = writeln!(out, "# HELP logkeep_uptime_seconds Time since the start.");
+    let _ = writeln!(out, "# TYPE logkeep_uptime_seconds gauge\nlogkeep_uptime_seconds {uptime}");
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out).into_response()
+}

@@ -1,0 +1,263 @@
+//! From a configuration to a running server, and back to a clean stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use logkeep_access::Access;
+use logkeep_catalog::{CatalogError, SqliteCatalog};
+use logkeep_cipher::{DataKey, UnwrapError, WrappedKey};
+use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
+use logkeep_intake::{Intake, IntakeOptions};
+use logkeep_query::{QueryEngine, QueryOptions};
+use logkeep_record::TenantId;
+use logkeep_store::{KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, StoreError, SystemClock};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::api::{self, AppState};
+use crate::guard;
+use crate::listen::{self, Endpoint, Receiver};
+use crate::selflog::SelfLog;
+
+/// Everything a server needs to know.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The key file, outside the data folder.
+    pub key_file: PathBuf,
+    /// API and console.
+    pub main: Endpoint,
+    /// OTLP over gRPC.
+    pub otlp_grpc: Option<Endpoint>,
+    /// OTLP over HTTP.
+    pub otlp_http: Option<Endpoint>,
+    /// Elasticsearch bulk API.
+    pub elasticsearch: Option<Endpoint>,
+    /// Loki push API.
+    pub loki: Option<Endpoint>,
+    /// Syslog over TCP.
+    pub syslog_tcp: Option<Endpoint>,
+    /// Syslog over UDP.
+    pub syslog_udp: Option<Endpoint>,
+    /// Intake.
+    pub intake: IntakeOptions,
+    /// Queries.
+    pub query: QueryOptions,
+    /// Live rows of one class are flushed at this size in memory, in bytes.
+    pub flush_bytes: usize,
+    /// … or at this age.
+    pub flush_interval: Duration,
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error("data folder `{path}`: {cause}")]
+    Folder {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Another process has the folder open.
+    #[error("data folder `{0}` is in use by another process; stop it, or use another folder with --data-dir")]
+    InUse(String),
+    /// The key file.
+    #[error(transparent)]
+    Key(#[from] KeyProviderError),
+    /// The key of the catalog.
+    #[error("key of the catalog: {0}")]
+    CatalogKey(String),
+    /// The catalog.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The objects.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Recovery.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A port.
+    #[error(
+        "cannot listen on {address} for {protocol}: {cause}; change `{key}` in the configuration, or stop what uses it"
+    )]
+    Listen {
+        /// What for.
+        protocol: &'static str,
+        /// Where.
+        address: std::net::SocketAddr,
+        /// The setting.
+        key: &'static str,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+fn folder_error(path: &Path) -> impl FnOnce(std::io::Error) -> StartError {
+    let path = path.display().to_string();
+    |cause| StartError::Folder { path, cause }
+}
+
+const CATALOG_FILE: &str = "catalog.sqlite";
+const CATALOG_KEY_FILE: &str = "catalog.key";
+const CATALOG_KEY_CONTEXT: &str = "catalog";
+
+/// Opens what a data folder consists of, creating it if `create` says so.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open_parts(data_dir: &Path, key_file: &Path, create: bool) -> Result<Parts, StartError> {
+    let exists = data_dir.join(CATALOG_FILE).exists();
+    if create {
+        std::fs::create_dir_all(data_dir).map_err(folder_error(data_dir))?;
+        private(data_dir).map_err(folder_error(data_dir))?;
+    } else if !exists {
+        let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "there is no catalog in it");
+        return Err(folder_error(data_dir)(missing));
+    }
+    let keys: Arc<dyn KeyProvider> = Arc::new(if create {
+        LocalKeyFile::open_or_create(key_file, data_dir, exists)?
+    } else {
+        LocalKeyFile::open(key_file)?
+    });
+    let catalog_key = catalog_key(data_dir, &*keys, create && !exists).await?;
+    let catalog = SqliteCatalog::open(&data_dir.join(CATALOG_FILE), &catalog_key).await?;
+    let objects = data_dir.join("objects");
+    let objects = if create { SealedObjects::local(&objects)? } else { SealedObjects::local_read_only(&objects) };
+    Ok(Parts { catalog: Arc::new(catalog), objects, keys, clock: Arc::new(SystemClock::new()) })
+}
+
+#[cfg(unix)]
+fn private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+/// The key of the catalog lies wrapped beside it, so that rotating the key-encryption key rewrites one small file.
+async fn catalog_key(data_dir: &Path, keys: &dyn KeyProvider, create: bool) -> Result<DataKey, StartError> {
+    let path = data_dir.join(CATALOG_KEY_FILE);
+    if create && !path.exists() {
+        let key = DataKey::generate();
+        let wrapped = keys.wrap(&key, CATALOG_KEY_CONTEXT).await?;
+        logkeep_ingest::write_durably(&path, &wrapped.0).map_err(folder_error(&path))?;
+        return Ok(key);
+    }
+    let wrapped = std::fs::read(&path).map_err(folder_error(&path))?;
+    match keys.unwrap(&WrappedKey(wrapped), CATALOG_KEY_CONTEXT).await {
+        Ok(key) => Ok(key),
+        Err(KeyProviderError::Unwrap(UnwrapError::Refused { .. })) => Err(StartError::CatalogKey(format!(
+            "`{}` does not open with this key file; is it the one that belongs to this data folder?",
+            path.display()
+        ))),
+        Err(KeyProviderError::Unwrap(error)) => Err(StartError::CatalogKey(format!("`{}`: {error}", path.display()))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What `logkeep verify` needs, opened for reading.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn verification(data_dir: &Path, key_file: &Path, since: Vec<String>) -> Result<Verification, StartError> {
+    let parts = open_parts(data_dir, key_file, false).await?;
+    Ok(Verification {
+        data_dir: data_dir.to_owned(),
+        catalog: parts.catalog,
+        objects: parts.objects,
+        keys: parts.keys,
+        since,
+    })
+}
+
+/// A server that has not been started.
+pub struct Server;
+
+/// A server that serves.
+pub struct Running {
+    /// What listens where.
+    pub receivers: Arc<Vec<Receiver>>,
+    main: std::net::SocketAddr,
+    ingest: Ingest,
+    stop: CancellationToken,
+    tasks: tokio::task::JoinSet<()>,
+    self_log: SelfLog,
+    _lock: std::fs::File,
+}
+
+impl Server {
+    /// Opens the data folder, binds every listener and serves. Ready when it returns.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub async fn start(config: ServerConfig, self_log: SelfLog) -> Result<Running, StartError> {
+        std::fs::create_dir_all(&config.data_dir).map_err(folder_error(&config.data_dir))?;
+        let lock = lock(&config.data_dir)?;
+        let parts = open_parts(&config.data_dir, &config.key_file, true).await?;
+        let mut ingest_config = IngestConfig::new(&config.data_dir);
+        ingest_config.flush_bytes = config.flush_bytes;
+        ingest_config.flush_interval = config.flush_interval;
+        let ingest = Ingest::open(ingest_config, parts).await?;
+        let intake = Intake::new(ingest.clone(), config.intake.clone());
+        let stop = CancellationToken::new();
+        let bound = listen::bind(&config).await?;
+        let receivers: Arc<Vec<Receiver>> = Arc::new(bound.receivers());
+        let state = AppState {
+            access: Access::new(ingest.clone()),
+            query: QueryEngine::new(ingest.clone(), config.query),
+            ingest: ingest.clone(),
+            intake: intake.clone(),
+            receivers: receivers.clone(),
+            main: bound.main_address(),
+            tenant: TenantId::default(),
+            stop: stop.clone(),
+            started_ns: ingest.clock().now_ns(),
+        };
+        let main: Router = api::router(state).layer(axum::middleware::from_fn(guard::loopback_only));
+        let address = bound.main_address();
+        let tasks = bound.serve(main, &intake, &stop);
+        self_log.attach(ingest.clone());
+        info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");
+        Ok(Running { receivers, main: address, ingest, stop, tasks, self_log, _lock: lock })
+    }
+}
+
+impl Running {
+    /// Where the API and the console are.
+    pub fn main(&self) -> std::net::SocketAddr {
+        self.main
+    }
+
+    /// Stops listening, lets requests under way finish, flushes, and closes the data folder.
+    pub async fn stop(mut self) {
+        info!("stopping");
+        self.self_log.detach().await;
+        self.stop.cancel();
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        // A request that does not end by itself must not hold up the stop for ever: what was acknowledged is durable.
+        if tokio::time::timeout(Duration::from_secs(10), drained).await.is_err() {
+            self.tasks.abort_all();
+        }
+        let ingest = self.ingest.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || ingest.close()).await {
+            tracing::error!(%error, "the engine did not close cleanly; the write-ahead log has everything");
+        }
+    }
+}
+
+/// One server a folder: the lock goes with the process.
+fn lock(data_dir: &Path) -> Result<std::fs::File, StartError> {
+    let path = data_dir.join("lock");
+    let file =
+        std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(folder_error(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::InUse(data_dir.display().to_string())),
+        Err(std::fs::TryLockError::Error(cause)) => Err(folder_error(&path)(cause)),
+    }
+}

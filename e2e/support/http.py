@@ -1,0 +1,70 @@
+"""Plain HTTP over one kept connection, with nothing added and nothing followed."""
+
+import http.client
+import json
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict
+    body: bytes
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8", "replace")
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Connection:
+    """One connection; opened again if the server closed it between two requests."""
+
+    def __init__(self, url, timeout_s=60):
+        self.url = urlsplit(url)
+        self.timeout_s = timeout_s
+        self.open = None
+
+    def request(self, method, path, body=None, headers=None):
+        fresh = self.open is None
+        try:
+            return self._request(method, path, body, headers)
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            self.close()
+            # A kept connection may have been closed while it was idle; reading again is safe, writing is not.
+            if fresh or method != "GET":
+                raise
+            return self._request(method, path, body, headers)
+        except Exception:
+            self.close()
+            raise
+
+    def _request(self, method, path, body, headers):
+        if self.open is None:
+            self.open = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=self.timeout_s)
+        self.open.request(method, path, body=body, headers=headers or {})
+        answer = self.open.getresponse()
+        read = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        if answer.will_close:
+            self.close()
+        return read
+
+    def get(self, path, **headers):
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path, body, headers=None):
+        return self.request("POST", path, body, headers)
+
+    def close(self):
+        if self.open is not None:
+            self.open.close()
+            self.open = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

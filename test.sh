@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Installs what the tests need, then runs all of them. The one test command: the README and CI call it.
+set -euo pipefail
+cd "$(dirname "$0")"
+export CARGO_TERM_COLOR=never
+
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+
+step "tools"
+if ! command -v chromium >/dev/null; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+fi
+rustup component add rustfmt clippy >/dev/null 2>&1 || true
+
+step "format"
+cargo fmt --all --check
+
+step "tidy"
+cargo xtask tidy
+
+step "build"
+cargo build --workspace --all-targets
+
+step "tests"
+cargo test --workspace --no-fail-fast
+
+step "lints"
+cargo clippy --workspace --all-targets -- -D warnings
+
+step "console: unit tests, and the committed build is current"
+(
+  cd ui
+  npm ci --no-audit --no-fund --loglevel=error
+  npm test
+  npm run build
+)
+git diff --exit-code --stat -- ui/dist
+if [ -n "$(git ls-files --others --exclude-standard ui/dist)" ]; then
+  echo "ui/dist has files that are not committed" >&2
+  exit 1
+fi
+
+step "console in a browser: every state, against recorded answers"
+(cd ui && npm run e2e)
+
+step "end to end: the program, its senders, a browser"
+e2e/run.sh
+
+step "done"
