@@ -61,6 +61,9 @@ pub(crate) struct Writer {
     wal: WalFile,
     /// After a failure that could not be undone: refuse everything until a restart has sorted it out.
     broken: Option<CommitError>,
+    /// The last group did not become durable. It took sequence numbers with it, and perhaps the frame of a tenant's key,
+    /// so nothing may follow in this file.
+    spent: bool,
 }
 
 /// A request that has its place, waiting for the sync.
@@ -72,7 +75,7 @@ struct Placed {
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, wal: WalFile) -> Self {
-        Self { shared, wal, broken: None }
+        Self { shared, wal, broken: None, spent: false }
     }
 
     pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
@@ -95,13 +98,22 @@ impl Writer {
             group.into_iter().for_each(|request| drop(request.reply.send(Err(error.clone()))));
             return;
         }
+        if self.spent
+            && let Err(cause) = self.rotate()
+        {
+            let answer = refusal(&cause);
+            group.into_iter().for_each(|request| drop(request.reply.send(Err(answer.clone()))));
+            return;
+        }
         let (placed, repeats) = self.place(group);
         match self.wal.commit() {
             Ok(()) => self.publish(placed, repeats),
             Err(error) => self.fail(&error, placed.into_iter().map(|placed| placed.request).chain(repeats)),
         }
-        if self.wal.len() >= self.shared.config.wal_file_bytes {
-            self.rotate();
+        if self.wal.len() >= self.shared.config.wal_file_bytes
+            && let Err(error) = self.rotate()
+        {
+            warn!(%error, "no new file for the log yet, going on with the old one");
         }
     }
 
@@ -205,26 +217,30 @@ impl Writer {
     }
 
     fn fail(&mut self, cause: &io::Error, requests: impl Iterator<Item = Request>) {
-        let full = matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        let answer = if full { CommitError::Full } else { CommitError::Unavailable(cause.to_string()) };
+        let answer = refusal(cause);
+        self.spent = true;
         warn!(file = %self.wal.path().display(), error = %cause, "a group could not be made durable and was refused");
         if let Err(error) = self.wal.cut_back() {
             error!(file = %self.wal.path().display(), %error, "the log could not be taken back to its last durable end; refusing writes until a restart");
             self.broken = Some(CommitError::Unavailable("the write-ahead log failed, restart the server".into()));
-        } else if !full {
-            self.rotate();
         }
         requests.for_each(|request| drop(request.reply.send(Err(answer.clone()))));
     }
 
-    fn rotate(&mut self) {
-        match WalFile::create(&self.shared.wal_folder, self.wal.number() + 1) {
-            Ok(next) => {
-                self.wal = next;
-                self.shared.wal_files.lock().begin(self.wal.number());
-            }
-            Err(error) => warn!(%error, "no new file for the log yet, going on with the old one"),
-        }
+    /// Begins the next file; after an error the old one is still there.
+    fn rotate(&mut self) -> io::Result<()> {
+        self.wal = WalFile::create(&self.shared.wal_folder, self.wal.number() + 1)?;
+        self.spent = false;
+        self.shared.wal_files.lock().begin(self.wal.number());
+        Ok(())
+    }
+}
+
+/// What a sender is told when the log could not be written.
+fn refusal(cause: &io::Error) -> CommitError {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::Full,
+        _ => CommitError::Unavailable(cause.to_string()),
     }
 }
 

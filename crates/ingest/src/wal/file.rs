@@ -26,17 +26,26 @@ pub(crate) fn file_name(number: u64) -> String {
     format!("{number:012}.wal")
 }
 
+/// Writes the head of a new file and makes it and its name durable.
+fn begin(file: &mut File, folder: &Path, number: u64) -> io::Result<()> {
+    let mut head = [0; FILE_HEAD_BYTES];
+    head[..8].copy_from_slice(FILE_MAGIC);
+    head[8..].copy_from_slice(&number.to_le_bytes());
+    file.write_all(&head)?;
+    file.sync_all()?;
+    File::open(folder)?.sync_all()
+}
+
 impl WalFile {
     /// Creates file `number`; its name is durable on return.
     pub(crate) fn create(folder: &Path, number: u64) -> io::Result<Self> {
         let path = folder.join(file_name(number));
         let mut file = File::options().write(true).create_new(true).open(&path)?;
-        let mut head = [0; FILE_HEAD_BYTES];
-        head[..8].copy_from_slice(FILE_MAGIC);
-        head[8..].copy_from_slice(&number.to_le_bytes());
-        file.write_all(&head)?;
-        file.sync_all()?;
-        File::open(folder)?.sync_all()?;
+        if let Err(error) = begin(&mut file, folder, number) {
+            // Half a head would only stand in the way of the next attempt.
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
         let written = FILE_HEAD_BYTES as u64;
         Ok(Self { file, path, number, written, seq: 0, tenants: HashMap::new(), group: Vec::new() })
     }
@@ -115,8 +124,8 @@ impl WalFile {
         self.seq += 1;
     }
 
-    /// Makes the group durable. After an error the file ends where it did before, or it must not be used again: the
-    /// kernel may have dropped what it could not write, so a failed sync is never tried again.
+    /// Makes the group durable. After an error the file is cut back and not used again: the kernel may have dropped what
+    /// it could not write, so a failed sync is never tried again.
     pub(crate) fn commit(&mut self) -> io::Result<()> {
         let result = self.file.write_all(&self.group).and_then(|()| self.file.sync_data());
         if result.is_ok() {
@@ -126,7 +135,8 @@ impl WalFile {
         result
     }
 
-    /// After a failed commit: takes the file back to its last durable end.
+    /// After a failed commit: takes the file back to its last durable end. Nothing may be added to it any more: the next
+    /// write would leave a gap, and the keys and sequence numbers of the lost group are not in the file.
     pub(crate) fn cut_back(&self) -> io::Result<()> {
         self.file.set_len(self.written)?;
         self.file.sync_all()
