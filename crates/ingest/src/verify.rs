@@ -165,7 +165,7 @@ async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> 
 }
 
 /// The checkpoint file of every tree there is a folder for.
-fn read_checkpoints(tlog: &Path, report: &mut Report) -> BTreeMap<ClassKey, String> {
+pub(crate) fn read_checkpoints(tlog: &Path, report: &mut Report) -> BTreeMap<ClassKey, String> {
     let mut found = BTreeMap::new();
     let folders = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
     let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);

@@ -63,10 +63,8 @@ fn facts(record: &Record<'_>) -> String {
 fn marks_of_decoders_keep_their_names() {
     let marked = |body: Value<'static>| {
         let mut cut = record(body, Vec::new());
-        cut.attributes = vec![
-            ("logkeep.truncated_bytes".into(), Value::Int(2)),
-            ("logkeep.invalid_utf8".into(), Value::Bool(true)),
-        ];
+        cut.attributes =
+            vec![("logkeep.truncated_bytes".into(), Value::Int(2)), ("logkeep.invalid_utf8".into(), Value::Bool(true))];
         cut
     };
     let ours = ["a logkeep.truncated_bytes=2", "a logkeep.invalid_utf8=true"];
