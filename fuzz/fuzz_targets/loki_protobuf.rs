@@ -3,5 +3,7 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
-    let _ = logkeep_wire::loki::decode_protobuf(body, 7);
+    if let Ok(decoded) = logkeep_wire::loki::decode_protobuf(body, 7) {
+        decoded.records.iter().for_each(logkeep_fuzz::must_come_back);
+    }
 });

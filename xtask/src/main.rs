@@ -1,8 +1,9 @@
-//! Checks of the repository that no lint makes: `cargo xtask tidy`.
+//! Checks of the repository that no lint and no test makes: `cargo xtask tidy` and `cargo xtask fuzz`.
 //!
-//! A rule that nothing checks is a wish. What ARCHITECTURE.md promises about the shape of the code is checked here, in
-//! a second and without building anything, so that it runs before every commit.
+//! A rule that nothing checks is a wish. What ARCHITECTURE.md promises about the shape of the code is checked by `tidy`,
+//! in a second and without building anything, so that it runs before every commit.
 
+mod fuzz;
 mod manifest;
 mod tidy;
 
@@ -10,14 +11,18 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: cargo xtask tidy\n\n  tidy   dependency arrows, file sizes, dead files, machine paths, lints";
+const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask fuzz [--seconds N] [target…]\n\n  tidy   dependency arrows, file \
+     sizes, dead files, machine paths, lints\n  fuzz   each fuzz target for N seconds (default 10), keeping corpus and CPU time";
 
 fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let done = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tidy"] => report(&mut out),
+        ["fuzz", rest @ ..] => match fuzz::Request::parse(rest) {
+            Ok(request) => fuzz::run(&root(), &request, &mut out).or_else(|error| failed(&mut out, &error)),
+            Err(what) => writeln!(out, "error: {what}\n{USAGE}").map(|()| false),
+        },
         _ => writeln!(out, "{USAGE}").map(|()| false),
     };
     // A closed pipe is no reason to call an untidy repository tidy.
@@ -35,6 +40,10 @@ fn report(out: &mut impl Write) -> io::Result<bool> {
     let (crates, files, problems) = (found.crates, found.files, found.problems.len());
     writeln!(out, "tidy: {crates} crates, {files} source files, {problems} problems")?;
     Ok(found.problems.is_empty())
+}
+
+fn failed(out: &mut impl Write, error: &io::Error) -> io::Result<bool> {
+    writeln!(out, "error: {error}").map(|()| false)
 }
 
 /// Cargo tells where this crate is; its parent is the repository.

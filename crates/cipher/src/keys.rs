@@ -64,7 +64,7 @@ macro_rules! key_type {
 }
 
 key_type!(
-    /// Seals one object or one write-ahead file, and is never used for another.
+    /// Seals one object, one tenant's frames in one write-ahead file, or the rows of one catalog, and nothing else.
     DataKey
 );
 key_type!(

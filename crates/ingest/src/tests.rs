@@ -85,6 +85,7 @@ async fn acked_is_searchable_and_survives_stops() {
         store(&ingest, &texts(start..start + 10), None).await;
         assert_eq!(bodies(&ingest), texts(0..start + 10), "searchable when acked");
     }
+    assert_eq!(verify_folder(folder.path(), vec![]).await.findings, [], "whole before anything is in a segment");
     // No close: as after a kill. The log alone has everything.
     let again = open(folder.path(), usize::MAX).await;
     assert_eq!(bodies(&again), texts(0..100));

@@ -241,7 +241,7 @@ pub struct DecodeError {
 ///
 /// # Errors
 /// [`DecodeError`] for an unknown tag, a length past the end, text that is not UTF-8, nesting over
-/// `limits::VALUE_DEPTH` or bytes left over. Do not retry.
+/// `limits::VALUE_DEPTH` and one, or bytes left over. Do not retry.
 pub fn decode_value(bytes: &[u8]) -> Result<Value<'_>, DecodeError> {
     let mut reader = Reader { bytes, at: 0 };
     let value = reader.value(0)?;

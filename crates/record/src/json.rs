@@ -5,6 +5,7 @@
 //! can only recurse through our visitor, which counts.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -23,16 +24,61 @@ pub struct JsonError {
 
 /// Reads one JSON value that fills the text, white space aside.
 ///
-/// Integers that fit `i64` become `Int`, all other numbers `Double`. The parser reads `-0.0` as `0.0`; the text itself
-/// stays in the original.
+/// Integers that fit `i64` become `Int`, all other numbers `Double`; `-0` is a `Double`, because only that has the sign.
 ///
 /// # Errors
 /// [`JsonError`] for anything that is not exactly one JSON value nested at most `limits::VALUE_DEPTH` deep.
 pub fn parse(text: &str) -> Result<Value<'_>, JsonError> {
     let mut deserializer = sonic_rs::Deserializer::from_str(text);
-    let value = ValueSeed { depth: 0 }.deserialize(&mut deserializer).map_err(fault)?;
+    let zero = Cell::new(false);
+    let mut value = ValueSeed { depth: 0, zero: &zero }.deserialize(&mut deserializer).map_err(fault)?;
     deserializer.end().map_err(fault)?;
+    if zero.get() && text.contains("-0") {
+        restore_signs(&mut value, &mut Numbers { rest: text.as_bytes() });
+    }
     Ok(value)
+}
+
+/// The parser reads −0 as 0; this gives each zero the sign that stands in the text. `value` is what was read of it.
+fn restore_signs(value: &mut Value<'_>, numbers: &mut Numbers<'_>) {
+    match value {
+        Value::Int(_) => drop(numbers.next()),
+        Value::Double(number) => {
+            if numbers.next() == Some(true) && *number == 0.0 {
+                *number = -0.0;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| restore_signs(value, numbers)),
+        Value::Map(pairs) => pairs.iter_mut().for_each(|(_, value)| restore_signs(value, numbers)),
+        Value::Null | Value::Bool(_) | Value::Str(_) | Value::Bytes(_) => {}
+    }
+}
+
+/// The numbers in a text known to be JSON, in order: whether each has a minus.
+struct Numbers<'a> {
+    rest: &'a [u8],
+}
+
+impl Iterator for Numbers<'_> {
+    type Item = bool;
+
+    fn next(&mut self) -> Option<bool> {
+        let mut in_string = false;
+        while let Some((byte, after)) = self.rest.split_first() {
+            self.rest = after;
+            match byte {
+                b'\\' if in_string => self.rest = after.get(1..).unwrap_or_default(),
+                b'"' => in_string = !in_string,
+                b'-' | b'0'..=b'9' if !in_string => {
+                    let len = after.iter().take_while(|b| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+                    self.rest = &after[len.count()..];
+                    return Some(*byte == b'-');
+                }
+                _ => {}
+            }
+        }
+        None
+    }
 }
 
 fn fault(error: sonic_rs::Error) -> JsonError {
@@ -44,20 +90,22 @@ fn fault(error: sonic_rs::Error) -> JsonError {
 }
 
 #[derive(Clone, Copy)]
-struct ValueSeed {
+struct ValueSeed<'s> {
     depth: usize,
+    /// Set when a double is zero.
+    zero: &'s Cell<bool>,
 }
 
-impl ValueSeed {
+impl ValueSeed<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth >= limits::VALUE_DEPTH {
             return Err(E::custom(format_args!("nested more than {} deep", limits::VALUE_DEPTH)));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Self { depth: self.depth + 1, ..self })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for ValueSeed {
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Value<'de>;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
@@ -65,7 +113,7 @@ impl<'de> DeserializeSeed<'de> for ValueSeed {
     }
 }
 
-impl<'de> Visitor<'de> for ValueSeed {
+impl<'de> Visitor<'de> for ValueSeed<'_> {
     type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,6 +137,7 @@ impl<'de> Visitor<'de> for ValueSeed {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value<'de>, E> {
+        self.zero.set(self.zero.get() || value == 0.0);
         Ok(Value::Double(value))
     }
 
@@ -243,6 +292,14 @@ mod tests {
         check("9223372036854775807", "9223372036854775807");
         check("9223372036854775808", "9.223372036854776e18");
         check(r#""\u0001\u007f""#, r#""\u0001\u007f""#);
+    }
+
+    #[test]
+    fn zeroes_keep_their_sign() {
+        check("-0", "-0.0");
+        check("-0e-7", "-0.0");
+        check("[0.0,-0.0,0,-1,-1e-999]", "[0.0,-0.0,0,-1,-0.0]");
+        check(r#"{"\"-0\\":-0.0,"a":["-0",{"b":0e5,"b":-0}]}"#, r#"{"\"-0\\":-0.0,"a":["-0",{"b":0.0,"b":-0.0}]}"#);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The split block Bloom filter of the Parquet specification
 //! (<https://github.com/apache/parquet-format/blob/master/BloomFilter.md>): a look-up touches 32 bytes, and the format is
-//! frozen and described by others than us.
+//! frozen and described by others than us. Only the hash is another: XXH3-64 instead of XXH64.
 
 /// Bits a distinct token: about 0.4 % wrong "perhaps".
 const BITS_PER_TOKEN: usize = 12;

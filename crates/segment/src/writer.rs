@@ -1,7 +1,7 @@
 //! Rows to the bytes of a segment.
 //!
 //! ```text
-//! Parquet │ tables (zstd): streams, shapes, batches │ token index │ trailer (60 bytes)
+//! Parquet │ tables (zstd): streams, shapes, batches │ token index │ trailer (56 bytes)
 //! ```
 //! The trailer gives the lengths of the three parts, rows and time bounds, and the format version; see
 //! `docs/formats/segment.md`. The whole is sealed by `store`, which also guards it against change: no checksum here.

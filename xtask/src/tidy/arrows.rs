@@ -6,7 +6,7 @@
 use crate::manifest::Manifest;
 
 /// Rooms, each allowed to use those before it.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "logkeep-record",
     "logkeep-tlog",
     "logkeep-cipher",
@@ -24,6 +24,7 @@ const ROOMS: [&str; 18] = [
     "logkeep-evidence",
     "logkeep-server",
     "logkeep-meshsim",
+    "logkeep-demo",
     "logkeep",
 ];
 /// Members of the workspace that may use any room and that no room uses.

@@ -18,8 +18,9 @@ pub(crate) enum Kind {
     Batch = 2,
 }
 
-/// Magic, body length (u32), CRC-32C over the rest of the head and the body (u32), kind, slot of the tenant's key in
-/// this file (u16), one byte zero, number of the frame in the file (u64). Little-endian.
+/// Magic, body length (u32), checksum (u32), kind, slot of the tenant's key in this file (u16), one byte zero, number of
+/// the frame in the file (u64). Little-endian. The checksum is CRC-32C over the head without magic and checksum, then
+/// the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHead {
     pub(crate) len: u32,
