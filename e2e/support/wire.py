@@ -16,7 +16,7 @@ def varint(number):
 
 def message(*fields):
     """A message from (number, value): bytes and text are length-delimited, integers are varints, floats are 64 bits."""
-    out = b""
+    out = bytearray()
     for number, value in fields:
         if isinstance(value, int):
             out += varint(number << 3) + varint(value)
@@ -25,7 +25,7 @@ def message(*fields):
         else:
             value = value.encode() if isinstance(value, str) else value
             out += varint(number << 3 | 2) + varint(len(value)) + value
-    return out
+    return bytes(out)
 
 
 def snappy(body):

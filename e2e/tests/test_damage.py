@@ -165,7 +165,9 @@ def named(said, path):
         return "catalog" in said
     if path.parts[0] == "tlog" and len(path.parts) > 3:
         return path.name in said or f"tree of {path.parts[1]}/{path.parts[2]}" in said
-    return path.name in said or path.stem in said
+    # A file of the log that is gone, or its end, is known only by the batches that were in it.
+    cut = path.parts[0] == "wal" and re.search(r"batch(es)? \d+.*(are here|are missing)", said)
+    return path.name in said or path.stem in said or bool(cut)
 
 
 @pytest.fixture
@@ -194,7 +196,7 @@ def test_a_folder_in_use_and_one_never_flushed_verify(make_server, word):
         checked = verify(server.data, server.key)
         assert checked.returncode == 0, f"{part}: {checked.stdout}{checked.stderr}"
         assert "default/default: 1 records in 1 batches, 0 segments" in checked.stdout
-        assert "default/audit: 1 records" in checked.stdout
+        assert "default/audit: 2 records" in checked.stdout, "opened and closed"
 
 
 def test_one_flipped_byte(lab, say, setting):

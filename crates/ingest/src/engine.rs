@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::batch::Batch;
 use crate::files::WalFiles;
 use crate::flush::Flusher;
+use crate::published;
 use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
 use crate::tiles::TileFolder;
 use crate::wal::{self, BatchFrame, Fault, WalFile};
@@ -383,6 +384,7 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
         }
         number = file + 1;
     }
+    published::check(shared, &state)?;
     if !faults.is_empty() {
         set_aside(shared, &faults)?;
     }

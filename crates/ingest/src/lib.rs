@@ -12,6 +12,7 @@ mod compact;
 mod engine;
 mod files;
 mod flush;
+mod published;
 mod state;
 mod tiles;
 mod verify;

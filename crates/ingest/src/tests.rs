@@ -156,6 +156,43 @@ async fn a_rolled_back_folder_is_noticed_against_a_checkpoint_kept_elsewhere() {
     assert!(findings[0].what.contains("rolled back"), "{findings:?}");
 }
 
+/// A copy of the folder as a kill would leave it, once the checkpoint is on the disk.
+async fn killed(folder: &Path, ingest: &Ingest) -> tempfile::TempDir {
+    let checkpoint = folder.join("data/tlog/default/default/checkpoint");
+    wait_until("the checkpoint", || checkpoint.exists()).await;
+    let copied = tempfile::tempdir().unwrap();
+    copy(folder, copied.path());
+    ingest.close();
+    copied
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_never_flushed_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path(), usize::MAX).await;
+    store(&ingest, &texts(0..5), None).await;
+    assert_eq!(verify_folder(folder.path(), vec![]).await.findings, [], "in use");
+    let killed = killed(folder.path(), &ingest).await;
+    assert_eq!(verify_folder(killed.path(), vec![]).await.findings, []);
+    std::fs::remove_file(killed.path().join("data/tlog/default/default/checkpoint")).unwrap();
+    assert_eq!(verify_folder(killed.path(), vec![]).await.findings, [], "stopped before the first checkpoint");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_ends_before_its_checkpoint_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path(), usize::MAX).await;
+    store(&ingest, &texts(0..5), None).await;
+    let killed = killed(folder.path(), &ingest).await;
+    let wal = killed.path().join("data/wal");
+    for file in std::fs::read_dir(&wal).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let config = IngestConfig::new(&killed.path().join("data"));
+    let refused = Ingest::open(config, parts(killed.path()).await).await.err().unwrap().to_string();
+    assert!(refused.starts_with("batches 0 to 0 of `default/default` are missing"), "{refused}");
+}
+
 fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

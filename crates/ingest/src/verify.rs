@@ -3,7 +3,7 @@
 //! Everything is computed anew, from the bytes up: each object's digest, each record's hash, each batch's root, each
 //! tile of the tree, and the signed checkpoint over it. A server may be running on the folder meanwhile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use logkeep_cipher::WrappedKey;
 use logkeep_record::{BatchSeed, Class, TenantId};
 use logkeep_segment::{Rows, Segment};
 use logkeep_store::{KeyProvider, ObjectKind, ObjectPath, SealedObjects};
-use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, Signer, TileSource, Tree, read_entry};
+use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, Signer, TileSource, TileWrite, Tree, read_entry};
 
 use crate::batch::recompute_root;
 use crate::compact::batch_places;
@@ -165,7 +165,7 @@ async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> 
 }
 
 /// The checkpoint file of every tree there is a folder for.
-fn read_checkpoints(tlog: &Path, report: &mut Report) -> BTreeMap<ClassKey, String> {
+pub(crate) fn read_checkpoints(tlog: &Path, report: &mut Report) -> BTreeMap<ClassKey, String> {
     let mut found = BTreeMap::new();
     let folders = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
     let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
@@ -259,7 +259,7 @@ impl ClassVerifier<'_> {
             self.segment(segment, &entries).await;
         }
         self.wal_batches(state.head.flushed, frames, &sizes);
-        self.tiles(&checkpoints);
+        self.tiles(&checkpoints, state.head.flushed);
         for (object, checkpoint) in checkpoints {
             self.against(&object, &checkpoint);
         }
@@ -398,13 +398,16 @@ impl ClassVerifier<'_> {
         }
     }
 
-    /// Every tile of the published tree, byte for byte.
-    fn tiles(&mut self, checkpoints: &[(String, Checkpoint)]) {
+    /// Every tile of the published tree, byte for byte, and of the flushed one: a server reads that when it starts, and a
+    /// crash may leave its narrower tiles beside the published ones.
+    fn tiles(&mut self, checkpoints: &[(String, Checkpoint)], flushed: u64) {
         let own = self.folder.checkpoint_path().display().to_string();
         let published =
             checkpoints.iter().find(|(object, _)| *object == own).map_or(0, |(_, checkpoint)| checkpoint.size());
-        let Ok(tiles) = self.tree.tiles(0, published.min(self.tree.size())) else { return };
-        for tile in tiles {
+        let sizes = BTreeSet::from([published, flushed].map(|size| size.min(self.tree.size())));
+        let tiles = sizes.into_iter().filter_map(|size| self.tree.tiles(0, size).ok()).flatten();
+        let tiles: BTreeMap<String, TileWrite> = tiles.map(|tile| (tile.path.to_string(), tile)).collect();
+        for tile in tiles.into_values() {
             match self.folder.read(&tile.path) {
                 Ok(Some(bytes)) if bytes.starts_with(&tile.bytes) => {}
                 Ok(Some(_)) => {
