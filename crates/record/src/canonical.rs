@@ -410,7 +410,8 @@ mod tests {
         let mut hasher = RecordHasher::default();
         let seed = BatchSeed::new([7; 32]);
         let base = hasher.group_hashes(&record, &seed.salts(0));
-        let changes: [(usize, fn(&mut Record<'static>)); 5] = [
+        type Change = fn(&mut Record<'static>);
+        let changes: [(usize, Change); 5] = [
             (0, |r| r.received_ns = 2),
             (0, |r| r.time_ns = Some(0)),
             (1, |r| r.resource = Resource::from_attributes(vec![("a".into(), Value::Int(1))])),

@@ -25,6 +25,9 @@ pub struct Fault {
     pub what: String,
 }
 
+/// Gives back a tenant's key from its wrapped form.
+pub(crate) type Unwrap<'a> = dyn FnMut(&TenantId, &[u8]) -> Result<DataKey, String> + 'a;
+
 /// What one file held.
 pub(crate) struct Recovered {
     pub(crate) batches: Vec<BatchFrame>,
@@ -50,11 +53,7 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 }
 
 /// Reads a file. `unwrap` gives back a tenant's key from its wrapped form.
-pub(crate) fn recover(
-    path: &Path,
-    number: u64,
-    unwrap: &mut dyn FnMut(&TenantId, &[u8]) -> Result<DataKey, String>,
-) -> io::Result<Recovered> {
+pub(crate) fn recover(path: &Path, number: u64, unwrap: &mut Unwrap<'_>) -> io::Result<Recovered> {
     let mut bytes = fs::read(path)?;
     let mut reader =
         Reader { path, keys: HashMap::new(), found: Recovered { batches: vec![], faults: vec![], torn_bytes: 0 } };
@@ -81,12 +80,7 @@ impl Reader<'_> {
         self.found.faults.push(Fault { file: self.path.to_owned(), at: at as u64, what: what.into() });
     }
 
-    fn frames(
-        &mut self,
-        bytes: &mut [u8],
-        number: u64,
-        unwrap: &mut dyn FnMut(&TenantId, &[u8]) -> Result<DataKey, String>,
-    ) {
+    fn frames(&mut self, bytes: &mut [u8], number: u64, unwrap: &mut Unwrap<'_>) {
         let mut at = FILE_HEAD_BYTES;
         let mut next_seq = 0;
         while at < bytes.len() {
@@ -132,13 +126,7 @@ impl Reader<'_> {
         find_frame(bytes, at + 1).unwrap_or(bytes.len())
     }
 
-    fn frame(
-        &mut self,
-        head: &FrameHead,
-        body: &mut [u8],
-        number: u64,
-        unwrap: &mut dyn FnMut(&TenantId, &[u8]) -> Result<DataKey, String>,
-    ) -> Result<(), String> {
+    fn frame(&mut self, head: &FrameHead, body: &mut [u8], number: u64, unwrap: &mut Unwrap<'_>) -> Result<(), String> {
         match head.kind {
             Kind::Key => {
                 let (len, rest) = body.split_first().ok_or("a key frame is empty")?;
