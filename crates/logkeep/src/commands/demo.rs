@@ -36,12 +36,14 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let scratch = Scratch::new(args.data_dir)?;
-    let mut config = Config::default();
-    config.data_dir = scratch.folder.join("data");
-    config.configured_key_file = Some(scratch.folder.join("key"));
+    let mut config = Config {
+        data_dir: scratch.folder.join("data"),
+        configured_key_file: Some(scratch.folder.join("key")),
+        log_level: "warn".into(),
+        ..Config::default()
+    };
     config.listen.main.address.set_port(args.port);
     config.listen.main.configured = true;
-    config.log_level = "warn".into();
     let mut server = server_config(&config);
     // Free ports: the demo must start beside anything, and its senders are told where to send.
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
