@@ -41,11 +41,6 @@ impl TokenIndex {
         Self { bytes: bytes.into(), ends }
     }
 
-    /// The blocks (by number) that may hold all of these tokens.
-    pub fn blocks_with_all(&self, tokens: &[u64]) -> Vec<usize> {
-        (0..self.ends.len()).filter(|block| tokens.iter().all(|token| self.may_contain(*block, *token))).collect()
-    }
-
     /// Number of blocks.
     pub fn blocks(&self) -> usize {
         self.ends.len()
