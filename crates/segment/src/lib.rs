@@ -35,7 +35,7 @@ pub use index::{BLOCK_ROWS, TokenIndex};
 pub use merge::merge;
 pub use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 pub use payload::PayloadError;
-pub use rows::{BatchInfo, RowError, Rows};
+pub use rows::{BatchInfo, RowError, Rows, column_value};
 pub use segment::{RangeReader, Segment, SegmentError};
 pub use tokens::{for_each_token, token_hash};
 pub use writer::write_segment;

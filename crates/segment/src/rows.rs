@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
     Array, ArrayRef, AsArray as _, BinaryArray, FixedSizeBinaryArray, RecordBatch, StringArray, UInt32Array,
@@ -43,7 +43,8 @@ pub struct Rows {
     streams: Arc<Vec<Arc<Resource>>>,
     shapes: Arc<Vec<Shape>>,
     batches: Vec<BatchInfo>,
-    column_of: Arc<HashMap<(ValueType, Arc<str>), usize>>,
+    /// Made when a record is first put together; a scan, which makes rows for every block, never needs it.
+    column_of: OnceLock<ColumnMap>,
 }
 
 impl Rows {
@@ -53,8 +54,7 @@ impl Rows {
         shapes: Arc<Vec<Shape>>,
         batches: Vec<BatchInfo>,
     ) -> Self {
-        let column_of = column_map(&table);
-        Self { table, streams, shapes, batches, column_of }
+        Self { table, streams, shapes, batches, column_of: OnceLock::new() }
     }
 
     /// The columns (see [`fixed`] and [`AttributeColumn`]).
@@ -188,12 +188,13 @@ impl Rows {
         let fault = |what| RowError { row, what };
         let shape = self.u32(fixed::SHAPE, row)? as usize;
         let shape = self.shapes.get(shape).ok_or_else(|| fault("points to an unknown shape"))?;
+        let column_of = self.column_of.get_or_init(|| column_map(&self.table));
         let mut overflow = Overflow { bytes: self.binary(fixed::OVERFLOW, row)?.unwrap_or_default() };
         let mut attributes: Attributes<'_> = Vec::with_capacity(shape.slots.len());
         for (place, slot) in shape.slots.iter().enumerate() {
             // Only the first of a key and type is in the column; the look-back is short but for odd records.
             let first = || !shape.slots[..place].iter().any(|earlier| earlier == slot);
-            let column = self.column_of.get(&(slot.kind, slot.key.clone()));
+            let column = column_of.get(&(slot.kind, slot.key.clone()));
             let value = match column.map(|column| self.table.column(*column)).filter(|c| c.is_valid(row)) {
                 _ if slot.kind == ValueType::Null => Value::Null,
                 Some(column) if first() => column_value(column, slot.kind, row)
@@ -240,7 +241,10 @@ impl Rows {
     }
 }
 
-fn column_map(table: &RecordBatch) -> Arc<HashMap<(ValueType, Arc<str>), usize>> {
+/// The place of each attribute's column.
+type ColumnMap = Arc<HashMap<(ValueType, Arc<str>), usize>>;
+
+fn column_map(table: &RecordBatch) -> ColumnMap {
     let schema = table.schema_ref();
     let parsed = schema.fields().iter().enumerate().filter_map(|(place, field)| {
         AttributeColumn::parse(field.name()).map(|column| ((column.kind, Arc::from(column.key)), place))
@@ -261,8 +265,8 @@ impl<'a> Overflow<'a> {
     }
 }
 
-/// A non-null value of an attribute column; `None` if the column is of another type than `kind`.
-pub(crate) fn column_value(column: &ArrayRef, kind: ValueType, row: usize) -> Option<Value<'_>> {
+/// A non-null value of a column; `None` if the column holds other values than `kind`.
+pub fn column_value(column: &ArrayRef, kind: ValueType, row: usize) -> Option<Value<'_>> {
     Some(match kind {
         ValueType::Null => Value::Null,
         ValueType::Bool => Value::Bool(column.as_boolean_opt()?.value(row)),

@@ -4,10 +4,10 @@
 //! the columns the filter names, and at each distinct neighbour once. Where a value may lie outside the flat columns
 //! (overflow, nested maps), the whole record is put together and asked.
 
-use arrow::array::{Array, ArrayRef, AsArray as _, BinaryArray, FixedSizeBinaryArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray as _, FixedSizeBinaryArray, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef, UInt8Type, UInt32Type};
-use logkeep_record::{Severity, SpanId, TraceId, Value, decode_value};
-use logkeep_segment::{AttributeColumn, ValueType, fixed};
+use logkeep_record::{Severity, SpanId, TraceId, Value};
+use logkeep_segment::{AttributeColumn, ValueType, column_value, fixed};
 
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted, attribute_columns, may_be_nested};
@@ -313,24 +313,8 @@ fn each_value(
 
 /// A non-null value of a column.
 pub(crate) fn value_at(column: &ArrayRef, kind: ValueType, row: usize) -> Result<Value<'_>, QueryError> {
-    let other_type = || QueryError::Internal("a column is of another type than its name says".into());
-    Ok(match kind {
-        ValueType::Null => Value::Null,
-        ValueType::Bool => Value::Bool(column.as_boolean_opt().ok_or_else(other_type)?.value(row)),
-        ValueType::Int => Value::Int(column.as_primitive_opt::<Int64Type>().ok_or_else(other_type)?.value(row)),
-        ValueType::Double => {
-            Value::Double(column.as_primitive_opt::<arrow::datatypes::Float64Type>().ok_or_else(other_type)?.value(row))
-        }
-        ValueType::Str => Value::str(column.as_any().downcast_ref::<StringArray>().ok_or_else(other_type)?.value(row)),
-        ValueType::Bytes | ValueType::Nested => {
-            let bytes = column.as_any().downcast_ref::<BinaryArray>().ok_or_else(other_type)?.value(row);
-            if kind == ValueType::Bytes {
-                Value::Bytes(bytes.into())
-            } else {
-                decode_value(bytes).map_err(|error| QueryError::Internal(error.to_string()))?
-            }
-        }
-    })
+    column_value(column, kind, row)
+        .ok_or_else(|| QueryError::Internal("a column holds other values than its name says".into()))
 }
 
 /// Calls `each` with every id that is there, in base 16.
