@@ -28,6 +28,10 @@ cargo test --workspace --no-fail-fast
 step "lints"
 cargo clippy --workspace --all-targets -- -D warnings
 
+step "fuzz: every decoder for two seconds, from its corpus"
+cargo fuzz --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-fuzz
+cargo xtask fuzz --check --seconds 2
+
 step "console: unit tests, and the committed build is current"
 (
   cd ui

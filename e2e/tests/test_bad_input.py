@@ -480,6 +480,21 @@ class TestSyslog:
             until(arrived, "a good datagram after the bad ones", every_s=0.2)
 
 
+class TestConfiguredLimits:
+    def test_a_record_is_cut_at_the_configured_length(self, make_server, word):
+        server = make_server("limits", "limits:\n  record_bytes: 4KiB\n").start()
+        assert ndjson(server, word.encode() + b" " + b"x" * 5_000).status == 200
+        (cut,) = server.find(word)
+        assert len(cut["body"]) == 4_096
+        assert pairs(cut, "attributes")["logkeep.truncated_bytes"] == len(word) + 5_001 - 4_096
+
+    def test_a_request_is_refused_at_the_configured_length(self, make_server, word):
+        server = make_server("limits", "limits:\n  request_bytes: 8KiB\n  record_bytes: 8KiB\n").start()
+        refused(ndjson(server, b"x" * 9_000), 413, "too_large")
+        assert ndjson(server, good_lines(word)).status == 200
+        assert len(server.find(word)) == 2
+
+
 class TestAfterwards:
     def test_everything_is_still_readable(self, shared_server):
         """No stored record, however odd, breaks an answer."""

@@ -24,14 +24,16 @@ const LIMITS: [&str; 2] = ["-timeout=10", "-rss_limit_mb=2048"];
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     seconds: u32,
+    /// Look only: neither the corpus nor the count changes.
+    check: bool,
     /// Empty: all of them.
     targets: Vec<String>,
 }
 
 impl Request {
-    /// Reads `[--seconds N] [target…]`; the error says what does not fit.
+    /// Reads `[--check] [--seconds N] [target…]`; the error says what does not fit.
     pub(crate) fn parse(words: &[&str]) -> Result<Self, String> {
-        let mut request = Self { seconds: DEFAULT_SECONDS, targets: Vec::new() };
+        let mut request = Self { seconds: DEFAULT_SECONDS, check: false, targets: Vec::new() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
@@ -39,6 +41,7 @@ impl Request {
                     let number = words.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
                     request.seconds = number.ok_or("`--seconds` wants a whole number above 0")?;
                 }
+                "--check" => request.check = true,
                 option if option.starts_with('-') => return Err(format!("there is no option `{option}`")),
                 target => request.targets.push(target.to_owned()),
             }
@@ -85,16 +88,13 @@ pub(crate) fn run(root: &Path, request: &Request, out: &mut impl Write) -> io::R
         return Ok(false);
     }
     let targets = if request.targets.is_empty() { &known } else { &request.targets };
-    let mut sums = CpuSeconds::read(&places.fuzz.join("cpu-seconds.json"))?;
     let mut clean = true;
     for target in targets {
-        let before = cpu::of_children()?;
-        let passed = fuzz_one(&places, target, request.seconds)?;
-        let sum = sums.add(target, cpu::of_children()? - before);
-        sums.write(&places.fuzz.join("cpu-seconds.json"))?;
-        let kept = if passed { minimise(&places, target)? } else { files(&places.corpus(target))?.len() };
-        let share = 100.0 * sum / GOAL_SECONDS;
-        writeln!(out, "{target}: corpus of {kept}, {sum:.0} CPU seconds in all ({share:.0} % of an hour)")?;
+        let passed = if request.check {
+            check(&places, target, request.seconds, out)?
+        } else {
+            add(&places, target, request.seconds, out)?
+        };
         if !passed {
             clean = false;
             let found = places.findings(target);
@@ -102,6 +102,31 @@ pub(crate) fn run(root: &Path, request: &Request, out: &mut impl Write) -> io::R
         }
     }
     Ok(clean)
+}
+
+/// Fuzzes one target from its corpus and throws away what it learns; false if it found something.
+fn check(places: &Places, target: &str, seconds: u32, out: &mut impl Write) -> io::Result<bool> {
+    let scratch = places.findings(target).with_extension("scratch");
+    fs::create_dir_all(&scratch)?;
+    let passed = fuzz_one(places, target, seconds, &[&scratch, &places.corpus(target)])?;
+    fs::remove_dir_all(&scratch)?;
+    writeln!(out, "{target}: corpus of {}, {seconds} s more", files(&places.corpus(target))?.len())?;
+    Ok(passed)
+}
+
+/// Fuzzes one target, keeps what reached new code and adds to its count; false if it found something.
+fn add(places: &Places, target: &str, seconds: u32, out: &mut impl Write) -> io::Result<bool> {
+    let counts = places.fuzz.join("cpu-seconds.json");
+    let before = cpu::of_children()?;
+    let passed = fuzz_one(places, target, seconds, &[&places.corpus(target)])?;
+    // Read only now: another run may have added to it in the meantime.
+    let mut sums = CpuSeconds::read(&counts)?;
+    let sum = sums.add(target, cpu::of_children()? - before);
+    sums.write(&counts)?;
+    let kept = if passed { minimise(places, target)? } else { files(&places.corpus(target))?.len() };
+    let share = 100.0 * sum / GOAL_SECONDS;
+    writeln!(out, "{target}: corpus of {kept}, {sum:.0} CPU seconds in all ({share:.0} % of an hour)")?;
+    Ok(passed)
 }
 
 /// The target triple that cargo-fuzz builds for.
@@ -124,14 +149,14 @@ fn build(fuzz: &Path, out: &mut impl Write) -> io::Result<bool> {
     Ok(Command::new(&cargo).args(["fuzz", "build", "--sanitizer", "none"]).current_dir(fuzz).status()?.success())
 }
 
-/// Runs one target over its corpus; false if it found something.
-fn fuzz_one(places: &Places, target: &str, seconds: u32) -> io::Result<bool> {
-    let (corpus, findings) = (places.corpus(target), places.findings(target));
-    fs::create_dir_all(&corpus)?;
+/// Runs one target from the inputs of `folders`, the first of which takes new ones; false if it found something.
+fn fuzz_one(places: &Places, target: &str, seconds: u32, folders: &[&Path]) -> io::Result<bool> {
+    let findings = places.findings(target);
+    fs::create_dir_all(places.corpus(target))?;
     fs::create_dir_all(&findings)?;
     let log = fs::File::create(findings.with_extension("log"))?;
     let status = Command::new(places.binaries.join(target))
-        .arg(&corpus)
+        .args(folders)
         .args(LIMITS)
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-artifact_prefix={}/", findings.display()))
@@ -188,11 +213,12 @@ mod tests {
 
     #[test]
     fn requests() {
-        let request = |seconds, targets: &[&str]| {
-            Ok(Request { seconds, targets: targets.iter().map(|target| (*target).to_owned()).collect() })
+        let request = |seconds, check, targets: &[&str]| {
+            Ok(Request { seconds, check, targets: targets.iter().map(|target| (*target).to_owned()).collect() })
         };
-        assert_eq!(Request::parse(&[]), request(10, &[]));
-        assert_eq!(Request::parse(&["--seconds", "5", "json", "bulk"]), request(5, &["json", "bulk"]));
+        assert_eq!(Request::parse(&[]), request(10, false, &[]));
+        assert_eq!(Request::parse(&["--seconds", "5", "json", "bulk"]), request(5, false, &["json", "bulk"]));
+        assert_eq!(Request::parse(&["--check", "json"]), request(10, true, &["json"]));
         for words in [&["--seconds"][..], &["--seconds", "0"], &["--seconds", "x"], &["--minutes", "1"]] {
             assert!(Request::parse(words).is_err(), "{words:?}");
         }

@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask fuzz [--seconds N] [target…]\n\n  tidy   dependency arrows, file \
-     sizes, dead files, machine paths, lints\n  fuzz   each fuzz target for N seconds (default 10), keeping corpus and CPU time";
+const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask fuzz [--check] [--seconds N] [target…]\n\n  tidy   dependency arrows, file \
+     sizes, dead files, machine paths, lints\n  fuzz   each fuzz target for N seconds (default 10), keeping corpus and CPU time;\n         with --check without keeping them";
 
 fn main() -> ExitCode {
     let mut out = io::stdout().lock();

@@ -341,9 +341,6 @@ impl<'a> Fields<'a> {
     }
 
     fn message(&mut self, slot: Slot<'a, ()>) {
-        if self.family.is_access() {
-            return self.push(slot.key, slot.sent);
-        }
         let loser = contest(&mut self.message, slot);
         self.keep(loser);
     }

@@ -37,5 +37,6 @@ pub use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 pub use payload::PayloadError;
 pub use rows::{BatchInfo, RowError, Rows, column_value};
 pub use segment::{RangeReader, Segment, SegmentError};
+pub use shape::OverflowKeys;
 pub use tokens::{for_each_token, token_hash};
 pub use writer::write_segment;

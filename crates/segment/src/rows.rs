@@ -15,7 +15,7 @@ use logkeep_record::{
 };
 
 use crate::columns::{AttributeColumn, ValueType, fixed};
-use crate::shape::Shape;
+use crate::shape::{OverflowKeys, Shape, overflow_keys};
 
 /// What rows keep about each batch they hold.
 #[derive(Clone, Debug)]
@@ -74,6 +74,14 @@ impl Rows {
     /// The batches whose records these are.
     pub fn batches(&self) -> &[BatchInfo] {
         &self.batches
+    }
+
+    /// The keys of which a row may hold values outside the flat columns. All columns must be present.
+    pub fn overflow_keys(&self) -> OverflowKeys {
+        match self.column(fixed::OVERFLOW) {
+            Some(column) if column.null_count() < column.len() => overflow_keys(&self.shapes, self.table.schema_ref()),
+            _ => OverflowKeys::new(),
+        }
     }
 
     /// Number of rows.

@@ -21,7 +21,7 @@ use crate::columns::fixed;
 use crate::index::TokenIndex;
 use crate::payload::take_list;
 use crate::rows::{BatchInfo, Rows};
-use crate::shape::Shape;
+use crate::shape::{OverflowKeys, Shape, overflow_keys};
 
 const MAGIC: &[u8; 4] = b"LKS1";
 const VERSION: u32 = 1;
@@ -140,6 +140,7 @@ pub struct Segment {
     shapes: Arc<Vec<Shape>>,
     batches: Vec<BatchInfo>,
     index: TokenIndex,
+    overflow_keys: Arc<OverflowKeys>,
 }
 
 impl Segment {
@@ -162,7 +163,9 @@ impl Segment {
         let parquet = ParquetPart { object: object.clone(), len: trailer.parquet_bytes };
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
         let metadata = ArrowReaderMetadata::load(&parquet, options)?;
-        Ok(Self { object, metadata, trailer, streams: Arc::new(streams), shapes: Arc::new(shapes), batches, index })
+        let overflow_keys = Arc::new(overflow_keys(&shapes, metadata.schema()));
+        let (streams, shapes) = (Arc::new(streams), Arc::new(shapes));
+        Ok(Self { object, metadata, trailer, streams, shapes, batches, index, overflow_keys })
     }
 
     /// Number of rows.
@@ -188,6 +191,11 @@ impl Segment {
     /// Its token index.
     pub fn index(&self) -> &TokenIndex {
         &self.index
+    }
+
+    /// The keys of which it may hold values outside the flat columns.
+    pub fn overflow_keys(&self) -> &Arc<OverflowKeys> {
+        &self.overflow_keys
     }
 
     /// Its columns.

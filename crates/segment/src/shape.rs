@@ -1,10 +1,32 @@
 //! The ordered keys and types of a record's attributes, stored once per distinct list.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use logkeep_record::Value;
 
-use crate::ValueType;
+use crate::columns::{AttributeColumn, ValueType};
+
+/// Keys of which a row may have values outside the flat columns.
+pub type OverflowKeys = HashSet<Arc<str>>;
+
+/// The keys that some shape has twice with one type, or that have no column in `schema`.
+pub(crate) fn overflow_keys(shapes: &[Shape], schema: &Schema) -> OverflowKeys {
+    let parsed = schema.fields().iter().filter_map(|field| AttributeColumn::parse(field.name()));
+    let columns: HashSet<(&str, ValueType)> = parsed.map(|column| (column.key, column.kind)).collect();
+    let mut keys = OverflowKeys::new();
+    for shape in shapes {
+        let mut seen = HashSet::with_capacity(shape.slots.len());
+        for slot in shape.slots.iter().filter(|slot| slot.kind != ValueType::Null) {
+            let place = (&*slot.key, slot.kind);
+            if !seen.insert(place) || !columns.contains(&place) {
+                keys.insert(slot.key.clone());
+            }
+        }
+    }
+    keys
+}
 
 /// One place in a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]

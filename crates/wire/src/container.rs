@@ -89,18 +89,20 @@ struct Pending {
 }
 
 /// A character more than is kept in the end, so that the cut can be made between two characters.
-const MAX_PENDING_BYTES: usize = limits::RECORD_BYTES + 4;
+fn max_pending_bytes() -> usize {
+    limits::record_bytes() + 4
+}
 
 impl Pending {
     fn add(&mut self, content: &[u8]) {
-        let room = MAX_PENDING_BYTES - self.content.len();
+        let room = max_pending_bytes().saturating_sub(self.content.len());
         let kept = content.len().min(room);
         self.content.extend_from_slice(&content[..kept]);
         self.truncated_bytes += content.len() - kept;
     }
 }
 
-/// Joins the lines of one file into records. It holds at most `limits::RECORD_BYTES` for each of the two streams.
+/// Joins the lines of one file into records. It holds at most `limits::record_bytes()` for each of the two streams.
 #[derive(Debug)]
 pub struct Joiner {
     format: Format,

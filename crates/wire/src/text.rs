@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use logkeep_record::{Attributes, Value, json, limits};
 
-/// How many bytes of a record were over `limits::RECORD_BYTES` and cut off.
+/// How many bytes of a record were over `limits::record_bytes()` and cut off.
 pub(crate) const TRUNCATED_BYTES: &str = "logkeep.truncated_bytes";
 /// Set on records whose bytes were not UTF-8 and were replaced by U+FFFD where they were not.
 pub(crate) const INVALID_UTF8: &str = "logkeep.invalid_utf8";
@@ -21,9 +21,9 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// At most `limits::RECORD_BYTES` of `bytes`, cut between two characters.
+    /// At most `limits::record_bytes()` of `bytes`, cut between two characters.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let kept = cut(bytes, limits::RECORD_BYTES);
+        let kept = cut(bytes, limits::record_bytes());
         let truncated_bytes = bytes.len() - kept.len();
         match std::str::from_utf8(kept) {
             Ok(text) => Self { text: Cow::Borrowed(text), truncated_bytes, invalid_utf8: false },
@@ -45,7 +45,7 @@ impl<'a> Text<'a> {
 /// The replacement character is three bytes long, so that a line of junk would grow to three times the limit.
 fn lossy_within_limit(bytes: &[u8]) -> Cow<'_, str> {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
-    let end = text.floor_char_boundary(limits::RECORD_BYTES);
+    let end = text.floor_char_boundary(limits::record_bytes());
     text.truncate(end);
     Cow::Owned(text)
 }
@@ -97,9 +97,9 @@ mod tests {
 
     #[test]
     fn junk_stays_within_the_limit_and_is_marked() {
-        let junk = vec![0xff; limits::RECORD_BYTES + 7];
+        let junk = vec![0xff; limits::record_bytes() + 7];
         let text = Text::new(&junk);
-        assert!(text.text.len() <= limits::RECORD_BYTES);
+        assert!(text.text.len() <= limits::record_bytes());
         let mut attributes = Vec::new();
         text.mark(&mut attributes);
         assert_eq!(attributes[0], (Cow::Borrowed(TRUNCATED_BYTES), Value::Int(7)));

@@ -33,6 +33,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         config.data_dir = data_dir;
     }
     let self_log = start_log(&config.log_level)?;
+    logkeep_record::limits::set_record_bytes(config.limits.record_bytes);
     runtime()?.block_on(async {
         let running = Server::start(server_config(&config), self_log).await?;
         announce(&running)?;

@@ -237,8 +237,9 @@ fn ztunnel_and_hubble() {
         r#"{"level":"info","time":"2026-11-20T10:00:00Z","scope":"access","message":"connection complete","src.addr":"10.0.0.6:1","dst.addr":"10.0.0.7:2","duration":"3ms"}"#,
         &[
             "severity=9 \"info\"",
-            "a message=\"connection complete\"",
-            "original=none",
+            "body=connection complete",
+            "!a message",
+            "!original=none",
             "a mesh.duration_ms=3.0",
             "!a mesh.mtls",
         ],

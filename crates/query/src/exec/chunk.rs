@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use logkeep_ingest::SegmentHandle;
 use logkeep_record::{Class, Resource};
-use logkeep_segment::{AttributeColumn, Rows, Segment, fixed};
+use logkeep_segment::{AttributeColumn, OverflowKeys, Rows};
 
 use super::QueryError;
 
@@ -58,21 +58,18 @@ impl Source {
         })
     }
 
-    /// Whether some row may have values outside the flat columns.
-    pub(crate) fn may_overflow(&self) -> Result<bool, QueryError> {
+    /// The keys of which some row may have values outside the flat columns.
+    pub(crate) fn overflow_keys(&self) -> Result<Arc<OverflowKeys>, QueryError> {
         Ok(match &self.place {
-            Place::Live(rows) => rows.column(fixed::OVERFLOW).is_some_and(|column| column.null_count() < column.len()),
-            Place::Segment(handle) => segment_overflows(handle.segment()?),
+            Place::Live(rows) => Arc::new(rows.overflow_keys()),
+            Place::Segment(handle) => handle.segment()?.overflow_keys().clone(),
         })
     }
 }
 
-fn segment_overflows(segment: &Segment) -> bool {
-    let Some(place) = segment.schema().fields().iter().position(|field| field.name() == fixed::OVERFLOW) else {
-        return false;
-    };
-    let nulls = segment.parquet().row_groups().iter().map(|group| group.column(place).statistics()?.null_count_opt());
-    nulls.zip(segment.parquet().row_groups()).any(|(nulls, group)| nulls != Some(group.num_rows() as u64))
+/// Whether a value under `key`, or one around it, may lie outside the flat columns.
+pub(crate) fn overflows(keys: &OverflowKeys, key: &str) -> bool {
+    keys.iter().any(|outer| key.strip_prefix(&**outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 /// The names of the physical columns that must be read.

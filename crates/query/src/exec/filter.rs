@@ -7,10 +7,10 @@
 use arrow::array::{Array, ArrayRef, AsArray as _, FixedSizeBinaryArray, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef, UInt8Type, UInt32Type};
 use logkeep_record::{Severity, SpanId, TraceId, Value};
-use logkeep_segment::{AttributeColumn, ValueType, column_value, fixed};
+use logkeep_segment::{AttributeColumn, OverflowKeys, ValueType, column_value, fixed};
 
 use super::QueryError;
-use super::chunk::{Chunk, Source, Wanted, attribute_columns, may_be_nested};
+use super::chunk::{Chunk, Source, Wanted, attribute_columns, may_be_nested, overflows};
 use crate::kql::fields::{Builtin, Place, Target};
 use crate::kql::{Compiled, Node, Test, TextMatcher, find, leaves};
 
@@ -25,7 +25,8 @@ impl<'a> Filter<'a> {
     /// Prepares `compiled` for a source, adding the columns it needs to `wanted`.
     pub(crate) fn prepare(compiled: &'a Compiled, source: &Source, wanted: &mut Wanted) -> Result<Self, QueryError> {
         let schema = source.schema()?;
-        let whole_records = needs_records(&compiled.0, &schema, source.may_overflow()?);
+        let overflow_keys = source.overflow_keys()?;
+        let whole_records = needs_records(&compiled.0, &schema, &overflow_keys);
         if whole_records {
             wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
         } else {
@@ -46,16 +47,16 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn needs_records(node: &Node, schema: &SchemaRef, overflow: bool) -> bool {
+fn needs_records(node: &Node, schema: &SchemaRef, overflow: &OverflowKeys) -> bool {
     match node {
         Node::All => false,
         Node::And(parts) | Node::Or(parts) => parts.iter().any(|part| needs_records(part, schema, overflow)),
         Node::Not(inner) => needs_records(inner, schema, overflow),
-        Node::Text(_) => overflow,
+        Node::Text(_) => !overflow.is_empty(),
         Node::Field(Target::Builtin(_), _) => false,
         Node::Field(Target::Attribute(sources), _) => {
             let mut own = sources.iter().filter(|source| source.place == Place::Record);
-            own.any(|source| overflow || may_be_nested(schema, &source.name))
+            own.any(|source| overflows(overflow, &source.name) || may_be_nested(schema, &source.name))
         }
     }
 }

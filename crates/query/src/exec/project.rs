@@ -12,7 +12,7 @@ use logkeep_record::{Severity, Value, json};
 use logkeep_segment::{AttributeColumn, ValueType, fixed};
 
 use super::QueryError;
-use super::chunk::{Chunk, Source, Wanted, attribute_columns};
+use super::chunk::{Chunk, Source, Wanted, attribute_columns, overflows};
 use super::filter::{each_id, value_at};
 use super::scan::arrow_error;
 use super::schema::{Column, Fixed};
@@ -42,7 +42,8 @@ pub(crate) fn want(
             Fixed::ScopeName => &[fixed::STREAM],
         },
         Column::Attribute { key, .. } => {
-            if source.may_overflow()? {
+            let overflow_keys = source.overflow_keys()?;
+            if overflows(&overflow_keys, key) {
                 wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
             }
             wanted.extend(attribute_columns(schema, key).map(str::to_owned));

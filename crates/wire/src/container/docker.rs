@@ -10,7 +10,7 @@ use super::{Part, Stream, time_ns};
 /// `None` if the line is of another form.
 pub(super) fn parse(line: &[u8]) -> Option<Part<'_>> {
     // Docker cuts at 16 KiB; escapes may make six bytes of one.
-    if line.len() > limits::RECORD_BYTES || !line.trim_ascii_start().starts_with(b"{") {
+    if line.len() > limits::record_bytes() || !line.trim_ascii_start().starts_with(b"{") {
         return None;
     }
     let (mut log, mut stream, mut time) = (None, None, None);

@@ -32,7 +32,9 @@ struct StreamMessage<'a> {
 }
 
 /// One entry as JSON text: the line and its metadata with escapes.
-const MAX_ENTRY_BYTES: usize = 4 * limits::RECORD_BYTES;
+fn max_entry_bytes() -> usize {
+    4 * limits::record_bytes()
+}
 
 /// Decodes a push in JSON. An entry of the wrong form, or one whose stream has no readable labels, is rejected alone.
 /// Bytes that are not UTF-8 are replaced.
@@ -84,8 +86,8 @@ fn stream(message: &StreamMessage<'_>) -> Stream {
 }
 
 fn parse(raw: &RawValue) -> Result<Value<'_>, Fault> {
-    if raw.get().len() > MAX_ENTRY_BYTES {
-        return Err(format!("{} bytes of JSON, more than {MAX_ENTRY_BYTES}", raw.get().len()).into());
+    if raw.get().len() > max_entry_bytes() {
+        return Err(format!("{} bytes of JSON, more than {}", raw.get().len(), max_entry_bytes()).into());
     }
     json::parse(raw.get()).map_err(|error| error.to_string().into())
 }
@@ -146,7 +148,7 @@ fn finish<'a>(
     received_ns: i64,
     stream: &Arc<Resource>,
 ) -> Result<Record<'a>, Fault> {
-    let (line, cut_bytes) = if line.len() > limits::RECORD_BYTES {
+    let (line, cut_bytes) = if line.len() > limits::record_bytes() {
         let text = Text::new(line.as_bytes());
         (Cow::Owned(text.text.into_owned()), Some(text.truncated_bytes))
     } else {

@@ -22,7 +22,9 @@ use super::{MAX_VALUES, OtlpError, time};
 use crate::Decoded;
 
 /// One record or resource as JSON text; escapes and base64 make it longer than the record.
-const MAX_PART_BYTES: usize = 4 * limits::RECORD_BYTES;
+fn max_part_bytes() -> usize {
+    4 * limits::record_bytes()
+}
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -265,8 +267,8 @@ fn shown(key: &str) -> &str {
 
 fn object<'a>(part: Option<&'a RawValue>, what: &'static str) -> Result<Attributes<'a>, Fault> {
     let text = part.map_or("null", RawValue::get);
-    if text.len() > MAX_PART_BYTES {
-        return Err(format!("{what}: {} bytes of JSON, more than {MAX_PART_BYTES}", text.len()).into());
+    if text.len() > max_part_bytes() {
+        return Err(format!("{what}: {} bytes of JSON, more than {}", text.len(), max_part_bytes()).into());
     }
     match json::parse(text).map_err(|error| Cow::Owned(format!("{what}: {error}")))? {
         Value::Null => Ok(Vec::new()),

@@ -7,7 +7,7 @@ use logkeep_record::limits;
 pub struct Frame<'a> {
     /// The message; a line end or NUL may still close it.
     pub bytes: &'a [u8],
-    /// How much of it was far over `limits::RECORD_BYTES` and is gone; [`super::Parser`] cuts the rest.
+    /// How much of it was far over `limits::record_bytes()` and is gone; [`super::Parser`] cuts the rest.
     pub truncated_bytes: usize,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Frame<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// A length that no message has.
-    #[error("octet counting: a length of `{length}…`, over the limit of {} bytes", limits::RECORD_BYTES)]
+    #[error("octet counting: a length of `{length}…`, over the limit of {} bytes", limits::record_bytes())]
     Length {
         /// Its first digits.
         length: String,
@@ -64,9 +64,11 @@ pub struct Framer {
 }
 
 /// A character more than is kept in the end, so that the cut can be made between two characters.
-const MAX_LINE_BYTES: usize = limits::RECORD_BYTES + 4;
+fn max_line_bytes() -> usize {
+    limits::record_bytes() + 4
+}
 /// Digits of the largest length.
-const MAX_DIGITS: usize = 7;
+const MAX_DIGITS: usize = 8;
 
 impl Framer {
     /// Takes bytes as they arrive. Call [`Framer::next_frame`] until it has no more before pushing again.
@@ -117,7 +119,7 @@ impl Framer {
             self.start = end + 1;
             self.scanned = self.start;
             let mut truncated_bytes = std::mem::take(&mut self.overflow);
-            let kept = (end - from).min(MAX_LINE_BYTES);
+            let kept = (end - from).min(max_line_bytes());
             truncated_bytes += end - from - kept;
             if kept > 0 && self.buffer[from..from + kept] != *b"\r" {
                 return Some(Frame { bytes: &self.buffer[from..from + kept], truncated_bytes });
@@ -127,7 +129,7 @@ impl Framer {
 
     /// Forgets what an unfinished line has over the limit.
     fn drop_overflow(&mut self) {
-        let max = self.start + MAX_LINE_BYTES;
+        let max = self.start + max_line_bytes();
         self.overflow += self.buffer.len().saturating_sub(max);
         self.buffer.truncate(max);
         self.scanned = self.buffer.len();
@@ -142,7 +144,7 @@ impl Framer {
         let rest = &self.buffer[self.start..];
         let digits = rest.iter().take(MAX_DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
         let text = String::from_utf8_lossy(&rest[..digits]).into_owned();
-        let length = text.parse().ok().filter(|length| *length <= limits::RECORD_BYTES);
+        let length = text.parse().ok().filter(|length| *length <= limits::record_bytes());
         match rest.get(digits) {
             _ if digits > MAX_DIGITS => Err(FrameError::Length { length: text }),
             None => Ok(None),
