@@ -8,6 +8,7 @@ mod budget;
 mod chunk;
 mod fields;
 mod filter;
+mod functions;
 mod histogram;
 mod project;
 mod prune;

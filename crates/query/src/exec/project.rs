@@ -110,10 +110,11 @@ fn body(chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
     for row in 0..chunk.len() {
         if texts.is_valid(row) {
             out.append_value(texts.as_string::<i32>().value(row));
-        } else if values.is_valid(row) {
-            out.append_value(text_of(&value_at(values, ValueType::Nested, row)?));
-        } else {
-            out.append_null();
+            continue;
+        }
+        match values.is_valid(row).then(|| value_at(values, ValueType::Nested, row)).transpose()? {
+            None | Some(Value::Null) => out.append_null(),
+            Some(value) => out.append_value(text_of(&value)),
         }
     }
     Ok(Arc::new(out.finish()))

@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, BooleanArray, UInt32Array};
-use arrow::compute::{filter_record_batch, take_record_batch};
-use arrow::datatypes::Int64Type;
-use logkeep_ingest::{ClassView, SegmentHandle, Snapshot};
+use arrow::array::{AsArray as _, BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::{Int64Type, Schema};
+use logkeep_ingest::{ClassView, Snapshot};
 use logkeep_record::{Class, TenantId, TimeRange};
-use logkeep_segment::{BLOCK_ROWS, RowSelection, RowSelector, Rows, fixed};
+use logkeep_segment::{BLOCK_ROWS, RowSelection, RowSelector, Rows, Segment, fixed};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::chunk::{Chunk, Place, Source, Wanted};
 use super::filter::Filter;
@@ -36,7 +37,12 @@ pub(crate) struct Scan {
 }
 
 /// A further condition on rows, such as one from SQL.
-pub(crate) type Condition<'a> = &'a (dyn Fn(&Chunk<'_>, &mut [bool]) -> Result<(), QueryError> + 'a);
+pub(crate) struct Condition<'a> {
+    /// The physical columns it looks at.
+    pub(crate) columns: Wanted,
+    /// Clears what does not match.
+    pub(crate) restrict: &'a dyn Fn(&Chunk<'_>, &mut [bool]) -> Result<(), QueryError>,
+}
 
 impl Scan {
     pub(crate) fn new(
@@ -81,75 +87,159 @@ impl Scan {
         self.needs = Arc::new(Needs::All(both));
     }
 
-    /// Hands the matching rows of one source to `sink`, block by block, with the columns of `wanted` and those the
-    /// filter needed. Columns a source does not have are left out.
+    /// Hands the matching rows of one source to `sink`, block by block, with the columns of `wanted` and those that
+    /// were needed to decide. Columns a source does not have are left out.
     pub(crate) fn each(
         &self,
         source: &Source,
         wanted: &Wanted,
         condition: Option<Condition<'_>>,
-        sink: &mut dyn FnMut(Chunk<'_>) -> Result<ControlFlow<()>, QueryError>,
+        sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, QueryError> {
-        let mut wanted = wanted.clone();
+        let mut tested = condition.as_ref().map(|condition| condition.columns.clone()).unwrap_or_default();
         let filter =
-            self.filter.as_deref().map(|compiled| Filter::prepare(compiled, source, &mut wanted)).transpose()?;
+            self.filter.as_deref().map(|compiled| Filter::prepare(compiled, source, &mut tested)).transpose()?;
         let (min, max) = source.time_bounds_ns();
         let whole = self.range.start_ns() <= min && max < self.range.end_ns();
         if !whole {
-            wanted.insert(fixed::TIME.to_owned());
+            tested.insert(fixed::TIME.to_owned());
         }
-        let select = |rows: Rows, first: usize| -> Result<Option<Chunk<'_>>, QueryError> {
-            self.budget.check()?;
-            self.budget.scanned(rows.len(), rows.memory_bytes());
-            let numbers = (first as u32..(first + rows.len()) as u32).collect();
-            let mut chunk = Chunk { class: &source.class, rows, numbers };
-            let mut alive = vec![true; chunk.len()];
-            if !whole {
-                within(&self.range, &chunk, &mut alive)?;
-            }
-            if let Some(filter) = &filter {
-                filter.apply(&chunk, &mut alive)?;
-            }
-            if let Some(condition) = condition {
-                condition(&chunk, &mut alive)?;
-            }
-            chunk.retain(alive)?;
-            Ok((chunk.len() > 0).then_some(chunk))
-        };
+        let pass = Pass { scan: self, class: &source.class, filter, condition, whole };
+        let all: Wanted = wanted.union(&tested).cloned().collect();
         match &source.place {
-            Place::Live(rows) => each_live(rows, &wanted, &select, sink),
-            Place::Segment(handle) => self.each_segment(handle, &wanted, &select, sink),
+            Place::Live(rows) => pass.live(rows, &all, sink),
+            Place::Segment(handle) => {
+                let segment = handle.segment()?;
+                let blocks = self.blocks(segment);
+                match blocks.is_empty() {
+                    true => Ok(ControlFlow::Continue(())),
+                    false if tested.is_empty() || all == tested => pass.segment(segment, &blocks, &all, sink),
+                    false => pass.segment_late(segment, &blocks, &tested, wanted, sink),
+                }
+            }
         }
     }
 
-    fn each_segment<'s>(
-        &self,
-        handle: &SegmentHandle,
-        wanted: &Wanted,
-        select: &dyn Fn(Rows, usize) -> Result<Option<Chunk<'s>>, QueryError>,
-        sink: &mut dyn FnMut(Chunk<'_>) -> Result<ControlFlow<()>, QueryError>,
-    ) -> Result<ControlFlow<()>, QueryError> {
-        let segment = handle.segment()?;
+    /// The blocks of a segment that may hold a match.
+    fn blocks(&self, segment: &Segment) -> Vec<usize> {
         let times = segment.block_times_ns();
         let in_range = |block: usize| {
             times.as_ref().and_then(|times| times.get(block)).is_none_or(|(min, max)| self.range.overlaps(*min, *max))
         };
         let index = segment.index();
-        let blocks: Vec<usize> =
-            (0..index.blocks()).filter(|block| in_range(*block) && self.needs.allows(index, *block)).collect();
-        if blocks.is_empty() {
-            return Ok(ControlFlow::Continue(()));
+        (0..index.blocks()).filter(|block| in_range(*block) && self.needs.allows(index, *block)).collect()
+    }
+}
+
+/// Takes rows that match.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(Chunk<'_>) -> Result<ControlFlow<()>, QueryError>;
+
+/// One scan over one source.
+struct Pass<'a> {
+    scan: &'a Scan,
+    class: &'a Class,
+    filter: Option<Filter<'a>>,
+    condition: Option<Condition<'a>>,
+    /// Every row is in the range of time.
+    whole: bool,
+}
+
+impl Pass<'_> {
+    /// The rows that match, of those that follow row `first`.
+    fn select(&self, rows: Rows, first: usize) -> Result<Chunk<'_>, QueryError> {
+        self.scan.budget.check()?;
+        self.scan.budget.scanned(rows.len(), rows.memory_bytes());
+        let numbers = (first as u32..(first + rows.len()) as u32).collect();
+        let mut chunk = Chunk { class: self.class, rows, numbers };
+        let mut alive = vec![true; chunk.len()];
+        if !self.whole {
+            within(&self.scan.range, &chunk, &mut alive)?;
         }
-        let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
-        let selection = (blocks.len() < index.blocks()).then(|| block_selection(&blocks, segment.rows()));
-        let reader = segment.read(&names, selection, BLOCK_ROWS)?;
+        if let Some(filter) = &self.filter {
+            filter.apply(&chunk, &mut alive)?;
+        }
+        if let Some(condition) = &self.condition {
+            (condition.restrict)(&chunk, &mut alive)?;
+        }
+        chunk.retain(alive)?;
+        Ok(chunk)
+    }
+
+    fn live(&self, rows: &Rows, columns: &Wanted, sink: Sink<'_>) -> Result<ControlFlow<()>, QueryError> {
+        let fields = rows.table().schema_ref().fields().iter().enumerate();
+        let places: Vec<usize> =
+            fields.filter(|(_, field)| columns.contains(field.name())).map(|(place, _)| place).collect();
+        let table = rows.table().project(&places).map_err(arrow_error)?;
+        for start in (0..rows.len()).step_by(BLOCK_ROWS) {
+            let block = table.slice(start, BLOCK_ROWS.min(rows.len() - start));
+            let chunk = self.select(rows.with_table(block), start)?;
+            if chunk.len() > 0 && sink(chunk)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Reads all columns at once.
+    fn segment(
+        &self,
+        segment: &Segment,
+        blocks: &[usize],
+        columns: &Wanted,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>, QueryError> {
         // Selected blocks are whole, and only the last one of a segment is short: one batch is one block.
-        for (batch, block) in reader.zip(blocks) {
-            let batch =
-                batch.map_err(|error| QueryError::Segment(parquet::errors::ParquetError::from(error).into()))?;
-            if let Some(chunk) = select(segment.rows_of(batch), block * BLOCK_ROWS)?
-                && sink(chunk)?.is_break()
-            {
+        for (batch, block) in read(segment, columns, blocks)?.zip(blocks) {
+            let chunk = self.select(segment.rows_of(batch.map_err(read_error)?), block * BLOCK_ROWS)?;
+            if chunk.len() > 0 && sink(chunk)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Reads what decides, and then the rest of the columns for the rows that are left.
+    fn segment_late(
+        &self,
+        segment: &Segment,
+        blocks: &[usize],
+        tested: &Wanted,
+        wanted: &Wanted,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>, QueryError> {
+        let (mut numbers, mut tables) = (Vec::new(), Vec::new());
+        for (batch, block) in read(segment, tested, blocks)?.zip(blocks) {
+            let chunk = self.select(segment.rows_of(batch.map_err(read_error)?), block * BLOCK_ROWS)?;
+            if chunk.len() > 0 {
+                numbers.extend_from_slice(&chunk.numbers);
+                tables.push(chunk.rows.table().clone());
+            }
+        }
+        let Some(schema) = tables.first().map(|table| table.schema()) else { return Ok(ControlFlow::Continue(())) };
+        let decided = concat_batches(&schema, &tables).map_err(arrow_error)?;
+        drop(tables);
+        let names: Vec<&str> = wanted.difference(tested).map(String::as_str).collect();
+        let plan = LateRead::new(&numbers, segment.rows());
+        let (mut read_rows, mut done) = (0, 0);
+        for batch in segment.read(&names, Some(plan.selection), BLOCK_ROWS)? {
+            let batch = batch.map_err(read_error)?;
+            self.scan.budget.check()?;
+            self.scan.budget.scanned(0, batch.get_array_memory_size());
+            let kept = BooleanArray::from(plan.kept[read_rows..read_rows + batch.num_rows()].to_vec());
+            read_rows += batch.num_rows();
+            let batch = if kept.true_count() == kept.len() {
+                batch
+            } else {
+                filter_record_batch(&batch, &kept).map_err(arrow_error)?
+            };
+            let here = done..done + batch.num_rows();
+            done = here.end;
+            if here.is_empty() {
+                continue;
+            }
+            let rows = segment.rows_of(beside(&decided.slice(here.start, here.len()), &batch)?);
+            let chunk = Chunk { class: self.class, rows, numbers: numbers[here].to_vec() };
+            if sink(chunk)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -157,25 +247,54 @@ impl Scan {
     }
 }
 
-fn each_live<'s>(
-    rows: &Rows,
-    wanted: &Wanted,
-    select: &dyn Fn(Rows, usize) -> Result<Option<Chunk<'s>>, QueryError>,
-    sink: &mut dyn FnMut(Chunk<'_>) -> Result<ControlFlow<()>, QueryError>,
-) -> Result<ControlFlow<()>, QueryError> {
-    let fields = rows.table().schema_ref().fields().iter().enumerate();
-    let places: Vec<usize> =
-        fields.filter(|(_, field)| wanted.contains(field.name())).map(|(place, _)| place).collect();
-    let table = rows.table().project(&places).map_err(arrow_error)?;
-    for start in (0..rows.len()).step_by(BLOCK_ROWS) {
-        let block = table.slice(start, BLOCK_ROWS.min(rows.len() - start));
-        if let Some(chunk) = select(rows.with_table(block), start)?
-            && sink(chunk)?.is_break()
-        {
-            return Ok(ControlFlow::Break(()));
+/// Whole blocks of some columns.
+fn read(segment: &Segment, columns: &Wanted, blocks: &[usize]) -> Result<ParquetRecordBatchReader, QueryError> {
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let selection = (blocks.len() < segment.index().blocks()).then(|| block_selection(blocks, segment.rows()));
+    Ok(segment.read(&names, selection, BLOCK_ROWS)?)
+}
+
+fn read_error(error: arrow::error::ArrowError) -> QueryError {
+    QueryError::Segment(parquet::errors::ParquetError::from(error).into())
+}
+
+/// The columns of both.
+fn beside(left: &RecordBatch, right: &RecordBatch) -> Result<RecordBatch, QueryError> {
+    let fields = left.schema_ref().fields().iter().chain(right.schema_ref().fields()).cloned();
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    let columns = left.columns().iter().chain(right.columns()).cloned().collect();
+    RecordBatch::try_new(Arc::new(schema), columns).map_err(arrow_error)
+}
+
+/// How to read some rows of a segment: by themselves where few of a block are wanted, else the block and throw away.
+struct LateRead {
+    selection: RowSelection,
+    /// Of each row that is read, whether it is wanted.
+    kept: Vec<bool>,
+}
+
+impl LateRead {
+    /// A run of rows that is skipped costs about as much as this many that are read.
+    const RUN_COST: usize = 8;
+
+    fn new(sorted: &[u32], rows: usize) -> Self {
+        let (mut ranges, mut kept) = (Vec::new(), Vec::new());
+        for wanted in sorted.chunk_by(|a, b| *a as usize / BLOCK_ROWS == *b as usize / BLOCK_ROWS) {
+            let block = wanted[0] as usize / BLOCK_ROWS * BLOCK_ROWS;
+            let block = block..rows.min(block + BLOCK_ROWS);
+            if wanted.len() * Self::RUN_COST < block.len() {
+                let runs = wanted.chunk_by(|a, b| a + 1 == *b);
+                ranges.extend(runs.map(|run| run[0] as usize..run[0] as usize + run.len()));
+                kept.resize(kept.len() + wanted.len(), true);
+            } else {
+                let first = kept.len();
+                kept.resize(first + block.len(), false);
+                wanted.iter().for_each(|row| kept[first + *row as usize - block.start] = true);
+                ranges.push(block);
+            }
         }
+        Self { selection: selection(ranges.into_iter(), rows), kept }
     }
-    Ok(ControlFlow::Continue(()))
 }
 
 impl Chunk<'_> {
@@ -262,5 +381,21 @@ mod tests {
         check(&[(0, 2), (2, 3)], 5, &[(3, false), (2, true)]);
         check(&[(1, 2)], 2, &[(1, true), (1, false)]);
         check(&[], 2, &[(2, true)]);
+    }
+
+    #[test]
+    fn few_rows_are_read_alone_and_many_with_their_block() {
+        let read = |sorted: &[u32], rows| {
+            let plan = LateRead::new(sorted, rows);
+            let selectors: Vec<RowSelector> = plan.selection.into();
+            let read: usize = selectors.iter().filter(|selector| !selector.skip).map(|s| s.row_count).sum();
+            assert_eq!(read, plan.kept.len());
+            assert_eq!(selectors.iter().map(|selector| selector.row_count).sum::<usize>(), rows);
+            assert_eq!(plan.kept.iter().filter(|kept| **kept).count(), sorted.len());
+            read
+        };
+        assert_eq!(read(&[3, 4, 9], 20_000), 3);
+        assert_eq!(read(&(0..8_192).step_by(2).collect::<Vec<_>>(), 20_000), 8_192);
+        assert_eq!(read(&[1, 16_385, 16_386, 16_400], 16_404), 1 + 20);
     }
 }

@@ -12,6 +12,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt as _;
 
+use super::functions::match_phrase;
 use super::table::{LogsTable, plan_error};
 use super::{Budget, QueryError};
 use crate::kql::suggest_field;
@@ -90,7 +91,9 @@ fn context(options: SqlOptions) -> Result<SessionContext, QueryError> {
         .map_err(plan_error)?;
     let state =
         SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
-    Ok(SessionContext::new_with_state(state))
+    let context = SessionContext::new_with_state(state);
+    context.register_udf(match_phrase());
+    Ok(context)
 }
 
 /// What is wrong with the text, with the nearest name where a name is unknown.

@@ -18,9 +18,10 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted};
+use super::functions::MATCH_PHRASE;
 use super::project::{project, want};
 use super::prune::Needs;
-use super::scan::Scan;
+use super::scan::{self, Scan};
 use super::schema::{Column, TableSchema};
 
 /// The table `logs` or `audit` of one tenant, at one instant.
@@ -159,7 +160,7 @@ pub(crate) fn plan_error(error: DataFusionError) -> QueryError {
 fn columns_of(columns: &[Column], schema: &SchemaRef, chunk: &Chunk<'_>) -> Result<RecordBatch, QueryError> {
     let arrays = columns.iter().map(|column| project(column, chunk)).collect::<Result<Vec<_>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(chunk.len()));
-    RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(super::scan::arrow_error)
+    RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(scan::arrow_error)
 }
 
 /// Sources dealt out so that each partition has about the same number of rows.
@@ -225,20 +226,27 @@ impl Partition {
         let mut left = self.limit.unwrap_or(usize::MAX);
         for source in &self.scan.sources {
             let schema = source.schema()?;
-            let mut wanted = Wanted::new();
-            let conditions = self.condition.iter().flat_map(|condition| &condition.columns);
-            for column in self.columns.iter().chain(conditions) {
-                want(column, source, &schema, &mut wanted)?;
-            }
-            if wanted.is_empty() {
+            let physical = |columns: &[Column]| -> Result<Wanted, QueryError> {
+                let mut wanted = Wanted::new();
+                columns.iter().try_for_each(|column| want(column, source, &schema, &mut wanted))?;
+                Ok(wanted)
+            };
+            let mut wanted = physical(&self.columns)?;
+            if wanted.is_empty() && self.condition.is_none() {
                 // A count needs rows, and rows need some column: the one that costs least.
                 wanted.insert(logkeep_segment::fixed::SEVERITY.to_owned());
             }
-            let apply = |chunk: &Chunk<'_>, alive: &mut [bool]| match &self.condition {
+            let restrict = |chunk: &Chunk<'_>, alive: &mut [bool]| match &self.condition {
                 Some(condition) => condition.apply(chunk, alive),
                 None => Ok(()),
             };
-            let flow = self.scan.each(source, &wanted, Some(&apply), &mut |chunk| {
+            let condition = match &self.condition {
+                Some(condition) => {
+                    Some(scan::Condition { columns: physical(&condition.columns)?, restrict: &restrict })
+                }
+                None => None,
+            };
+            let flow = self.scan.each(source, &wanted, condition, &mut |chunk| {
                 let batch = columns_of(&self.columns, &self.schema, &chunk)?;
                 let batch = batch.slice(0, left.min(batch.num_rows()));
                 left -= batch.num_rows();
@@ -253,7 +261,7 @@ impl Partition {
     }
 }
 
-/// What a condition of SQL says about the tokens of a row: equality with a text does, the rest does not.
+/// What a condition of SQL says about the tokens of a row: equality with a text and a phrase do, the rest does not.
 fn needs(filter: &Expr) -> Needs {
     match filter {
         Expr::BinaryExpr(binary) => match binary.op {
@@ -261,6 +269,13 @@ fn needs(filter: &Expr) -> Needs {
             Operator::Or => Needs::Any(vec![needs(&binary.left), needs(&binary.right)]),
             Operator::Eq => match (column_name(&binary.left), text_of(&binary.right)) {
                 (Some(name), Some(text)) if !DERIVED.contains(&name) => Needs::tokens(text),
+                _ => Needs::Anything,
+            },
+            _ => Needs::Anything,
+        },
+        Expr::ScalarFunction(call) if call.name() == MATCH_PHRASE => match call.args.as_slice() {
+            [text, phrase] => match (column_name(text), text_of(phrase)) {
+                (Some(name), Some(phrase)) if !DERIVED.contains(&name) => Needs::tokens(phrase),
                 _ => Needs::Anything,
             },
             _ => Needs::Anything,

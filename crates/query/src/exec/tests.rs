@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{AsArray as _, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
 use logkeep_ingest::{BatchBuilder, Ingest, IngestConfig, Parts, Snapshot};
@@ -266,12 +267,40 @@ async fn sql_agrees_with_the_records() {
             (100..300).contains(&record.effective_time_ns())
         }),
         ("original is not null", |record| record.original.is_some()),
+        ("match_phrase(body, '/Cart 503')", |record| matches(&parse("body:\"/Cart 503\"").unwrap(), record)),
     ];
     for (condition, test) in cases {
-        let expected = data.records.iter().filter(|record| test(record)).count();
-        assert_eq!(count(&snapshot, condition).await, expected, "{condition}");
-        assert!(expected > 0, "{condition} finds something");
+        let expected: Vec<&Record<'_>> = data.records.iter().filter(|record| test(record)).collect();
+        assert!(!expected.is_empty(), "{condition} finds something");
+        assert_eq!(count(&snapshot, condition).await, expected.len(), "{condition}");
+        // The columns that are shown are read later than those that decide, and must be of the same rows.
+        let text = format!("select body, \"service.name\", severity_number from logs where {condition}");
+        let mut found: Vec<String> = run_sql(&snapshot, &text).await.unwrap().iter().flat_map(lines).collect();
+        let mut expected: Vec<String> = expected.into_iter().map(shown).collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{condition}");
     }
+}
+
+fn shown(record: &Record<'_>) -> String {
+    let body = match &record.body {
+        Value::Null => String::new(),
+        body => super::project::text_of(body),
+    };
+    let service = record.resource.attribute("service.name").and_then(Value::as_str).unwrap_or_default();
+    format!("{body}|{service}|{}", record.severity.number())
+}
+
+fn lines(batch: &RecordBatch) -> Vec<String> {
+    let columns: Vec<_> = batch.columns().iter().map(|column| cast(column, &DataType::Utf8).unwrap()).collect();
+    let cell = |column: &ArrayRef, row| {
+        let column = column.as_string::<i32>();
+        if column.is_valid(row) { column.value(row).to_owned() } else { String::new() }
+    };
+    (0..batch.num_rows())
+        .map(|row| columns.iter().map(|column| cell(column, row)).collect::<Vec<_>>().join("|"))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
