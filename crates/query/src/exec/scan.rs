@@ -36,12 +36,14 @@ pub(crate) struct Scan {
     pub(crate) needs: Arc<Needs>,
 }
 
+/// Clears what does not match.
+pub(crate) type Restrict<'a> = &'a dyn Fn(&Chunk<'_>, &mut [bool]) -> Result<(), QueryError>;
+
 /// A further condition on rows, such as one from SQL.
 pub(crate) struct Condition<'a> {
     /// The physical columns it looks at.
     pub(crate) columns: Wanted,
-    /// Clears what does not match.
-    pub(crate) restrict: &'a dyn Fn(&Chunk<'_>, &mut [bool]) -> Result<(), QueryError>,
+    pub(crate) restrict: Restrict<'a>,
 }
 
 impl Scan {
