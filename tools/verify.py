@@ -12,10 +12,12 @@ it was acknowledged, 1 with the first damage of each object otherwise. Meant for
 
 import argparse
 import base64
+import datetime
 import hashlib
 import hmac
 import io
 import json
+import math
 import re
 import shutil
 import sqlite3
@@ -328,6 +330,77 @@ def unzstd(data):
     return pyarrow.CompressedInputStream(pyarrow.BufferReader(data), "zstd").read()
 
 
+def digits(number):
+    return str(number) if abs(number) < 9e15 else None
+
+
+def decimal(number):
+    if number == int(number) or not 1e-3 <= abs(number) < 9e15:
+        return None
+    return repr(number)
+
+
+def escaped(characters):
+    short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    control = lambda c: c < " " or c == "\x7f"
+    return "".join(short.get(c) or (f"\\u{ord(c):04x}" if control(c) else c) for c in characters)
+
+
+def written(notation, value):
+    """A value, in canonical bytes, as a layout writes it."""
+    tag = value[0]
+    if tag == 5 and notation in "pe":
+        characters = value[5:].decode()
+        return escaped(characters) if notation == "e" else characters
+    if tag == 3 and notation == "p":
+        return str(struct.unpack("<q", value[1:])[0])
+    if tag == 4 and notation in "wdn":
+        number = struct.unpack("<d", value[1:])[0]
+        if not math.isfinite(number):
+            return None
+        if notation == "w":
+            return digits(int(number)) if number == int(number) else None
+        return decimal(number) if notation == "d" else digits(math.floor(number * 1e6 + 0.5))
+    return None
+
+
+def written_time(time, count):
+    seconds, nanos = divmod(time, 10**9)
+    if nanos % 10 ** (9 - count):
+        return None
+    stamp = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
+    fraction = f".{nanos:09}"[: count + 1] if count else ""
+    return f"{stamp:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def layout_of(data):
+    reader, parts = Reader(data), []
+    while reader.at < len(data):
+        letter = chr(reader.number("B"))
+        need(letter in "lragbstuc", "unknown part of a layout")
+        if letter == "l":
+            detail = (reader.take(reader.number("I")).decode(),)
+        elif letter in "ag":
+            detail = (reader.number("I"), chr(reader.number("B")))
+        elif letter in "bs":
+            detail = (chr(reader.number("B")),)
+        else:
+            detail = (reader.number("B"),) if letter == "c" else ()
+        parts.append((letter, *detail))
+    return parts
+
+
+def values_of(attributes):
+    """The values of a map in canonical bytes, in order."""
+    reader, values = Reader(attributes), []
+    for _ in range(reader.number("I")):
+        reader.take(reader.number("I"))
+        start = reader.at
+        skip_value(reader)
+        values.append(attributes[start : reader.at])
+    return values
+
+
 def take_list(reader):
     return [reader.take(reader.number("I")) for _ in range(reader.number("I"))]
 
@@ -372,11 +445,13 @@ def cells(column):
 class Rows:
     """Records in columns, as canonical groups."""
 
-    def __init__(self, table, streams, shapes):
+    def __init__(self, table, streams, shapes, layouts):
         self.columns = {name: cells(table.column(name)) for name in table.column_names}
         self.count = table.num_rows
         self.streams = [sha(stream) for stream in streams]
         self.shapes = [slots_of(shape) for shape in shapes]
+        self.layouts = [layout_of(layout) for layout in layouts]
+        self.resources = [values_of(stream) for stream in streams]
 
     def at(self, name, row):
         return self.columns[name][row]
@@ -409,10 +484,42 @@ class Rows:
         )
 
     def body(self, row):
-        body, value, original = self.at("body", row), self.at("body_value", row), self.at("original", row)
+        body, value, original = self.at("body", row), self.at("body_value", row), self.original(row)
         need((body is None) != (value is None), f"row {row}: has no body, or two")
         encoded = one_value(value) if body is None else b"\5" + text(body)
         return encoded + (b"\0" if original is None else b"\5" + text(original))
+
+    def original(self, row):
+        stored, layout = self.at("original", row), self.at("layout", row)
+        if layout is None:
+            return stored
+        need(stored is None, f"row {row}: has two originals")
+        rest = (self.at("rest", row) or "").split("\x1f")
+        need(rest.pop() == "", f"row {row}: the rest of its original is cut short")
+        pieces = [self.part(row, part, rest) for part in self.layouts[layout]]
+        need(None not in pieces and not rest, f"row {row}: does not fit the layout of its original")
+        return "".join(pieces)
+
+    def part(self, row, part, rest):
+        letter = part[0]
+        if letter == "l":
+            return part[1]
+        if letter == "r":
+            return rest.pop(0) if rest else None
+        if letter == "a":
+            return written(part[2], values_of(self.attributes(row))[part[1]])
+        if letter == "g":
+            return written(part[2], self.resources[self.at("stream", row)][part[1]])
+        if letter == "b":
+            body = self.at("body", row)
+            return written(part[1], self.at("body_value", row) if body is None else b"\5" + text(body))
+        if letter == "s":
+            return written(part[1], b"\5" + text(self.at("severity_text", row)))
+        if letter == "c":
+            time = self.times(row)[1]
+            return None if time is None else written_time(time, part[1])
+        identity = self.at("trace_id" if letter == "t" else "span_id", row)
+        return identity.hex() if identity and any(identity) else None
 
     def attributes(self, row):
         slots = self.shapes[self.at("shape", row)]
@@ -451,18 +558,18 @@ def read_segment(data):
     trailer = Reader(data[-56:])
     parquet, tables, index, rows = (trailer.number("Q") for _ in range(4))
     trailer.take(16)
-    need(trailer.number("I") == 1, "segment of an unknown version")
+    need(trailer.number("I") == 2, "segment of an unknown version")
     need(parquet + tables + index + 56 == len(data), "the segment's parts do not add up")
     # Without threads: a pool that is torn down at exit sometimes aborts the process.
     file = pyarrow.parquet.ParquetFile(io.BytesIO(data[:parquet]), pre_buffer=False)
     table = file.read(use_threads=False)
     need(table.num_rows == rows, "the segment has another number of rows")
     lists = Reader(unzstd(data[parquet : parquet + tables]))
-    streams, shapes, batches = (take_list(lists) for _ in range(3))
+    streams, shapes, layouts, batches = (take_list(lists) for _ in range(4))
     lists.end()
     need(all(len(batch) == 44 for batch in batches), "a batch of the segment has another form")
     seeds = {struct.unpack("<QI", batch[:12]): batch[12:] for batch in batches}
-    return Rows(table, streams, shapes), seeds
+    return Rows(table, streams, shapes, layouts), seeds
 
 
 def check_segment(data, row, log):
@@ -529,7 +636,7 @@ def batches_of(path, outer):
     if len(data) < 16:
         return
     file_id = struct.pack("<Q", number)
-    need(data[:16] == b"LKWAL\0\0\1" + file_id, "the head of the file is damaged")
+    need(data[:16] == b"LKWAL\0\0\2" + file_id, "the head of the file is damaged")
     keys = []
     for at, kind, slot, sequence, body in frames_of(data):
         if kind == 1:
@@ -550,9 +657,9 @@ def check_payload(payload, entry, seed):
     import pyarrow.ipc
 
     reader = Reader(unzstd(payload))
-    streams, shapes = take_list(reader), take_list(reader)
+    streams, shapes, layouts = (take_list(reader) for _ in range(3))
     table = pyarrow.ipc.open_stream(reader.rest()).read_all()
-    rows = Rows(table, streams, shapes)
+    rows = Rows(table, streams, shapes, layouts)
     need("batch" not in table.column_names, "a payload names its batch")
     rows.check_batch(entry, list(range(rows.count)), seed)
     return rows.count

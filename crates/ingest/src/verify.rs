@@ -384,7 +384,10 @@ impl ClassVerifier<'_> {
             let object = path.display().to_string();
             if number > self.tree.size() {
                 let from = self.tree.size();
-                return self.report.find(object, Some(from), format!("batches {from} to {} are missing", number - 1));
+                let last = number - 1;
+                let what =
+                    format!("batches {from} to {last} are missing: no segment the catalog knows has them either");
+                return self.report.find(object, Some(from), what);
             }
             match (frame.entry.encode(), Rows::from_payload(&frame.payload, number, frame.seed.clone())) {
                 (Ok(entry), Ok(rows)) => {
@@ -432,7 +435,7 @@ impl ClassVerifier<'_> {
             Some(_) => self.report.find(object, None, format!("the first {size} batches are not those it commits to")),
             None => {
                 let what = format!(
-                    "it commits to {size} batches, and only {have} are here: the folder was rolled back or cut"
+                    "it commits to {size} batches, and only {have} are here: the folder, or its catalog alone, was rolled back or cut"
                 );
                 self.report.find(object, Some(have), what);
             }

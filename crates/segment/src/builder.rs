@@ -8,18 +8,24 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, Float64Builder, Int64Array, Int64Builder,
-    StringBuilder, UInt8Array, UInt32Array,
+    StringBuilder, UInt8Array, UInt32Array, UInt32Builder,
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use logkeep_record::{Attributes, Record, Resource, Value, encode_value, limits};
 
 use crate::columns::{AttributeColumn, ValueType, fixed};
+use crate::layout::Layout;
 use crate::rows::Rows;
-use crate::shape::Shape;
+use crate::shape::{Forms, Shape};
 
 /// How many of the latest shapes are compared before a shape is looked up by its bytes.
 const RECENT_SHAPES: usize = 4;
+
+/// Layouts of one shape that are tried; a source has one for each way of leaving things out.
+const LAYOUTS_PER_SHAPE: usize = 16;
+/// Layouts in all. Originals beyond them are stored as they are.
+const MAX_LAYOUTS: usize = 4_096;
 
 /// Collects records into [`Rows`].
 pub struct RowsBuilder {
@@ -32,6 +38,8 @@ pub struct RowsBuilder {
     body: StringBuilder,
     body_value: BinaryBuilder,
     original: StringBuilder,
+    layout: UInt32Builder,
+    rest: StringBuilder,
     trace_id: FixedSizeBinaryBuilder,
     span_id: FixedSizeBinaryBuilder,
     flags: Vec<u32>,
@@ -44,11 +52,15 @@ pub struct RowsBuilder {
     stream_ids: HashMap<[u8; 32], u32>,
     shapes: Vec<Placed>,
     shape_ids: HashMap<Vec<u8>, u32>,
+    layouts: Vec<Layout>,
+    layout_ids: HashMap<Vec<u8>, u32>,
     recent_shapes: [u32; RECENT_SHAPES],
     columns: Vec<Column>,
     column_ids: HashMap<(ValueType, Arc<str>), usize>,
     max_columns: usize,
     scratch: Vec<u8>,
+    pieces: String,
+    text: String,
     bytes: usize,
 }
 
@@ -56,6 +68,8 @@ pub struct RowsBuilder {
 struct Placed {
     shape: Shape,
     columns: Vec<Option<usize>>,
+    /// Layouts of originals that such records had, the latest first.
+    layouts: Vec<u32>,
 }
 
 struct Column {
@@ -91,6 +105,8 @@ impl RowsBuilder {
             body: StringBuilder::new(),
             body_value: BinaryBuilder::new(),
             original: StringBuilder::new(),
+            layout: UInt32Builder::new(),
+            rest: StringBuilder::new(),
             trace_id: FixedSizeBinaryBuilder::new(16),
             span_id: FixedSizeBinaryBuilder::new(8),
             flags: Vec::new(),
@@ -103,11 +119,15 @@ impl RowsBuilder {
             stream_ids: HashMap::new(),
             shapes: Vec::new(),
             shape_ids: HashMap::new(),
+            layouts: Vec::new(),
+            layout_ids: HashMap::new(),
             recent_shapes: [0; RECENT_SHAPES],
             columns: Vec::new(),
             column_ids: HashMap::new(),
             max_columns,
             scratch: Vec::new(),
+            pieces: String::new(),
+            text: String::new(),
             bytes: 0,
         }
     }
@@ -133,7 +153,6 @@ impl RowsBuilder {
         self.severity.push(record.severity.number());
         self.severity_text.append_value(&record.severity_text);
         self.push_body(record);
-        self.original.append_option(record.original.as_deref());
         match &record.trace_id {
             // The builder refuses only values of another length than its own.
             Some(id) => self.trace_id.append_value(id.as_bytes()).unwrap_or_default(),
@@ -149,7 +168,8 @@ impl RowsBuilder {
         let stream = self.stream_id(&record.resource);
         self.stream.push(stream);
         self.push_attributes(&record.attributes);
-        self.bytes += 96 + record.original.as_ref().map_or(0, |text| text.len());
+        self.push_original(record);
+        self.bytes += 96;
     }
 
     fn push_times(&mut self, record: &Record<'_>) {
@@ -214,6 +234,51 @@ impl RowsBuilder {
         }
     }
 
+    /// The source form: as a layout where one gives it back, else as it is.
+    fn push_original(&mut self, record: &Record<'_>) {
+        let Some(text) = record.original.as_deref() else {
+            self.original.append_null();
+            self.layout.append_null();
+            return self.rest.append_null();
+        };
+        let layout = self.layout_id(record, text);
+        self.layout.append_option(layout);
+        if layout.is_none() {
+            self.original.append_value(text);
+            self.rest.append_null();
+            self.bytes += text.len();
+            return;
+        }
+        self.original.append_null();
+        self.bytes += self.pieces.len();
+        self.rest.append_option((!self.pieces.is_empty()).then_some(&self.pieces));
+    }
+
+    /// The layout of an original; `pieces` is then what it leaves over.
+    fn layout_id(&mut self, record: &Record<'_>, text: &str) -> Option<u32> {
+        let placed = &mut self.shapes[*self.shape.last()? as usize];
+        for place in 0..placed.layouts.len() {
+            let id = placed.layouts[place];
+            if self.layouts[id as usize].fits(record, text, &mut self.pieces, &mut self.text) {
+                placed.layouts[..=place].rotate_right(1);
+                return Some(id);
+            }
+        }
+        if placed.layouts.len() >= LAYOUTS_PER_SHAPE || self.layouts.len() >= MAX_LAYOUTS {
+            return None;
+        }
+        let layout = Layout::derive(record, text)?;
+        if !layout.fits(record, text, &mut self.pieces, &mut self.text) {
+            return None;
+        }
+        let id = *self.layout_ids.entry(layout.encode()).or_insert(self.layouts.len() as u32);
+        if id as usize == self.layouts.len() {
+            self.layouts.push(layout);
+        }
+        placed.layouts.insert(0, id);
+        Some(id)
+    }
+
     fn shape_id(&mut self, attributes: &Attributes<'_>) -> u32 {
         for (place, id) in self.recent_shapes.into_iter().enumerate() {
             if self.shapes.get(id as usize).is_some_and(|placed| placed.shape.fits(attributes)) {
@@ -246,7 +311,7 @@ impl RowsBuilder {
             let column = self.column(slot.kind, &slot.key).filter(|column| taken.insert(*column));
             columns.push(column);
         }
-        Placed { shape, columns }
+        Placed { shape, columns, layouts: Vec::new() }
     }
 
     fn column(&mut self, kind: ValueType, key: &Arc<str>) -> Option<usize> {
@@ -281,6 +346,8 @@ impl RowsBuilder {
             (fixed::BODY.into(), Arc::new(self.body.finish())),
             (fixed::BODY_VALUE.into(), Arc::new(self.body_value.finish())),
             (fixed::ORIGINAL.into(), Arc::new(self.original.finish())),
+            (fixed::LAYOUT.into(), Arc::new(self.layout.finish())),
+            (fixed::REST.into(), Arc::new(self.rest.finish())),
             (fixed::TRACE_ID.into(), Arc::new(self.trace_id.finish())),
             (fixed::SPAN_ID.into(), Arc::new(self.span_id.finish())),
             (fixed::FLAGS.into(), Arc::new(UInt32Array::from(self.flags))),
@@ -296,7 +363,12 @@ impl RowsBuilder {
             columns.push((name, column.values.finish(rows)));
         }
         let shapes = self.shapes.into_iter().map(|placed| placed.shape).collect();
-        Some(Rows::new(table(columns), Arc::new(self.streams), Arc::new(shapes), Vec::new()))
+        Some(Rows::new(
+            table(columns),
+            Arc::new(self.streams),
+            Arc::new(Forms { shapes, layouts: self.layouts }),
+            Vec::new(),
+        ))
     }
 }
 

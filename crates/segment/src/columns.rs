@@ -24,8 +24,12 @@ pub mod fixed {
     pub const BODY: &str = "body";
     /// Binary, the canonical bytes of a body that is not text.
     pub const BODY_VALUE: &str = "body_value";
-    /// Utf8, the source form where it is not the body.
+    /// Utf8, the source form where it is not the body and has no layout.
     pub const ORIGINAL: &str = "original";
+    /// UInt32, row of the table of layouts; null where there is no source form, or it is in `original`.
+    pub const LAYOUT: &str = "layout";
+    /// Utf8, the pieces of the source form that no field has, each with U+001F after it; null where there are none.
+    pub const REST: &str = "rest";
     /// FixedSizeBinary(16), null where absent.
     pub const TRACE_ID: &str = "trace_id";
     /// FixedSizeBinary(8), null where absent.

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, BinaryArray, FixedSizeBinaryArray, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type, UInt32Type};
@@ -114,6 +115,8 @@ fn block_tokens(rows: &Rows, stream_tokens: &[Vec<u64>], start: usize, len: usiz
                     add_column(&column, ValueType::Str, &mut tokens);
                 }
                 fixed::BODY_VALUE => add_column(&column, ValueType::Nested, &mut tokens),
+                fixed::REST => add_column(&column, ValueType::Str, &mut tokens),
+                fixed::LAYOUT => add_layouts(rows, start..start + len, &mut tokens),
                 fixed::OVERFLOW => add_overflow(&column, &mut tokens),
                 fixed::TRACE_ID | fixed::SPAN_ID => add_ids(&column, &mut tokens),
                 fixed::STREAM => {
@@ -168,6 +171,51 @@ fn add_column(column: &ArrayRef, kind: ValueType, tokens: &mut Tokens) {
         }
         ValueType::Null | ValueType::Bytes => {}
     }
+}
+
+/// The words of originals that have a layout, where the fields do not have them.
+fn add_layouts(rows: &Rows, block: Range<usize>, tokens: &mut Tokens) {
+    let mut seen = HashSet::new();
+    let mut timed = false;
+    for row in block.clone() {
+        let Ok(Some(layout)) = rows.layout(row) else { continue };
+        if seen.insert(std::ptr::from_ref(layout)) {
+            timed |= layout.has_time();
+            layout.literals().for_each(|text| add_text(text, tokens));
+        }
+        if layout.has_changing_texts()
+            && let Ok(record) = rows.fields(row)
+        {
+            layout.own_texts(&record, &mut |text| add_text(text, tokens));
+        }
+    }
+    if timed && let Some(times) = rows.column(fixed::TIME) {
+        add_times(&times.slice(block.start, block.len()), tokens);
+    }
+}
+
+/// The words of times as sources write them, but for the fractions of seconds: every row would have its own, and nobody
+/// looks for them (see [`is_second_fraction`]). Every block has every minute and second.
+fn add_times(times: &ArrayRef, tokens: &mut Tokens) {
+    const HOUR_NS: i64 = 3_600_000_000_000;
+    let mut last = None;
+    for time in times.as_primitive::<Int64Type>().values() {
+        let hour = time.div_euclid(HOUR_NS);
+        if last != Some(hour) {
+            last = Some(hour);
+            let mut text = String::new();
+            crate::layout::write_time(hour.saturating_mul(HOUR_NS), &mut text);
+            add_text(&text, tokens);
+        }
+    }
+    (0..60).for_each(|number| add_text(&format!("{number:02}"), tokens));
+}
+
+/// Whether a token may be the end of a time (`877581781z`). These are not indexed, so nothing follows from their absence.
+pub fn is_second_fraction(token: &[u8]) -> bool {
+    token.split_last().is_some_and(|(last, digits)| {
+        *last == b'z' && (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+    })
 }
 
 fn add_overflow(column: &ArrayRef, tokens: &mut Tokens) {

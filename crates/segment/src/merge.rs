@@ -14,8 +14,9 @@ use logkeep_record::{Resource, Value, limits};
 
 use crate::builder::{RowsBuilder, table};
 use crate::columns::{AttributeColumn, fixed};
+use crate::layout::Layout;
 use crate::rows::{RowError, Rows};
-use crate::shape::Shape;
+use crate::shape::{Forms, Shape};
 
 /// Merges and sorts by stream (service name, then the rest of the resource), time, batch and index.
 ///
@@ -33,7 +34,8 @@ pub fn merge(mut inputs: Vec<Rows>) -> Result<Option<Rows>, RowError> {
         return merge(inputs);
     }
     let (streams, stream_maps) = merge_streams(&inputs);
-    let (shapes, shape_maps) = merge_shapes(&inputs);
+    let (shapes, shape_maps) = merge_table(&inputs, |forms| &forms.shapes, Shape::encode);
+    let (layouts, layout_maps) = merge_table(&inputs, |forms| &forms.layouts, Layout::encode);
     let order = sorted_order(&inputs, &stream_maps);
     let mut columns = Vec::with_capacity(names.len());
     for (name, data_type) in names {
@@ -43,6 +45,7 @@ pub fn merge(mut inputs: Vec<Rows>) -> Result<Option<Rows>, RowError> {
             .map(|(input, rows)| match (name.as_str(), rows.column(&name)) {
                 (fixed::STREAM, Some(column)) => mapped(column, &stream_maps[input]),
                 (fixed::SHAPE, Some(column)) => mapped(column, &shape_maps[input]),
+                (fixed::LAYOUT, Some(column)) => mapped(column, &layout_maps[input]),
                 (_, Some(column)) => column.clone(),
                 (_, None) => new_null_array(&data_type, rows.len()),
             })
@@ -53,7 +56,7 @@ pub fn merge(mut inputs: Vec<Rows>) -> Result<Option<Rows>, RowError> {
         columns.push((name, column));
     }
     let batches = inputs.iter().flat_map(|rows| rows.batches().iter().cloned()).collect();
-    Ok(Some(Rows::new(table(columns), Arc::new(streams), Arc::new(shapes), batches)))
+    Ok(Some(Rows::new(table(columns), Arc::new(streams), Arc::new(Forms { shapes, layouts }), batches)))
 }
 
 /// Every column of any input, in order of first appearance.
@@ -87,25 +90,30 @@ fn merge_streams(inputs: &[Rows]) -> (Vec<Arc<Resource>>, Vec<Vec<u32>>) {
     (streams, maps)
 }
 
-fn merge_shapes(inputs: &[Rows]) -> (Vec<Shape>, Vec<Vec<u32>>) {
-    let mut shapes: Vec<Shape> = Vec::new();
+/// The distinct items of a table, and for each input where its items went.
+fn merge_table<T: Clone>(
+    inputs: &[Rows],
+    table: impl Fn(&Forms) -> &Vec<T>,
+    encode: impl Fn(&T) -> Vec<u8>,
+) -> (Vec<T>, Vec<Vec<u32>>) {
+    let mut items: Vec<T> = Vec::new();
     let mut place: HashMap<Vec<u8>, u32> = HashMap::new();
     let mut maps = Vec::with_capacity(inputs.len());
     for rows in inputs {
-        let map = rows.shapes().iter().map(|shape| {
-            *place.entry(shape.encode()).or_insert_with(|| {
-                shapes.push(shape.clone());
-                (shapes.len() - 1) as u32
+        let map = table(rows.forms()).iter().map(|item| {
+            *place.entry(encode(item)).or_insert_with(|| {
+                items.push(item.clone());
+                (items.len() - 1) as u32
             })
         });
         maps.push(map.collect());
     }
-    (shapes, maps)
+    (items, maps)
 }
 
 fn mapped(column: &ArrayRef, map: &[u32]) -> ArrayRef {
     let column = column.as_primitive::<UInt32Type>();
-    Arc::new(UInt32Array::from_iter_values(column.values().iter().map(|id| map[*id as usize])))
+    Arc::new(column.iter().map(|id| id.map(|id| map[id as usize])).collect::<UInt32Array>())
 }
 
 /// (input, row) of every row, in the order of the result.

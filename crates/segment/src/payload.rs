@@ -1,6 +1,6 @@
 //! Rows as the payload of a WAL frame.
 //!
-//! Arrow IPC, so that recovery re-encodes nothing, after the tables of streams and shapes. The whole is compressed:
+//! Arrow IPC, so that recovery re-encodes nothing, after the tables of streams, shapes and layouts. The whole is compressed:
 //! IPC of a few rows is mostly padding. A payload holds one batch; its number, which only the single writer of the WAL
 //! knows, is in the frame.
 
@@ -11,8 +11,9 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use logkeep_record::{BatchNumber, BatchSeed, decode_resource, limits};
 
+use crate::layout::Layout;
 use crate::rows::Rows;
-use crate::shape::Shape;
+use crate::shape::{Forms, Shape};
 
 /// Compression of payloads: they live for seconds, so speed counts and size hardly.
 const ZSTD_LEVEL: i32 = 1;
@@ -34,7 +35,8 @@ impl Rows {
     pub fn to_payload(&self) -> Result<Vec<u8>, PayloadError> {
         let mut plain = Vec::with_capacity(self.memory_bytes() / 2);
         put_list(&mut plain, self.streams().iter().map(|stream| stream.canonical()));
-        put_list(&mut plain, self.shapes().iter().map(|shape| shape.encode()));
+        put_list(&mut plain, self.forms().shapes.iter().map(Shape::encode));
+        put_list(&mut plain, self.forms().layouts.iter().map(Layout::encode));
         let mut writer = StreamWriter::try_new(&mut plain, self.table().schema_ref()).map_err(fault)?;
         writer.write(self.table()).map_err(fault)?;
         writer.finish().map_err(fault)?;
@@ -54,9 +56,13 @@ impl Rows {
         let shapes = take_list(&mut rest)?;
         let shapes = shapes.into_iter().map(|bytes| Shape::decode(bytes).ok_or_else(|| fault("a shape is cut short")));
         let shapes = shapes.collect::<Result<_, _>>()?;
+        let layouts = take_list(&mut rest)?;
+        let layouts =
+            layouts.into_iter().map(|bytes| Layout::decode(bytes).ok_or_else(|| fault("a layout is damaged")));
+        let forms = Forms { shapes, layouts: layouts.collect::<Result<_, _>>()? };
         let mut reader = StreamReader::try_new(Cursor::new(rest), None).map_err(fault)?;
         let table = reader.next().ok_or_else(|| fault("no rows"))?.map_err(fault)?;
-        Ok(Rows::new(table, Arc::new(streams), Arc::new(shapes), Vec::new()).with_batch(number, seed))
+        Ok(Rows::new(table, Arc::new(streams), Arc::new(forms), Vec::new()).with_batch(number, seed))
     }
 }
 

@@ -15,7 +15,8 @@ use logkeep_record::{
 };
 
 use crate::columns::{AttributeColumn, ValueType, fixed};
-use crate::shape::{OverflowKeys, Shape, overflow_keys};
+use crate::layout::Layout;
+use crate::shape::{Forms, OverflowKeys, overflow_keys};
 
 /// What rows keep about each batch they hold.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ pub struct RowError {
 pub struct Rows {
     table: RecordBatch,
     streams: Arc<Vec<Arc<Resource>>>,
-    shapes: Arc<Vec<Shape>>,
+    forms: Arc<Forms>,
     batches: Vec<BatchInfo>,
     /// Made when a record is first put together; a scan, which makes rows for every block, never needs it.
     column_of: OnceLock<ColumnMap>,
@@ -51,10 +52,10 @@ impl Rows {
     pub(crate) fn new(
         table: RecordBatch,
         streams: Arc<Vec<Arc<Resource>>>,
-        shapes: Arc<Vec<Shape>>,
+        forms: Arc<Forms>,
         batches: Vec<BatchInfo>,
     ) -> Self {
-        Self { table, streams, shapes, batches, column_of: OnceLock::new() }
+        Self { table, streams, forms, batches, column_of: OnceLock::new() }
     }
 
     /// The columns (see [`fixed`] and [`AttributeColumn`]).
@@ -67,8 +68,8 @@ impl Rows {
         &self.streams
     }
 
-    pub(crate) fn shapes(&self) -> &Arc<Vec<Shape>> {
-        &self.shapes
+    pub(crate) fn forms(&self) -> &Arc<Forms> {
+        &self.forms
     }
 
     /// The batches whose records these are.
@@ -79,7 +80,9 @@ impl Rows {
     /// The keys of which a row may hold values outside the flat columns. All columns must be present.
     pub fn overflow_keys(&self) -> OverflowKeys {
         match self.column(fixed::OVERFLOW) {
-            Some(column) if column.null_count() < column.len() => overflow_keys(&self.shapes, self.table.schema_ref()),
+            Some(column) if column.null_count() < column.len() => {
+                overflow_keys(&self.forms.shapes, self.table.schema_ref())
+            }
             _ => OverflowKeys::new(),
         }
     }
@@ -117,7 +120,7 @@ impl Rows {
         columns.push(batch);
         let table =
             RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("one more column of the same length");
-        Self::new(table, self.streams, self.shapes, vec![info])
+        Self::new(table, self.streams, self.forms, vec![info])
     }
 
     pub(crate) fn fault(row: usize, what: &'static str) -> RowError {
@@ -133,12 +136,12 @@ impl Rows {
             .collect();
         columns.push((fixed::INDEX.into(), Arc::new(UInt32Array::from_iter_values(places.iter().map(|p| p.1)))));
         columns.push((fixed::BATCH.into(), Arc::new(UInt64Array::from_iter_values(places.iter().map(|p| p.0)))));
-        Self::new(crate::builder::table(columns), self.streams.clone(), self.shapes.clone(), batches)
+        Self::new(crate::builder::table(columns), self.streams.clone(), self.forms.clone(), batches)
     }
 
     /// The table with these rows only, pointing into the same streams and shapes. The batches are those of `self`.
     pub fn with_table(&self, table: RecordBatch) -> Self {
-        Self::new(table, self.streams.clone(), self.shapes.clone(), self.batches.clone())
+        Self::new(table, self.streams.clone(), self.forms.clone(), self.batches.clone())
     }
 
     /// The column of this name.
@@ -162,6 +165,24 @@ impl Rows {
     /// # Errors
     /// [`RowError`] if the columns contradict each other. Do not retry.
     pub fn record(&self, row: usize) -> Result<Record<'_>, RowError> {
+        let mut record = self.fields(row)?;
+        record.original = self.original_of(row, &record)?;
+        Ok(record)
+    }
+
+    /// The source form of a row. All columns must be present.
+    ///
+    /// # Errors
+    /// As [`Rows::record`].
+    pub fn original(&self, row: usize) -> Result<Option<Cow<'_, str>>, RowError> {
+        match self.layout(row)? {
+            Some(_) => self.original_of(row, &self.fields(row)?),
+            None => Ok(self.text(fixed::ORIGINAL, row)?.map(Cow::Borrowed)),
+        }
+    }
+
+    /// The record in a row but for its source form.
+    pub(crate) fn fields(&self, row: usize) -> Result<Record<'_>, RowError> {
         let fault = |what| RowError { row, what };
         let time = self.int(fixed::TIME, row)?.ok_or_else(|| fault("has no time"))?;
         let received_ns = self.int(fixed::RECEIVED, row)?.ok_or_else(|| fault("has no arrival time"))?;
@@ -181,7 +202,7 @@ impl Rows {
             severity: Severity::from_number(self.u8(fixed::SEVERITY, row)?.into()),
             severity_text: Cow::Borrowed(self.text(fixed::SEVERITY_TEXT, row)?.unwrap_or_default()),
             body,
-            original: self.text(fixed::ORIGINAL, row)?.map(Cow::Borrowed),
+            original: None,
             attributes: self.attributes(row)?,
             dropped_attributes: self.u32(fixed::DROPPED, row)?,
             flags: self.u32(fixed::FLAGS, row)?,
@@ -192,10 +213,30 @@ impl Rows {
         })
     }
 
+    fn original_of(&self, row: usize, record: &Record<'_>) -> Result<Option<Cow<'_, str>>, RowError> {
+        let fault = |what| RowError { row, what };
+        let Some(layout) = self.layout(row)? else { return Ok(self.text(fixed::ORIGINAL, row)?.map(Cow::Borrowed)) };
+        let rest = self.text(fixed::REST, row)?.unwrap_or_default();
+        let text = layout.write(record, rest).ok_or_else(|| fault("does not fit the layout of its original"))?;
+        Ok(Some(Cow::Owned(text)))
+    }
+
+    /// The layout of a row's original.
+    pub(crate) fn layout(&self, row: usize) -> Result<Option<&Layout>, RowError> {
+        let fault = |what| RowError { row, what };
+        let layouts = self.column(fixed::LAYOUT).and_then(|column| column.as_primitive_opt::<UInt32Type>());
+        let layouts = layouts.ok_or_else(|| fault("lacks the column of layouts"))?;
+        if layouts.is_null(row) {
+            return Ok(None);
+        }
+        let layout = self.forms.layouts.get(layouts.value(row) as usize);
+        layout.map(Some).ok_or_else(|| fault("points to an unknown layout"))
+    }
+
     fn attributes(&self, row: usize) -> Result<Attributes<'_>, RowError> {
         let fault = |what| RowError { row, what };
         let shape = self.u32(fixed::SHAPE, row)? as usize;
-        let shape = self.shapes.get(shape).ok_or_else(|| fault("points to an unknown shape"))?;
+        let shape = self.forms.shapes.get(shape).ok_or_else(|| fault("points to an unknown shape"))?;
         let column_of = self.column_of.get_or_init(|| column_map(&self.table));
         let mut overflow = Overflow { bytes: self.binary(fixed::OVERFLOW, row)?.unwrap_or_default() };
         let mut attributes: Attributes<'_> = Vec::with_capacity(shape.slots.len());

@@ -1,6 +1,6 @@
 //! Reading one segment.
 //!
-//! What every query needs of a segment (Parquet footer, streams, shapes, batches, token index) is read once and kept;
+//! What every query needs of a segment (Parquet footer, streams, shapes, layouts, batches, token index) is read once and kept;
 //! columns are read page by page for the rows asked for. Reads go through [`RangeReader`], which decrypts and verifies.
 
 use std::ops::Range;
@@ -19,12 +19,13 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::columns::fixed;
 use crate::index::TokenIndex;
+use crate::layout::Layout;
 use crate::payload::take_list;
 use crate::rows::{BatchInfo, Rows};
-use crate::shape::{OverflowKeys, Shape, overflow_keys};
+use crate::shape::{Forms, OverflowKeys, Shape, overflow_keys};
 
 const MAGIC: &[u8; 4] = b"LKS1";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const TRAILER_BYTES: usize = 6 * 8 + 4 + 4;
 
 /// Why a segment cannot be written or read.
@@ -137,7 +138,7 @@ pub struct Segment {
     metadata: ArrowReaderMetadata,
     trailer: Trailer,
     streams: Arc<Vec<Arc<Resource>>>,
-    shapes: Arc<Vec<Shape>>,
+    forms: Arc<Forms>,
     batches: Vec<BatchInfo>,
     index: TokenIndex,
     overflow_keys: Arc<OverflowKeys>,
@@ -158,14 +159,14 @@ impl Segment {
             return Err(SegmentError::Format("its parts do not add up to its length"));
         }
         let tables_end = trailer.parquet_bytes + trailer.tables_bytes;
-        let (streams, shapes, batches) = read_tables(&object.read(trailer.parquet_bytes..tables_end)?)?;
+        let (streams, forms, batches) = read_tables(&object.read(trailer.parquet_bytes..tables_end)?)?;
         let index = TokenIndex::decode(object.read(tables_end..start)?).ok_or(SegmentError::Format("token index"))?;
         let parquet = ParquetPart { object: object.clone(), len: trailer.parquet_bytes };
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
         let metadata = ArrowReaderMetadata::load(&parquet, options)?;
-        let overflow_keys = Arc::new(overflow_keys(&shapes, metadata.schema()));
-        let (streams, shapes) = (Arc::new(streams), Arc::new(shapes));
-        Ok(Self { object, metadata, trailer, streams, shapes, batches, index, overflow_keys })
+        let overflow_keys = Arc::new(overflow_keys(&forms.shapes, metadata.schema()));
+        let (streams, forms) = (Arc::new(streams), Arc::new(forms));
+        Ok(Self { object, metadata, trailer, streams, forms, batches, index, overflow_keys })
     }
 
     /// Number of rows.
@@ -256,22 +257,24 @@ impl Segment {
 
     /// A table read from this segment, with what its numbers point into.
     pub fn rows_of(&self, table: RecordBatch) -> Rows {
-        Rows::new(table, self.streams.clone(), self.shapes.clone(), self.batches.clone())
+        Rows::new(table, self.streams.clone(), self.forms.clone(), self.batches.clone())
     }
 }
 
-type Tables = (Vec<Arc<Resource>>, Vec<Shape>, Vec<BatchInfo>);
+type Tables = (Vec<Arc<Resource>>, Forms, Vec<BatchInfo>);
 
 fn read_tables(bytes: &[u8]) -> Result<Tables, SegmentError> {
     let bad = SegmentError::Format;
     let plain = zstd::stream::decode_all(bytes).map_err(|_| bad("tables"))?;
     let mut rest = plain.as_slice();
     let mut list = |what| take_list(&mut rest).map_err(|_| bad(what));
-    let (streams, shapes, batches) = (list("streams")?, list("shapes")?, list("batches")?);
+    let (streams, shapes, layouts, batches) = (list("streams")?, list("shapes")?, list("layouts")?, list("batches")?);
     let streams = streams.into_iter().map(|bytes| decode_resource(bytes).map_err(|_| bad("a stream")));
     let shapes = shapes.into_iter().map(|bytes| Shape::decode(bytes).ok_or(bad("a shape")));
+    let layouts = layouts.into_iter().map(|bytes| Layout::decode(bytes).ok_or(bad("a layout")));
     let batches = batches.into_iter().map(|bytes| decode_batch(bytes).ok_or(bad("a batch")));
-    Ok((streams.collect::<Result<_, _>>()?, shapes.collect::<Result<_, _>>()?, batches.collect::<Result<_, _>>()?))
+    let forms = Forms { shapes: shapes.collect::<Result<_, _>>()?, layouts: layouts.collect::<Result<_, _>>()? };
+    Ok((streams.collect::<Result<_, _>>()?, forms, batches.collect::<Result<_, _>>()?))
 }
 
 fn decode_batch(bytes: &[u8]) -> Option<BatchInfo> {

@@ -7,6 +7,14 @@ use arrow::datatypes::Schema;
 use logkeep_record::Value;
 
 use crate::columns::{AttributeColumn, ValueType};
+use crate::layout::Layout;
+
+/// The tables that the numbers of rows point into, but for the streams.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Forms {
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) layouts: Vec<Layout>,
+}
 
 /// Keys of which a row may have values outside the flat columns.
 pub type OverflowKeys = HashSet<Arc<str>>;

@@ -1,7 +1,7 @@
 //! Rows to the bytes of a segment.
 //!
 //! ```text
-//! Parquet │ tables (zstd): streams, shapes, batches │ token index │ trailer (56 bytes)
+//! Parquet │ tables (zstd): streams, shapes, layouts, batches │ token index │ trailer (56 bytes)
 //! ```
 //! The trailer gives the lengths of the three parts, rows and time bounds, and the format version; see
 //! `docs/formats/segment.md`. The whole is sealed by `store`, which also guards it against change: no checksum here.
@@ -16,9 +16,11 @@ use parquet::schema::types::ColumnPath;
 
 use crate::columns::fixed;
 use crate::index::{BLOCK_ROWS, TokenIndex};
+use crate::layout::Layout;
 use crate::payload::put_list;
 use crate::rows::Rows;
 use crate::segment::{SegmentError, Trailer};
+use crate::shape::Shape;
 
 /// The bytes of a segment holding `rows`, which must be merged (in order, with batches). `zstd_level` 1 to 22.
 ///
@@ -33,7 +35,8 @@ pub fn write_segment(rows: &Rows, zstd_level: i32) -> Result<Vec<u8>, SegmentErr
     let parquet_bytes = out.len() as u64;
     let mut tables = Vec::new();
     put_list(&mut tables, rows.streams().iter().map(|stream| stream.canonical()));
-    put_list(&mut tables, rows.shapes().iter().map(|shape| shape.encode()));
+    put_list(&mut tables, rows.forms().shapes.iter().map(Shape::encode));
+    put_list(&mut tables, rows.forms().layouts.iter().map(Layout::encode));
     put_list(&mut tables, rows.batches().iter().map(encode_batch));
     let tables = zstd::bulk::compress(&tables, zstd_level).map_err(|e| SegmentError::Write(e.to_string()))?;
     out.extend_from_slice(&tables);
@@ -83,7 +86,7 @@ fn column_properties(builder: WriterPropertiesBuilder, name: &str, data_type: &D
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
         // Nearly every value differs: a dictionary would be built and thrown away. Bounds of free text prune nothing.
-        fixed::BODY | fixed::ORIGINAL | fixed::TRACE_ID | fixed::SPAN_ID => builder
+        fixed::BODY | fixed::ORIGINAL | fixed::REST | fixed::TRACE_ID | fixed::SPAN_ID => builder
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_statistics_enabled(column, EnabledStatistics::None),
         _ if matches!(data_type, DataType::Binary) => {

@@ -4,6 +4,8 @@
 //! the columns the filter names, and at each distinct neighbour once. Where a value may lie outside the flat columns
 //! (overflow, nested maps), the whole record is put together and asked.
 
+use std::borrow::Cow;
+
 use arrow::array::{Array, ArrayRef, AsArray as _, FixedSizeBinaryArray, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef, UInt8Type, UInt32Type};
 use logkeep_record::{Severity, SpanId, TraceId, Value};
@@ -66,19 +68,9 @@ fn columns_of(node: &Node, schema: &SchemaRef, wanted: &mut Wanted) {
         Node::All => {}
         Node::And(parts) | Node::Or(parts) => parts.iter().for_each(|part| columns_of(part, schema, wanted)),
         Node::Not(inner) => columns_of(inner, schema, wanted),
-        Node::Text(_) => {
-            let searched = [
-                fixed::BODY,
-                fixed::BODY_VALUE,
-                fixed::ORIGINAL,
-                fixed::SEVERITY_TEXT,
-                fixed::TRACE_ID,
-                fixed::SPAN_ID,
-                fixed::STREAM,
-            ];
-            wanted.extend(searched.map(str::to_owned));
-            let names = schema.fields().iter().map(|field| field.name());
-            wanted.extend(names.filter(|name| AttributeColumn::parse(name).is_some()).cloned());
+        // Originals are written anew from all columns.
+        Node::Text(_) | Node::Field(Target::Builtin(Builtin::Original), _) => {
+            wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
         }
         Node::Field(Target::Builtin(builtin), _) => {
             wanted.extend(builtin_columns(*builtin).iter().map(|name| (*name).to_owned()));
@@ -94,8 +86,8 @@ fn columns_of(node: &Node, schema: &SchemaRef, wanted: &mut Wanted) {
 
 fn builtin_columns(builtin: Builtin) -> &'static [&'static str] {
     match builtin {
+        Builtin::Original => &[],
         Builtin::Body => &[fixed::BODY, fixed::BODY_VALUE],
-        Builtin::Original => &[fixed::ORIGINAL],
         Builtin::Severity | Builtin::SeverityNumber => &[fixed::SEVERITY],
         Builtin::SeverityText => &[fixed::SEVERITY_TEXT],
         Builtin::TraceId => &[fixed::TRACE_ID],
@@ -175,8 +167,17 @@ fn search_text(matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool]) -> 
             |row, matched| found[row] |= matched,
         )?;
     }
+    let open = (0..alive.len()).filter(|row| alive[*row] && !found[*row]).collect::<Vec<_>>();
+    for row in open {
+        found[row] = written_original(chunk, row)?.is_some_and(|text| matcher.matches(&text));
+    }
     alive.copy_from_slice(&found);
     Ok(())
+}
+
+/// The original of a row that has one, but not as a text of its own.
+fn written_original<'c>(chunk: &'c Chunk<'_>, row: usize) -> Result<Option<Cow<'c, str>>, QueryError> {
+    if chunk.column(fixed::LAYOUT)?.is_null(row) { Ok(None) } else { Ok(chunk.rows.original(row)?) }
 }
 
 fn builtin_field(builtin: Builtin, test: &Test, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), QueryError> {
@@ -190,7 +191,12 @@ fn builtin_field(builtin: Builtin, test: &Test, chunk: &Chunk<'_>, alive: &mut [
             text(fixed::BODY, &mut |value| test.accepts(value), ValueType::Str)?;
             text(fixed::BODY_VALUE, &mut |value| test.accepts(value), ValueType::Nested)?;
         }
-        Builtin::Original => text(fixed::ORIGINAL, &mut |value| test.accepts(value), ValueType::Str)?,
+        Builtin::Original => {
+            text(fixed::ORIGINAL, &mut |value| test.accepts(value), ValueType::Str)?;
+            for row in (0..alive.len()).filter(|row| alive[*row]) {
+                found[row] |= written_original(chunk, row)?.is_some_and(|text| test.accepts(&Value::str(&text)));
+            }
+        }
         Builtin::SeverityText => text(fixed::SEVERITY_TEXT, &mut |value| not_empty(value), ValueType::Str)?,
         Builtin::EventName => text(fixed::EVENT_NAME, &mut |value| not_empty(value), ValueType::Str)?,
         Builtin::Severity | Builtin::SeverityNumber => {

@@ -34,7 +34,11 @@ pub(crate) fn want(
             Fixed::Severity | Fixed::SeverityNumber => &[fixed::SEVERITY],
             Fixed::SeverityText => &[fixed::SEVERITY_TEXT],
             Fixed::Body => &[fixed::BODY, fixed::BODY_VALUE],
-            Fixed::Original => &[fixed::ORIGINAL],
+            Fixed::Original => {
+                // Most are written anew from the other columns.
+                wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
+                &[]
+            }
             Fixed::TraceId => &[fixed::TRACE_ID],
             Fixed::SpanId => &[fixed::SPAN_ID],
             Fixed::Flags => &[fixed::FLAGS],
@@ -81,7 +85,10 @@ fn project_fixed(column: Fixed, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryErro
         Fixed::SeverityNumber => chunk.column(fixed::SEVERITY)?.clone(),
         Fixed::SeverityText => chunk.column(fixed::SEVERITY_TEXT)?.clone(),
         Fixed::Body => body(chunk)?,
-        Fixed::Original => chunk.column(fixed::ORIGINAL)?.clone(),
+        Fixed::Original => {
+            let texts = (0..chunk.len()).map(|row| chunk.rows.original(row)).collect::<Result<Vec<_>, _>>()?;
+            Arc::new(StringArray::from_iter(texts))
+        }
         Fixed::TraceId => Arc::new(hex(chunk.column(fixed::TRACE_ID)?)),
         Fixed::SpanId => Arc::new(hex(chunk.column(fixed::SPAN_ID)?)),
         Fixed::Flags => chunk.column(fixed::FLAGS)?.clone(),

@@ -1,6 +1,6 @@
 //! Which blocks of a segment can hold a match at all.
 
-use logkeep_segment::{TokenIndex, for_each_token, token_hash};
+use logkeep_segment::{TokenIndex, for_each_token, is_second_fraction, token_hash};
 
 use crate::kql::{Expr, Predicate, TextPattern};
 
@@ -54,7 +54,11 @@ impl Needs {
     /// Every whole token of a text that must occur as it is.
     pub(crate) fn tokens(text: &str) -> Self {
         let mut tokens = Vec::new();
-        for_each_token(text, |token| tokens.push(Self::Token(token_hash(token))));
+        for_each_token(text, |token| {
+            if !is_second_fraction(token) {
+                tokens.push(Self::Token(token_hash(token)));
+            }
+        });
         Self::All(tokens)
     }
 
@@ -91,6 +95,7 @@ mod tests {
         check("status:5.03e2", Needs::Anything);
         check("status:007", Needs::Anything);
         check("a:x or b:*", Needs::Any(vec![Needs::All(vec![token("x")]), Needs::Anything]));
+        check("20T10:04:877Z", Needs::All(vec![token("20t10"), token("04")]));
         check("fo*", Needs::Anything);
         check("level:error", Needs::Anything);
     }
