@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use logkeep_catalog::Change;
 use logkeep_segment::{Rows, merge};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Entry, Hash, read_entry};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::batch::recompute_root;
 use crate::engine::Shared;
@@ -23,8 +24,29 @@ use crate::state::{ClassKey, Partition, SegmentHandle};
 const FAN_IN: usize = 8;
 const ZSTD_LEVEL: i32 = 6;
 
+/// How often to look whether a merge is due.
+const TICK: Duration = Duration::from_millis(250);
+/// After a failure, how long until the next try.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Merges until the engine stops. A thread of its own, because the flusher must not wait for it: live rows would fill
+/// the memory, and senders would have to.
+pub(crate) fn run(shared: &Shared) {
+    while !shared.stopping.load(Ordering::SeqCst) {
+        let rest = match merge_due(shared) {
+            Ok(true) => continue,
+            Ok(false) => TICK,
+            Err(error) => {
+                warn!(%error, "segments could not be merged; they stay as they are, trying again");
+                RETRY
+            }
+        };
+        std::thread::park_timeout(rest);
+    }
+}
+
 /// Does one merge, if one is due.
-pub(crate) fn run(shared: &Shared) -> Result<(), FlushError> {
+fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
     let due = {
         let state = shared.state.lock();
         let due = |(key, partition): (&ClassKey, &Partition)| {
@@ -33,10 +55,9 @@ pub(crate) fn run(shared: &Shared) -> Result<(), FlushError> {
         };
         state.partitions.iter().find_map(due)
     };
-    match due {
-        Some((class, inputs)) => compact(shared, &class, inputs),
-        None => Ok(()),
-    }
+    let Some((class, inputs)) = due else { return Ok(false) };
+    compact(shared, &class, inputs)?;
+    Ok(true)
 }
 
 /// A run of neighbours of one size class whose records fit one segment.
@@ -71,9 +92,13 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
     }
     let Some(rows) = merge(parts)? else { return Ok(()) };
     check_roots(shared, class, &rows)?;
+    if shared.stopping.load(Ordering::SeqCst) {
+        return Ok(());
+    }
     let (first, last) = (inputs[0].row().first_batch, inputs[inputs.len() - 1].row().last_batch);
     let merged = store_segment(shared, class, &rows, first, last, ZSTD_LEVEL)?;
     drop(rows);
+    let turn = shared.catalog_turn.lock();
     let (segments, size, root) = {
         let state = shared.state.lock();
         let Some(partition) = state.partitions.get(class) else { return Ok(()) };
@@ -102,6 +127,7 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
         let next = state.snapshot(&shared.snapshot.load(), [class]);
         shared.snapshot.store(Arc::new(next));
     }
+    drop(turn);
     for input in &inputs {
         let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, input.row().id.as_str())?;
         // Queries that still read it hold it open.
@@ -119,15 +145,10 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
 
 /// Holds every batch in `rows` against its entry in the tree.
 fn check_roots(shared: &Shared, class: &ClassKey, rows: &Rows) -> Result<(), FlushError> {
-    let tiles = shared.tiles(class);
-    let size = {
-        let state = shared.state.lock();
-        state.partitions.get(class).map_or(0, |partition| partition.published)
-    };
     let places: HashMap<u64, Places> = batch_places(rows)?;
     for batch in rows.batches() {
-        let entry = read_entry(&tiles, batch.number, size)?.ok_or("a batch is not in its tree")?;
-        let entry = Entry::decode(&entry)?;
+        // The flusher may just have replaced a partial tile by a longer one.
+        let entry = entry_of(shared, class, batch.number).or_else(|_| entry_of(shared, class, batch.number))?;
         let places = places.get(&batch.number).ok_or("a batch has no rows")?;
         if recompute_root(rows, places, &batch.seed)? != entry.root || entry.records as usize != places.len() {
             return Err(format!(
@@ -138,6 +159,12 @@ fn check_roots(shared: &Shared, class: &ClassKey, rows: &Rows) -> Result<(), Flu
         }
     }
     Ok(())
+}
+
+fn entry_of(shared: &Shared, class: &ClassKey, batch: u64) -> Result<Entry, FlushError> {
+    let size = shared.state.lock().partitions.get(class).map_or(0, |partition| partition.published);
+    let entry = read_entry(&shared.tiles(class), batch, size)?.ok_or("a batch is not in its tree")?;
+    Ok(Entry::decode(&entry)?)
 }
 
 /// (index in batch, row), in order of index.

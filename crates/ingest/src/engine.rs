@@ -1,4 +1,4 @@
-//! The engine: opens a data folder, recovers it, and runs the writer and the flusher over it.
+//! The engine: opens a data folder, recovers it, and runs the writer, the flusher and the compactor over it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,6 +20,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::batch::Batch;
+use crate::compact;
 use crate::files::WalFiles;
 use crate::flush::Flusher;
 use crate::published;
@@ -156,6 +157,8 @@ pub(crate) struct Shared {
     pub(crate) installation: String,
     pub(crate) stopping: AtomicBool,
     pub(crate) arrivals: broadcast::Sender<Arrived>,
+    /// Held by whoever changes the list of segments, from reading it until the new one is in the catalog and in view.
+    pub(crate) catalog_turn: Mutex<()>,
     wake: (Mutex<bool>, Condvar),
     room: Condvar,
 }
@@ -245,6 +248,7 @@ impl Ingest {
             installation,
             stopping: AtomicBool::new(false),
             arrivals: broadcast::Sender::new(ARRIVALS),
+            catalog_turn: Mutex::new(()),
             wake: (Mutex::new(false), Condvar::new()),
             room: Condvar::new(),
             config,
@@ -255,12 +259,14 @@ impl Ingest {
         let (queue, requests) = mpsc::channel(QUEUE);
         let writer = Writer::new(shared.clone(), wal);
         let flusher = Flusher::new(shared.clone());
+        let compacted = shared.clone();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.into()).spawn(run).map_err(io_error(Path::new(name)))
         };
         let threads = vec![
             spawn("wal-writer", Box::new(move || writer.run(requests)))?,
             spawn("flusher", Box::new(move || flusher.run()))?,
+            spawn("compactor", Box::new(move || compact::run(&compacted)))?,
         ];
         Ok(Self {
             shared,
@@ -321,8 +327,10 @@ impl Ingest {
         let threads: Vec<_> = self.threads.lock().drain(..).collect();
         // The writer ends when the last sender of its queue is gone, which this handle is not: it is left behind.
         for thread in threads.into_iter().skip(1) {
+            thread.thread().unpark();
+            let name = thread.thread().name().unwrap_or_default().to_owned();
             if thread.join().is_err() {
-                warn!("the flusher ended by a panic; the write-ahead log has what it did not flush");
+                warn!("the {name} ended by a panic; the write-ahead log has what was not flushed");
             }
         }
     }

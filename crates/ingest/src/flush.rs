@@ -1,6 +1,6 @@
-//! From live rows to segments, and from many segments to few.
+//! From live rows to segments.
 //!
-//! One thread does it all, in an order a crash may cut anywhere: object, tiles and checkpoint, catalog, view, and only
+//! One thread does it, in an order a crash may cut anywhere: object, tiles and checkpoint, catalog, view, and only
 //! then the log's files go. What comes before the catalog's transaction is litter; what comes after is found again.
 
 use std::sync::Arc;
@@ -14,7 +14,6 @@ use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Checkpoint, Hash};
 use tracing::{debug, warn};
 
-use crate::compact;
 use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_segment};
 use crate::state::{ClassKey, Live, Partition, SegmentHandle};
 use crate::wal;
@@ -68,9 +67,6 @@ impl Flusher {
         }
         self.tidy_live()?;
         self.drop_wal_files();
-        if !stopping {
-            compact::run(&self.shared)?;
-        }
         Ok(())
     }
 
@@ -110,6 +106,7 @@ impl Flusher {
         let handle = store_segment(&self.shared, class, &rows, first, last, FLUSH_ZSTD_LEVEL)?;
         drop(rows);
         self.publish_checkpoint(class)?;
+        let _turn = self.shared.catalog_turn.lock();
         let segments = {
             let state = self.shared.state.lock();
             let known = state.partitions.get(class).map(|partition| partition.segments.to_vec()).unwrap_or_default();

@@ -37,17 +37,19 @@ pub fn merge(mut inputs: Vec<Rows>) -> Result<Option<Rows>, RowError> {
     let (shapes, shape_maps) = merge_table(&inputs, |forms| &forms.shapes, Shape::encode);
     let (layouts, layout_maps) = merge_table(&inputs, |forms| &forms.layouts, Layout::encode);
     let order = sorted_order(&inputs, &stream_maps);
+    let batches = inputs.iter().flat_map(|rows| rows.batches().iter().cloned()).collect();
+    let mut tables: Vec<Columns> = inputs.into_iter().map(Columns::of).collect();
     let mut columns = Vec::with_capacity(names.len());
     for (name, data_type) in names {
-        let parts: Vec<ArrayRef> = inputs
-            .iter()
+        let parts: Vec<ArrayRef> = tables
+            .iter_mut()
             .enumerate()
-            .map(|(input, rows)| match (name.as_str(), rows.column(&name)) {
-                (fixed::STREAM, Some(column)) => mapped(column, &stream_maps[input]),
-                (fixed::SHAPE, Some(column)) => mapped(column, &shape_maps[input]),
-                (fixed::LAYOUT, Some(column)) => mapped(column, &layout_maps[input]),
-                (_, Some(column)) => column.clone(),
-                (_, None) => new_null_array(&data_type, rows.len()),
+            .map(|(input, table)| match (name.as_str(), table.by_name.remove(&name)) {
+                (fixed::STREAM, Some(column)) => mapped(&column, &stream_maps[input]),
+                (fixed::SHAPE, Some(column)) => mapped(&column, &shape_maps[input]),
+                (fixed::LAYOUT, Some(column)) => mapped(&column, &layout_maps[input]),
+                (_, Some(column)) => column,
+                (_, None) => new_null_array(&data_type, table.rows),
             })
             .collect();
         let parts: Vec<&dyn Array> = parts.iter().map(|part| &**part).collect();
@@ -55,8 +57,22 @@ pub fn merge(mut inputs: Vec<Rows>) -> Result<Option<Rows>, RowError> {
             interleave(&parts, &order).map_err(|_| Rows::fault(0, "cannot be merged, its columns differ in type"))?;
         columns.push((name, column));
     }
-    let batches = inputs.iter().flat_map(|rows| rows.batches().iter().cloned()).collect();
     Ok(Some(Rows::new(table(columns), Arc::new(streams), Arc::new(Forms { shapes, layouts }), batches)))
+}
+
+/// The columns of one input. Each is given away once and freed when it is merged, so that a merge takes the memory of
+/// its rows and of one column more, not of its rows twice.
+struct Columns {
+    rows: usize,
+    by_name: HashMap<String, ArrayRef>,
+}
+
+impl Columns {
+    fn of(rows: Rows) -> Self {
+        let fields = rows.table().schema_ref().fields().iter().zip(rows.table().columns());
+        let by_name = fields.map(|(field, column)| (field.name().clone(), column.clone())).collect();
+        Self { rows: rows.len(), by_name }
+    }
 }
 
 /// Every column of any input, in order of first appearance.

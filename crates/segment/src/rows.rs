@@ -1,7 +1,7 @@
 //! Rows of records as columns, with the tables their numbers point into.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
@@ -16,7 +16,7 @@ use logkeep_record::{
 
 use crate::columns::{AttributeColumn, ValueType, fixed};
 use crate::layout::Layout;
-use crate::shape::{Forms, OverflowKeys, overflow_keys};
+use crate::shape::{Forms, OverflowKeys, Shape, Slot, overflow_keys};
 
 /// What rows keep about each batch they hold.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub struct Rows {
     forms: Arc<Forms>,
     batches: Vec<BatchInfo>,
     /// Made when a record is first put together; a scan, which makes rows for every block, never needs it.
-    column_of: OnceLock<ColumnMap>,
+    plan: OnceLock<Arc<Plan>>,
 }
 
 impl Rows {
@@ -55,7 +55,7 @@ impl Rows {
         forms: Arc<Forms>,
         batches: Vec<BatchInfo>,
     ) -> Self {
-        Self { table, streams, forms, batches, column_of: OnceLock::new() }
+        Self { table, streams, forms, batches, plan: OnceLock::new() }
     }
 
     /// The columns (see [`fixed`] and [`AttributeColumn`]).
@@ -177,46 +177,49 @@ impl Rows {
     pub fn original(&self, row: usize) -> Result<Option<Cow<'_, str>>, RowError> {
         match self.layout(row)? {
             Some(_) => self.original_of(row, &self.fields(row)?),
-            None => Ok(self.text(fixed::ORIGINAL, row)?.map(Cow::Borrowed)),
+            None => Ok(self.text(self.plan().original, row)?.map(Cow::Borrowed)),
         }
     }
 
     /// The record in a row but for its source form.
     pub(crate) fn fields(&self, row: usize) -> Result<Record<'_>, RowError> {
+        let plan = self.plan();
         let fault = |what| RowError { row, what };
-        let time = self.int(fixed::TIME, row)?.ok_or_else(|| fault("has no time"))?;
-        let received_ns = self.int(fixed::RECEIVED, row)?.ok_or_else(|| fault("has no arrival time"))?;
-        let stream = self.u32(fixed::STREAM, row)? as usize;
+        let time = self.int(plan.time, row)?.ok_or_else(|| fault("has no time"))?;
+        let received_ns = self.int(plan.received, row)?.ok_or_else(|| fault("has no arrival time"))?;
+        let stream = self.u32(plan.stream, row)? as usize;
         let resource = self.streams.get(stream).ok_or_else(|| fault("points to an unknown stream"))?.clone();
-        let body = match self.text(fixed::BODY, row)? {
+        let body = match self.text(plan.body, row)? {
             Some(text) => Value::str(text),
-            None => match self.binary(fixed::BODY_VALUE, row)? {
+            None => match self.binary(plan.body_value, row)? {
                 Some(bytes) => decode_value(bytes).map_err(|_| fault("has a body that is no value"))?,
                 None => return Err(fault("has no body")),
             },
         };
         Ok(Record {
-            time_ns: (self.u8(fixed::TIME_FROM, row)? == 0).then_some(time),
-            observed_ns: self.int(fixed::OBSERVED, row)?,
+            time_ns: (self.u8(plan.time_from, row)? == 0).then_some(time),
+            observed_ns: self.int(plan.observed, row)?,
             received_ns,
-            severity: Severity::from_number(self.u8(fixed::SEVERITY, row)?.into()),
-            severity_text: Cow::Borrowed(self.text(fixed::SEVERITY_TEXT, row)?.unwrap_or_default()),
+            severity: Severity::from_number(self.u8(plan.severity, row)?.into()),
+            severity_text: Cow::Borrowed(self.text(plan.severity_text, row)?.unwrap_or_default()),
             body,
             original: None,
-            attributes: self.attributes(row)?,
-            dropped_attributes: self.u32(fixed::DROPPED, row)?,
-            flags: self.u32(fixed::FLAGS, row)?,
-            trace_id: self.id::<16>(fixed::TRACE_ID, row)?.and_then(TraceId::new),
-            span_id: self.id::<8>(fixed::SPAN_ID, row)?.and_then(SpanId::new),
-            event_name: Cow::Borrowed(self.text(fixed::EVENT_NAME, row)?.unwrap_or_default()),
+            attributes: self.attributes(plan, row)?,
+            dropped_attributes: self.u32(plan.dropped, row)?,
+            flags: self.u32(plan.flags, row)?,
+            trace_id: self.id::<16>(plan.trace_id, row)?.and_then(TraceId::new),
+            span_id: self.id::<8>(plan.span_id, row)?.and_then(SpanId::new),
+            event_name: Cow::Borrowed(self.text(plan.event_name, row)?.unwrap_or_default()),
             resource,
         })
     }
 
     fn original_of(&self, row: usize, record: &Record<'_>) -> Result<Option<Cow<'_, str>>, RowError> {
         let fault = |what| RowError { row, what };
-        let Some(layout) = self.layout(row)? else { return Ok(self.text(fixed::ORIGINAL, row)?.map(Cow::Borrowed)) };
-        let rest = self.text(fixed::REST, row)?.unwrap_or_default();
+        let Some(layout) = self.layout(row)? else {
+            return Ok(self.text(self.plan().original, row)?.map(Cow::Borrowed));
+        };
+        let rest = self.text(self.plan().rest, row)?.unwrap_or_default();
         let text = layout.write(record, rest).ok_or_else(|| fault("does not fit the layout of its original"))?;
         Ok(Some(Cow::Owned(text)))
     }
@@ -224,7 +227,7 @@ impl Rows {
     /// The layout of a row's original.
     pub(crate) fn layout(&self, row: usize) -> Result<Option<&Layout>, RowError> {
         let fault = |what| RowError { row, what };
-        let layouts = self.column(fixed::LAYOUT).and_then(|column| column.as_primitive_opt::<UInt32Type>());
+        let layouts = self.at(self.plan().layout).and_then(|column| column.as_primitive_opt::<UInt32Type>());
         let layouts = layouts.ok_or_else(|| fault("lacks the column of layouts"))?;
         if layouts.is_null(row) {
             return Ok(None);
@@ -233,72 +236,142 @@ impl Rows {
         layout.map(Some).ok_or_else(|| fault("points to an unknown layout"))
     }
 
-    fn attributes(&self, row: usize) -> Result<Attributes<'_>, RowError> {
+    fn attributes(&self, plan: &Plan, row: usize) -> Result<Attributes<'_>, RowError> {
         let fault = |what| RowError { row, what };
-        let shape = self.u32(fixed::SHAPE, row)? as usize;
-        let shape = self.forms.shapes.get(shape).ok_or_else(|| fault("points to an unknown shape"))?;
-        let column_of = self.column_of.get_or_init(|| column_map(&self.table));
-        let mut overflow = Overflow { bytes: self.binary(fixed::OVERFLOW, row)?.unwrap_or_default() };
+        let number = self.u32(plan.shape, row)? as usize;
+        let shape = self.forms.shapes.get(number).ok_or_else(|| fault("points to an unknown shape"))?;
+        let mut overflow = Overflow { bytes: self.binary(plan.overflow, row)?.unwrap_or_default() };
         let mut attributes: Attributes<'_> = Vec::with_capacity(shape.slots.len());
-        for (place, slot) in shape.slots.iter().enumerate() {
-            // Only the first of a key and type is in the column; the look-back is short but for odd records.
-            let first = || !shape.slots[..place].iter().any(|earlier| earlier == slot);
-            let column = column_of.get(&(slot.kind, slot.key.clone()));
-            let value = match column.map(|column| self.table.column(*column)).filter(|c| c.is_valid(row)) {
+        for (slot, column) in shape.slots.iter().zip(plan.columns_of(number, shape)) {
+            let column = column.map(|column| self.table.column(column)).filter(|column| column.is_valid(row));
+            let value = match column {
                 _ if slot.kind == ValueType::Null => Value::Null,
-                Some(column) if first() => column_value(column, slot.kind, row)
+                Some(column) => column_value(column, slot.kind, row)
                     .ok_or_else(|| fault("has a value of another type than its shape says"))?,
-                _ => overflow.next().ok_or_else(|| fault("lacks a value that its shape names"))?,
+                None => overflow.next().ok_or_else(|| fault("lacks a value that its shape names"))?,
             };
             attributes.push((Cow::Borrowed(&*slot.key), value));
         }
         if overflow.bytes.is_empty() { Ok(attributes) } else { Err(fault("has more values than its shape names")) }
     }
 
-    fn int(&self, name: &str, row: usize) -> Result<Option<i64>, RowError> {
-        let column = self.column(name).and_then(|c| c.as_primitive_opt::<Int64Type>());
+    fn plan(&self) -> &Plan {
+        self.plan.get_or_init(|| Arc::new(Plan::new(&self.table, self.forms.shapes.len())))
+    }
+
+    fn at(&self, place: Option<usize>) -> Option<&ArrayRef> {
+        place.map(|place| self.table.column(place))
+    }
+
+    fn int(&self, place: Option<usize>, row: usize) -> Result<Option<i64>, RowError> {
+        let column = self.at(place).and_then(|c| c.as_primitive_opt::<Int64Type>());
         let column = column.ok_or(RowError { row, what: "lacks a time column" })?;
         Ok(column.is_valid(row).then(|| column.value(row)))
     }
 
-    fn u32(&self, name: &str, row: usize) -> Result<u32, RowError> {
-        let column = self.column(name).and_then(|c| c.as_primitive_opt::<UInt32Type>());
+    fn u32(&self, place: Option<usize>, row: usize) -> Result<u32, RowError> {
+        let column = self.at(place).and_then(|c| c.as_primitive_opt::<UInt32Type>());
         column.map(|column| column.value(row)).ok_or(RowError { row, what: "lacks a number column" })
     }
 
-    fn u8(&self, name: &str, row: usize) -> Result<u8, RowError> {
-        let column = self.column(name).and_then(|c| c.as_primitive_opt::<UInt8Type>());
+    fn u8(&self, place: Option<usize>, row: usize) -> Result<u8, RowError> {
+        let column = self.at(place).and_then(|c| c.as_primitive_opt::<UInt8Type>());
         column.map(|column| column.value(row)).ok_or(RowError { row, what: "lacks a small number column" })
     }
 
-    fn text(&self, name: &str, row: usize) -> Result<Option<&str>, RowError> {
-        let column = self.column(name).and_then(|c| c.as_any().downcast_ref::<StringArray>());
+    fn text(&self, place: Option<usize>, row: usize) -> Result<Option<&str>, RowError> {
+        let column = self.at(place).and_then(|c| c.as_any().downcast_ref::<StringArray>());
         let column = column.ok_or(RowError { row, what: "lacks a text column" })?;
         Ok(column.is_valid(row).then(|| column.value(row)))
     }
 
-    fn binary(&self, name: &str, row: usize) -> Result<Option<&[u8]>, RowError> {
-        let column = self.column(name).and_then(|c| c.as_any().downcast_ref::<BinaryArray>());
+    fn binary(&self, place: Option<usize>, row: usize) -> Result<Option<&[u8]>, RowError> {
+        let column = self.at(place).and_then(|c| c.as_any().downcast_ref::<BinaryArray>());
         let column = column.ok_or(RowError { row, what: "lacks a binary column" })?;
         Ok(column.is_valid(row).then(|| column.value(row)))
     }
 
-    fn id<const N: usize>(&self, name: &str, row: usize) -> Result<Option<[u8; N]>, RowError> {
-        let column = self.column(name).and_then(|c| c.as_any().downcast_ref::<FixedSizeBinaryArray>());
+    fn id<const N: usize>(&self, place: Option<usize>, row: usize) -> Result<Option<[u8; N]>, RowError> {
+        let column = self.at(place).and_then(|c| c.as_any().downcast_ref::<FixedSizeBinaryArray>());
         let column = column.ok_or(RowError { row, what: "lacks an id column" })?;
         Ok(if column.is_valid(row) { column.value(row).try_into().ok() } else { None })
     }
 }
 
-/// The place of each attribute's column.
-type ColumnMap = Arc<HashMap<(ValueType, Arc<str>), usize>>;
+/// Where everything is in a table.
+#[derive(Debug)]
+struct Plan {
+    time: Option<usize>,
+    time_from: Option<usize>,
+    observed: Option<usize>,
+    received: Option<usize>,
+    severity: Option<usize>,
+    severity_text: Option<usize>,
+    body: Option<usize>,
+    body_value: Option<usize>,
+    original: Option<usize>,
+    layout: Option<usize>,
+    rest: Option<usize>,
+    trace_id: Option<usize>,
+    span_id: Option<usize>,
+    flags: Option<usize>,
+    event_name: Option<usize>,
+    dropped: Option<usize>,
+    stream: Option<usize>,
+    shape: Option<usize>,
+    overflow: Option<usize>,
+    attributes: HashMap<(ValueType, Arc<str>), usize>,
+    /// For each slot of a shape its column, `None` if its values are in the overflow column.
+    shapes: Vec<OnceLock<Vec<Option<usize>>>>,
+}
 
-fn column_map(table: &RecordBatch) -> ColumnMap {
-    let schema = table.schema_ref();
-    let parsed = schema.fields().iter().enumerate().filter_map(|(place, field)| {
-        AttributeColumn::parse(field.name()).map(|column| ((column.kind, Arc::from(column.key)), place))
-    });
-    Arc::new(parsed.collect())
+impl Plan {
+    fn new(table: &RecordBatch, shapes: usize) -> Self {
+        let schema = table.schema_ref();
+        let fields = schema.fields().iter().enumerate();
+        let places: HashMap<&str, usize> = fields.map(|(place, field)| (field.name().as_str(), place)).collect();
+        let fixed = |name| places.get(name).copied();
+        let attribute = |(name, place): (&&str, &usize)| {
+            AttributeColumn::parse(name).map(|column| ((column.kind, Arc::from(column.key)), *place))
+        };
+        Self {
+            time: fixed(fixed::TIME),
+            time_from: fixed(fixed::TIME_FROM),
+            observed: fixed(fixed::OBSERVED),
+            received: fixed(fixed::RECEIVED),
+            severity: fixed(fixed::SEVERITY),
+            severity_text: fixed(fixed::SEVERITY_TEXT),
+            body: fixed(fixed::BODY),
+            body_value: fixed(fixed::BODY_VALUE),
+            original: fixed(fixed::ORIGINAL),
+            layout: fixed(fixed::LAYOUT),
+            rest: fixed(fixed::REST),
+            trace_id: fixed(fixed::TRACE_ID),
+            span_id: fixed(fixed::SPAN_ID),
+            flags: fixed(fixed::FLAGS),
+            event_name: fixed(fixed::EVENT_NAME),
+            dropped: fixed(fixed::DROPPED),
+            stream: fixed(fixed::STREAM),
+            shape: fixed(fixed::SHAPE),
+            overflow: fixed(fixed::OVERFLOW),
+            attributes: places.iter().filter_map(attribute).collect(),
+            shapes: (0..shapes).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// The column of each slot of shape `number`. Only the first of a key and type is in its column.
+    fn columns_of(&self, number: usize, shape: &Shape) -> impl Iterator<Item = Option<usize>> {
+        let columns = self.shapes[number].get_or_init(|| {
+            let mut seen = HashSet::with_capacity(shape.slots.len());
+            let column = |slot: &Slot| {
+                let place = (slot.kind, slot.key.clone());
+                let column = self.attributes.get(&place).copied();
+                column.filter(|_| seen.insert(place))
+            };
+            shape.slots.iter().map(column).collect()
+        });
+        columns.iter().copied()
+    }
 }
 
 /// The values of one row that have no column, one after the other.
