@@ -3,7 +3,7 @@
 #
 #   bench/run.sh WORK_FOLDER PYTHON_WITH_CHDB [LINES]
 #
-# Builds nothing but the bench: `logkeep` is taken from target/release. Needs LINES * 780 bytes, thrice, in WORK_FOLDER.
+# Needs LINES * 780 bytes, thrice, in WORK_FOLDER.
 set -eu
 
 if [ $# -lt 2 ]; then
@@ -17,7 +17,7 @@ file="$work/mesh-$lines.ndjson"
 url=http://127.0.0.1:7280
 
 mkdir -p "$work"
-(cd "$root" && cargo build --release --quiet --package logkeep-bench)
+(cd "$root" && cargo build --release --quiet)
 [ -e "$file.truth.json" ] || "$bench" generate --lines "$lines" --out "$file"
 for folder in "$work/logkeep-data" "$work/chdb-data"; do
     if [ -e "$folder" ]; then

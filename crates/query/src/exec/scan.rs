@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{Int64Type, Schema};
 use logkeep_ingest::{ClassView, Snapshot};
@@ -115,6 +115,7 @@ impl Scan {
                 let blocks = self.blocks(segment);
                 match blocks.is_empty() {
                     true => Ok(ControlFlow::Continue(())),
+                    false if all.is_empty() => pass.count(segment, &blocks, sink),
                     false if tested.is_empty() || all == tested => pass.segment(segment, &blocks, &all, sink),
                     false => pass.segment_late(segment, &blocks, &tested, wanted, sink),
                 }
@@ -176,6 +177,19 @@ impl Pass<'_> {
             let block = table.slice(start, BLOCK_ROWS.min(rows.len() - start));
             let chunk = self.select(rows.with_table(block), start)?;
             if chunk.len() > 0 && sink(chunk)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Rows of which nobody wants to know more than that they are there.
+    fn count(&self, segment: &Segment, blocks: &[usize], sink: Sink<'_>) -> Result<ControlFlow<()>, QueryError> {
+        for block in blocks {
+            let first = block * BLOCK_ROWS;
+            let rows = RecordBatchOptions::new().with_row_count(Some(BLOCK_ROWS.min(segment.rows() - first)));
+            let table = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &rows);
+            if sink(self.select(segment.rows_of(table.map_err(arrow_error)?), first)?)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -231,11 +231,7 @@ impl Partition {
                 columns.iter().try_for_each(|column| want(column, source, &schema, &mut wanted))?;
                 Ok(wanted)
             };
-            let mut wanted = physical(&self.columns)?;
-            if wanted.is_empty() && self.condition.is_none() {
-                // A count needs rows, and rows need some column: the one that costs least.
-                wanted.insert(logkeep_segment::fixed::SEVERITY.to_owned());
-            }
+            let wanted = physical(&self.columns)?;
             let restrict = |chunk: &Chunk<'_>, alive: &mut [bool]| match &self.condition {
                 Some(condition) => condition.apply(chunk, alive),
                 None => Ok(()),
