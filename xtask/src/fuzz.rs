@@ -146,7 +146,10 @@ fn build(fuzz: &Path, out: &mut impl Write) -> io::Result<bool> {
         writeln!(out, "error: {INSTALL}")?;
         return Ok(false);
     }
-    Ok(Command::new(&cargo).args(["fuzz", "build", "--sanitizer", "none"]).current_dir(fuzz).status()?.success())
+    let mut build = Command::new(&cargo);
+    // Said here, or a target folder from the environment would take the targets elsewhere.
+    build.args(["fuzz", "build", "--sanitizer", "none", "--target-dir", "target"]);
+    Ok(build.current_dir(fuzz).status()?.success())
 }
 
 /// Runs one target from the inputs of `folders`, the first of which takes new ones; false if it found something.

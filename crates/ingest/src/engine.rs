@@ -55,7 +55,7 @@ impl IngestConfig {
             flush_interval: Duration::from_secs(60),
             live_bytes: 256 << 20,
             wal_file_bytes: 64 << 20,
-            segment_records: 400_000,
+            segment_records: 262_144,
         }
     }
 }

@@ -179,6 +179,9 @@ impl QueryEngine {
         let threads = self.options.sql.threads;
         let mut tables = Vec::new();
         for (name, dataset) in [("logs", Dataset::Logs), ("audit", Dataset::Audit)] {
+            if !sql::may_name(sql, name) {
+                continue;
+            }
             let scan = self.scan(grant, dataset, &Expr::All, TimeRange::ALL, budget)?;
             tables.push((name, blocking(budget, move || LogsTable::new(scan, threads)).await?));
         }

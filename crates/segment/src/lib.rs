@@ -24,6 +24,7 @@ mod rows;
 mod segment;
 mod shape;
 mod tokens;
+mod types;
 mod writer;
 
 #[cfg(test)]
@@ -40,4 +41,5 @@ pub use rows::{BatchInfo, RowError, Rows, column_value};
 pub use segment::{RangeReader, Segment, SegmentError};
 pub use shape::OverflowKeys;
 pub use tokens::{for_each_token, token_hash};
+pub use types::{AttributeTypes, ValueTypes};
 pub use writer::write_segment;

@@ -17,6 +17,7 @@ use logkeep_record::{
 use crate::columns::{AttributeColumn, ValueType, fixed};
 use crate::layout::Layout;
 use crate::shape::{Forms, OverflowKeys, Shape, Slot, overflow_keys};
+use crate::types::{AttributeTypes, attribute_types};
 
 /// What rows keep about each batch they hold.
 #[derive(Clone, Debug)]
@@ -46,6 +47,7 @@ pub struct Rows {
     batches: Vec<BatchInfo>,
     /// Made when a record is first put together; a scan, which makes rows for every block, never needs it.
     plan: OnceLock<Arc<Plan>>,
+    attribute_types: OnceLock<Arc<AttributeTypes>>,
 }
 
 impl Rows {
@@ -55,7 +57,7 @@ impl Rows {
         forms: Arc<Forms>,
         batches: Vec<BatchInfo>,
     ) -> Self {
-        Self { table, streams, forms, batches, plan: OnceLock::new() }
+        Self { table, streams, forms, batches, plan: OnceLock::new(), attribute_types: OnceLock::new() }
     }
 
     /// The columns (see [`fixed`] and [`AttributeColumn`]).
@@ -75,6 +77,11 @@ impl Rows {
     /// The batches whose records these are.
     pub fn batches(&self) -> &[BatchInfo] {
         &self.batches
+    }
+
+    /// The keys of their attributes, with the types of their values. All columns must be present.
+    pub fn attribute_types(&self) -> &Arc<AttributeTypes> {
+        self.attribute_types.get_or_init(|| Arc::new(attribute_types(self.table.schema_ref(), &self.streams)))
     }
 
     /// The keys of which a row may hold values outside the flat columns. All columns must be present.

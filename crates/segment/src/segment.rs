@@ -23,6 +23,7 @@ use crate::layout::Layout;
 use crate::payload::take_list;
 use crate::rows::{BatchInfo, Rows};
 use crate::shape::{Forms, OverflowKeys, Shape, overflow_keys};
+use crate::types::{AttributeTypes, attribute_types};
 
 const MAGIC: &[u8; 4] = b"LKS1";
 const VERSION: u32 = 2;
@@ -142,6 +143,7 @@ pub struct Segment {
     batches: Vec<BatchInfo>,
     index: TokenIndex,
     overflow_keys: Arc<OverflowKeys>,
+    attribute_types: Arc<AttributeTypes>,
 }
 
 impl Segment {
@@ -165,8 +167,9 @@ impl Segment {
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
         let metadata = ArrowReaderMetadata::load(&parquet, options)?;
         let overflow_keys = Arc::new(overflow_keys(&forms.shapes, metadata.schema()));
+        let attribute_types = Arc::new(attribute_types(metadata.schema(), &streams));
         let (streams, forms) = (Arc::new(streams), Arc::new(forms));
-        Ok(Self { object, metadata, trailer, streams, forms, batches, index, overflow_keys })
+        Ok(Self { object, metadata, trailer, streams, forms, batches, index, overflow_keys, attribute_types })
     }
 
     /// Number of rows.
@@ -197,6 +200,11 @@ impl Segment {
     /// The keys of which it may hold values outside the flat columns.
     pub fn overflow_keys(&self) -> &Arc<OverflowKeys> {
         &self.overflow_keys
+    }
+
+    /// The keys of its attributes, with the types of their values.
+    pub fn attribute_types(&self) -> &Arc<AttributeTypes> {
+        &self.attribute_types
     }
 
     /// Its columns.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use logkeep_ingest::SegmentHandle;
-use logkeep_record::{Class, Resource};
-use logkeep_segment::{AttributeColumn, OverflowKeys, Rows};
+use logkeep_record::Class;
+use logkeep_segment::{AttributeColumn, AttributeTypes, OverflowKeys, Rows};
 
 use super::QueryError;
 
@@ -43,18 +43,19 @@ impl Source {
         })
     }
 
-    pub(crate) fn streams(&self) -> Result<Arc<Vec<Arc<Resource>>>, QueryError> {
-        Ok(match &self.place {
-            Place::Live(rows) => rows.streams().clone(),
-            Place::Segment(handle) => handle.segment()?.streams().clone(),
-        })
-    }
-
     /// Whether the batch of this number is in it.
     pub(crate) fn has_batch(&self, number: u64) -> Result<bool, QueryError> {
         Ok(match &self.place {
             Place::Live(rows) => rows.batches().iter().any(|batch| batch.number == number),
             Place::Segment(handle) => (handle.row().first_batch..=handle.row().last_batch).contains(&number),
+        })
+    }
+
+    /// The keys of its attributes, with the types of their values.
+    pub(crate) fn attribute_types(&self) -> Result<Arc<AttributeTypes>, QueryError> {
+        Ok(match &self.place {
+            Place::Live(rows) => rows.attribute_types().clone(),
+            Place::Segment(handle) => handle.segment()?.attribute_types().clone(),
         })
     }
 

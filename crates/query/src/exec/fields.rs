@@ -6,14 +6,14 @@ use std::ops::ControlFlow;
 use arrow::array::{Array, AsArray as _};
 use arrow::datatypes::{UInt8Type, UInt32Type};
 use logkeep_record::{Severity, Value};
-use logkeep_segment::{AttributeColumn, ValueType, fixed};
+use logkeep_segment::{AttributeColumn, ValueType, ValueTypes, fixed};
 
 use super::QueryError;
 use super::chunk::{Chunk, Wanted};
 use super::filter::value_at;
 use super::project::{project, text_of, want};
 use super::scan::Scan;
-use super::schema::{TableSchema, Types};
+use super::schema::TableSchema;
 
 /// Distinct values counted for one field; a field with more shows the most frequent of the first ones.
 const DISTINCT: usize = 2_000;
@@ -68,7 +68,7 @@ pub struct FieldValues {
 
 #[derive(Default)]
 struct Tally {
-    types: Types,
+    types: ValueTypes,
     count: u64,
     values: HashMap<String, u64>,
 }

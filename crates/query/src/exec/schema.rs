@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use logkeep_record::Value;
-use logkeep_segment::{AttributeColumn, ValueType};
+use logkeep_segment::{ValueType, ValueTypes};
 
 use super::QueryError;
 use super::chunk::Source;
@@ -90,7 +89,7 @@ impl TableSchema {
             // An attribute that is called like a fixed column goes by its longer name.
             let taken = Fixed::ALL.iter().any(|(name, _)| *name == key);
             let name = if taken { format!("attributes.{key}") } else { key.clone() };
-            columns.push((name, Column::Attribute { key, data_type: types.data_type() }));
+            columns.push((name, Column::Attribute { key, data_type: data_type(types) }));
         }
         let fields: Vec<Field> =
             columns.iter().map(|(name, column)| Field::new(name, column.data_type(), true)).collect();
@@ -101,57 +100,27 @@ impl TableSchema {
     }
 }
 
-/// The types that the values of one key have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Types(u8);
-
-impl Types {
-    pub(crate) const ALL: [ValueType; 6] =
-        [ValueType::Bool, ValueType::Int, ValueType::Double, ValueType::Str, ValueType::Bytes, ValueType::Nested];
-
-    pub(crate) fn add(&mut self, kind: ValueType) {
-        if let Some(place) = Self::ALL.iter().position(|known| *known == kind) {
-            self.0 |= 1 << place;
-        }
-    }
-
-    pub(crate) fn iter(self) -> impl Iterator<Item = ValueType> {
-        Self::ALL.into_iter().enumerate().filter(move |(place, _)| self.0 & (1 << place) != 0).map(|(_, kind)| kind)
-    }
-
-    /// The narrowest type that shows all of them: text for a mixture.
-    fn data_type(self) -> DataType {
-        let kinds: Vec<ValueType> = self.iter().collect();
-        match kinds.as_slice() {
-            [ValueType::Bool] => DataType::Boolean,
-            [ValueType::Int] => DataType::Int64,
-            [ValueType::Double] | [ValueType::Int, ValueType::Double] => DataType::Float64,
-            _ => DataType::Utf8,
-        }
+/// The narrowest type that shows values of all these types: text for a mixture.
+fn data_type(types: ValueTypes) -> DataType {
+    let kinds: Vec<ValueType> = types.iter().collect();
+    match kinds.as_slice() {
+        [ValueType::Bool] => DataType::Boolean,
+        [ValueType::Int] => DataType::Int64,
+        [ValueType::Double] | [ValueType::Int, ValueType::Double] => DataType::Float64,
+        _ => DataType::Utf8,
     }
 }
 
 /// Every attribute key of any source (of record, resource or scope) with the types of its values.
-pub(crate) fn attribute_types(sources: &[Source]) -> Result<BTreeMap<String, Types>, QueryError> {
-    let mut types: BTreeMap<String, Types> = BTreeMap::new();
-    let mut add = |key: &str, kind: ValueType| match types.get_mut(key) {
-        Some(types) => types.add(kind),
-        None => {
-            let mut new = Types::default();
-            new.add(kind);
-            types.insert(key.to_owned(), new);
-        }
-    };
+fn attribute_types(sources: &[Source]) -> Result<BTreeMap<String, ValueTypes>, QueryError> {
+    let mut all: BTreeMap<String, ValueTypes> = BTreeMap::new();
     for source in sources {
-        for field in source.schema()?.fields() {
-            if let Some(column) = AttributeColumn::parse(field.name()) {
-                add(column.key, column.kind);
+        for (key, types) in source.attribute_types()?.iter() {
+            match all.get_mut(key) {
+                Some(known) => types.iter().for_each(|kind| known.add(kind)),
+                None => drop(all.insert(key.clone(), *types)),
             }
         }
-        for stream in source.streams()?.iter() {
-            let pairs = stream.attributes().iter().chain(&stream.scope().attributes);
-            pairs.filter(|(_, value)| *value != Value::Null).for_each(|(key, value)| add(key, ValueType::of(value)));
-        }
     }
-    Ok(types)
+    Ok(all)
 }

@@ -78,6 +78,12 @@ pub(crate) async fn run(
     }
 }
 
+/// False only if the text cannot be about this table, whose columns then need not be gathered.
+pub(crate) fn may_name(sql: &str, table: &str) -> bool {
+    let text = sql.to_ascii_lowercase();
+    [table, "information_schema", "show"].iter().any(|word| text.contains(word))
+}
+
 fn context(options: SqlOptions) -> Result<SessionContext, QueryError> {
     let config = SessionConfig::new()
         .with_target_partitions(options.threads.max(1))

@@ -81,3 +81,23 @@ fn damaged_layouts_are_refused() {
         assert_eq!(Layout::decode(bytes), None, "{bytes:?}");
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2_000))]
+    /// Whatever the text: no panic, and what fits is given back.
+    #[test]
+    fn any_text_is_given_back_or_refused(text in r#"\{?["{}:,\\0-9aeé?. \-]{0,60}"#, body in r#"["\\0-9aé\n]{0,8}"#) {
+        let record = record(r#"{"a":"a","b":"0","c":1,"d":1.5,"e":"é\"","f":0.0}"#, &body);
+        for text in [text.clone(), format!("{text} {body}")] {
+            rest_of_any(&record, &text);
+        }
+    }
+}
+
+fn rest_of_any(record: &Record<'_>, text: &str) {
+    let Some(layout) = Layout::derive(record, text) else { return };
+    let (mut rest, mut scratch) = (String::new(), String::new());
+    if layout.fits(record, text, &mut rest, &mut scratch) {
+        assert_eq!(layout.write(record, &rest).as_deref(), Some(text), "{layout:?}");
+    }
+}
