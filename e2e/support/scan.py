@@ -93,9 +93,12 @@ class Scan:
 
     def folder(self, folder):
         for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+            try:
+                body = path.read_bytes()
+            except FileNotFoundError:
+                continue  # A running server replaces files: what it removed is not in the folder any more.
             self.files += 1
             self.look(str(path.relative_to(folder)), str(path).encode())
-            body = path.read_bytes()
             self.look(str(path.relative_to(folder)), body, DEPTH)
             if body.startswith(b"SQLite format 3\x00"):
                 for where, value in values(path):
