@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import { ApiError, api } from "../api/client";
 import type { ErrorBody, Field } from "../api/types";
 import { useDismiss, useSettled } from "../lib/hooks";
@@ -53,6 +53,15 @@ export function SearchBar({ view, update, fields, error, refresh }: Props) {
   const completions = useCompletions(draft, caret, fields, view, open);
   const fault = useFault(draft, view.q, error);
   const shown = open && !help && completions.items.length > 0;
+  const caretAfter = useRef<number | null>(null);
+  // Before the next key: a caret that is moved later would jump back behind what was typed meanwhile.
+  useLayoutEffect(() => {
+    const at = caretAfter.current;
+    if (at === null) return;
+    caretAfter.current = null;
+    input.current?.focus();
+    input.current?.setSelectionRange(at, at);
+  });
   useEffect(() => setDraft(view.q), [view.q]);
   useEffect(() => setActive(-1), [completions.title, draft]);
   useDismiss(box, open || help, () => { setOpen(false); setHelp(false); });
@@ -67,12 +76,9 @@ export function SearchBar({ view, update, fields, error, refresh }: Props) {
   const accept = (item: Completion) => {
     const text = draft.slice(0, item.start) + item.insert + draft.slice(item.end);
     const at = item.start + item.insert.length;
+    caretAfter.current = at;
     setDraft(text);
     setCaret(at);
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(at, at);
-    });
   };
   const onKeyDown = (event: React.KeyboardEvent<HTMLInputElement>) => {
     const chosen = completions.items[active];
