@@ -183,10 +183,10 @@ fn add_layouts(rows: &Rows, block: Range<usize>, tokens: &mut Tokens) {
             timed |= layout.has_time();
             layout.literals().for_each(|text| add_text(text, tokens));
         }
-        if layout.has_changing_texts()
+        if layout.rewords()
             && let Ok(record) = rows.fields(row)
         {
-            layout.own_texts(&record, &mut |text| add_text(text, tokens));
+            layout.reworded(&record, &mut |text| add_text(text, tokens));
         }
     }
     if timed && let Some(times) = rows.column(fixed::TIME) {

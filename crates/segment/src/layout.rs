@@ -140,9 +140,9 @@ impl Part {
         written.then_some(scratch)
     }
 
-    /// Whether the words of the part's text may be others than those of the value.
-    fn has_own_words(&self) -> bool {
-        matches!(self, Self::Literal(_) | Self::Value(_, Notation::Escaped | Notation::Nanos))
+    /// Whether the part writes a value in other words than the value's own.
+    fn rewords(&self) -> bool {
+        matches!(self, Self::Value(_, Notation::Escaped | Notation::Nanos))
     }
 }
 
@@ -202,17 +202,17 @@ impl Layout {
         pieces.next().is_none().then_some(out)
     }
 
-    /// Calls `each` with the texts whose words the fields do not have: the literals, and values in another form.
-    pub(crate) fn own_texts(&self, record: &Record<'_>, each: &mut dyn FnMut(&str)) {
+    /// Calls `each` with what it writes of this record in other words than the record's fields have.
+    pub(crate) fn reworded(&self, record: &Record<'_>, each: &mut dyn FnMut(&str)) {
         let mut scratch = String::new();
-        for part in self.parts.iter().filter(|part| part.has_own_words()) {
+        for part in self.parts.iter().filter(|part| part.rewords()) {
             part.text(record, &mut scratch).into_iter().for_each(&mut *each);
         }
     }
 
-    /// Whether [`Layout::own_texts`] differ from row to row.
-    pub(crate) fn has_changing_texts(&self) -> bool {
-        self.parts.iter().any(|part| !matches!(part, Part::Literal(_)) && part.has_own_words())
+    /// Whether [`Layout::reworded`] calls for any record.
+    pub(crate) fn rewords(&self) -> bool {
+        self.parts.iter().any(Part::rewords)
     }
 
     /// The literals.
