@@ -81,6 +81,17 @@ fn record_id(text: &str) -> Result<RecordId, ApiError> {
     text.parse().map_err(ApiError::bad_request)
 }
 
+/// What was found of a record; that there is none is an answer, too, and leaves as one.
+async fn existing<T>((grant, found): (Grant, Option<T>), id: &str) -> Result<(Grant, T), ApiError> {
+    match found {
+        Some(found) => Ok((grant, found)),
+        None => {
+            grant.release().await?;
+            Err(ApiError::not_found(format!("there is no record `{id}`, or it has been destroyed")))
+        }
+    }
+}
+
 pub(crate) async fn record(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -92,11 +103,7 @@ pub(crate) async fn record(
     let grant = state.grant(peer, &params, &format!("logs/{id}"))?;
     let budget = state.query.budget();
     let found = state.query.record(&grant, &parsed, &budget).await;
-    let (grant, found) = outcome(grant, found)?;
-    let Some(found) = found else {
-        grant.release().await?;
-        return Err(ApiError::not_found(format!("there is no record `{id}`, or it has been destroyed")));
-    };
+    let (grant, found) = existing(outcome(grant, found)?, &id).await?;
     let mut out = String::new();
     let rendered = found.record().map(|record| render::record(&record, &parsed, &mut out));
     let (grant, ()) = outcome(grant, rendered)?;
@@ -115,11 +122,7 @@ pub(crate) async fn context(
     let grant = state.grant(peer, &params, &format!("logs/{id}/context"))?;
     let budget = state.query.budget();
     let context = state.query.context(&grant, &parsed, before, after, &budget).await;
-    let (grant, context) = outcome(grant, context)?;
-    let Some(context) = context else {
-        grant.release().await?;
-        return Err(ApiError::not_found(format!("there is no record `{id}`, or it has been destroyed")));
-    };
+    let (grant, context) = existing(outcome(grant, context)?, &id).await?;
     let mut out = String::from("{\"before\":");
     let rendered = (|| {
         records(&context.before, &mut out)?;
