@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use logkeep_catalog::Change;
-use logkeep_segment::{Rows, merge};
+use logkeep_segment::{Rows, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Entry, Hash, read_entry};
 use tracing::{debug, warn};
@@ -22,7 +22,11 @@ use crate::state::{ClassKey, Partition, SegmentHandle};
 
 /// Segments of about one size that are merged together.
 const FAN_IN: usize = 8;
-const ZSTD_LEVEL: i32 = 6;
+/// Compression of segments that are there to stay.
+pub(crate) const FULL_ZSTD_LEVEL: i32 = 6;
+
+/// A segment of this many bytes is not merged with others: many times that is what its rows take in memory.
+const FULL_BYTES: u64 = 4 << 20;
 
 /// How often to look whether a merge is due.
 const TICK: Duration = Duration::from_millis(250);
@@ -60,23 +64,35 @@ fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
     Ok(true)
 }
 
-/// A run of neighbours of one size class whose records fit one segment.
+/// Whether so many records are left as they are: to write them anew would cost more than it would save.
+pub(crate) fn is_full(records: u64, most: u64) -> bool {
+    records >= most / 3
+}
+
+/// A run of neighbours of one size class whose records fit one segment, none of them full already.
 fn due_run(segments: &[Arc<SegmentHandle>], most: u64) -> Option<std::ops::Range<usize>> {
     let tier = |handle: &Arc<SegmentHandle>| handle.row().records.max(1).ilog2() / 3;
+    let full =
+        |handle: &Arc<SegmentHandle>| is_full(handle.row().records, most) || handle.row().plain_bytes >= FULL_BYTES;
     let mut start = 0;
     while start < segments.len() {
+        if full(&segments[start]) {
+            start += 1;
+            continue;
+        }
         let level = tier(&segments[start]);
         let mut end = start;
-        let mut records = 0;
-        while end < segments.len() && tier(&segments[end]) <= level {
+        let (mut records, mut bytes) = (0, 0);
+        while end < segments.len() && tier(&segments[end]) <= level && !full(&segments[end]) {
             records += segments[end].row().records;
-            if records > most {
+            bytes += segments[end].row().plain_bytes;
+            if records > most || bytes > 2 * FULL_BYTES {
                 break;
             }
             end += 1;
         }
-        let full = records > most && end - start >= 2;
-        if end - start >= FAN_IN || full {
+        let enough = (records > most || bytes > 2 * FULL_BYTES) && end - start >= 2;
+        if end - start >= FAN_IN || enough {
             return Some(start..end);
         }
         start += 1;
@@ -96,8 +112,8 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
         return Ok(());
     }
     let (first, last) = (inputs[0].row().first_batch, inputs[inputs.len() - 1].row().last_batch);
-    let merged = store_segment(shared, class, &rows, first, last, ZSTD_LEVEL)?;
-    drop(rows);
+    let segment = write_segment([Ok(rows)], FULL_ZSTD_LEVEL)?;
+    let merged = store_segment(shared, class, segment, first, last)?;
     let turn = shared.catalog_turn.lock();
     let (segments, size, root) = {
         let state = shared.state.lock();

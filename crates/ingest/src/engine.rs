@@ -51,11 +51,11 @@ impl IngestConfig {
     pub fn new(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
-            flush_bytes: 96 << 20,
+            flush_bytes: 64 << 20,
             flush_interval: Duration::from_secs(60),
-            live_bytes: 256 << 20,
+            live_bytes: 160 << 20,
             wal_file_bytes: 64 << 20,
-            segment_records: 262_144,
+            segment_records: 196_608,
         }
     }
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use logkeep_catalog::{BatchKey, Change, Head, SegmentId, SegmentRow};
 use logkeep_cipher::{DataKey, random_bytes};
-use logkeep_segment::{Rows, merge, write_segment};
+use logkeep_segment::{Encoded, Merge, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Checkpoint, Hash};
 use tracing::{debug, warn};
 
+use crate::compact::{FULL_ZSTD_LEVEL, is_full};
 use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_segment};
 use crate::state::{ClassKey, Live, Partition, SegmentHandle};
 use crate::wal;
@@ -26,8 +27,8 @@ const RETRY: Duration = Duration::from_secs(2);
 /// Live rows of fewer rows than this are merged when there are many of them.
 const SMALL_ROWS: usize = 4_096;
 const MANY_SMALL: usize = 32;
-/// Compression at flush: the rows will be compressed again, harder, when segments are merged.
-const FLUSH_ZSTD_LEVEL: i32 = 1;
+/// Compression of a segment that will be merged with others, and written anew, before long.
+const SMALL_ZSTD_LEVEL: i32 = 1;
 
 /// Any fault on the way to a segment. Nothing is lost: the log still has the rows.
 pub(crate) type FlushError = Box<dyn std::error::Error + Send + Sync>;
@@ -101,10 +102,15 @@ impl Flusher {
             return Ok(());
         };
         let started = Instant::now();
+        let bytes: usize = live.iter().map(|live| live.bytes).sum();
         let inputs = live.iter().map(|live| (*live.rows).clone()).collect();
-        let Some(rows) = merge(inputs)? else { return Ok(()) };
-        let handle = store_segment(&self.shared, class, &rows, first, last, FLUSH_ZSTD_LEVEL)?;
-        drop(rows);
+        let Some(merged) = Merge::of(inputs)? else { return Ok(()) };
+        let config = &self.shared.config;
+        let full = bytes >= config.flush_bytes || is_full(merged.len() as u64, config.segment_records);
+        let level = if full { FULL_ZSTD_LEVEL } else { SMALL_ZSTD_LEVEL };
+        let segment = write_segment(merged.stretches(), level)?;
+        drop(merged);
+        let handle = store_segment(&self.shared, class, segment, first, last)?;
         self.publish_checkpoint(class)?;
         let _turn = self.shared.catalog_turn.lock();
         let segments = {
@@ -235,28 +241,26 @@ pub(crate) fn head_over(segments: &[Arc<SegmentHandle>], flushed: u64, root: Has
     Head { flushed, segments: Head::commit_to(&rows), root: root.0 }
 }
 
-/// Writes rows as a segment and makes it durable. The catalog does not know it yet.
+/// Makes a segment durable. The catalog does not know it yet.
 pub(crate) fn store_segment(
     shared: &Shared,
     class: &ClassKey,
-    rows: &Rows,
+    segment: Encoded,
     first: u64,
     last: u64,
-    zstd_level: i32,
 ) -> Result<Arc<SegmentHandle>, FlushError> {
-    let bytes = write_segment(rows, zstd_level)?;
     let id = SegmentId::new(first, last, random_bytes());
     let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, id.as_str())?;
     let key = DataKey::generate();
     let wrapped = shared.runtime.block_on(shared.keys.wrap(&key, path.as_str()))?;
-    let plain_bytes = bytes.len() as u64;
-    let receipt = shared.runtime.block_on(shared.objects.put(&path, &key, bytes))?;
-    let (min_time_ns, max_time_ns, max_received_ns) = rows.time_bounds();
+    let plain_bytes = segment.bytes.len() as u64;
+    let receipt = shared.runtime.block_on(shared.objects.put(&path, &key, segment.bytes))?;
+    let (min_time_ns, max_time_ns, max_received_ns) = segment.time_bounds;
     let row = SegmentRow {
         id,
         first_batch: first,
         last_batch: last,
-        records: rows.len() as u64,
+        records: segment.records,
         min_time_ns,
         max_time_ns,
         max_received_ns,

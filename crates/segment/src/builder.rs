@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, Float64Builder, Int64Array, Int64Builder,
-    StringBuilder, UInt8Array, UInt32Array, UInt32Builder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Capacities, FixedSizeBinaryBuilder, Float64Builder, Int64Array,
+    Int64Builder, MutableArrayData, StringBuilder, UInt8Array, UInt32Array, UInt32Builder, make_array,
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
@@ -362,6 +362,7 @@ impl RowsBuilder {
             let name = AttributeColumn { key: &column.key, kind: column.kind }.name();
             columns.push((name, column.values.finish(rows)));
         }
+        columns.iter_mut().for_each(|(_, column)| *column = exact(column));
         let shapes = self.shapes.into_iter().map(|placed| placed.shape).collect();
         Some(Rows::new(
             table(columns),
@@ -369,6 +370,23 @@ impl RowsBuilder {
             Arc::new(Forms { shapes, layouts: self.layouts }),
             Vec::new(),
         ))
+    }
+}
+
+/// The same column in buffers of just its size. Builders grow by doubling, and rows may stay in memory for a minute.
+fn exact(column: &ArrayRef) -> ArrayRef {
+    let data = column.to_data();
+    let capacity = match data.data_type() {
+        DataType::Utf8 | DataType::Binary => {
+            let bytes = data.buffers().get(1).map_or(0, |values| values.len());
+            Capacities::Binary(data.len(), Some(bytes))
+        }
+        _ => Capacities::Array(data.len()),
+    };
+    let mut copy = MutableArrayData::with_capacities(vec![&data], false, capacity);
+    match copy.try_extend(0, 0, data.len()) {
+        Ok(()) => make_array(copy.freeze()),
+        Err(_) => column.clone(),
     }
 }
 

@@ -7,10 +7,11 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, BinaryArray, FixedSizeBinaryArray, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type, UInt32Type};
-use logkeep_record::{Value, decode_value, decode_value_prefix};
+use logkeep_record::{Resource, Value, decode_value, decode_value_prefix};
 
 use crate::columns::{AttributeColumn, ValueType, fixed};
 use crate::filter::BlockFilter;
@@ -28,20 +29,6 @@ pub struct TokenIndex {
 }
 
 impl TokenIndex {
-    /// Indexes all rows.
-    pub fn build(rows: &Rows) -> Self {
-        let stream_tokens: Vec<Vec<u64>> = rows.streams().iter().map(|stream| stream_tokens(stream)).collect();
-        let mut bytes = Vec::new();
-        let mut ends = Vec::new();
-        for start in (0..rows.len()).step_by(BLOCK_ROWS) {
-            let len = BLOCK_ROWS.min(rows.len() - start);
-            let tokens = block_tokens(rows, &stream_tokens, start, len);
-            bytes.extend(BlockFilter::build(tokens.len(), tokens.into_iter()));
-            ends.push(bytes.len());
-        }
-        Self { bytes: bytes.into(), ends }
-    }
-
     /// Number of blocks.
     pub fn blocks(&self) -> usize {
         self.ends.len()
@@ -80,6 +67,35 @@ impl TokenIndex {
     }
 }
 
+/// Makes the index of a segment as its rows go by.
+pub(crate) struct IndexBuilder {
+    stream_tokens: Vec<Vec<u64>>,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl IndexBuilder {
+    /// For rows that all have this table of streams.
+    pub(crate) fn new(streams: &[Arc<Resource>]) -> Self {
+        let stream_tokens = streams.iter().map(|stream| stream_tokens(stream)).collect();
+        Self { stream_tokens, bytes: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Indexes the next rows, which begin a block.
+    pub(crate) fn push(&mut self, rows: &Rows) {
+        for start in (0..rows.len()).step_by(BLOCK_ROWS) {
+            let len = BLOCK_ROWS.min(rows.len() - start);
+            let tokens = block_tokens(rows, &self.stream_tokens, start, len);
+            self.bytes.extend(BlockFilter::build(tokens.len(), tokens.into_iter()));
+            self.ends.push(self.bytes.len());
+        }
+    }
+
+    pub(crate) fn finish(self) -> TokenIndex {
+        TokenIndex { bytes: self.bytes.into(), ends: self.ends }
+    }
+}
+
 /// Hashes are already spread; hashing them again would only cost time.
 #[derive(Default)]
 struct PassThrough(u64);
@@ -96,7 +112,7 @@ impl Hasher for PassThrough {
 
 type Tokens = HashSet<u64, BuildHasherDefault<PassThrough>>;
 
-fn stream_tokens(stream: &logkeep_record::Resource) -> Vec<u64> {
+fn stream_tokens(stream: &Resource) -> Vec<u64> {
     let mut tokens = Tokens::default();
     let values = stream.attributes().iter().chain(&stream.scope().attributes).map(|(_, value)| value);
     values.for_each(|value| add_value(value, &mut tokens));

@@ -7,71 +7,126 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, UInt32Array, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
 use logkeep_record::{Resource, Value, limits};
 
 use crate::builder::{RowsBuilder, table};
 use crate::columns::{AttributeColumn, fixed};
+use crate::index::BLOCK_ROWS;
 use crate::layout::Layout;
-use crate::rows::{RowError, Rows};
+use crate::rows::{BatchInfo, RowError, Rows};
 use crate::shape::{Forms, Shape};
 
 /// Merges and sorts by stream (service name, then the rest of the resource), time, batch and index.
 ///
 /// # Errors
 /// [`RowError`] if some rows contradict themselves. Do not retry.
-pub fn merge(mut inputs: Vec<Rows>) -> Result<Option<Rows>, RowError> {
-    inputs.retain(|rows| !rows.is_empty());
-    if inputs.is_empty() {
-        return Ok(None);
-    }
-    let names = column_names(&inputs);
-    let attributes = names.iter().filter(|(name, _)| AttributeColumn::parse(name).is_some()).count();
-    if attributes > limits::COLUMNS_PER_SEGMENT {
-        inputs = vec![rebuild(&inputs)?];
-        return merge(inputs);
-    }
-    let (streams, stream_maps) = merge_streams(&inputs);
-    let (shapes, shape_maps) = merge_table(&inputs, |forms| &forms.shapes, Shape::encode);
-    let (layouts, layout_maps) = merge_table(&inputs, |forms| &forms.layouts, Layout::encode);
-    let order = sorted_order(&inputs, &stream_maps);
-    let batches = inputs.iter().flat_map(|rows| rows.batches().iter().cloned()).collect();
-    let mut tables: Vec<Columns> = inputs.into_iter().map(Columns::of).collect();
-    let mut columns = Vec::with_capacity(names.len());
-    for (name, data_type) in names {
-        let parts: Vec<ArrayRef> = tables
-            .iter_mut()
-            .enumerate()
-            .map(|(input, table)| match (name.as_str(), table.by_name.remove(&name)) {
+pub fn merge(inputs: Vec<Rows>) -> Result<Option<Rows>, RowError> {
+    Merge::of(inputs)?.map(Merge::into_rows).transpose()
+}
+
+/// Rows that are about to be one, in the order of [`merge`]: all at once, or a stretch at a time where all of them
+/// would take too much memory.
+pub struct Merge {
+    /// Of each column, its part in each input.
+    columns: Vec<(String, Vec<ArrayRef>)>,
+    /// (input, row) of every row, in the order of the result.
+    order: Vec<(usize, usize)>,
+    streams: Arc<Vec<Arc<Resource>>>,
+    forms: Arc<Forms>,
+    batches: Vec<BatchInfo>,
+}
+
+impl Merge {
+    /// Rows a stretch: whole blocks, few enough to stay small and enough to make the columns worth their while.
+    const STRETCH: usize = 2 * BLOCK_ROWS;
+
+    /// Puts rows in order, without touching their columns yet. `None` if there are no rows.
+    ///
+    /// # Errors
+    /// As [`merge`].
+    pub fn of(mut inputs: Vec<Rows>) -> Result<Option<Self>, RowError> {
+        inputs.retain(|rows| !rows.is_empty());
+        if inputs.is_empty() {
+            return Ok(None);
+        }
+        let names = column_names(&inputs);
+        let attributes = names.iter().filter(|(name, _)| AttributeColumn::parse(name).is_some()).count();
+        if attributes > limits::COLUMNS_PER_SEGMENT {
+            return Self::of(vec![rebuild(&inputs)?]);
+        }
+        let (streams, stream_maps) = merge_streams(&inputs);
+        let (shapes, shape_maps) = merge_table(&inputs, |forms| &forms.shapes, Shape::encode);
+        let (layouts, layout_maps) = merge_table(&inputs, |forms| &forms.layouts, Layout::encode);
+        let order = sorted_order(&inputs, &stream_maps);
+        let batches = inputs.iter().flat_map(|rows| rows.batches().iter().cloned()).collect();
+        let longest = inputs.iter().map(Rows::len).max().unwrap_or_default();
+        let mut tables: Vec<Columns> = inputs.into_iter().map(Columns::of).collect();
+        let mut columns = Vec::with_capacity(names.len());
+        for (name, data_type) in names {
+            let absent = new_null_array(&data_type, longest);
+            let part = |(input, table): (usize, &mut Columns)| match (name.as_str(), table.by_name.remove(&name)) {
                 (fixed::STREAM, Some(column)) => mapped(&column, &stream_maps[input]),
                 (fixed::SHAPE, Some(column)) => mapped(&column, &shape_maps[input]),
                 (fixed::LAYOUT, Some(column)) => mapped(&column, &layout_maps[input]),
                 (_, Some(column)) => column,
-                (_, None) => new_null_array(&data_type, table.rows),
-            })
-            .collect();
-        let parts: Vec<&dyn Array> = parts.iter().map(|part| &**part).collect();
-        let column =
-            interleave(&parts, &order).map_err(|_| Rows::fault(0, "cannot be merged, its columns differ in type"))?;
-        columns.push((name, column));
+                (_, None) => absent.clone(),
+            };
+            let parts = tables.iter_mut().enumerate().map(part).collect();
+            columns.push((name, parts));
+        }
+        let forms = Arc::new(Forms { shapes, layouts });
+        Ok(Some(Self { columns, order, streams: Arc::new(streams), forms, batches }))
     }
-    Ok(Some(Rows::new(table(columns), Arc::new(streams), Arc::new(Forms { shapes, layouts }), batches)))
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Never true: there is no merge of nothing.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The rows in order, some blocks at a time.
+    pub fn stretches(&self) -> impl Iterator<Item = Result<Rows, RowError>> {
+        self.order.chunks(Self::STRETCH).map(|order| {
+            let columns = self.columns.iter().map(|(name, parts)| Ok((name.clone(), in_order(parts, order)?)));
+            Ok(self.rows(table(columns.collect::<Result<_, RowError>>()?)))
+        })
+    }
+
+    /// All rows. Each column is freed when it is merged, so this takes the memory of the rows and of one column more,
+    /// not of the rows twice.
+    fn into_rows(mut self) -> Result<Rows, RowError> {
+        let columns = std::mem::take(&mut self.columns);
+        let columns = columns.into_iter().map(|(name, parts)| Ok((name, in_order(&parts, &self.order)?)));
+        let table = table(columns.collect::<Result<_, RowError>>()?);
+        Ok(self.rows(table))
+    }
+
+    fn rows(&self, table: RecordBatch) -> Rows {
+        Rows::new(table, self.streams.clone(), self.forms.clone(), self.batches.clone())
+    }
 }
 
-/// The columns of one input. Each is given away once and freed when it is merged, so that a merge takes the memory of
-/// its rows and of one column more, not of its rows twice.
+fn in_order(parts: &[ArrayRef], order: &[(usize, usize)]) -> Result<ArrayRef, RowError> {
+    let parts: Vec<&dyn Array> = parts.iter().map(|part| &**part).collect();
+    interleave(&parts, order).map_err(|_| Rows::fault(0, "cannot be merged, its columns differ in type"))
+}
+
+/// The columns of one input. Each is given away once.
 struct Columns {
-    rows: usize,
     by_name: HashMap<String, ArrayRef>,
 }
 
 impl Columns {
     fn of(rows: Rows) -> Self {
         let fields = rows.table().schema_ref().fields().iter().zip(rows.table().columns());
-        let by_name = fields.map(|(field, column)| (field.name().clone(), column.clone())).collect();
-        Self { rows: rows.len(), by_name }
+        Self { by_name: fields.map(|(field, column)| (field.name().clone(), column.clone())).collect() }
     }
 }
 

@@ -48,6 +48,7 @@ pub struct Rows {
     /// Made when a record is first put together; a scan, which makes rows for every block, never needs it.
     plan: OnceLock<Arc<Plan>>,
     attribute_types: OnceLock<Arc<AttributeTypes>>,
+    time_bounds: OnceLock<(i64, i64, i64)>,
 }
 
 impl Rows {
@@ -57,7 +58,15 @@ impl Rows {
         forms: Arc<Forms>,
         batches: Vec<BatchInfo>,
     ) -> Self {
-        Self { table, streams, forms, batches, plan: OnceLock::new(), attribute_types: OnceLock::new() }
+        Self {
+            table,
+            streams,
+            forms,
+            batches,
+            plan: OnceLock::new(),
+            attribute_types: OnceLock::new(),
+            time_bounds: OnceLock::new(),
+        }
     }
 
     /// The columns (see [`fixed`] and [`AttributeColumn`]).
@@ -111,10 +120,12 @@ impl Rows {
 
     /// Earliest time, latest time and latest arrival, nanoseconds; zeroes without rows.
     pub fn time_bounds(&self) -> (i64, i64, i64) {
-        let column = |name| self.column(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
-        let (time, received) = (column(fixed::TIME), column(fixed::RECEIVED));
-        let bound = |found: Option<i64>| found.unwrap_or_default();
-        (bound(time.and_then(min)), bound(time.and_then(max)), bound(received.and_then(max)))
+        *self.time_bounds.get_or_init(|| {
+            let column = |name| self.column(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
+            let (time, received) = (column(fixed::TIME), column(fixed::RECEIVED));
+            let bound = |found: Option<i64>| found.unwrap_or_default();
+            (bound(time.and_then(min)), bound(time.and_then(max)), bound(received.and_then(max)))
+        })
     }
 
     /// The rows of one freshly built batch, once its place in the tree is known.

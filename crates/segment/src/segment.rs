@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
@@ -132,9 +133,12 @@ impl Trailer {
     }
 }
 
+static OPENED: AtomicU64 = AtomicU64::new(0);
+
 /// An open segment.
 #[derive(Clone)]
 pub struct Segment {
+    serial: u64,
     object: Arc<dyn RangeReader>,
     metadata: ArrowReaderMetadata,
     trailer: Trailer,
@@ -169,7 +173,13 @@ impl Segment {
         let overflow_keys = Arc::new(overflow_keys(&forms.shapes, metadata.schema()));
         let attribute_types = Arc::new(attribute_types(metadata.schema(), &streams));
         let (streams, forms) = (Arc::new(streams), Arc::new(forms));
-        Ok(Self { object, metadata, trailer, streams, forms, batches, index, overflow_keys, attribute_types })
+        let serial = OPENED.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { serial, object, metadata, trailer, streams, forms, batches, index, overflow_keys, attribute_types })
+    }
+
+    /// A number that no other segment opened by this process has.
+    pub fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Number of rows.

@@ -135,7 +135,7 @@ proptest! {
         let rows = merge(parts).unwrap().unwrap();
         check_all(&rows, &expected);
 
-        let bytes = write_segment(&rows, 1).unwrap();
+        let bytes = write_segment([Ok(rows.clone())], 1).unwrap().bytes;
         let segment = Segment::open(Arc::new(bytes::Bytes::from(bytes))).unwrap();
         let read = segment.rows_where(None).unwrap();
         check_all(&read, &expected);
@@ -203,4 +203,38 @@ fn rows_are_in_order_of_service_and_time() {
         .collect();
     let expected = [("cart", 0), ("cart", 1), ("web", 3), ("web", 5)].map(|(name, time)| (name.to_owned(), time));
     assert_eq!(order, expected);
+}
+
+#[test]
+fn stretches_are_the_whole_in_pieces() {
+    let resource = |name: &str| Resource::from_attributes(vec![("service.name".into(), Value::from(name.to_owned()))]);
+    let services: Vec<_> = (0..3).map(|number| resource(&format!("service-{number}"))).collect();
+    let record = |number: usize| {
+        let mut record = Record::new(0, Value::from(format!("{number}")), services[number % 3].clone());
+        record.time_ns = Some((number * 7_919 % 50_000) as i64);
+        if number.is_multiple_of(2) {
+            record.attributes = vec![("n".into(), Value::Int(number as i64))];
+        }
+        record
+    };
+    let batches = || {
+        let batch = |number: usize| {
+            let records: Vec<_> = (number * 10_000..(number + 1) * 10_000).map(record).collect();
+            build(&records, number as u64, 9)
+        };
+        (0..5).map(batch).collect::<Vec<_>>()
+    };
+    let whole = merge(batches()).unwrap().unwrap();
+    let pieces: Vec<Rows> = crate::Merge::of(batches()).unwrap().unwrap().stretches().map(Result::unwrap).collect();
+    assert!(pieces.len() > 2);
+    let tables: Vec<_> = pieces.iter().map(|rows| rows.table().clone()).collect();
+    assert_eq!(arrow::compute::concat_batches(&tables[0].schema(), &tables).unwrap(), *whole.table());
+    let at_once = write_segment([Ok(whole)], 1).unwrap();
+    let in_pieces = write_segment(pieces.into_iter().map(Ok), 1).unwrap();
+    assert_eq!((at_once.records, at_once.time_bounds), (in_pieces.records, in_pieces.time_bounds));
+    let read = |bytes: Vec<u8>| Segment::open(Arc::new(bytes::Bytes::from(bytes))).unwrap();
+    let (at_once, in_pieces) = (read(at_once.bytes), read(in_pieces.bytes));
+    assert_eq!(at_once.rows_where(None).unwrap().table(), in_pieces.rows_where(None).unwrap().table());
+    assert_eq!(at_once.block_times_ns(), in_pieces.block_times_ns());
+    assert!(in_pieces.block_times_ns().is_some(), "a page a block");
 }

@@ -15,44 +15,73 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use crate::columns::fixed;
-use crate::index::{BLOCK_ROWS, TokenIndex};
+use crate::index::{BLOCK_ROWS, IndexBuilder};
 use crate::layout::Layout;
 use crate::payload::put_list;
-use crate::rows::Rows;
+use crate::rows::{RowError, Rows};
 use crate::segment::{SegmentError, Trailer};
 use crate::shape::Shape;
 
-/// The bytes of a segment holding `rows`, which must be merged (in order, with batches). `zstd_level` 1 to 22.
+/// A segment, ready to be stored.
+pub struct Encoded {
+    /// What to store.
+    pub bytes: Vec<u8>,
+    /// Number of rows.
+    pub records: u64,
+    /// Earliest time, latest time and latest arrival, nanoseconds.
+    pub time_bounds: (i64, i64, i64),
+}
+
+/// A segment of rows that come in order, merged and with their batches, some whole blocks at a time (the last may be
+/// short): see [`crate::Merge::stretches`]. `zstd_level` 1 to 22.
 ///
 /// # Errors
-/// [`SegmentError`] if Parquet refuses the rows; nothing has been written anywhere.
-pub fn write_segment(rows: &Rows, zstd_level: i32) -> Result<Vec<u8>, SegmentError> {
-    let mut out = Vec::with_capacity(rows.memory_bytes() / 4);
-    let properties = properties(rows, zstd_level)?;
-    let mut writer = ArrowWriter::try_new(&mut out, rows.table().schema(), Some(properties))?;
-    writer.write(rows.table())?;
-    writer.close()?;
-    let parquet_bytes = out.len() as u64;
+/// [`SegmentError`] if Parquet refuses the rows, or there are none; nothing has been written anywhere.
+pub fn write_segment(
+    stretches: impl IntoIterator<Item = Result<Rows, RowError>>,
+    zstd_level: i32,
+) -> Result<Encoded, SegmentError> {
+    let mut stretches = stretches.into_iter();
+    let first = stretches.next().ok_or_else(|| SegmentError::Write("it would have no rows".into()))??;
+    let properties = properties(&first, zstd_level)?;
+    let mut parquet = ArrowWriter::try_new(Vec::new(), first.table().schema(), Some(properties))?;
+    let mut index = IndexBuilder::new(first.streams());
+    let mut records = 0;
+    let mut bounds = first.time_bounds();
+    let tables = tables(&first, zstd_level)?;
+    for rows in std::iter::once(Ok(first)).chain(stretches) {
+        let rows = rows?;
+        parquet.write(rows.table())?;
+        index.push(&rows);
+        records += rows.len() as u64;
+        let (min, max, received) = rows.time_bounds();
+        bounds = (bounds.0.min(min), bounds.1.max(max), bounds.2.max(received));
+    }
+    let mut bytes = parquet.into_inner()?;
+    let parquet_bytes = bytes.len() as u64;
+    bytes.extend_from_slice(&tables);
+    let index = index.finish().encode();
+    bytes.extend_from_slice(&index);
+    let trailer = Trailer {
+        parquet_bytes,
+        tables_bytes: tables.len() as u64,
+        index_bytes: index.len() as u64,
+        rows: records,
+        min_time_ns: bounds.0,
+        max_time_ns: bounds.1,
+    };
+    bytes.extend_from_slice(&trailer.encode());
+    Ok(Encoded { bytes, records, time_bounds: bounds })
+}
+
+/// What the numbers in the columns point into, and the batches.
+fn tables(rows: &Rows, zstd_level: i32) -> Result<Vec<u8>, SegmentError> {
     let mut tables = Vec::new();
     put_list(&mut tables, rows.streams().iter().map(|stream| stream.canonical()));
     put_list(&mut tables, rows.forms().shapes.iter().map(Shape::encode));
     put_list(&mut tables, rows.forms().layouts.iter().map(Layout::encode));
     put_list(&mut tables, rows.batches().iter().map(encode_batch));
-    let tables = zstd::bulk::compress(&tables, zstd_level).map_err(|e| SegmentError::Write(e.to_string()))?;
-    out.extend_from_slice(&tables);
-    let index = TokenIndex::build(rows).encode();
-    out.extend_from_slice(&index);
-    let (min_time_ns, max_time_ns, _) = rows.time_bounds();
-    let trailer = Trailer {
-        parquet_bytes,
-        tables_bytes: tables.len() as u64,
-        index_bytes: index.len() as u64,
-        rows: rows.len() as u64,
-        min_time_ns,
-        max_time_ns,
-    };
-    out.extend_from_slice(&trailer.encode());
-    Ok(out)
+    zstd::bulk::compress(&tables, zstd_level).map_err(|error| SegmentError::Write(error.to_string()))
 }
 
 fn encode_batch(batch: &crate::BatchInfo) -> Vec<u8> {
