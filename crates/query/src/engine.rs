@@ -7,6 +7,7 @@ use logkeep_access::Grant;
 use logkeep_ingest::{Ingest, Snapshot};
 use logkeep_record::{RecordId, TimeRange, Value};
 
+use crate::exec::cache::BlockCache;
 use crate::exec::scan::{Dataset, Scan};
 use crate::exec::sql;
 use crate::exec::table::LogsTable;
@@ -22,6 +23,8 @@ pub struct QueryOptions {
     pub timeout: Duration,
     /// SQL.
     pub sql: SqlOptions,
+    /// Memory for decoded columns that may be asked for again, in bytes.
+    pub cache_bytes: usize,
 }
 
 /// Records before and after one.
@@ -44,17 +47,23 @@ const SAME_LOG: &[&str] = &["service.name", "k8s.namespace.name", "k8s.pod.name"
 pub struct QueryEngine {
     ingest: Ingest,
     options: QueryOptions,
+    cache: Arc<BlockCache>,
 }
 
 impl QueryEngine {
     /// Over what `ingest` stores.
     pub fn new(ingest: Ingest, options: QueryOptions) -> Self {
-        Self { ingest, options }
+        Self { ingest, options, cache: Arc::new(BlockCache::new(options.cache_bytes)) }
     }
 
     /// A budget that begins now.
     pub fn budget(&self) -> Budget {
         Budget::new(self.options.timeout)
+    }
+
+    /// Gives back memory that was kept for questions that nobody has asked for that long.
+    pub fn forget_unused(&self, after: Duration) {
+        self.cache.forget_unused(after);
     }
 
     fn scan(
@@ -65,7 +74,7 @@ impl QueryEngine {
         range: TimeRange,
         budget: &Budget,
     ) -> Result<Scan, QueryError> {
-        Scan::new(&self.snapshot(), grant.tenant(), dataset, range, filter, budget.clone())
+        Scan::new(&self.snapshot(), grant.tenant(), dataset, range, filter, budget.clone(), self.cache.clone())
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

@@ -207,9 +207,10 @@ impl Server {
         let stop = CancellationToken::new();
         let bound = listen::bind(&config).await?;
         let receivers: Arc<Vec<Receiver>> = Arc::new(bound.receivers());
+        let query = QueryEngine::new(ingest.clone(), config.query);
         let state = AppState {
             access: Access::new(ingest.clone()),
-            query: QueryEngine::new(ingest.clone(), config.query),
+            query: query.clone(),
             ingest: ingest.clone(),
             intake: intake.clone(),
             receivers: receivers.clone(),
@@ -220,7 +221,8 @@ impl Server {
         };
         let main: Router = api::router(state).layer(axum::middleware::from_fn(guard::loopback_only));
         let address = bound.main_address();
-        let tasks = bound.serve(main, &intake, &stop);
+        let mut tasks = bound.serve(main, &intake, &stop);
+        tasks.spawn(forget_unused(query.clone(), stop.clone()));
         self_log.attach(ingest.clone());
         info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Running { receivers, main: address, ingest, stop, tasks, self_log, _lock: lock })
@@ -247,6 +249,14 @@ impl Running {
         if let Err(error) = tokio::task::spawn_blocking(move || ingest.close()).await {
             tracing::error!(%error, "the engine did not close cleanly; the write-ahead log has everything");
         }
+    }
+}
+
+/// What was decoded for questions is dropped when nobody has asked any for a while.
+async fn forget_unused(query: QueryEngine, stop: CancellationToken) {
+    const UNUSED: Duration = Duration::from_secs(60);
+    while tokio::time::timeout(UNUSED / 4, stop.cancelled()).await.is_err() {
+        query.forget_unused(UNUSED);
     }
 }
 

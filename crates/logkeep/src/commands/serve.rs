@@ -25,6 +25,8 @@ pub(crate) struct Args {
 
 /// Rows of an SQL answer at most.
 const SQL_ROWS: usize = 100_000;
+/// Memory for decoded columns that may be asked for again.
+const CACHE_BYTES: usize = 48 << 20;
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
@@ -85,6 +87,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         query: QueryOptions {
             timeout: config.query.timeout,
             sql: SqlOptions { memory_bytes: config.query.memory_bytes, rows: SQL_ROWS, threads },
+            cache_bytes: CACHE_BYTES,
         },
         flush_bytes: config.flush.bytes,
         flush_interval: config.flush.interval,

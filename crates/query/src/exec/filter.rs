@@ -325,7 +325,7 @@ pub(crate) fn value_at(column: &ArrayRef, kind: ValueType, row: usize) -> Result
 }
 
 /// Calls `each` with every id that is there, in base 16.
-pub(crate) fn each_id(column: &ArrayRef, mut each: impl FnMut(usize, &str)) {
+fn each_id(column: &ArrayRef, mut each: impl FnMut(usize, &str)) {
     let Some(ids) = column.as_any().downcast_ref::<FixedSizeBinaryArray>() else { return };
     for row in (0..ids.len()).filter(|row| ids.is_valid(*row)) {
         if let Some(text) = id_text(ids.value(row)) {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, BooleanArray};
+use arrow::array::{Array as _, AsArray as _, BooleanArray};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::{
@@ -50,8 +51,13 @@ impl ScalarUDFImpl for MatchPhrase {
         let matcher = TextMatcher::new(&TextPattern::Phrase(phrase.to_owned()))
             .map_err(|error| DataFusionError::Plan(error.to_string()))?;
         let texts = arrow::compute::cast(&texts.to_array(args.number_rows)?, &DataType::Utf8)?;
-        let found: BooleanArray =
-            texts.as_string::<i32>().iter().map(|text| text.map(|text| matcher.matches(text))).collect();
-        Ok(ColumnarValue::Array(Arc::new(found)))
+        let texts = texts.as_string::<i32>();
+        let (first, last) = (texts.value_offsets()[0] as usize, texts.value_offsets()[texts.len()] as usize);
+        // Offsets of a string array are on the bounds of characters.
+        let all = std::str::from_utf8(&texts.value_data()[first..last])
+            .map_err(|error| DataFusionError::Execution(error.to_string()))?;
+        let ends: Vec<usize> = texts.value_offsets()[1..].iter().map(|end| *end as usize - first).collect();
+        let found = BooleanBuffer::from(matcher.matches_each(all, &ends));
+        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(found, texts.nulls().cloned()))))
     }
 }

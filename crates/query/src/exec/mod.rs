@@ -5,6 +5,7 @@
 //! DataFusion over that scan ([`table`]); searches, histograms and facets use it directly.
 
 mod budget;
+pub(crate) mod cache;
 mod chunk;
 mod fields;
 mod filter;

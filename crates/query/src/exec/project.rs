@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray as _, BooleanBuilder, Float64Builder, Int64Array, Int64Builder, StringArray,
-    StringBuilder, TimestampNanosecondArray, new_null_array,
+    Array, ArrayRef, AsArray as _, BooleanBuilder, FixedSizeBinaryArray, Float64Builder, Int64Array, Int64Builder,
+    StringArray, StringBuilder, TimestampNanosecondArray, new_null_array,
 };
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Int64Type, SchemaRef, UInt8Type, UInt32Type, UInt64Type};
-use logkeep_record::{Severity, Value, json};
+use logkeep_record::{Resource, Severity, Value, json};
 use logkeep_segment::{AttributeColumn, ValueType, fixed};
 
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted, attribute_columns, overflows};
-use super::filter::{each_id, value_at};
+use super::filter::value_at;
 use super::scan::arrow_error;
 use super::schema::{Column, Fixed};
 use crate::kql::find;
@@ -127,11 +127,29 @@ fn body(chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
     Ok(Arc::new(out.finish()))
 }
 
+/// Ids in base 16; null where there is none, or it is all zeroes.
 fn hex(column: &ArrayRef) -> StringArray {
-    let mut texts: Vec<Option<String>> = vec![None; column.len()];
-    each_id(column, |row, text| texts[row] = Some(text.to_owned()));
-    texts.into_iter().collect()
+    let Some(ids) = column.as_any().downcast_ref::<FixedSizeBinaryArray>() else {
+        return StringArray::new_null(column.len());
+    };
+    let mut texts = StringBuilder::with_capacity(ids.len(), ids.value_data().len() * 2);
+    let mut text = String::new();
+    for id in ids {
+        let Some(id) = id.filter(|id| id.iter().any(|byte| *byte != 0)) else {
+            texts.append_null();
+            continue;
+        };
+        text.clear();
+        for byte in id {
+            text.push(char::from(HEX[usize::from(byte >> 4)]));
+            text.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+        texts.append_value(&text);
+    }
+    texts.finish()
 }
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The record's value, else the resource's, else the scope's; the first of a key that repeats.
 fn project_attribute(key: &str, data_type: &DataType, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
@@ -140,15 +158,7 @@ fn project_attribute(key: &str, data_type: &DataType, chunk: &Chunk<'_>) -> Resu
         .filter_map(|name| Some((name, AttributeColumn::parse(name)?.kind)))
         .filter(|(name, _)| chunk.rows.column(name).is_some())
         .collect();
-    let per_stream: Vec<Option<&Value<'_>>> = chunk
-        .rows
-        .streams()
-        .iter()
-        .map(|stream| {
-            let found = stream.attribute(key).filter(|value| !value.is_null());
-            found.or_else(|| stream.scope().attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value))
-        })
-        .collect();
+    let per_stream = stream_values(key, chunk)?;
     let in_streams = per_stream.iter().any(Option::is_some);
     let overflow = chunk.rows.column(fixed::OVERFLOW).is_some_and(|column| column.null_count() < column.len());
     if overflow {
@@ -177,6 +187,19 @@ fn project_attribute(key: &str, data_type: &DataType, chunk: &Chunk<'_>) -> Resu
         }
     }
     Ok(out.finish())
+}
+
+/// The value of the resource, else of the scope, of each stream that has rows here.
+fn stream_values<'c>(key: &str, chunk: &'c Chunk<'_>) -> Result<Vec<Option<&'c Value<'static>>>, QueryError> {
+    let streams = chunk.rows.streams();
+    let mut used = vec![false; streams.len()];
+    let numbers = chunk.column(fixed::STREAM)?.as_primitive::<UInt32Type>().values();
+    numbers.chunk_by(|a, b| a == b).for_each(|run| used[run[0] as usize] = true);
+    let value = |stream: &'c Resource| {
+        let found = stream.attribute(key).filter(|value| !value.is_null());
+        found.or_else(|| stream.scope().attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value))
+    };
+    Ok(streams.iter().zip(used).map(|(stream, used)| if used { value(stream) } else { None }).collect())
 }
 
 /// The slow way, for rows with values outside the flat columns.

@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{concat_batches, filter_record_batch, prep_null_mask_filter, take_record_batch};
 use arrow::datatypes::{Int64Type, Schema};
 use logkeep_ingest::{ClassView, Snapshot};
 use logkeep_record::{Class, TenantId, TimeRange};
 use logkeep_segment::{BLOCK_ROWS, RowSelection, RowSelector, Rows, Segment, fixed};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
+use super::cache::BlockCache;
 use super::chunk::{Chunk, Place, Source, Wanted};
 use super::filter::Filter;
 use super::prune::Needs;
@@ -34,16 +34,17 @@ pub(crate) struct Scan {
     pub(crate) budget: Budget,
     pub(crate) filter: Option<Arc<Compiled>>,
     pub(crate) needs: Arc<Needs>,
+    pub(crate) cache: Arc<BlockCache>,
 }
 
-/// Clears what does not match.
-pub(crate) type Restrict<'a> = &'a dyn Fn(&Chunk<'_>, &mut [bool]) -> Result<(), QueryError>;
+/// Says of each row whether it matches; null is no.
+pub(crate) type Mask<'a> = &'a dyn Fn(&Chunk<'_>) -> Result<BooleanArray, QueryError>;
 
 /// A further condition on rows, such as one from SQL.
 pub(crate) struct Condition<'a> {
     /// The physical columns it looks at.
     pub(crate) columns: Wanted,
-    pub(crate) restrict: Restrict<'a>,
+    pub(crate) mask: Mask<'a>,
 }
 
 impl Scan {
@@ -54,6 +55,7 @@ impl Scan {
         range: TimeRange,
         filter: &Expr,
         budget: Budget,
+        cache: Arc<BlockCache>,
     ) -> Result<Self, QueryError> {
         let views: Vec<Arc<ClassView>> = match dataset {
             Dataset::Logs => snapshot.data_of(tenant).cloned().collect(),
@@ -80,6 +82,7 @@ impl Scan {
             budget,
             filter: if filter_all { None } else { Some(Arc::new(Compiled::new(filter)?)) },
             needs: Arc::new(Needs::of(filter)),
+            cache,
         })
     }
 
@@ -115,7 +118,7 @@ impl Scan {
                 let blocks = self.blocks(segment);
                 match blocks.is_empty() {
                     true => Ok(ControlFlow::Continue(())),
-                    false if all.is_empty() => pass.count(segment, &blocks, sink),
+                    false if all.is_empty() && pass.takes_all() => pass.count(segment, &blocks, sink),
                     false if tested.is_empty() || all == tested => pass.segment(segment, &blocks, &all, sink),
                     false => pass.segment_late(segment, &blocks, &tested, wanted, sink),
                 }
@@ -134,6 +137,9 @@ impl Scan {
     }
 }
 
+/// Up to so many columns that are shown, but decide nothing, are read by the block.
+const CACHED_LATE_COLUMNS: usize = 8;
+
 /// Takes rows that match.
 pub(crate) type Sink<'a> = &'a mut dyn FnMut(Chunk<'_>) -> Result<ControlFlow<()>, QueryError>;
 
@@ -148,23 +154,34 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Whether every row matches.
+    fn takes_all(&self) -> bool {
+        self.whole && self.filter.is_none() && self.condition.is_none()
+    }
+
     /// The rows that match, of those that follow row `first`.
     fn select(&self, rows: Rows, first: usize) -> Result<Chunk<'_>, QueryError> {
         self.scan.budget.check()?;
         self.scan.budget.scanned(rows.len(), rows.memory_bytes());
         let numbers = (first as u32..(first + rows.len()) as u32).collect();
         let mut chunk = Chunk { class: self.class, rows, numbers };
-        let mut alive = vec![true; chunk.len()];
-        if !self.whole {
-            within(&self.scan.range, &chunk, &mut alive)?;
+        if self.takes_all() {
+            return Ok(chunk);
         }
-        if let Some(filter) = &self.filter {
-            filter.apply(&chunk, &mut alive)?;
+        if !self.whole || self.filter.is_some() {
+            let mut alive = vec![true; chunk.len()];
+            if !self.whole {
+                within(&self.scan.range, &chunk, &mut alive)?;
+            }
+            if let Some(filter) = &self.filter {
+                filter.apply(&chunk, &mut alive)?;
+            }
+            chunk.retain(&BooleanArray::from(alive))?;
         }
         if let Some(condition) = &self.condition {
-            (condition.restrict)(&chunk, &mut alive)?;
+            let mask = (condition.mask)(&chunk)?;
+            chunk.retain(&mask)?;
         }
-        chunk.retain(alive)?;
         Ok(chunk)
     }
 
@@ -185,15 +202,12 @@ impl Pass<'_> {
 
     /// Rows of which nobody wants to know more than that they are there.
     fn count(&self, segment: &Segment, blocks: &[usize], sink: Sink<'_>) -> Result<ControlFlow<()>, QueryError> {
-        for block in blocks {
-            let first = block * BLOCK_ROWS;
-            let rows = RecordBatchOptions::new().with_row_count(Some(BLOCK_ROWS.min(segment.rows() - first)));
-            let table = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &rows);
-            if sink(self.select(segment.rows_of(table.map_err(arrow_error)?), first)?)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+        self.scan.budget.check()?;
+        let last = segment.index().blocks() - 1;
+        let rows_of = |block: &usize| if *block == last { segment.rows() - last * BLOCK_ROWS } else { BLOCK_ROWS };
+        let rows = RecordBatchOptions::new().with_row_count(Some(blocks.iter().map(rows_of).sum()));
+        let table = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &rows).map_err(arrow_error)?;
+        sink(Chunk { class: self.class, rows: segment.rows_of(table), numbers: Vec::new() })
     }
 
     /// Reads all columns at once.
@@ -204,9 +218,8 @@ impl Pass<'_> {
         columns: &Wanted,
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, QueryError> {
-        // Selected blocks are whole, and only the last one of a segment is short: one batch is one block.
-        for (batch, block) in read(segment, columns, blocks)?.zip(blocks) {
-            let chunk = self.select(segment.rows_of(batch.map_err(read_error)?), block * BLOCK_ROWS)?;
+        for (batch, block) in self.scan.cache.read(segment, columns, blocks)?.zip(blocks) {
+            let chunk = self.select(segment.rows_of(batch?), block * BLOCK_ROWS)?;
             if chunk.len() > 0 && sink(chunk)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -224,8 +237,8 @@ impl Pass<'_> {
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, QueryError> {
         let (mut numbers, mut tables) = (Vec::new(), Vec::new());
-        for (batch, block) in read(segment, tested, blocks)?.zip(blocks) {
-            let chunk = self.select(segment.rows_of(batch.map_err(read_error)?), block * BLOCK_ROWS)?;
+        for (batch, block) in self.scan.cache.read(segment, tested, blocks)?.zip(blocks) {
+            let chunk = self.select(segment.rows_of(batch?), block * BLOCK_ROWS)?;
             if chunk.len() > 0 {
                 numbers.extend_from_slice(&chunk.numbers);
                 tables.push(chunk.rows.table().clone());
@@ -234,7 +247,11 @@ impl Pass<'_> {
         let Some(schema) = tables.first().map(|table| table.schema()) else { return Ok(ControlFlow::Continue(())) };
         let decided = concat_batches(&schema, &tables).map_err(arrow_error)?;
         drop(tables);
-        let names: Vec<&str> = wanted.difference(tested).map(String::as_str).collect();
+        let late: Wanted = wanted.difference(tested).cloned().collect();
+        if late.len() <= CACHED_LATE_COLUMNS {
+            return self.late_blocks(segment, &numbers, &decided, &late, sink);
+        }
+        let names: Vec<&str> = late.iter().map(String::as_str).collect();
         let plan = LateRead::new(&numbers, segment.rows());
         let (mut read_rows, mut done) = (0, 0);
         for batch in segment.read(&names, Some(plan.selection), BLOCK_ROWS)? {
@@ -261,16 +278,40 @@ impl Pass<'_> {
         }
         Ok(ControlFlow::Continue(()))
     }
+
+    /// The rest of a few columns: whole blocks, which are kept for the next question.
+    fn late_blocks(
+        &self,
+        segment: &Segment,
+        numbers: &[u32],
+        decided: &RecordBatch,
+        late: &Wanted,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>, QueryError> {
+        let by_block: Vec<&[u32]> =
+            numbers.chunk_by(|a, b| *a as usize / BLOCK_ROWS == *b as usize / BLOCK_ROWS).collect();
+        let blocks: Vec<usize> = by_block.iter().map(|rows| rows[0] as usize / BLOCK_ROWS).collect();
+        let mut done = 0;
+        for ((batch, block), rows) in self.scan.cache.read(segment, late, &blocks)?.zip(&blocks).zip(by_block) {
+            self.scan.budget.check()?;
+            let mut batch = batch?;
+            self.scan.budget.scanned(0, batch.get_array_memory_size());
+            if rows.len() < batch.num_rows() {
+                let places: UInt32Array = rows.iter().map(|row| row - (block * BLOCK_ROWS) as u32).collect();
+                batch = take_record_batch(&batch, &places).map_err(arrow_error)?;
+            }
+            let table = beside(&decided.slice(done, rows.len()), &batch)?;
+            done += rows.len();
+            let chunk = Chunk { class: self.class, rows: segment.rows_of(table), numbers: rows.to_vec() };
+            if sink(chunk)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
 }
 
-/// Whole blocks of some columns.
-fn read(segment: &Segment, columns: &Wanted, blocks: &[usize]) -> Result<ParquetRecordBatchReader, QueryError> {
-    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let selection = (blocks.len() < segment.index().blocks()).then(|| block_selection(blocks, segment.rows()));
-    Ok(segment.read(&names, selection, BLOCK_ROWS)?)
-}
-
-fn read_error(error: arrow::error::ArrowError) -> QueryError {
+pub(crate) fn read_error(error: arrow::error::ArrowError) -> QueryError {
     QueryError::Segment(parquet::errors::ParquetError::from(error).into())
 }
 
@@ -314,14 +355,17 @@ impl LateRead {
 }
 
 impl Chunk<'_> {
-    /// Keeps the rows that are alive.
-    fn retain(&mut self, alive: Vec<bool>) -> Result<(), QueryError> {
-        if alive.iter().all(|alive| *alive) {
+    /// Keeps the rows that `mask` holds for.
+    fn retain(&mut self, mask: &BooleanArray) -> Result<(), QueryError> {
+        let kept = mask.true_count();
+        if kept == self.len() {
             return Ok(());
         }
-        let mut kept = alive.iter();
-        self.numbers.retain(|_| kept.next().copied().unwrap_or_default());
-        let table = filter_record_batch(self.rows.table(), &BooleanArray::from(alive)).map_err(arrow_error)?;
+        let mask = if mask.null_count() == 0 { mask.clone() } else { prep_null_mask_filter(mask) };
+        if self.numbers.len() == mask.len() {
+            self.numbers = mask.values().set_indices().map(|row| self.numbers[row]).collect();
+        }
+        let table = filter_record_batch(self.rows.table(), &mask).map_err(arrow_error)?;
         self.rows = self.rows.with_table(table);
         Ok(())
     }
@@ -353,7 +397,7 @@ pub(crate) fn fetch(source: &Source, rows: &[u32]) -> Result<Rows, QueryError> {
     }
 }
 
-fn block_selection(blocks: &[usize], rows: usize) -> RowSelection {
+pub(crate) fn block_selection(blocks: &[usize], rows: usize) -> RowSelection {
     selection(blocks.iter().map(|block| block * BLOCK_ROWS..rows.min((block + 1) * BLOCK_ROWS)), rows)
 }
 

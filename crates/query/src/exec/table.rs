@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, RecordBatch, RecordBatchOptions};
+use arrow::array::{AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -15,6 +15,8 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::prelude::{col, lit};
+use logkeep_record::Severity;
 
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted};
@@ -99,12 +101,12 @@ impl TableProvider for LogsTable {
 
 impl LogsTable {
     fn condition(&self, state: &dyn Session, filter: Expr) -> PlanResult<Condition> {
+        // Inside a plan columns are named with their table; the condition knows only one.
+        let filter = by_severity_number(unqualified(filter)?)?;
         let mut names: Vec<String> = filter.column_refs().into_iter().map(|column| column.name.clone()).collect();
         names.sort();
         let places = names.iter().map(|name| self.schema.arrow.index_of(name)).collect::<Result<Vec<_>, _>>()?;
         let schema = Arc::new(self.schema.arrow.project(&places)?);
-        // Inside a plan columns are named with their table; the condition knows only one.
-        let filter = unqualified(filter)?;
         let expr = state.create_physical_expr(filter, &DFSchema::try_from(schema.as_ref().clone())?)?;
         let columns = places.into_iter().map(|place| self.schema.columns[place].clone()).collect();
         Ok(Condition { expr, columns, schema })
@@ -125,6 +127,27 @@ fn unqualified(filter: Expr) -> PlanResult<Expr> {
     Ok(filter.transform(strip)?.data)
 }
 
+/// `severity = 'error'` asked of the numbers that are stored, so that no names need be made to compare.
+fn by_severity_number(filter: Expr) -> PlanResult<Expr> {
+    use datafusion::common::tree_node::{Transformed, TreeNode as _};
+    let range = |expr: Expr| {
+        let Expr::BinaryExpr(binary) = &expr else { return Ok(Transformed::no(expr)) };
+        let (Operator::Eq, Some("severity"), Some(name)) =
+            (binary.op, column_name(&binary.left), text_of(&binary.right))
+        else {
+            return Ok(Transformed::no(expr));
+        };
+        let numbers: Vec<u8> = (0..=u8::MAX).filter(|n| Severity::from_number((*n).into()).name() == name).collect();
+        Ok(match numbers.as_slice() {
+            [first, .., last] if usize::from(last - first) + 1 == numbers.len() => {
+                Transformed::yes(col("severity_number").between(lit(*first), lit(*last)))
+            }
+            _ => Transformed::no(expr),
+        })
+    };
+    Ok(filter.transform(range)?.data)
+}
+
 /// A condition of SQL on the columns users know.
 #[derive(Clone, Debug)]
 struct Condition {
@@ -134,14 +157,12 @@ struct Condition {
 }
 
 impl Condition {
-    fn apply(&self, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), QueryError> {
+    /// Which rows it holds for.
+    fn mask(&self, chunk: &Chunk<'_>) -> Result<BooleanArray, QueryError> {
         let batch = columns_of(&self.columns, &self.schema, chunk)?;
         let result = self.expr.evaluate(&batch).and_then(|value| value.into_array(chunk.len())).map_err(plan_error)?;
-        let result = result
-            .as_boolean_opt()
-            .ok_or_else(|| QueryError::Internal("a condition that is not true or false".into()))?;
-        alive.iter_mut().zip(result.iter()).for_each(|(alive, holds)| *alive &= holds == Some(true));
-        Ok(())
+        let mask = result.as_boolean_opt();
+        Ok(mask.ok_or_else(|| QueryError::Internal("a condition that is not true or false".into()))?.clone())
     }
 }
 
@@ -232,15 +253,10 @@ impl Partition {
                 Ok(wanted)
             };
             let wanted = physical(&self.columns)?;
-            let restrict = |chunk: &Chunk<'_>, alive: &mut [bool]| match &self.condition {
-                Some(condition) => condition.apply(chunk, alive),
-                None => Ok(()),
-            };
-            let condition = match &self.condition {
-                Some(condition) => {
-                    Some(scan::Condition { columns: physical(&condition.columns)?, restrict: &restrict })
-                }
-                None => None,
+            let mask = self.condition.as_ref().map(|condition| |chunk: &Chunk<'_>| condition.mask(chunk));
+            let condition = match (&self.condition, &mask) {
+                (Some(condition), Some(mask)) => Some(scan::Condition { columns: physical(&condition.columns)?, mask }),
+                _ => None,
             };
             let flow = self.scan.each(source, &wanted, condition, &mut |chunk| {
                 let batch = columns_of(&self.columns, &self.schema, &chunk)?;

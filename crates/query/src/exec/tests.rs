@@ -1,7 +1,7 @@
 //! Every way of answering says what the record-by-record evaluator says.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
@@ -13,10 +13,17 @@ use logkeep_ingest::{BatchBuilder, Ingest, IngestConfig, Parts, Snapshot};
 use logkeep_record::{Class, Record, Resource, Severity, SpanId, TenantId, TimeRange, TraceId, Value};
 use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock};
 
+use super::cache::BlockCache;
 use super::scan::{Dataset, Scan};
 use super::table::LogsTable;
 use super::{Budget, Order, QueryError, Search, SqlOptions, sql};
 use crate::kql::{Expr, matches, parse};
+
+/// One for all tests, so that questions find what others left, and small enough to push things out.
+fn cache() -> Arc<BlockCache> {
+    static CACHE: OnceLock<Arc<BlockCache>> = OnceLock::new();
+    CACHE.get_or_init(|| Arc::new(BlockCache::new(1 << 20))).clone()
+}
 
 async fn open(folder: &Path) -> Ingest {
     let data = folder.join("data");
@@ -166,7 +173,7 @@ async fn data() -> Data {
 
 fn scan(snapshot: &Snapshot, filter: &Expr, range: TimeRange) -> Scan {
     let budget = Budget::new(Duration::from_secs(60));
-    Scan::new(snapshot, &TenantId::default(), Dataset::Logs, range, filter, budget).unwrap()
+    Scan::new(snapshot, &TenantId::default(), Dataset::Logs, range, filter, budget, cache()).unwrap()
 }
 
 /// The records of all pages, by the number in their arrival time.
@@ -231,6 +238,51 @@ async fn searches_agree_with_the_evaluator() {
         assert_eq!(total as usize, in_range.count(), "{query}");
     }
     assert!(hits > 2_000, "the queries find something: {hits}");
+}
+
+/// More rows than a block has, in a segment.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cached_is_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path()).await;
+    let rows = 20_000;
+    let resource = Resource::from_attributes(vec![("service.name".into(), Value::str("web"))]);
+    let mut builder = BatchBuilder::default();
+    for number in 0..rows {
+        let mut record = Record::new(number, Value::from(format!("line {number}")), resource.clone());
+        record.time_ns = Some(number);
+        record.attributes = vec![("n".into(), Value::Int(number)), ("even".into(), Value::Bool(number % 2 == 0))];
+        builder.push(&record);
+    }
+    ingest.commit(&TenantId::default(), &Class::default(), builder.finish().unwrap().unwrap(), None).await.unwrap();
+    ingest.close();
+    let ingest = open(folder.path()).await;
+    let snapshot = ingest.snapshot();
+    let one_block = run_sql(&snapshot, "select n from logs where body = 'line 9000'").await.unwrap();
+    assert_eq!(one_block[0].column(0).as_primitive::<Int64Type>().values().to_vec(), [9_000]);
+    // The first time some columns of one block are known, the second time all of all blocks.
+    for _ in 0..2 {
+        let sum = run_sql(&snapshot, "select sum(n), count(body), count(*) from logs where even").await.unwrap();
+        let number = |place: usize| sum[0].column(place).as_primitive::<Int64Type>().value(0);
+        assert_eq!([number(0), number(1), number(2)], [(rows / 2) * (rows / 2 - 1), rows / 2, rows / 2]);
+        let few = run_sql(&snapshot, "select body from logs where n % 7001 = 1 order by n").await.unwrap();
+        let texts: Vec<Option<&str>> = few.iter().flat_map(|batch| batch.column(0).as_string::<i32>()).collect();
+        assert_eq!(texts, ["line 1", "line 7002", "line 14003"].map(Some));
+    }
+    cache().forget_unused(Duration::ZERO);
+    assert_eq!(count(&snapshot, "n >= 0").await as i64, rows);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn severity_is_compared_by_name() {
+    let data = data().await;
+    let snapshot = data.ingest.snapshot();
+    for name in ["trace", "debug", "info", "warn", "error", "fatal", "unspecified", "ERROR", "none"] {
+        let expected = data.records.iter().filter(|record| record.severity.name() == name).count();
+        assert_eq!(count(&snapshot, &format!("severity = '{name}'")).await, expected, "{name}");
+        let others = data.records.len() - expected;
+        assert_eq!(count(&snapshot, &format!("not (severity = '{name}')")).await, others, "not {name}");
+    }
 }
 
 async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, QueryError> {
@@ -335,7 +387,8 @@ async fn a_query_ends_when_its_time_is_over() {
     let data = data().await;
     let snapshot = data.ingest.snapshot();
     let budget = Budget::new(Duration::ZERO);
-    let scan = Scan::new(&snapshot, &TenantId::default(), Dataset::Logs, TimeRange::ALL, &Expr::All, budget).unwrap();
+    let scan =
+        Scan::new(&snapshot, &TenantId::default(), Dataset::Logs, TimeRange::ALL, &Expr::All, budget, cache()).unwrap();
     let result = scan.page(&Search { limit: 1, order: Order::Descending, after: None });
     assert!(matches!(result, Err(QueryError::OverTime(_))));
 }

@@ -10,8 +10,7 @@ pub struct TextMatcher(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// In lower case.
-    Phrase(String),
+    Phrase(Box<Phrase>),
     Wildcard(Wildcard),
     Regex(regex::Regex),
 }
@@ -23,7 +22,7 @@ impl TextMatcher {
     /// A regular expression that is wrong or too large; an expression from [`super::parse`] never is.
     pub fn new(pattern: &TextPattern) -> Result<Self, KqlError> {
         Ok(Self(match pattern {
-            TextPattern::Phrase(phrase) => Kind::Phrase(lower(phrase).into_owned()),
+            TextPattern::Phrase(phrase) => Kind::Phrase(Box::new(Phrase::new(phrase))),
             TextPattern::Wildcard(wildcard) => Kind::Wildcard(wildcard.clone()),
             TextPattern::Regex(source) => Kind::Regex(compile_regex(source)?),
         }))
@@ -32,33 +31,71 @@ impl TextMatcher {
     /// Whether `text` has what the pattern looks for.
     pub fn matches(&self, text: &str) -> bool {
         match &self.0 {
-            Kind::Phrase(phrase) => has_phrase(&lower(text), phrase),
+            Kind::Phrase(phrase) => phrase.is_in(&lower(text)),
             Kind::Wildcard(wildcard) => wildcard.matches_tokens(text),
             Kind::Regex(regex) => regex.is_match(text),
         }
     }
+
+    /// The same for each of many texts that lie behind one another: text `i` ends at `ends[i]`. Where the phrase is rare,
+    /// they are read as one.
+    pub(crate) fn matches_each(&self, texts: &str, ends: &[usize]) -> Vec<bool> {
+        let text_at = |place: usize| &texts[if place == 0 { 0 } else { ends[place - 1] }..ends[place]];
+        let phrase = match &self.0 {
+            // The lower case of a text of ASCII is as long as the text.
+            Kind::Phrase(phrase) if texts.is_ascii() && !phrase.text.is_empty() => phrase,
+            _ => return (0..ends.len()).map(|place| self.matches(text_at(place))).collect(),
+        };
+        let texts = lower(texts);
+        let text_at = |place: usize| &texts[if place == 0 { 0 } else { ends[place - 1] }..ends[place]];
+        let mut found = vec![false; ends.len()];
+        let mut from = 0;
+        while let Some(candidate) = phrase.finder.find(&texts.as_bytes()[from..]) {
+            let start = from + candidate;
+            let place = ends.partition_point(|end| *end <= start);
+            found[place] = phrase.is_in(text_at(place));
+            from = ends[place];
+        }
+        found
+    }
 }
 
-/// Whether `phrase` stands in `text` so that no token is cut at either end. Both are in lower case.
-fn has_phrase(text: &str, phrase: &str) -> bool {
-    let (first, last) = (phrase.chars().next(), phrase.chars().next_back());
-    let (Some(first), Some(last)) = (first, last) else { return true };
-    // Occurrences may overlap (`a a` in `xa a a`), so each search goes on one character after the last start.
-    let mut from = 0;
-    while let Some(found) = text[from..].find(phrase) {
-        let (start, end) = (from + found, from + found + phrase.len());
-        let before = text[..start].chars().next_back();
-        let after = text[end..].chars().next();
-        if is_boundary(before, Some(first)) && is_boundary(Some(last), after) {
-            return true;
-        }
-        from = start + first.len_utf8();
-        if is_token_char(first) {
-            // The rest of this token cannot begin a token.
-            from += text[from..].find(|c| !is_token_char(c)).unwrap_or(text.len() - from);
-        }
+/// A phrase, ready to be looked for.
+#[derive(Clone, Debug)]
+struct Phrase {
+    /// In lower case.
+    text: String,
+    finder: memchr::memmem::Finder<'static>,
+}
+
+impl Phrase {
+    fn new(phrase: &str) -> Self {
+        let text = lower(phrase).into_owned();
+        let finder = memchr::memmem::Finder::new(&text).into_owned();
+        Self { text, finder }
     }
-    false
+
+    /// Whether it stands in `text`, which is in lower case, so that no token is cut at either end.
+    fn is_in(&self, text: &str) -> bool {
+        let (first, last) = (self.text.chars().next(), self.text.chars().next_back());
+        let (Some(first), Some(last)) = (first, last) else { return true };
+        // Occurrences may overlap (`a a` in `xa a a`), so each search goes on one character after the last start.
+        let mut from = 0;
+        while let Some(found) = self.finder.find(&text.as_bytes()[from..]) {
+            let (start, end) = (from + found, from + found + self.text.len());
+            let before = text[..start].chars().next_back();
+            let after = text[end..].chars().next();
+            if is_boundary(before, Some(first)) && is_boundary(Some(last), after) {
+                return true;
+            }
+            from = start + first.len_utf8();
+            if is_token_char(first) {
+                // The rest of this token cannot begin a token.
+                from += text[from..].find(|c| !is_token_char(c)).unwrap_or(text.len() - from);
+            }
+        }
+        false
+    }
 }
 
 /// Compiles a regular expression within our limits.
@@ -106,5 +143,32 @@ mod tests {
         check("", "", true);
         check("_id", "x_id", false);
         check("ÜBER", "über", true);
+        check("kelvin", "\u{212a}elvin", true);
+        check("K", "a k", true);
+    }
+
+    #[test]
+    fn many_texts_at_once_as_each_by_itself() {
+        let matcher = |phrase: &str| TextMatcher::new(&TextPattern::Phrase(phrase.to_owned())).unwrap();
+        let lists: &[&[&str]] = &[
+            &["a foo", "", "Foo", "food", "x", "fo", "o foo foo", ""],
+            &["foo", "\u{212a}", "FOO k"],
+            &[],
+            &["xfoo", "foo"],
+            &["fo", "o"],
+        ];
+        for texts in lists {
+            for phrase in ["foo", "k", "", "o foo", "é"] {
+                let ends: Vec<usize> = texts
+                    .iter()
+                    .scan(0, |end, text| {
+                        *end += text.len();
+                        Some(*end)
+                    })
+                    .collect();
+                let expected: Vec<bool> = texts.iter().map(|text| matcher(phrase).matches(text)).collect();
+                assert_eq!(matcher(phrase).matches_each(&texts.concat(), &ends), expected, "{phrase} in {texts:?}");
+            }
+        }
     }
 }

@@ -18,6 +18,10 @@ pub fn lower_char(c: char) -> char {
 
 /// `text` in lower case; borrowed where it already is.
 pub fn lower(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        return if upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
+    }
     match text.char_indices().find(|(_, c)| lower_char(*c) != *c) {
         None => Cow::Borrowed(text),
         Some((at, _)) => {
