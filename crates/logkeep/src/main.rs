@@ -6,6 +6,7 @@
 mod client;
 mod commands;
 mod failure;
+mod memory;
 mod output;
 mod sse;
 
@@ -50,12 +51,14 @@ enum Command {
     Config(commands::config::Args),
 }
 
-/// The default allocator of the C library gives memory back late and contends under many threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if matches!(command, Command::Serve(_) | Command::Demo(_))
+        && let Err(error) = memory::return_when_idle()
+    {
+        return report(&anyhow::Error::new(error).context("a thread cannot be started"));
+    }
+    let result = match command {
         Command::Serve(args) => commands::serve::run(args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Verify(args) => commands::verify::run(args),
