@@ -139,6 +139,33 @@ async fn segments_are_merged_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn damage_is_reported_in_the_order_of_the_batches_whoever_finds_it_first() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..7 {
+        let ingest = open(folder.path(), usize::MAX).await;
+        store(&ingest, &texts(n * 40..n * 40 + 40), None).await;
+        ingest.close();
+    }
+    let segments = folder.path().join("data/objects/default/default/segment");
+    let mut files: Vec<_> = std::fs::read_dir(segments).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 7, "too few to be merged");
+    for damaged in [1, 4, 5] {
+        let mut bytes = std::fs::read(&files[damaged]).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&files[damaged], bytes).unwrap();
+    }
+    for _ in 0..5 {
+        let report = verify_folder(folder.path(), vec![]).await;
+        let batches: Vec<_> = report.findings.iter().map(|finding| finding.batch.unwrap()).collect();
+        assert_eq!(batches, [1, 4, 5]);
+        let class = &report.classes[0];
+        assert_eq!((class.segments, class.batches, class.records), (4, 4, 160), "the others are verified all the same");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rolled_back_folder_is_noticed_against_a_checkpoint_kept_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path(), usize::MAX).await;

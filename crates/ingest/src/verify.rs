@@ -3,21 +3,21 @@
 //! Everything is computed anew, from the bytes up: each object's digest, each record's hash, each batch's root, each
 //! tile of the tree, and the signed checkpoint over it. A server may be running on the folder meanwhile.
 
+mod roots;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use logkeep_catalog::{Catalog, ClassState, Head, SegmentRow};
+use logkeep_catalog::{Catalog, ClassState, Head};
 use logkeep_cipher::WrappedKey;
-use logkeep_record::{BatchSeed, Class, TenantId};
-use logkeep_segment::{Rows, Segment};
+use logkeep_record::{Class, TenantId};
 use logkeep_store::{KeyProvider, ObjectKind, ObjectPath, SealedObjects};
-use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, Signer, TileSource, TileWrite, Tree, read_entry};
+use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, Signer, TileSource, TileWrite, Tree, read_entries};
 
-use crate::batch::recompute_root;
-use crate::compact::batch_places;
-use crate::state::{ClassKey, ObjectReader};
+use self::roots::{Checked, CheckedFrame, Checker, Expected};
+use crate::state::ClassKey;
 use crate::tiles::TileFolder;
 use crate::wal::{self, BatchFrame};
 use crate::writer::key_context;
@@ -109,9 +109,11 @@ pub async fn verify(verification: &Verification) -> Report {
             segments: Vec::new(),
         });
     }
+    let checker = Checker::new(v.objects.clone(), v.keys.clone());
     for (key, state) in classes {
         let mut class = ClassVerifier {
             v,
+            checker: &checker,
             folder: TileFolder::new(&v.data_dir.join("tlog"), &key.0, &key.1),
             report: &mut report,
             tree: Tree::new(),
@@ -230,6 +232,7 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
 
 struct ClassVerifier<'a> {
     v: &'a Verification,
+    checker: &'a Checker,
     folder: TileFolder,
     report: &'a mut Report,
     /// Grown from the entries alone, and compared with what is on the disk.
@@ -250,15 +253,13 @@ impl ClassVerifier<'_> {
         let checkpoints = self.checkpoints(own, public_key, state.head.flushed);
         let sizes: Vec<u64> = checkpoints.iter().map(|(_, checkpoint)| checkpoint.size()).collect();
         self.roots.insert(0, self.tree.root());
-        let Some(entries) = self.flushed_entries(state, &sizes) else { return };
+        let Some(expected) = self.flushed_entries(state, &sizes) else { return };
         // Until its first flush a class has no row in the catalog, and so no root there.
         if state.head.flushed > 0 && self.tree.root().0 != state.head.root {
             self.report.find(self.name(), None, "the entries of its tree do not add up to the root in the catalog");
         }
-        for segment in &state.segments {
-            self.segment(segment, &entries).await;
-        }
-        self.wal_batches(state.head.flushed, frames, &sizes);
+        self.segments(state, expected).await;
+        self.wal_batches(state.head.flushed, frames, &sizes).await;
         self.tiles(&checkpoints, state.head.flushed);
         for (object, checkpoint) in checkpoints {
             self.against(&object, &checkpoint);
@@ -299,106 +300,97 @@ impl ClassVerifier<'_> {
         }
     }
 
-    /// The entries of all batches in segments, from the tiles.
-    fn flushed_entries(&mut self, state: &ClassState, sizes: &[u64]) -> Option<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for index in 0..state.head.flushed {
-            let found = read_entry(&self.folder, index, state.head.flushed);
-            let entry = match found {
-                Ok(Some(bytes)) => Entry::decode(&bytes).map(|entry| (bytes, entry)).map_err(|error| error.to_string()),
-                Ok(None) => Err("the entry is missing".to_owned()),
-                Err(error) => Err(error.to_string()),
-            };
-            match entry {
-                Ok((bytes, entry)) => {
-                    self.append(&bytes, sizes);
-                    entries.push(entry);
-                }
-                Err(what) => {
-                    self.report.find(self.name(), Some(index), what);
+    /// What the entries of all batches in segments say, from the tiles.
+    fn flushed_entries(&mut self, state: &ClassState, sizes: &[u64]) -> Option<Vec<Expected>> {
+        let mut expected = Vec::new();
+        let flushed = state.head.flushed;
+        while (expected.len() as u64) < flushed {
+            let index = expected.len() as u64;
+            let found = match read_entries(&self.folder, index, flushed) {
+                Ok(found) => found,
+                Err(error) => {
+                    self.report.find(self.name(), Some(index), error);
                     return None;
                 }
-            }
-        }
-        Some(entries)
-    }
-
-    async fn segment(&mut self, row: &SegmentRow, entries: &[Entry]) {
-        let path = match ObjectPath::new(&self.done.tenant, &self.done.class, ObjectKind::Segment, row.id.as_str()) {
-            Ok(path) => path,
-            Err(error) => return self.report.find(&row.id, None, error),
-        };
-        match self.v.objects.digest(&path).await {
-            Ok(digest) if digest == row.sha256 => {}
-            Ok(_) => self.report.find(&path, Some(row.first_batch), "its bytes are not those that were written"),
-            Err(error) => return self.report.find(&path, Some(row.first_batch), error),
-        }
-        let rows = match self.read(&path, row).await {
-            Ok(rows) => rows,
-            Err(error) => return self.report.find(&path, Some(row.first_batch), error),
-        };
-        if rows.batches().iter().map(|batch| batch.number).ne_sorted(row.first_batch..=row.last_batch) {
-            self.report.find(&path, Some(row.first_batch), "it does not hold the batches that the catalog says");
-        }
-        let places = match batch_places(&rows) {
-            Ok(places) => places,
-            Err(error) => return self.report.find(&path, None, error),
-        };
-        for batch in rows.batches() {
-            let (Some(entry), Some(places)) = (entries.get(batch.number as usize), places.get(&batch.number)) else {
-                self.report.find(&path, Some(batch.number), "a batch without an entry in the tree, or without records");
-                continue;
             };
-            self.batch(&path.to_string(), &rows, places, &batch.seed, entry);
-        }
-        self.done.segments += 1;
-    }
-
-    async fn read(&self, path: &ObjectPath, row: &SegmentRow) -> Result<Rows, String> {
-        let key = self.v.keys.unwrap(&WrappedKey(row.wrapped_key.clone()), path.as_str()).await;
-        let key = key.map_err(|error| error.to_string())?;
-        let object = self.v.objects.open(path, &key, row.plain_bytes).map_err(|error| error.to_string())?;
-        let segment = Segment::open(Arc::new(ObjectReader(object))).map_err(|error| error.to_string())?;
-        segment.rows_where(None).map_err(|error| error.to_string())
-    }
-
-    fn batch(&mut self, object: &str, rows: &Rows, places: &[(u32, usize)], seed: &BatchSeed, entry: &Entry) {
-        self.done.batches += 1;
-        self.done.records += places.len() as u64;
-        let whole = places.iter().zip(0..).all(|((index, _), expected)| *index == expected);
-        match recompute_root(rows, places, seed) {
-            Ok(root) if root == entry.root && whole && places.len() == entry.records as usize => {}
-            Ok(_) => {
-                self.report.find(object, Some(entry.batch), "its records do not have the root that was acknowledged")
-            }
-            Err(error) => self.report.find(object, Some(entry.batch), error),
-        }
-    }
-
-    fn wal_batches(&mut self, flushed: u64, frames: Vec<(PathBuf, BatchFrame)>, sizes: &[u64]) {
-        for (path, frame) in frames {
-            let number = frame.entry.batch;
-            if number < flushed.max(self.tree.size()) {
-                continue;
-            }
-            let object = path.display().to_string();
-            if number > self.tree.size() {
-                let from = self.tree.size();
-                let last = number - 1;
-                let what =
-                    format!("batches {from} to {last} are missing: no segment the catalog knows has them either");
-                return self.report.find(object, Some(from), what);
-            }
-            match (frame.entry.encode(), Rows::from_payload(&frame.payload, number, frame.seed.clone())) {
-                (Ok(entry), Ok(rows)) => {
-                    self.append(&entry, sizes);
-                    let places: Vec<(u32, usize)> = (0..rows.len()).map(|row| (row as u32, row)).collect();
-                    self.batch(&object, &rows, &places, &frame.seed, &frame.entry);
+            for bytes in found {
+                match Entry::decode(&bytes) {
+                    Ok(entry) => {
+                        self.append(&bytes, sizes);
+                        expected.push(Expected::from(&entry));
+                    }
+                    Err(what) => {
+                        self.report.find(self.name(), Some(expected.len() as u64), what);
+                        return None;
+                    }
                 }
-                (Err(error), _) => self.report.find(object, Some(number), error),
-                (_, Err(error)) => self.report.find(object, Some(number), error),
             }
         }
+        Some(expected)
+    }
+
+    async fn segments(&mut self, state: &ClassState, expected: Vec<Expected>) {
+        let expected = Arc::new(expected);
+        let mut under_way = self.checker.segments();
+        for row in &state.segments {
+            match ObjectPath::new(&self.done.tenant, &self.done.class, ObjectKind::Segment, row.id.as_str()) {
+                Ok(path) => {
+                    let check = self.checker.clone().segment(path, row.clone(), expected.clone());
+                    let done = under_way.begin(check).await;
+                    done.into_iter().for_each(|checked| self.add(checked));
+                }
+                Err(error) => self.report.find(&row.id, None, error),
+            }
+        }
+        while let Some(checked) = under_way.next().await {
+            self.add(checked);
+        }
+    }
+
+    fn add(&mut self, checked: Checked) {
+        self.done.segments += checked.segments;
+        self.done.batches += checked.batches;
+        self.done.records += checked.records;
+        self.report.findings.extend(checked.findings);
+    }
+
+    async fn wal_batches(&mut self, flushed: u64, frames: Vec<(PathBuf, BatchFrame)>, sizes: &[u64]) {
+        let mut under_way = self.checker.frames();
+        for (file, frame) in frames.into_iter().filter(|(_, frame)| frame.entry.batch >= flushed) {
+            let done = under_way.begin(self.checker.clone().frame(file, frame)).await;
+            if done.is_some_and(|done| !self.wal_batch(done, sizes)) {
+                return;
+            }
+        }
+        while let Some(done) = under_way.next().await {
+            if !self.wal_batch(done, sizes) {
+                return;
+            }
+        }
+    }
+
+    /// Takes a batch of the log into account; false if those before it are missing.
+    fn wal_batch(&mut self, frame: CheckedFrame, sizes: &[u64]) -> bool {
+        let (number, next) = (frame.entry.batch, self.tree.size());
+        let object = frame.file.display().to_string();
+        if number < next {
+            return true;
+        }
+        if number > next {
+            let last = number - 1;
+            let what = format!("batches {next} to {last} are missing: no segment the catalog knows has them either");
+            self.report.find(object, Some(next), what);
+            return false;
+        }
+        match (frame.entry.encode(), frame.checked) {
+            (Ok(entry), Ok(checked)) => {
+                self.append(&entry, sizes);
+                self.add(checked);
+            }
+            (Err(error), _) => self.report.find(object, Some(number), error),
+            (_, Err(error)) => self.report.find(object, Some(number), error),
+        }
+        true
     }
 
     /// Every tile of the published tree, byte for byte, and of the flushed one: a server reads that when it starts, and a
@@ -442,14 +434,3 @@ impl ClassVerifier<'_> {
         }
     }
 }
-
-trait NeSorted: Iterator<Item = u64> + Sized {
-    /// Whether the numbers, sorted, differ from `expected`.
-    fn ne_sorted(self, expected: impl Iterator<Item = u64>) -> bool {
-        let mut numbers: Vec<u64> = self.collect();
-        numbers.sort_unstable();
-        numbers.into_iter().ne(expected)
-    }
-}
-
-impl<I: Iterator<Item = u64>> NeSorted for I {}

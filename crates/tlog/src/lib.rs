@@ -23,5 +23,5 @@ pub use entry::{ENTRY_VERSION, Entry, EntryError, MAX_ENTRY_BYTES};
 pub use hash::{EMPTY_ROOT, Hash, HashError, leaf_hash, node_hash};
 pub use note::{NoteError, PublicKey, Signer, open_statement, sign_statement};
 pub use proof::{ProofError, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
-pub use tiles::{TileKind, TilePath, TilePathError, TileSource, TileUnavailable, read_entry};
+pub use tiles::{TileKind, TilePath, TilePathError, TileSource, TileUnavailable, read_entries, read_entry};
 pub use tree::{MAX_TREE_SIZE, TileWrite, Tree, TreeError};

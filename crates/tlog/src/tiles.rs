@@ -197,13 +197,22 @@ fn read_either(source: &dyn TileSource, path: &TilePath) -> Result<(TilePath, Ve
 /// # Errors
 /// The bundle is missing, unreadable, or not a bundle.
 pub fn read_entry(source: &dyn TileSource, index: u64, size: u64) -> Result<Option<Vec<u8>>, TileUnavailable> {
+    Ok(read_entries(source, index, size)?.into_iter().next())
+}
+
+/// The entries from `index` to the end of its bundle, at most 256, of a tree of `size` entries; none beyond it. They are
+/// unproven, as with [`read_entry`].
+///
+/// # Errors
+/// The bundle is missing, unreadable, or not a bundle.
+pub fn read_entries(source: &dyn TileSource, index: u64, size: u64) -> Result<Vec<Vec<u8>>, TileUnavailable> {
     if index >= size {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let tile = index / TILE_WIDTH;
     let width = (size - tile * TILE_WIDTH).min(TILE_WIDTH) as u16;
     let mut entries = read_bundle(source, &TilePath::entries(tile, width))?;
-    Ok(Some(entries.swap_remove((index % TILE_WIDTH) as usize)))
+    Ok(entries.split_off((index % TILE_WIDTH) as usize))
 }
 
 /// The hashes in a hash tile's bytes.
