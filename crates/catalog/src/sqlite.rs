@@ -33,7 +33,7 @@ impl SqliteCatalog {
             .pragma("secure_delete", "on")
             .pragma("cell_size_check", "on");
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        migrate(&pool).await?;
+        migrate(&pool, path).await?;
         Ok(Self { pool, cipher: BlobCipher::new(key) })
     }
 
@@ -78,10 +78,12 @@ impl SqliteCatalog {
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
 
 /// Brings the file to this program's version, which SQLite keeps as `user_version`.
-async fn migrate(pool: &SqlitePool) -> Result<(), CatalogError> {
+async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), CatalogError> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(pool).await?;
     let done = usize::try_from(version).ok().filter(|done| *done <= MIGRATIONS.len());
-    let done = done.ok_or(CatalogError::Version { found: version, known: MIGRATIONS.len() })?;
+    let unknown =
+        || CatalogError::Version { path: path.display().to_string(), found: version, known: MIGRATIONS.len() };
+    let done = done.ok_or_else(unknown)?;
     for (step, sql) in MIGRATIONS.iter().enumerate().skip(done) {
         let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::raw_sql(*sql).execute(&mut *tx).await?;

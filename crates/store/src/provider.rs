@@ -17,6 +17,8 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::local::{private_folders, write_new};
 
 const FIRST_LINE: &str = "logkeep-key-file 1";
+/// With which every version of a key file begins.
+const FIRST_WORD: &str = "logkeep-key-file ";
 /// Far more than the three lines of a key file.
 const MAX_FILE_BYTES: u64 = 4096;
 
@@ -62,6 +64,14 @@ pub enum KeyProviderError {
         path: PathBuf,
         /// What is wrong with it; never its content.
         reason: &'static str,
+    },
+    /// Written by a later version of this program.
+    #[error("key file `{path}` has version {found}, this program knows version 1: use a newer logkeep", path = path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version in its first line.
+        found: u32,
     },
     /// The file system refused; retry if the cause may pass.
     #[error("key file `{path}` cannot be {what}", path = path.display())]
@@ -128,6 +138,12 @@ impl LocalKeyFile {
         // Room for all of it, because a buffer that grows leaves copies behind.
         let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES as usize + 1));
         file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+        let first = text.lines().next().unwrap_or_default();
+        if let Some(found) = first.strip_prefix(FIRST_WORD).and_then(|version| version.parse().ok())
+            && first != FIRST_LINE
+        {
+            return Err(KeyProviderError::Version { path: path.to_owned(), found });
+        }
         parse(&text).map_err(|reason| KeyProviderError::Damaged { path: path.to_owned(), reason })
     }
 

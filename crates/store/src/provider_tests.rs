@@ -79,11 +79,21 @@ fn damaged_files_are_refused_without_repeating_the_key() {
         assert!(!error.to_string().contains(&lines[2][4..20]), "{error}");
     };
     check(String::new());
-    check(text.replace("file 1", "file 2"));
+    check(text.replace("file 1", "file one"));
     check(lines[..2].join("\n"));
     check(format!("{text}more\n"));
     check(text.replace(lines[1], "id 0000000000000000"));
     check(text.replace(lines[2], "key AAAA"));
     check(text.replace(lines[2], "key %%%%"));
     check("x".repeat(10_000));
+}
+
+#[test]
+fn a_file_of_a_later_version_is_named_with_it() {
+    let at = folders();
+    LocalKeyFile::open_or_create(&at.key, &at.data, false).unwrap();
+    let text = fs::read_to_string(&at.key).unwrap();
+    fs::write(&at.key, text.replace("file 1", "file 2")).unwrap();
+    let error = LocalKeyFile::open(&at.key).unwrap_err();
+    assert!(matches!(error, KeyProviderError::Version { found: 2, .. }), "{error}");
 }
