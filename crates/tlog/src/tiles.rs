@@ -191,6 +191,22 @@ fn read_either(source: &dyn TileSource, path: &TilePath) -> Result<(TilePath, Ve
     Err(TileUnavailable { path: *path, reason: "it does not exist".to_owned() })
 }
 
+/// The bytes of a tile as it is at its own width, also if only a wider version of it is there.
+///
+/// # Errors
+/// It is missing, unreadable, or not a tile.
+pub fn read_tile(source: &dyn TileSource, path: &TilePath) -> Result<Vec<u8>, TileUnavailable> {
+    match path.kind {
+        TileKind::Hashes { .. } => read_whole(source, path),
+        TileKind::Entries => Ok(read_bundle(source, path)?.iter().flat_map(|entry| bundled(entry)).collect()),
+    }
+}
+
+/// An entry as it is in a bundle.
+pub(crate) fn bundled(entry: &[u8]) -> Vec<u8> {
+    [&(entry.len() as u16).to_be_bytes(), entry].concat()
+}
+
 /// Entry `index` of a tree of `size` entries; `None` beyond it. The bytes are unproven: check their [`crate::leaf_hash`]
 /// by an inclusion proof.
 ///
