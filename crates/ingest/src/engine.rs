@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use logkeep_catalog::{BatchKey, Catalog, ClassState};
-use logkeep_cipher::{WrappedKey, hmac_sha256, random_bytes};
+use logkeep_cipher::{DataKey, WrappedKey, hmac_sha256, random_bytes};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
 use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
@@ -25,6 +25,7 @@ use crate::files::WalFiles;
 use crate::flush::Flusher;
 use crate::published;
 use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
+use crate::succession;
 use crate::tiles::TileFolder;
 use crate::wal::{self, BatchFrame, Fault, WalFile};
 use crate::writer::{CommitError, Committed, QUEUE, Request, Writer, key_context};
@@ -155,6 +156,8 @@ pub(crate) struct Shared {
     pub(crate) wal_files: Mutex<WalFiles>,
     pub(crate) signer: Signer,
     pub(crate) installation: String,
+    /// For each class that was restored from a backup, the line that its checkpoints carry.
+    pub(crate) successions: succession::Lines,
     pub(crate) stopping: AtomicBool,
     pub(crate) arrivals: broadcast::Sender<Arrived>,
     /// Held by whoever changes the list of segments, from reading it until the new one is in the catalog and in view.
@@ -234,7 +237,7 @@ impl Ingest {
         crate::tiles::write_durably(&public_key, format!("{}\n", signer.public_key()).as_bytes())
             .map_err(io_error(&public_key))?;
         let shared = Arc::new(Shared {
-            catalog: parts.catalog,
+            catalog: parts.catalog.clone(),
             objects: parts.objects,
             keys: parts.keys,
             clock: parts.clock,
@@ -244,6 +247,7 @@ impl Ingest {
             state: Mutex::default(),
             snapshot: ArcSwap::default(),
             wal_files: Mutex::default(),
+            successions: succession::load(&*parts.catalog).await?,
             signer,
             installation,
             stopping: AtomicBool::new(false),
@@ -346,6 +350,31 @@ async fn secret(catalog: &dyn Catalog, name: &str, bytes: usize) -> Result<Vec<u
     Ok(secret)
 }
 
+/// The signer of checkpoints of a folder that has one, and the name of its installation.
+pub(crate) async fn existing_signer(catalog: &dyn Catalog) -> Result<(Signer, String), String> {
+    let secret = async |name: &str| catalog.secret(name).await.map_err(|error| error.to_string());
+    let (Some(seed), Some(name)) = (secret("checkpoint-signer").await?, secret("installation").await?) else {
+        return Err("it has no signing key: this is no data folder, or the catalog was replaced".to_owned());
+    };
+    let installation: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+    let damaged = || "the signing key is damaged".to_owned();
+    let seed = seed.try_into().map_err(|_| damaged())?;
+    let signer = Signer::from_seed(&format!("logkeep-{installation}"), seed).map_err(|_| damaged())?;
+    Ok((signer, installation))
+}
+
+/// A tenant's key for a file of the log. Blocks; only where that is allowed, inside a multi-threaded runtime.
+pub(crate) fn unwrap_blocking(
+    keys: &Arc<dyn KeyProvider>,
+    file: u64,
+    tenant: &TenantId,
+    wrapped: &WrappedKey,
+) -> Result<DataKey, String> {
+    let unwrap = async { keys.unwrap(wrapped, &key_context(file, tenant)).await };
+    let unwrapped = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(unwrap));
+    unwrapped.map_err(|error| error.to_string())
+}
+
 async fn signer(catalog: &dyn Catalog, installation: &str) -> Result<Signer, OpenError> {
     let seed = secret(catalog, "checkpoint-signer", 32).await?;
     let seed = seed.try_into().map_err(|_| OpenError::Signer("it is not 32 bytes".into()))?;
@@ -373,10 +402,7 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
     let mut number = 1;
     for (file, path) in wal::list(&shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
         let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
-            let (keys, wrapped) = (shared.keys.clone(), WrappedKey(wrapped.to_vec()));
-            let context = key_context(file, tenant);
-            let unwrapped = tokio::task::block_in_place(|| shared.runtime.block_on(keys.unwrap(&wrapped, &context)));
-            unwrapped.map_err(|error| error.to_string())
+            unwrap_blocking(&shared.keys, file, tenant, &WrappedKey(wrapped.to_vec()))
         };
         let found = wal::recover(&path, file, &mut unwrap).map_err(io_error(&path))?;
         if found.torn_bytes > 0 {

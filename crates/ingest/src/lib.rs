@@ -7,6 +7,7 @@
 //!
 //! Not here: which protocol it came over (`intake`), who may read it (`access`), what a query means (`query`).
 
+pub mod backup;
 mod batch;
 mod compact;
 mod engine;
@@ -14,6 +15,7 @@ mod files;
 mod flush;
 mod published;
 mod state;
+mod succession;
 mod tiles;
 mod verify;
 mod wal;

@@ -25,14 +25,14 @@ async fn parts(folder: &Path) -> Parts {
     }
 }
 
-async fn open(folder: &Path, flush_bytes: usize) -> Ingest {
+pub(crate) async fn open(folder: &Path, flush_bytes: usize) -> Ingest {
     let mut config = IngestConfig::new(&folder.join("data"));
     config.flush_bytes = flush_bytes;
     config.flush_interval = Duration::from_secs(3600);
     Ingest::open(config, parts(folder).await).await.unwrap()
 }
 
-async fn store(ingest: &Ingest, texts: &[String], key: Option<&[u8]>) -> usize {
+pub(crate) async fn store(ingest: &Ingest, texts: &[String], key: Option<&[u8]>) -> usize {
     let resource = Resource::from_attributes(vec![("service.name".into(), Value::str("web"))]);
     let mut batch = BatchBuilder::default();
     for text in texts {
@@ -43,7 +43,7 @@ async fn store(ingest: &Ingest, texts: &[String], key: Option<&[u8]>) -> usize {
 }
 
 /// All bodies, sorted.
-fn bodies(ingest: &Ingest) -> Vec<String> {
+pub(crate) fn bodies(ingest: &Ingest) -> Vec<String> {
     let snapshot = ingest.snapshot();
     let Some(view) = snapshot.class(&TenantId::default(), &Class::default()) else { return Vec::new() };
     let mut found = Vec::new();
@@ -55,21 +55,21 @@ fn bodies(ingest: &Ingest) -> Vec<String> {
     found
 }
 
-async fn verify_folder(folder: &Path, since: Vec<String>) -> Report {
+pub(crate) async fn verify_folder(folder: &Path, since: Vec<String>) -> Report {
     let parts = parts(folder).await;
     let data_dir = folder.join("data");
     verify(&Verification { data_dir, catalog: parts.catalog, objects: parts.objects, keys: parts.keys, since }).await
 }
 
-fn texts(range: std::ops::Range<u32>) -> Vec<String> {
+pub(crate) fn texts(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|n| format!("line {n:06}")).collect()
 }
 
-fn segments(ingest: &Ingest) -> usize {
+pub(crate) fn segments(ingest: &Ingest) -> usize {
     ingest.snapshot().class(&TenantId::default(), &Class::default()).map_or(0, |view| view.segments.len())
 }
 
-async fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) async fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while !done() {
         assert!(std::time::Instant::now() < deadline, "{what} did not happen within a minute");

@@ -3,6 +3,7 @@
 //! Everything is computed anew, from the bytes up: each object's digest, each record's hash, each batch's root, each
 //! tile of the tree, and the signed checkpoint over it. A server may be running on the folder meanwhile.
 
+mod links;
 mod roots;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,13 +15,14 @@ use logkeep_catalog::{Catalog, ClassState, Head};
 use logkeep_cipher::WrappedKey;
 use logkeep_record::{Class, TenantId};
 use logkeep_store::{KeyProvider, ObjectKind, ObjectPath, SealedObjects};
-use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, Signer, TileSource, TileWrite, Tree, read_entries};
+use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tree, read_entries};
 
 use self::roots::{Checked, CheckedFrame, Checker, Expected};
+use crate::engine::{existing_signer, unwrap_blocking};
 use crate::state::ClassKey;
+use crate::succession;
 use crate::tiles::TileFolder;
 use crate::wal::{self, BatchFrame};
-use crate::writer::key_context;
 
 /// What to verify, and with what.
 pub struct Verification {
@@ -96,6 +98,13 @@ pub async fn verify(verification: &Verification) -> Report {
             return report;
         }
     };
+    let successions = match succession::load(&*v.catalog).await {
+        Ok(successions) => successions,
+        Err(error) => {
+            report.find("catalog", None, error);
+            return report;
+        }
+    };
     let mut classes: BTreeMap<ClassKey, ClassState> = BTreeMap::new();
     for state in states {
         classes.insert((state.tenant.clone(), state.class.clone()), state);
@@ -114,6 +123,8 @@ pub async fn verify(verification: &Verification) -> Report {
         let mut class = ClassVerifier {
             v,
             checker: &checker,
+            succeeds: successions.get(&key).map(String::as_str),
+            restored: HashMap::new(),
             folder: TileFolder::new(&v.data_dir.join("tlog"), &key.0, &key.1),
             report: &mut report,
             tree: Tree::new(),
@@ -137,33 +148,20 @@ pub async fn verify(verification: &Verification) -> Report {
 }
 
 async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> {
-    let (seed, installation) =
-        match (v.catalog.secret("checkpoint-signer").await, v.catalog.secret("installation").await) {
-            (Ok(Some(seed)), Ok(Some(installation))) => (seed, installation),
-            (Err(error), _) | (_, Err(error)) => {
-                report.find("catalog", None, error);
-                return None;
-            }
-            _ => {
-                report.find(
-                    "catalog",
-                    None,
-                    "it has no signing key: this is no data folder, or the catalog was replaced",
-                );
-                return None;
-            }
-        };
-    let installation: String = installation.iter().map(|byte| format!("{byte:02x}")).collect();
-    let signer = seed.try_into().ok().and_then(|seed| Signer::from_seed(&format!("logkeep-{installation}"), seed).ok());
-    let key = signer.map(|signer| signer.public_key());
+    let key = match existing_signer(&*v.catalog).await {
+        Ok((signer, _)) => signer.public_key(),
+        Err(what) => {
+            report.find("catalog", None, what);
+            return None;
+        }
+    };
     let path = v.data_dir.join("tlog/public-key");
-    match (&key, fs::read_to_string(&path)) {
-        (Some(key), Ok(text)) if text.trim() == key.to_string() => {}
-        (Some(_), Ok(_)) => report.find(path.display(), None, "it is not the key that signs the checkpoints"),
-        (Some(_), Err(error)) => report.find(path.display(), None, error),
-        (None, _) => report.find("catalog", None, "the signing key is damaged"),
+    match fs::read_to_string(&path) {
+        Ok(text) if text.trim() == key.to_string() => {}
+        Ok(_) => report.find(path.display(), None, "it is not the key that signs the checkpoints"),
+        Err(error) => report.find(path.display(), None, error),
     }
-    key
+    Some(key)
 }
 
 /// The checkpoint file of every tree there is a folder for.
@@ -201,14 +199,9 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
             return frames;
         }
     };
-    let runtime = tokio::runtime::Handle::current();
     for (number, path) in files {
-        let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
-            let wrapped = WrappedKey(wrapped.to_vec());
-            let context = key_context(number, tenant);
-            tokio::task::block_in_place(|| runtime.block_on(v.keys.unwrap(&wrapped, &context)))
-                .map_err(|e| e.to_string())
-        };
+        let mut unwrap =
+            |tenant: &TenantId, wrapped: &[u8]| unwrap_blocking(&v.keys, number, tenant, &WrappedKey(wrapped.to_vec()));
         match wal::recover(&path, number, &mut unwrap) {
             Ok(found) => {
                 found
@@ -233,6 +226,10 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
 struct ClassVerifier<'a> {
     v: &'a Verification,
     checker: &'a Checker,
+    /// The line of its checkpoints, if it was restored from a backup.
+    succeeds: Option<&'a str>,
+    /// By the origin of a log it was restored from, how many batches were taken over.
+    restored: HashMap<String, u64>,
     folder: TileFolder,
     report: &'a mut Report,
     /// Grown from the entries alone, and compared with what is on the disk.
@@ -271,17 +268,27 @@ impl ClassVerifier<'_> {
     }
 
     fn checkpoints(&mut self, own: Option<String>, key: &PublicKey, flushed: u64) -> Vec<(String, Checkpoint)> {
-        let mut checkpoints = Vec::new();
+        let (mut checkpoints, mut keys) = (Vec::new(), vec![key.clone()]);
         let path = self.folder.checkpoint_path().display().to_string();
-        match own.map(|text| Checkpoint::open(&text, std::slice::from_ref(key))) {
+        match own.map(|text| Checkpoint::open(&text, &keys)) {
             Some(Ok(checkpoint)) => checkpoints.push((path, checkpoint)),
             Some(Err(error)) => self.report.find(path, None, error),
             None if flushed > 0 => self.report.find(path, None, "the checkpoint is missing"),
             None => {}
         }
+        let class = (self.done.tenant.clone(), self.done.class.clone());
+        let own = checkpoints.first().map(|(_, own)| own);
+        match links::follow(&self.v.data_dir.join("tlog"), &class, own, key, self.succeeds) {
+            Ok(links) => {
+                checkpoints.extend(links.commitments);
+                keys.extend(links.keys);
+                self.restored = links.restored;
+            }
+            Err(finding) => self.report.findings.push(finding),
+        }
         let origin_end = format!("/{}/{}", self.done.tenant, self.done.class);
         for text in &self.v.since {
-            match Checkpoint::open(text, std::slice::from_ref(key)) {
+            match Checkpoint::open(text, &keys) {
                 Ok(checkpoint) if checkpoint.origin().ends_with(&origin_end) => {
                     checkpoints.push(("checkpoint kept elsewhere".into(), checkpoint));
                 }
@@ -422,6 +429,12 @@ impl ClassVerifier<'_> {
 
     fn against(&mut self, object: &str, checkpoint: &Checkpoint) {
         let (size, have) = (checkpoint.size(), self.tree.size());
+        if let Some(restored) = self.restored.get(checkpoint.origin()).filter(|restored| size > **restored) {
+            let what = format!(
+                "it commits to {size} batches of the log that this one was restored from, of which {restored} were taken over: that log went on after the backup, and the rest is not here"
+            );
+            return self.report.find(object, Some(*restored), what);
+        }
         match self.roots.get(&size) {
             Some(root) if *root == checkpoint.root() => {}
             Some(_) => self.report.find(object, None, format!("the first {size} batches are not those it commits to")),

@@ -16,4 +16,4 @@ pub use logkeep_intake::IntakeOptions;
 
 pub use listen::{Endpoint, Receiver, ReceiverState};
 pub use selflog::{SelfLog, SelfLogLayer};
-pub use server::{Running, Server, ServerConfig, StartError, open_parts, verification};
+pub use server::{OpenFolder, Running, Server, ServerConfig, StartError, open_parts, verification};
