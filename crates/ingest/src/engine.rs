@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use logkeep_catalog::{BatchKey, Catalog, ClassState};
-use logkeep_cipher::{DataKey, WrappedKey, hmac_sha256, random_bytes};
+use logkeep_cipher::{WrappedKey, hmac_sha256, random_bytes};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
-use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
+use logkeep_store::{Clock, KeyProvider, KeyProviderError, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Signer, Tree};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -27,7 +27,7 @@ use crate::published;
 use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
 use crate::succession;
 use crate::tiles::TileFolder;
-use crate::wal::{self, BatchFrame, Fault, WalFile};
+use crate::wal::{self, BatchFrame, Fault, Recovered, WalFile};
 use crate::writer::{CommitError, Committed, QUEUE, Request, Writer, key_context};
 
 /// What can be set.
@@ -115,7 +115,7 @@ pub enum OpenError {
     },
     /// A key cannot be had.
     #[error(transparent)]
-    Key(#[from] logkeep_store::KeyProviderError),
+    Key(#[from] KeyProviderError),
     /// An object the catalog names.
     #[error(transparent)]
     Object(#[from] logkeep_store::StoreError),
@@ -363,16 +363,26 @@ pub(crate) async fn existing_signer(catalog: &dyn Catalog) -> Result<(Signer, St
     Ok((signer, installation))
 }
 
-/// A tenant's key for a file of the log. Blocks; only where that is allowed, inside a multi-threaded runtime.
-pub(crate) fn unwrap_blocking(
-    keys: &Arc<dyn KeyProvider>,
-    file: u64,
-    tenant: &TenantId,
-    wrapped: &WrappedKey,
-) -> Result<DataKey, String> {
-    let unwrap = async { keys.unwrap(wrapped, &key_context(file, tenant)).await };
-    let unwrapped = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(unwrap));
-    unwrapped.map_err(|error| error.to_string())
+/// Reads a file of the log. Blocks; only where that is allowed, inside a multi-threaded runtime.
+///
+/// # Errors
+/// Of a key provider that is away, nothing can be told about a file: what it cannot open now is no damage.
+pub(crate) fn read_log(keys: &Arc<dyn KeyProvider>, number: u64, path: &Path) -> Result<Recovered, OpenError> {
+    let mut away = None;
+    let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
+        let (wrapped, context) = (WrappedKey(wrapped.to_vec()), key_context(number, tenant));
+        let unwrap = keys.unwrap(&wrapped, &context);
+        let unwrapped = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(unwrap));
+        unwrapped.map_err(|error| {
+            let what = error.to_string();
+            if !matches!(error, KeyProviderError::Unwrap(_)) {
+                away.get_or_insert(error);
+            }
+            what
+        })
+    };
+    let found = wal::recover(path, number, &mut unwrap).map_err(io_error(path))?;
+    away.map_or(Ok(found), |error| Err(error.into()))
 }
 
 async fn signer(catalog: &dyn Catalog, installation: &str) -> Result<Signer, OpenError> {
@@ -401,10 +411,7 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
     let mut faults = Vec::new();
     let mut number = 1;
     for (file, path) in wal::list(&shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
-        let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
-            unwrap_blocking(&shared.keys, file, tenant, &WrappedKey(wrapped.to_vec()))
-        };
-        let found = wal::recover(&path, file, &mut unwrap).map_err(io_error(&path))?;
+        let found = read_log(&shared.keys, file, &path)?;
         if found.torn_bytes > 0 {
             info!(file = %path.display(), bytes = found.torn_bytes, "cut off a frame that was never acknowledged");
         }

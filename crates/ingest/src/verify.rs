@@ -12,13 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logkeep_catalog::{Catalog, ClassState, Head};
-use logkeep_cipher::WrappedKey;
 use logkeep_record::{Class, TenantId};
 use logkeep_store::{KeyProvider, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tree, read_entries};
 
 use self::roots::{Checked, CheckedFrame, Checker, Expected};
-use crate::engine::{existing_signer, unwrap_blocking};
+use crate::engine::{OpenError, existing_signer, read_log};
 use crate::state::ClassKey;
 use crate::succession;
 use crate::tiles::TileFolder;
@@ -200,9 +199,7 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
         }
     };
     for (number, path) in files {
-        let mut unwrap =
-            |tenant: &TenantId, wrapped: &[u8]| unwrap_blocking(&v.keys, number, tenant, &WrappedKey(wrapped.to_vec()));
-        match wal::recover(&path, number, &mut unwrap) {
+        match read_log(&v.keys, number, &path) {
             Ok(found) => {
                 found
                     .faults
@@ -216,7 +213,8 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
                 }
             }
             // A file that the running server has just flushed and removed.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(OpenError::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {}
+            Err(OpenError::Io { cause, .. }) => report.find(path.display(), None, cause),
             Err(error) => report.find(path.display(), None, error),
         }
     }

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logkeep_catalog::{Catalog as _, ClassState, SqliteCatalog};
-use logkeep_cipher::WrappedKey;
 use logkeep_record::{Class, TenantId};
 use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath};
 use logkeep_tlog::{Checkpoint, Entry, Signer};
@@ -23,7 +22,7 @@ use super::manifest::{ClassLine, Contents, Manifest};
 use super::target::Target;
 use super::tree::CopiedTree;
 use super::{BackupError, damaged, io_error};
-use crate::engine::{existing_signer, unwrap_blocking};
+use crate::engine::{OpenError, existing_signer, read_log};
 use crate::state::ClassKey;
 use crate::tiles::TileFolder;
 use crate::verify::{Report, read_checkpoints};
@@ -172,11 +171,11 @@ impl Round<'_> {
             if self.file(target, &name)?.is_none() {
                 continue;
             }
-            let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
-                unwrap_blocking(&self.source.keys, number, tenant, &WrappedKey(wrapped.to_vec()))
-            };
-            let copy = target.place(&name);
-            let found = wal::recover(&copy, number, &mut unwrap).map_err(io_error(&copy))?;
+            let found = read_log(&self.source.keys, number, &target.place(&name)).map_err(|error| match error {
+                OpenError::Io { path, cause } => BackupError::Io { path, cause },
+                OpenError::Key(error) => error.into(),
+                other => damaged(path.display(), other),
+            })?;
             if let Some(fault) = found.faults.first() {
                 let what = format!(
                     "byte {}: {}; run `logkeep verify`, and restart the server to recover it",
