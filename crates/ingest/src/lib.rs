@@ -14,6 +14,7 @@ mod engine;
 mod files;
 mod flush;
 mod published;
+mod signing;
 mod state;
 mod succession;
 mod tiles;

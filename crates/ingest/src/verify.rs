@@ -17,7 +17,8 @@ use logkeep_store::{KeyProvider, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tree, read_entries};
 
 use self::roots::{Checked, CheckedFrame, Checker, Expected};
-use crate::engine::{OpenError, existing_signer, read_log};
+use crate::engine::{OpenError, read_log};
+use crate::signing::existing_signer;
 use crate::state::ClassKey;
 use crate::succession;
 use crate::tiles::TileFolder;

@@ -11,6 +11,8 @@
 
 #[path = "formats/fixture.rs"]
 mod fixture;
+#[path = "formats/keys.rs"]
+mod keys;
 #[path = "formats/make.rs"]
 mod make;
 

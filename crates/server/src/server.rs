@@ -99,14 +99,14 @@ pub enum StartError {
     },
 }
 
-fn folder_error(path: &Path) -> impl FnOnce(std::io::Error) -> StartError {
+pub(crate) fn folder_error(path: &Path) -> impl FnOnce(std::io::Error) -> StartError {
     let path = path.display().to_string();
     |cause| StartError::Folder { path, cause }
 }
 
 const CATALOG_FILE: &str = "catalog.sqlite";
-const CATALOG_KEY_FILE: &str = "catalog.key";
-const CATALOG_KEY_CONTEXT: &str = "catalog";
+pub(crate) const CATALOG_KEY_FILE: &str = "catalog.key";
+pub(crate) const CATALOG_KEY_CONTEXT: &str = "catalog";
 
 /// Opens what a data folder consists of, creating it if `create` says so.
 ///
@@ -150,7 +150,7 @@ impl OpenFolder {
     }
 }
 
-async fn open_folder(data_dir: &Path, key_file: &Path, create: bool) -> Result<OpenFolder, StartError> {
+pub(crate) async fn open_folder(data_dir: &Path, key_file: &Path, create: bool) -> Result<OpenFolder, StartError> {
     let exists = data_dir.join(CATALOG_FILE).exists();
     if create {
         std::fs::create_dir_all(data_dir).map_err(folder_error(data_dir))?;
@@ -282,7 +282,7 @@ impl Running {
 }
 
 /// One server a folder: the lock goes with the process.
-fn lock(data_dir: &Path) -> Result<std::fs::File, StartError> {
+pub(crate) fn lock(data_dir: &Path) -> Result<std::fs::File, StartError> {
     let path = data_dir.join("lock");
     let file =
         std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(folder_error(&path))?;

@@ -15,7 +15,7 @@ use super::copy::{Folder, with_suffix};
 use super::manifest::{Contents, Manifest, is_shared};
 use super::target::{CONTENTS, latest, read_manifest};
 use super::{BackupError, damaged, io_error, refused};
-use crate::engine::existing_signer;
+use crate::signing::existing_signer;
 use crate::state::ClassKey;
 use crate::succession::{CHECKPOINT, FOLDER, Lines, STATEMENT, links, save};
 use crate::verify::Report;
