@@ -160,6 +160,42 @@ def test_a_damaged_backup_is_not_restored_and_the_file_is_named(make_server, tmp
     say(f"backup: {named} files damaged, each refused by name")
 
 
+def test_a_restore_that_is_killed_leaves_no_folder_and_is_run_again(make_server, tmp_path, say):
+    server = make_server(settings=SETTINGS).start()
+    for part in range(20):
+        server.ingest({"message": f"backup {n}", "id": f"{part}-{n}"} for n in range(500))
+    server.stop()
+    target = tmp_path / "backups"
+    assert backup(server, target).returncode == 0
+    copy = Server(tmp_path / "copy", SETTINGS)
+    shutil.copy(server.key, copy.key)
+    staging = copy.data.with_name("data.restoring")
+    killed = 0
+    for _ in range(8):
+        process = subprocess.Popen(
+            command("restore", "--config", copy.config, "--from", target), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        until(lambda process=process: process.poll() is not None or staging.exists(), "it begins")
+        threading.Event().wait(random.random() * 0.3)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if process.returncode != -signal.SIGKILL:
+            break
+        killed += 1
+        if copy.data.exists():
+            break
+    if not copy.data.exists():
+        again = restore(target, copy)
+        assert again.returncode == 0, again.stdout + again.stderr
+    assert not staging.exists()
+    verified = copy.verify()
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    copy.start()
+    assert len(ids_of(copy)) == 10_000
+    copy.stop()
+    say(f"restore: killed {killed} times, then whole")
+
+
 @pytest.mark.parametrize("kind", ["wrong key", "no key", "not a backup", "used folder"])
 def test_what_cannot_be_restored_says_why(make_server, tmp_path, kind):
     server = make_server(settings=SETTINGS).start()
