@@ -44,7 +44,12 @@ impl Target {
         let done = numbers(root)?;
         let latest = done.last().copied().unwrap_or_default();
         if latest > 0 {
-            let (manifest, _) = read_manifest(&folder_of(root, latest))?;
+            let folder = folder_of(root, latest);
+            let unreadable = |cause: BackupError| {
+                let hint = format!("{cause}; move that backup aside to go on, what it shares with others is kept");
+                damaged(folder.display(), hint)
+            };
+            let (manifest, _) = read_manifest(&folder).map_err(unreadable)?;
             if manifest.installation != installation {
                 let what = format!(
                     "holds backups of the installation {}, this one is {installation}: use another folder",

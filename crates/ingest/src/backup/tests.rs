@@ -322,6 +322,13 @@ async fn folders_in_use_are_refused() {
     assert!(way.contains("is in the way"), "{way}");
     fs::create_dir_all(lab.path("empty/data")).unwrap();
     lab.restore("empty").await.unwrap();
+    let latest = lab.path("backups/backups/000000000001");
+    let note = fs::read_to_string(latest.join("manifest")).unwrap();
+    fs::write(latest.join("manifest"), note.replacen("number 1", "number 2", 1)).unwrap();
+    let decayed = lab.backup().await.unwrap_err().to_string();
+    assert!(decayed.contains("move that backup aside"), "{decayed}");
+    fs::rename(&latest, lab.path("aside")).unwrap();
+    assert!(lab.backup().await.unwrap().kept_bytes > 0, "what is shared is still there");
     let lock = fs::File::options().write(true).open(lab.path("backups/lock")).unwrap();
     lock.lock().unwrap();
     let busy = lab.backup().await.unwrap_err().to_string();
