@@ -145,6 +145,29 @@ class Checkpoint:
         parts = self.origin.split("/")
         need(len(parts) == 4 and parts[0] == "logkeep", f"origin `{self.origin}` is not Logkeep's")
         self.installation, self.klass = parts[1], "/".join(parts[2:])
+        self.succeeds = next((line for line in lines[3:] if line.startswith("succeeds ")), None)
+
+    def told(self):
+        return self.origin, self.size, self.root
+
+
+LINK = re.compile(
+    r"logkeep statement succession\nversion 1\norigin (\S+)\npredecessor (\S+) (\d+) (\S+)\n"
+    r"predecessor-key (\S+)\nrestored (\d+) (\S+)\ntime (-?\d+)\n"
+)
+
+
+class Link:
+    """What a restored log says of the one it was restored from; both have signed it."""
+
+    def __init__(self, note, key):
+        said = LINK.fullmatch(open_note(note.decode(), key))
+        need(said, "not the statement of a succession")
+        self.key = public_key_of(said[5])
+        open_note(note.decode(), self.key)
+        self.origin, self.line = said[1], f"succeeds {said[2]} {said[3]} {said[4]}"
+        self.predecessor = said[2], int(said[3]), base64.b64decode(said[4], validate=True)
+        self.size, self.root = int(said[6]), base64.b64decode(said[7], validate=True)
 
 
 class Entry:
@@ -686,6 +709,8 @@ class Catalog:
     def load(self):
         need(self.db.execute("PRAGMA user_version").fetchone()[0] == 1, "catalog of an unknown version")
         self.meta = {n: open_row(self.key, f"meta/{n}", v) for n, v in self.db.execute("SELECT name, value FROM meta")}
+        lines = [line.split(" ", 2) for line in self.meta.get("succession", b"").decode().splitlines()]
+        self.succession = {f"{tenant}/{klass}": line for tenant, klass, line in lines}
         self.heads = self.rows("heads", "tenant, class", 2)
         rows = self.rows("segments", "tenant, class, id", 3)
         self.segments = {}
@@ -719,6 +744,11 @@ class Catalog:
         return rows
 
 
+def class_of(note):
+    """The tenant and class that a checkpoint claims to be of."""
+    return "/".join(note.decode(errors="replace").split("\n")[0].split("/")[2:])
+
+
 class Verifier:
     def __init__(self, options):
         self.data = Path(options.data)
@@ -729,7 +759,7 @@ class Verifier:
         self.outer = key_file(options.key_file) if options.key_file else None
         self.catalog = Catalog(self.data, self.outer) if self.outer else None
         self.batches = self.read_wal() if self.outer else {}
-        self.since = [Checkpoint(read(path), self.key) for path in options.since]
+        self.since = [read(path) for path in options.since]
 
     def attempt(self, where, work, *arguments):
         try:
@@ -759,7 +789,7 @@ class Verifier:
         known = {checkpoint.installation for checkpoint in checkpoints.values() if checkpoint}
         if len(known) > 1:
             self.damage.append("the checkpoints are of several installations")
-        classes = set(checkpoints) | set(self.batches) | {checkpoint.klass for checkpoint in self.since}
+        classes = set(checkpoints) | set(self.batches) | {class_of(note) for note in self.since}
         if self.catalog:
             self.attempt("catalog", self.catalog.check_signer, self.key, known)
             classes |= {"/".join(name) for name in self.catalog.heads}
@@ -787,11 +817,38 @@ class Verifier:
                 records += self.attempt(row["id"], self.check_object, klass, row, log) or 0
         if self.catalog:
             records += self.check_wal(klass, log, head["flushed"] if head else 0)
-        for kept in [checkpoint] * bool(checkpoint) + [kept for kept in self.since if kept.klass == klass]:
+        links = list(self.follow(klass, checkpoint)) if checkpoint else []
+        told = [checkpoint] * bool(checkpoint) + [each for link in links for each in link]
+        for kept in told + self.kept_elsewhere(klass, links):
             need(log.root(kept.size) == kept.root, f"the first {kept.size} batches are not those of a checkpoint")
         self.records += records
         size = len(log.entries)
         print(f"{klass}: {size} batches, {records} records; root {base64.b64encode(log.root(size)).decode()}")
+
+    def follow(self, klass, checkpoint):
+        """The logs before a restored one, newest first: the statement of each, and its last checkpoint in the copy."""
+        key, origin, line = self.key, checkpoint.origin, checkpoint.succeeds
+        if self.catalog:
+            need(line == self.catalog.succession.get(klass), "the checkpoint names another predecessor than the catalog")
+        for folder in sorted((self.data / "tlog" / klass / "succession").glob("*"), reverse=True):
+            link = Link(read(folder / "statement"), key)
+            need(link.origin == origin and link.line == line, f"{folder}: not about the log that follows it")
+            kept = Checkpoint(read(folder / "checkpoint"), link.key)
+            need(kept.told() == link.predecessor, f"{folder}: another checkpoint than the statement says")
+            yield link, kept
+            key, origin, line = link.key, kept.origin, kept.succeeds
+        need(line is None, f"the statement of `{line}` is missing")
+
+    def kept_elsewhere(self, klass, links):
+        keys = {f"logkeep/{key[0].removeprefix('logkeep-')}/{klass}": key for key in [self.key, *(l.key for l, _ in links)]}
+        kept = []
+        for note in self.since:
+            if class_of(note) == klass:
+                kept.append(Checkpoint(note, keys.get(note.decode().split("\n")[0], self.key)))
+                for link, last in links:
+                    gone = kept[-1].origin == last.origin and kept[-1].size > link.size
+                    need(not gone, f"the log it was restored from went on after its first {link.size} batches")
+        return kept
 
     def check_object(self, klass, row, log):
         path = f"{klass}/segment/{row['id']}"

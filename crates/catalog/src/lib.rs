@@ -26,8 +26,10 @@ pub enum CatalogError {
     #[error("catalog row {0}; set the data folder aside unchanged and run `logkeep verify`")]
     Corrupt(String),
     /// Written by a later version of this program.
-    #[error("catalog has version {found}, this program knows up to {known}: use a newer logkeep")]
+    #[error("catalog `{path}` has version {found}, this program knows up to {known}: use a newer logkeep")]
     Version {
+        /// The file.
+        path: String,
         /// The version in the file.
         found: i64,
         /// The latest this program knows.

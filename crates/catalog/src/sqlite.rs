@@ -1,6 +1,7 @@
 //! The catalog in one SQLite file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use logkeep_cipher::{BlobCipher, DataKey};
@@ -16,7 +17,7 @@ use crate::{BatchKey, Catalog, CatalogError, Change, ClassState, Head, SegmentRo
 /// SQLite in WAL mode, one connection, synchronous: a commit is durable when it returns.
 pub struct SqliteCatalog {
     pool: SqlitePool,
-    cipher: BlobCipher,
+    cipher: Arc<BlobCipher>,
 }
 
 impl SqliteCatalog {
@@ -25,6 +26,10 @@ impl SqliteCatalog {
     /// # Errors
     /// [`CatalogError`]: the file is locked by another process, is no catalog, or is of a later version.
     pub async fn open(path: &Path, key: &DataKey) -> Result<Self, CatalogError> {
+        Self::connect(path, Arc::new(BlobCipher::new(key))).await
+    }
+
+    async fn connect(path: &Path, cipher: Arc<BlobCipher>) -> Result<Self, CatalogError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -33,8 +38,20 @@ impl SqliteCatalog {
             .pragma("secure_delete", "on")
             .pragma("cell_size_check", "on");
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        migrate(&pool).await?;
-        Ok(Self { pool, cipher: BlobCipher::new(key) })
+        migrate(&pool, path).await?;
+        Ok(Self { pool, cipher })
+    }
+
+    /// A copy in a new file, as of one instant, while others may write: rows sealed as they are, rows that were deleted
+    /// left out. Close it, and sync the file, before relying on it.
+    ///
+    /// # Errors
+    /// [`CatalogError::Database`]: the file is there already, or cannot be written.
+    pub async fn copy_to(&self, path: &Path) -> Result<Self, CatalogError> {
+        let name =
+            path.to_str().ok_or_else(|| sqlx::Error::Configuration("the path of the copy is not UTF-8".into()))?;
+        sqlx::query("VACUUM INTO ?").bind(name).execute(&self.pool).await?;
+        Self::connect(path, self.cipher.clone()).await
     }
 
     /// Closes the file, folding its journal in.
@@ -78,10 +95,12 @@ impl SqliteCatalog {
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
 
 /// Brings the file to this program's version, which SQLite keeps as `user_version`.
-async fn migrate(pool: &SqlitePool) -> Result<(), CatalogError> {
+async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), CatalogError> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(pool).await?;
     let done = usize::try_from(version).ok().filter(|done| *done <= MIGRATIONS.len());
-    let done = done.ok_or(CatalogError::Version { found: version, known: MIGRATIONS.len() })?;
+    let unknown =
+        || CatalogError::Version { path: path.display().to_string(), found: version, known: MIGRATIONS.len() };
+    let done = done.ok_or_else(unknown)?;
     for (step, sql) in MIGRATIONS.iter().enumerate().skip(done) {
         let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::raw_sql(*sql).execute(&mut *tx).await?;

@@ -6,10 +6,21 @@ use crate::{DataKey, random_bytes};
 
 const VERSION: u8 = 1;
 
-/// A sealed row that does not open.
+/// Why a sealed row does not open. Do not retry.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` does not open: altered, moved, or sealed under another key")]
-pub struct BlobError(String);
+pub enum BlobError {
+    /// Altered, moved, cut, or sealed under another key.
+    #[error("`{0}` does not open: altered, moved, or sealed under another key")]
+    Refused(String),
+    /// Written by another version of this program.
+    #[error("`{name}` is a sealed row of version {found}, this program knows version 1: use the logkeep that wrote it")]
+    Version {
+        /// What it was expected to be.
+        name: String,
+        /// The version in its first byte.
+        found: u8,
+    },
+}
 
 /// Seals and opens blobs under one key with random nonces: up to 2^32 blobs a key keep a repeat improbable (NIST SP
 /// 800-38D, 8.3).
@@ -40,11 +51,11 @@ impl BlobCipher {
     /// # Errors
     /// [`BlobError`]; do not retry.
     pub fn open(&self, name: &str, sealed: &[u8]) -> Result<Vec<u8>, BlobError> {
-        let fault = || BlobError(name.to_owned());
+        let fault = || BlobError::Refused(name.to_owned());
         let (version, rest) = sealed.split_first().ok_or_else(fault)?;
         let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(fault)?;
         if *version != VERSION {
-            return Err(fault());
+            return Err(BlobError::Version { name: name.to_owned(), found: *version });
         }
         let mut body = body.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);

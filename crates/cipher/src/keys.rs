@@ -80,8 +80,15 @@ pub struct WrappedKey(pub Vec<u8>);
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum UnwrapError {
     /// Written by a newer program, or not a wrapped key at all.
-    #[error("wrapped key has version `{0}`, this program knows version 1; use the program that wrote it")]
-    Version(u8),
+    #[error(
+        "wrapped key for `{context}` has version {found}, this program knows version 1: use the logkeep that wrote it"
+    )]
+    Version {
+        /// What the key was expected to be for.
+        context: String,
+        /// The version in its first byte.
+        found: u8,
+    },
     /// Bytes are missing or left over.
     #[error("wrapped key has {0} bytes, expected 61; it is cut or overwritten")]
     Length(usize),
@@ -127,7 +134,7 @@ impl KeyEncryptionKey {
         let bytes = wrapped.0.as_slice();
         match bytes.first() {
             Some(&VERSION) | None => {}
-            Some(&version) => return Err(UnwrapError::Version(version)),
+            Some(&found) => return Err(UnwrapError::Version { context: context.to_owned(), found }),
         }
         let whole: &[u8; WRAPPED_BYTES] = bytes.try_into().map_err(|_| UnwrapError::Length(bytes.len()))?;
         let mut nonce = [0u8; NONCE_BYTES];
@@ -177,7 +184,10 @@ mod tests {
             let cut_key = WrappedKey(wrapped.0[..cut].to_vec());
             assert_eq!(outer.unwrap(&cut_key, "a"), Err(UnwrapError::Length(cut)));
         }
-        assert_eq!(outer.unwrap(&WrappedKey(vec![9; 61]), "a"), Err(UnwrapError::Version(9)));
+        assert_eq!(
+            outer.unwrap(&WrappedKey(vec![9; 61]), "a"),
+            Err(UnwrapError::Version { context: "a".into(), found: 9 })
+        );
     }
 
     #[test]

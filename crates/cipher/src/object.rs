@@ -30,6 +30,16 @@ pub enum ObjectError {
         /// The object.
         path: String,
     },
+    /// Written by another version of this program.
+    #[error(
+        "object `{path}` is a sealed object of version {found}, this program knows version 1: use the logkeep that wrote it"
+    )]
+    Version {
+        /// The object.
+        path: String,
+        /// The version in its header.
+        found: u8,
+    },
     /// A chunk is altered, moved, of another object, or sealed under another key.
     #[error("object `{path}`: chunk {chunk} does not open: altered, moved, or of another object or key")]
     Refused {
@@ -199,7 +209,10 @@ impl ObjectCipher {
     }
 
     fn strip_header<'a>(&self, sealed: &'a [u8]) -> Result<&'a [u8], ObjectError> {
-        sealed.strip_prefix(HEADER.as_slice()).ok_or_else(|| ObjectError::Header { path: self.path() })
+        sealed.strip_prefix(HEADER.as_slice()).ok_or_else(|| match sealed.get(..HEADER.len()) {
+            Some([b'L', b'K', b'O', b'1', found, 0, 0, 0]) => ObjectError::Version { path: self.path(), found: *found },
+            _ => ObjectError::Header { path: self.path() },
+        })
     }
 
     fn check_range(&self, range: &Range<u64>, total: u64) -> Result<(), ObjectError> {

@@ -13,7 +13,7 @@ use logkeep_catalog::{BatchKey, Catalog, ClassState};
 use logkeep_cipher::{WrappedKey, hmac_sha256, random_bytes};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
-use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
+use logkeep_store::{Clock, KeyProvider, KeyProviderError, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Signer, Tree};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -25,8 +25,9 @@ use crate::files::WalFiles;
 use crate::flush::Flusher;
 use crate::published;
 use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
+use crate::succession;
 use crate::tiles::TileFolder;
-use crate::wal::{self, BatchFrame, Fault, WalFile};
+use crate::wal::{self, BatchFrame, Fault, Recovered, WalFile};
 use crate::writer::{CommitError, Committed, QUEUE, Request, Writer, key_context};
 
 /// What can be set.
@@ -114,7 +115,7 @@ pub enum OpenError {
     },
     /// A key cannot be had.
     #[error(transparent)]
-    Key(#[from] logkeep_store::KeyProviderError),
+    Key(#[from] KeyProviderError),
     /// An object the catalog names.
     #[error(transparent)]
     Object(#[from] logkeep_store::StoreError),
@@ -155,6 +156,8 @@ pub(crate) struct Shared {
     pub(crate) wal_files: Mutex<WalFiles>,
     pub(crate) signer: Signer,
     pub(crate) installation: String,
+    /// For each class that was restored from a backup, the line that its checkpoints carry.
+    pub(crate) successions: succession::Lines,
     pub(crate) stopping: AtomicBool,
     pub(crate) arrivals: broadcast::Sender<Arrived>,
     /// Held by whoever changes the list of segments, from reading it until the new one is in the catalog and in view.
@@ -234,7 +237,7 @@ impl Ingest {
         crate::tiles::write_durably(&public_key, format!("{}\n", signer.public_key()).as_bytes())
             .map_err(io_error(&public_key))?;
         let shared = Arc::new(Shared {
-            catalog: parts.catalog,
+            catalog: parts.catalog.clone(),
             objects: parts.objects,
             keys: parts.keys,
             clock: parts.clock,
@@ -244,6 +247,7 @@ impl Ingest {
             state: Mutex::default(),
             snapshot: ArcSwap::default(),
             wal_files: Mutex::default(),
+            successions: succession::load(&*parts.catalog).await?,
             signer,
             installation,
             stopping: AtomicBool::new(false),
@@ -346,6 +350,28 @@ async fn secret(catalog: &dyn Catalog, name: &str, bytes: usize) -> Result<Vec<u
     Ok(secret)
 }
 
+/// Reads a file of the log. Blocks; only where that is allowed, inside a multi-threaded runtime.
+///
+/// # Errors
+/// Of a key provider that is away, nothing can be told about a file: what it cannot open now is no damage.
+pub(crate) fn read_log(keys: &Arc<dyn KeyProvider>, number: u64, path: &Path) -> Result<Recovered, OpenError> {
+    let mut away = None;
+    let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
+        let (wrapped, context) = (WrappedKey(wrapped.to_vec()), key_context(number, tenant));
+        let unwrap = keys.unwrap(&wrapped, &context);
+        let unwrapped = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(unwrap));
+        unwrapped.map_err(|error| {
+            let what = error.to_string();
+            if !matches!(error, KeyProviderError::Unwrap(_)) {
+                away.get_or_insert(error);
+            }
+            what
+        })
+    };
+    let found = wal::recover(path, number, &mut unwrap).map_err(io_error(path))?;
+    away.map_or(Ok(found), |error| Err(error.into()))
+}
+
 async fn signer(catalog: &dyn Catalog, installation: &str) -> Result<Signer, OpenError> {
     let seed = secret(catalog, "checkpoint-signer", 32).await?;
     let seed = seed.try_into().map_err(|_| OpenError::Signer("it is not 32 bytes".into()))?;
@@ -372,13 +398,7 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
     let mut faults = Vec::new();
     let mut number = 1;
     for (file, path) in wal::list(&shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
-        let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
-            let (keys, wrapped) = (shared.keys.clone(), WrappedKey(wrapped.to_vec()));
-            let context = key_context(file, tenant);
-            let unwrapped = tokio::task::block_in_place(|| shared.runtime.block_on(keys.unwrap(&wrapped, &context)));
-            unwrapped.map_err(|error| error.to_string())
-        };
-        let found = wal::recover(&path, file, &mut unwrap).map_err(io_error(&path))?;
+        let found = read_log(&shared.keys, file, &path)?;
         if found.torn_bytes > 0 {
             info!(file = %path.display(), bytes = found.torn_bytes, "cut off a frame that was never acknowledged");
         }

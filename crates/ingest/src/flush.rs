@@ -175,7 +175,9 @@ impl Flusher {
             let size = partition.tree.size();
             (partition.tree.tiles(partition.published, size)?, size, partition.tree.root())
         };
-        let checkpoint = Checkpoint::new(&self.shared.origin(class), size, root, vec![])?.sign(&self.shared.signer)?;
+        let succeeds = self.shared.successions.get(class).cloned().into_iter().collect();
+        let checkpoint =
+            Checkpoint::new(&self.shared.origin(class), size, root, succeeds)?.sign(&self.shared.signer)?;
         self.shared.tiles(class).publish(&tiles, &checkpoint)?;
         if let Some(partition) = self.shared.state.lock().partitions.get_mut(class) {
             partition.published = size;

@@ -7,13 +7,16 @@
 //!
 //! Not here: which protocol it came over (`intake`), who may read it (`access`), what a query means (`query`).
 
+pub mod backup;
 mod batch;
 mod compact;
 mod engine;
 mod files;
 mod flush;
 mod published;
+mod signing;
 mod state;
+mod succession;
 mod tiles;
 mod verify;
 mod wal;

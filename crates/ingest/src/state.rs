@@ -44,7 +44,13 @@ impl SegmentHandle {
         if let Some(segment) = self.open.get() {
             return Ok(segment);
         }
-        let segment = Segment::open(Arc::new(ObjectReader(self.object.clone())))?;
+        let segment = Segment::open(Arc::new(ObjectReader(self.object.clone()))).map_err(|error| match error {
+            // Whoever has to find the program that wrote it needs to know which one it is.
+            version @ SegmentError::Version(_) => {
+                SegmentError::Read(std::io::Error::other(format!("`{}`: {version}", self.object.path())))
+            }
+            other => other,
+        })?;
         if segment.rows() as u64 != self.row.records {
             return Err(SegmentError::Format("it has another number of records than the catalog says"));
         }

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use logkeep_catalog::SqliteCatalog;
-use logkeep_cipher::DataKey;
+use logkeep_cipher::{DataKey, WrappedKey};
 use logkeep_record::{Class, Record, Resource, TenantId, Value};
-use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock};
+use logkeep_store::{KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, SystemClock};
 
-use crate::{BatchBuilder, Ingest, IngestConfig, Parts, Report, Verification, verify};
+use crate::{BatchBuilder, Ingest, IngestConfig, OpenError, Parts, Report, Verification, verify};
 
 async fn parts(folder: &Path) -> Parts {
     let data = folder.join("data");
@@ -25,14 +26,14 @@ async fn parts(folder: &Path) -> Parts {
     }
 }
 
-async fn open(folder: &Path, flush_bytes: usize) -> Ingest {
+pub(crate) async fn open(folder: &Path, flush_bytes: usize) -> Ingest {
     let mut config = IngestConfig::new(&folder.join("data"));
     config.flush_bytes = flush_bytes;
     config.flush_interval = Duration::from_secs(3600);
     Ingest::open(config, parts(folder).await).await.unwrap()
 }
 
-async fn store(ingest: &Ingest, texts: &[String], key: Option<&[u8]>) -> usize {
+pub(crate) async fn store(ingest: &Ingest, texts: &[String], key: Option<&[u8]>) -> usize {
     let resource = Resource::from_attributes(vec![("service.name".into(), Value::str("web"))]);
     let mut batch = BatchBuilder::default();
     for text in texts {
@@ -43,7 +44,7 @@ async fn store(ingest: &Ingest, texts: &[String], key: Option<&[u8]>) -> usize {
 }
 
 /// All bodies, sorted.
-fn bodies(ingest: &Ingest) -> Vec<String> {
+pub(crate) fn bodies(ingest: &Ingest) -> Vec<String> {
     let snapshot = ingest.snapshot();
     let Some(view) = snapshot.class(&TenantId::default(), &Class::default()) else { return Vec::new() };
     let mut found = Vec::new();
@@ -55,21 +56,21 @@ fn bodies(ingest: &Ingest) -> Vec<String> {
     found
 }
 
-async fn verify_folder(folder: &Path, since: Vec<String>) -> Report {
+pub(crate) async fn verify_folder(folder: &Path, since: Vec<String>) -> Report {
     let parts = parts(folder).await;
     let data_dir = folder.join("data");
     verify(&Verification { data_dir, catalog: parts.catalog, objects: parts.objects, keys: parts.keys, since }).await
 }
 
-fn texts(range: std::ops::Range<u32>) -> Vec<String> {
+pub(crate) fn texts(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|n| format!("line {n:06}")).collect()
 }
 
-fn segments(ingest: &Ingest) -> usize {
+pub(crate) fn segments(ingest: &Ingest) -> usize {
     ingest.snapshot().class(&TenantId::default(), &Class::default()).map_or(0, |view| view.segments.len())
 }
 
-async fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) async fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while !done() {
         assert!(std::time::Instant::now() < deadline, "{what} did not happen within a minute");
@@ -139,6 +140,33 @@ async fn segments_are_merged_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn damage_is_reported_in_the_order_of_the_batches_whoever_finds_it_first() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..7 {
+        let ingest = open(folder.path(), usize::MAX).await;
+        store(&ingest, &texts(n * 40..n * 40 + 40), None).await;
+        ingest.close();
+    }
+    let segments = folder.path().join("data/objects/default/default/segment");
+    let mut files: Vec<_> = std::fs::read_dir(segments).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 7, "too few to be merged");
+    for damaged in [1, 4, 5] {
+        let mut bytes = std::fs::read(&files[damaged]).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&files[damaged], bytes).unwrap();
+    }
+    for _ in 0..5 {
+        let report = verify_folder(folder.path(), vec![]).await;
+        let batches: Vec<_> = report.findings.iter().map(|finding| finding.batch.unwrap()).collect();
+        assert_eq!(batches, [1, 4, 5]);
+        let class = &report.classes[0];
+        assert_eq!((class.segments, class.batches, class.records), (4, 4, 160), "the others are verified all the same");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rolled_back_folder_is_noticed_against_a_checkpoint_kept_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path(), usize::MAX).await;
@@ -204,4 +232,90 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), &target).unwrap();
         }
     }
+}
+
+/// A key provider that can be away.
+#[derive(Debug)]
+struct Distant {
+    keys: Arc<dyn KeyProvider>,
+    away: Arc<AtomicBool>,
+}
+
+impl Distant {
+    fn answer(&self) -> Result<(), KeyProviderError> {
+        let cause = || std::io::Error::from(std::io::ErrorKind::TimedOut);
+        let away = || KeyProviderError::Unavailable { path: "provider".into(), what: "asked", cause: cause() };
+        if self.away.load(Ordering::SeqCst) { Err(away()) } else { Ok(()) }
+    }
+}
+
+#[async_trait::async_trait]
+impl KeyProvider for Distant {
+    fn key_id(&self) -> &str {
+        self.keys.key_id()
+    }
+
+    async fn wrap(&self, key: &DataKey, context: &str) -> Result<WrappedKey, KeyProviderError> {
+        self.answer()?;
+        self.keys.wrap(key, context).await
+    }
+
+    async fn unwrap(&self, wrapped: &WrappedKey, context: &str) -> Result<DataKey, KeyProviderError> {
+        self.answer()?;
+        self.keys.unwrap(wrapped, context).await
+    }
+}
+
+async fn open_distant(folder: &Path, away: &Arc<AtomicBool>, flush_bytes: usize) -> Result<Ingest, OpenError> {
+    let mut parts = parts(folder).await;
+    parts.keys = Arc::new(Distant { keys: parts.keys, away: away.clone() });
+    let mut config = IngestConfig::new(&folder.join("data"));
+    config.flush_bytes = flush_bytes;
+    Ingest::open(config, parts).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_provider_that_is_away_delays_and_loses_nothing() {
+    let (folder, away) = (tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(false)));
+    let ingest = open_distant(folder.path(), &away, 1).await.unwrap();
+    away.store(true, Ordering::SeqCst);
+    let mut batch = BatchBuilder::default();
+    batch.push(&Record::new(1, Value::str("early"), Resource::from_attributes(vec![])));
+    let batch = batch.finish().unwrap().unwrap();
+    let refused = ingest.commit(&TenantId::default(), &Class::default(), batch, None).await;
+    assert!(matches!(refused, Err(crate::CommitError::Unavailable(_))), "there is no key to seal it with: {refused:?}");
+    away.store(false, Ordering::SeqCst);
+    store(&ingest, &texts(0..5), None).await;
+    wait_until("the flush", || segments(&ingest) == 1).await;
+
+    away.store(true, Ordering::SeqCst);
+    store(&ingest, &texts(5..10), None).await;
+    assert_eq!(
+        bodies(&ingest),
+        texts(0..10),
+        "the log's key is in memory, and what cannot be flushed stays searchable"
+    );
+    away.store(false, Ordering::SeqCst);
+    wait_until("the flush that was put off", || segments(&ingest) == 2).await;
+    ingest.close();
+    let again = open_distant(folder.path(), &away, usize::MAX).await.unwrap();
+    assert_eq!(bodies(&again), texts(0..10));
+    again.close();
+    assert_eq!(verify_folder(folder.path(), vec![]).await.findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_can_open_now_is_not_taken_for_a_damaged_one() {
+    let (folder, away) = (tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(false)));
+    let ingest = open_distant(folder.path(), &away, usize::MAX).await.unwrap();
+    store(&ingest, &texts(0..5), None).await;
+    let killed = killed(folder.path(), &ingest).await;
+    away.store(true, Ordering::SeqCst);
+    let refused = open_distant(killed.path(), &away, usize::MAX).await;
+    assert!(matches!(refused, Err(OpenError::Key(_))));
+    assert!(!killed.path().join("data/quarantine").exists());
+    away.store(false, Ordering::SeqCst);
+    let again = open_distant(killed.path(), &away, usize::MAX).await.unwrap();
+    assert_eq!((bodies(&again), again.faults()), (texts(0..5), [].as_slice()));
+    again.close();
 }

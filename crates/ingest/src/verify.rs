@@ -3,24 +3,26 @@
 //! Everything is computed anew, from the bytes up: each object's digest, each record's hash, each batch's root, each
 //! tile of the tree, and the signed checkpoint over it. A server may be running on the folder meanwhile.
 
+mod links;
+mod roots;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use logkeep_catalog::{Catalog, ClassState, Head, SegmentRow};
-use logkeep_cipher::WrappedKey;
-use logkeep_record::{BatchSeed, Class, TenantId};
-use logkeep_segment::{Rows, Segment};
+use logkeep_catalog::{Catalog, ClassState, Head};
+use logkeep_record::{Class, TenantId};
 use logkeep_store::{KeyProvider, ObjectKind, ObjectPath, SealedObjects};
-use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, Signer, TileSource, TileWrite, Tree, read_entry};
+use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tree, read_entries};
 
-use crate::batch::recompute_root;
-use crate::compact::batch_places;
-use crate::state::{ClassKey, ObjectReader};
+use self::roots::{Checked, CheckedFrame, Checker, Expected};
+use crate::engine::{OpenError, read_log};
+use crate::signing::existing_signer;
+use crate::state::ClassKey;
+use crate::succession;
 use crate::tiles::TileFolder;
 use crate::wal::{self, BatchFrame};
-use crate::writer::key_context;
 
 /// What to verify, and with what.
 pub struct Verification {
@@ -96,6 +98,13 @@ pub async fn verify(verification: &Verification) -> Report {
             return report;
         }
     };
+    let successions = match succession::load(&*v.catalog).await {
+        Ok(successions) => successions,
+        Err(error) => {
+            report.find("catalog", None, error);
+            return report;
+        }
+    };
     let mut classes: BTreeMap<ClassKey, ClassState> = BTreeMap::new();
     for state in states {
         classes.insert((state.tenant.clone(), state.class.clone()), state);
@@ -109,9 +118,13 @@ pub async fn verify(verification: &Verification) -> Report {
             segments: Vec::new(),
         });
     }
+    let checker = Checker::new(v.objects.clone(), v.keys.clone());
     for (key, state) in classes {
         let mut class = ClassVerifier {
             v,
+            checker: &checker,
+            succeeds: successions.get(&key).map(String::as_str),
+            restored: HashMap::new(),
             folder: TileFolder::new(&v.data_dir.join("tlog"), &key.0, &key.1),
             report: &mut report,
             tree: Tree::new(),
@@ -135,33 +148,20 @@ pub async fn verify(verification: &Verification) -> Report {
 }
 
 async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> {
-    let (seed, installation) =
-        match (v.catalog.secret("checkpoint-signer").await, v.catalog.secret("installation").await) {
-            (Ok(Some(seed)), Ok(Some(installation))) => (seed, installation),
-            (Err(error), _) | (_, Err(error)) => {
-                report.find("catalog", None, error);
-                return None;
-            }
-            _ => {
-                report.find(
-                    "catalog",
-                    None,
-                    "it has no signing key: this is no data folder, or the catalog was replaced",
-                );
-                return None;
-            }
-        };
-    let installation: String = installation.iter().map(|byte| format!("{byte:02x}")).collect();
-    let signer = seed.try_into().ok().and_then(|seed| Signer::from_seed(&format!("logkeep-{installation}"), seed).ok());
-    let key = signer.map(|signer| signer.public_key());
+    let key = match existing_signer(&*v.catalog).await {
+        Ok((signer, _)) => signer.public_key(),
+        Err(what) => {
+            report.find("catalog", None, what);
+            return None;
+        }
+    };
     let path = v.data_dir.join("tlog/public-key");
-    match (&key, fs::read_to_string(&path)) {
-        (Some(key), Ok(text)) if text.trim() == key.to_string() => {}
-        (Some(_), Ok(_)) => report.find(path.display(), None, "it is not the key that signs the checkpoints"),
-        (Some(_), Err(error)) => report.find(path.display(), None, error),
-        (None, _) => report.find("catalog", None, "the signing key is damaged"),
+    match fs::read_to_string(&path) {
+        Ok(text) if text.trim() == key.to_string() => {}
+        Ok(_) => report.find(path.display(), None, "it is not the key that signs the checkpoints"),
+        Err(error) => report.find(path.display(), None, error),
     }
-    key
+    Some(key)
 }
 
 /// The checkpoint file of every tree there is a folder for.
@@ -199,15 +199,8 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
             return frames;
         }
     };
-    let runtime = tokio::runtime::Handle::current();
     for (number, path) in files {
-        let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
-            let wrapped = WrappedKey(wrapped.to_vec());
-            let context = key_context(number, tenant);
-            tokio::task::block_in_place(|| runtime.block_on(v.keys.unwrap(&wrapped, &context)))
-                .map_err(|e| e.to_string())
-        };
-        match wal::recover(&path, number, &mut unwrap) {
+        match read_log(&v.keys, number, &path) {
             Ok(found) => {
                 found
                     .faults
@@ -221,7 +214,8 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
                 }
             }
             // A file that the running server has just flushed and removed.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(OpenError::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {}
+            Err(OpenError::Io { cause, .. }) => report.find(path.display(), None, cause),
             Err(error) => report.find(path.display(), None, error),
         }
     }
@@ -230,6 +224,11 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
 
 struct ClassVerifier<'a> {
     v: &'a Verification,
+    checker: &'a Checker,
+    /// The line of its checkpoints, if it was restored from a backup.
+    succeeds: Option<&'a str>,
+    /// By the origin of a log it was restored from, how many batches were taken over.
+    restored: HashMap<String, u64>,
     folder: TileFolder,
     report: &'a mut Report,
     /// Grown from the entries alone, and compared with what is on the disk.
@@ -250,15 +249,13 @@ impl ClassVerifier<'_> {
         let checkpoints = self.checkpoints(own, public_key, state.head.flushed);
         let sizes: Vec<u64> = checkpoints.iter().map(|(_, checkpoint)| checkpoint.size()).collect();
         self.roots.insert(0, self.tree.root());
-        let Some(entries) = self.flushed_entries(state, &sizes) else { return };
+        let Some(expected) = self.flushed_entries(state, &sizes) else { return };
         // Until its first flush a class has no row in the catalog, and so no root there.
         if state.head.flushed > 0 && self.tree.root().0 != state.head.root {
             self.report.find(self.name(), None, "the entries of its tree do not add up to the root in the catalog");
         }
-        for segment in &state.segments {
-            self.segment(segment, &entries).await;
-        }
-        self.wal_batches(state.head.flushed, frames, &sizes);
+        self.segments(state, expected).await;
+        self.wal_batches(state.head.flushed, frames, &sizes).await;
         self.tiles(&checkpoints, state.head.flushed);
         for (object, checkpoint) in checkpoints {
             self.against(&object, &checkpoint);
@@ -270,17 +267,27 @@ impl ClassVerifier<'_> {
     }
 
     fn checkpoints(&mut self, own: Option<String>, key: &PublicKey, flushed: u64) -> Vec<(String, Checkpoint)> {
-        let mut checkpoints = Vec::new();
+        let (mut checkpoints, mut keys) = (Vec::new(), vec![key.clone()]);
         let path = self.folder.checkpoint_path().display().to_string();
-        match own.map(|text| Checkpoint::open(&text, std::slice::from_ref(key))) {
+        match own.map(|text| Checkpoint::open(&text, &keys)) {
             Some(Ok(checkpoint)) => checkpoints.push((path, checkpoint)),
             Some(Err(error)) => self.report.find(path, None, error),
             None if flushed > 0 => self.report.find(path, None, "the checkpoint is missing"),
             None => {}
         }
+        let class = (self.done.tenant.clone(), self.done.class.clone());
+        let own = checkpoints.first().map(|(_, own)| own);
+        match links::follow(&self.v.data_dir.join("tlog"), &class, own, key, self.succeeds) {
+            Ok(links) => {
+                checkpoints.extend(links.commitments);
+                keys.extend(links.keys);
+                self.restored = links.restored;
+            }
+            Err(finding) => self.report.findings.push(finding),
+        }
         let origin_end = format!("/{}/{}", self.done.tenant, self.done.class);
         for text in &self.v.since {
-            match Checkpoint::open(text, std::slice::from_ref(key)) {
+            match Checkpoint::open(text, &keys) {
                 Ok(checkpoint) if checkpoint.origin().ends_with(&origin_end) => {
                     checkpoints.push(("checkpoint kept elsewhere".into(), checkpoint));
                 }
@@ -299,106 +306,97 @@ impl ClassVerifier<'_> {
         }
     }
 
-    /// The entries of all batches in segments, from the tiles.
-    fn flushed_entries(&mut self, state: &ClassState, sizes: &[u64]) -> Option<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for index in 0..state.head.flushed {
-            let found = read_entry(&self.folder, index, state.head.flushed);
-            let entry = match found {
-                Ok(Some(bytes)) => Entry::decode(&bytes).map(|entry| (bytes, entry)).map_err(|error| error.to_string()),
-                Ok(None) => Err("the entry is missing".to_owned()),
-                Err(error) => Err(error.to_string()),
-            };
-            match entry {
-                Ok((bytes, entry)) => {
-                    self.append(&bytes, sizes);
-                    entries.push(entry);
-                }
-                Err(what) => {
-                    self.report.find(self.name(), Some(index), what);
+    /// What the entries of all batches in segments say, from the tiles.
+    fn flushed_entries(&mut self, state: &ClassState, sizes: &[u64]) -> Option<Vec<Expected>> {
+        let mut expected = Vec::new();
+        let flushed = state.head.flushed;
+        while (expected.len() as u64) < flushed {
+            let index = expected.len() as u64;
+            let found = match read_entries(&self.folder, index, flushed) {
+                Ok(found) => found,
+                Err(error) => {
+                    self.report.find(self.name(), Some(index), error);
                     return None;
                 }
-            }
-        }
-        Some(entries)
-    }
-
-    async fn segment(&mut self, row: &SegmentRow, entries: &[Entry]) {
-        let path = match ObjectPath::new(&self.done.tenant, &self.done.class, ObjectKind::Segment, row.id.as_str()) {
-            Ok(path) => path,
-            Err(error) => return self.report.find(&row.id, None, error),
-        };
-        match self.v.objects.digest(&path).await {
-            Ok(digest) if digest == row.sha256 => {}
-            Ok(_) => self.report.find(&path, Some(row.first_batch), "its bytes are not those that were written"),
-            Err(error) => return self.report.find(&path, Some(row.first_batch), error),
-        }
-        let rows = match self.read(&path, row).await {
-            Ok(rows) => rows,
-            Err(error) => return self.report.find(&path, Some(row.first_batch), error),
-        };
-        if rows.batches().iter().map(|batch| batch.number).ne_sorted(row.first_batch..=row.last_batch) {
-            self.report.find(&path, Some(row.first_batch), "it does not hold the batches that the catalog says");
-        }
-        let places = match batch_places(&rows) {
-            Ok(places) => places,
-            Err(error) => return self.report.find(&path, None, error),
-        };
-        for batch in rows.batches() {
-            let (Some(entry), Some(places)) = (entries.get(batch.number as usize), places.get(&batch.number)) else {
-                self.report.find(&path, Some(batch.number), "a batch without an entry in the tree, or without records");
-                continue;
             };
-            self.batch(&path.to_string(), &rows, places, &batch.seed, entry);
-        }
-        self.done.segments += 1;
-    }
-
-    async fn read(&self, path: &ObjectPath, row: &SegmentRow) -> Result<Rows, String> {
-        let key = self.v.keys.unwrap(&WrappedKey(row.wrapped_key.clone()), path.as_str()).await;
-        let key = key.map_err(|error| error.to_string())?;
-        let object = self.v.objects.open(path, &key, row.plain_bytes).map_err(|error| error.to_string())?;
-        let segment = Segment::open(Arc::new(ObjectReader(object))).map_err(|error| error.to_string())?;
-        segment.rows_where(None).map_err(|error| error.to_string())
-    }
-
-    fn batch(&mut self, object: &str, rows: &Rows, places: &[(u32, usize)], seed: &BatchSeed, entry: &Entry) {
-        self.done.batches += 1;
-        self.done.records += places.len() as u64;
-        let whole = places.iter().zip(0..).all(|((index, _), expected)| *index == expected);
-        match recompute_root(rows, places, seed) {
-            Ok(root) if root == entry.root && whole && places.len() == entry.records as usize => {}
-            Ok(_) => {
-                self.report.find(object, Some(entry.batch), "its records do not have the root that was acknowledged")
-            }
-            Err(error) => self.report.find(object, Some(entry.batch), error),
-        }
-    }
-
-    fn wal_batches(&mut self, flushed: u64, frames: Vec<(PathBuf, BatchFrame)>, sizes: &[u64]) {
-        for (path, frame) in frames {
-            let number = frame.entry.batch;
-            if number < flushed.max(self.tree.size()) {
-                continue;
-            }
-            let object = path.display().to_string();
-            if number > self.tree.size() {
-                let from = self.tree.size();
-                let last = number - 1;
-                let what =
-                    format!("batches {from} to {last} are missing: no segment the catalog knows has them either");
-                return self.report.find(object, Some(from), what);
-            }
-            match (frame.entry.encode(), Rows::from_payload(&frame.payload, number, frame.seed.clone())) {
-                (Ok(entry), Ok(rows)) => {
-                    self.append(&entry, sizes);
-                    let places: Vec<(u32, usize)> = (0..rows.len()).map(|row| (row as u32, row)).collect();
-                    self.batch(&object, &rows, &places, &frame.seed, &frame.entry);
+            for bytes in found {
+                match Entry::decode(&bytes) {
+                    Ok(entry) => {
+                        self.append(&bytes, sizes);
+                        expected.push(Expected::from(&entry));
+                    }
+                    Err(what) => {
+                        self.report.find(self.name(), Some(expected.len() as u64), what);
+                        return None;
+                    }
                 }
-                (Err(error), _) => self.report.find(object, Some(number), error),
-                (_, Err(error)) => self.report.find(object, Some(number), error),
             }
         }
+        Some(expected)
+    }
+
+    async fn segments(&mut self, state: &ClassState, expected: Vec<Expected>) {
+        let expected = Arc::new(expected);
+        let mut under_way = self.checker.segments();
+        for row in &state.segments {
+            match ObjectPath::new(&self.done.tenant, &self.done.class, ObjectKind::Segment, row.id.as_str()) {
+                Ok(path) => {
+                    let check = self.checker.clone().segment(path, row.clone(), expected.clone());
+                    let done = under_way.begin(check).await;
+                    done.into_iter().for_each(|checked| self.add(checked));
+                }
+                Err(error) => self.report.find(&row.id, None, error),
+            }
+        }
+        while let Some(checked) = under_way.next().await {
+            self.add(checked);
+        }
+    }
+
+    fn add(&mut self, checked: Checked) {
+        self.done.segments += checked.segments;
+        self.done.batches += checked.batches;
+        self.done.records += checked.records;
+        self.report.findings.extend(checked.findings);
+    }
+
+    async fn wal_batches(&mut self, flushed: u64, frames: Vec<(PathBuf, BatchFrame)>, sizes: &[u64]) {
+        let mut under_way = self.checker.frames();
+        for (file, frame) in frames.into_iter().filter(|(_, frame)| frame.entry.batch >= flushed) {
+            let done = under_way.begin(self.checker.clone().frame(file, frame)).await;
+            if done.is_some_and(|done| !self.wal_batch(done, sizes)) {
+                return;
+            }
+        }
+        while let Some(done) = under_way.next().await {
+            if !self.wal_batch(done, sizes) {
+                return;
+            }
+        }
+    }
+
+    /// Takes a batch of the log into account; false if those before it are missing.
+    fn wal_batch(&mut self, frame: CheckedFrame, sizes: &[u64]) -> bool {
+        let (number, next) = (frame.entry.batch, self.tree.size());
+        let object = frame.file.display().to_string();
+        if number < next {
+            return true;
+        }
+        if number > next {
+            let last = number - 1;
+            let what = format!("batches {next} to {last} are missing: no segment the catalog knows has them either");
+            self.report.find(object, Some(next), what);
+            return false;
+        }
+        match (frame.entry.encode(), frame.checked) {
+            (Ok(entry), Ok(checked)) => {
+                self.append(&entry, sizes);
+                self.add(checked);
+            }
+            (Err(error), _) => self.report.find(object, Some(number), error),
+            (_, Err(error)) => self.report.find(object, Some(number), error),
+        }
+        true
     }
 
     /// Every tile of the published tree, byte for byte, and of the flushed one: a server reads that when it starts, and a
@@ -430,6 +428,12 @@ impl ClassVerifier<'_> {
 
     fn against(&mut self, object: &str, checkpoint: &Checkpoint) {
         let (size, have) = (checkpoint.size(), self.tree.size());
+        if let Some(restored) = self.restored.get(checkpoint.origin()).filter(|restored| size > **restored) {
+            let what = format!(
+                "it commits to {size} batches of the log that this one was restored from, of which {restored} were taken over: that log went on after the backup, and the rest is not here"
+            );
+            return self.report.find(object, Some(*restored), what);
+        }
         match self.roots.get(&size) {
             Some(root) if *root == checkpoint.root() => {}
             Some(_) => self.report.find(object, None, format!("the first {size} batches are not those it commits to")),
@@ -442,14 +446,3 @@ impl ClassVerifier<'_> {
         }
     }
 }
-
-trait NeSorted: Iterator<Item = u64> + Sized {
-    /// Whether the numbers, sorted, differ from `expected`.
-    fn ne_sorted(self, expected: impl Iterator<Item = u64>) -> bool {
-        let mut numbers: Vec<u64> = self.collect();
-        numbers.sort_unstable();
-        numbers.into_iter().ne(expected)
-    }
-}
-
-impl<I: Iterator<Item = u64>> NeSorted for I {}

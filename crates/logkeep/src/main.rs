@@ -45,6 +45,12 @@ enum Command {
     Sql(commands::sql::Args),
     /// Check that a data folder holds exactly what was acknowledged
     Verify(commands::verify::Args),
+    /// Copy the data folder, also while a server runs on it, into a folder of backups
+    Backup(commands::backup::Args),
+    /// Make a data folder of the latest backup, and prove that it is what was backed up
+    Restore(commands::restore::Args),
+    /// Give the data folder another key, without rewriting data
+    Keys(commands::keys::Args),
     /// Read files of logs into a running server
     Import(commands::import::Args),
     /// Check or print the configuration
@@ -62,6 +68,9 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Verify(args) => commands::verify::run(args),
+        Command::Backup(args) => commands::backup::run(args),
+        Command::Restore(args) => commands::restore::run(args),
+        Command::Keys(args) => commands::keys::run(args),
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),
         Command::Sql(args) => commands::sql::run(args),

@@ -8,6 +8,7 @@ mod api;
 mod guard;
 mod listen;
 mod metrics;
+mod rotate;
 mod selflog;
 mod server;
 mod ui;
@@ -15,5 +16,6 @@ mod ui;
 pub use logkeep_intake::IntakeOptions;
 
 pub use listen::{Endpoint, Receiver, ReceiverState};
+pub use rotate::{Rotated, rotate_keys};
 pub use selflog::{SelfLog, SelfLogLayer};
-pub use server::{Running, Server, ServerConfig, StartError, open_parts, verification};
+pub use server::{OpenFolder, Running, Server, ServerConfig, StartError, open_parts, verification};

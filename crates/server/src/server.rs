@@ -99,20 +99,58 @@ pub enum StartError {
     },
 }
 
-fn folder_error(path: &Path) -> impl FnOnce(std::io::Error) -> StartError {
+pub(crate) fn folder_error(path: &Path) -> impl FnOnce(std::io::Error) -> StartError {
     let path = path.display().to_string();
     |cause| StartError::Folder { path, cause }
 }
 
 const CATALOG_FILE: &str = "catalog.sqlite";
-const CATALOG_KEY_FILE: &str = "catalog.key";
-const CATALOG_KEY_CONTEXT: &str = "catalog";
+pub(crate) const CATALOG_KEY_FILE: &str = "catalog.key";
+pub(crate) const CATALOG_KEY_CONTEXT: &str = "catalog";
 
 /// Opens what a data folder consists of, creating it if `create` says so.
 ///
 /// # Errors
 /// [`StartError`].
 pub async fn open_parts(data_dir: &Path, key_file: &Path, create: bool) -> Result<Parts, StartError> {
+    let OpenFolder { catalog, objects, keys, .. } = open_folder(data_dir, key_file, create).await?;
+    Ok(Parts { catalog, objects, keys, clock: Arc::new(SystemClock::new()) })
+}
+
+/// An open data folder on which nothing runs.
+pub struct OpenFolder {
+    /// Where it is.
+    pub data_dir: PathBuf,
+    /// Which segments exist.
+    pub catalog: Arc<SqliteCatalog>,
+    /// Where they lie.
+    pub objects: SealedObjects,
+    /// What wraps their keys.
+    pub keys: Arc<dyn KeyProvider>,
+}
+
+impl OpenFolder {
+    /// Opens an existing folder for `verify` and `backup`, also while a server runs on it.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn existing(data_dir: &Path, key_file: &Path) -> Result<Self, StartError> {
+        open_folder(data_dir, key_file, false).await
+    }
+
+    /// What verification needs, with checkpoints that were kept elsewhere.
+    pub fn verification(&self, since: Vec<String>) -> Verification {
+        Verification {
+            data_dir: self.data_dir.clone(),
+            catalog: self.catalog.clone(),
+            objects: self.objects.clone(),
+            keys: self.keys.clone(),
+            since,
+        }
+    }
+}
+
+pub(crate) async fn open_folder(data_dir: &Path, key_file: &Path, create: bool) -> Result<OpenFolder, StartError> {
     let exists = data_dir.join(CATALOG_FILE).exists();
     if create {
         std::fs::create_dir_all(data_dir).map_err(folder_error(data_dir))?;
@@ -130,7 +168,7 @@ pub async fn open_parts(data_dir: &Path, key_file: &Path, create: bool) -> Resul
     let catalog = SqliteCatalog::open(&data_dir.join(CATALOG_FILE), &catalog_key).await?;
     let objects = data_dir.join("objects");
     let objects = if create { SealedObjects::local(&objects)? } else { SealedObjects::local_read_only(&objects) };
-    Ok(Parts { catalog: Arc::new(catalog), objects, keys, clock: Arc::new(SystemClock::new()) })
+    Ok(OpenFolder { data_dir: data_dir.to_owned(), catalog: Arc::new(catalog), objects, keys })
 }
 
 #[cfg(unix)]
@@ -165,14 +203,7 @@ async fn catalog_key(data_dir: &Path, keys: &dyn KeyProvider, create: bool) -> R
 /// # Errors
 /// [`StartError`].
 pub async fn verification(data_dir: &Path, key_file: &Path, since: Vec<String>) -> Result<Verification, StartError> {
-    let parts = open_parts(data_dir, key_file, false).await?;
-    Ok(Verification {
-        data_dir: data_dir.to_owned(),
-        catalog: parts.catalog,
-        objects: parts.objects,
-        keys: parts.keys,
-        since,
-    })
+    Ok(OpenFolder::existing(data_dir, key_file).await?.verification(since))
 }
 
 /// A server that has not been started.
@@ -261,7 +292,7 @@ async fn forget_unused(query: QueryEngine, stop: CancellationToken) {
 }
 
 /// One server a folder: the lock goes with the process.
-fn lock(data_dir: &Path) -> Result<std::fs::File, StartError> {
+pub(crate) fn lock(data_dir: &Path) -> Result<std::fs::File, StartError> {
     let path = data_dir.join("lock");
     let file =
         std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(folder_error(&path))?;

@@ -3,6 +3,8 @@
 //! Data keys rest wrapped in the catalog; what unwraps them must not rest beside them, or whoever copies the data
 //! folder copies its keys. A provider holds the key-encryption key and never gives it out.
 
+mod retired;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -17,6 +19,8 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::local::{private_folders, write_new};
 
 const FIRST_LINE: &str = "logkeep-key-file 1";
+/// With which every version of a key file begins.
+const FIRST_WORD: &str = "logkeep-key-file ";
 /// Far more than the three lines of a key file.
 const MAX_FILE_BYTES: u64 = 4096;
 
@@ -63,6 +67,14 @@ pub enum KeyProviderError {
         /// What is wrong with it; never its content.
         reason: &'static str,
     },
+    /// Written by a later version of this program.
+    #[error("key file `{path}` has version {found}, this program knows version 1: use a newer logkeep", path = path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version in its first line.
+        found: u32,
+    },
     /// The file system refused; retry if the cause may pass.
     #[error("key file `{path}` cannot be {what}", path = path.display())]
     Unavailable {
@@ -87,6 +99,8 @@ pub enum KeyProviderError {
 pub struct LocalKeyFile {
     id: String,
     key: KeyEncryptionKey,
+    /// Keys that were replaced, to unwrap what is not under the new one yet.
+    retired: Vec<KeyEncryptionKey>,
 }
 
 impl LocalKeyFile {
@@ -110,25 +124,13 @@ impl LocalKeyFile {
         }
     }
 
-    /// Opens an existing key file.
+    /// Opens an existing key file, and those of retired keys beside it.
     ///
     /// # Errors
     /// [`KeyProviderError`].
     pub fn open(path: &Path) -> Result<Self, KeyProviderError> {
-        let failed = |cause: io::Error| match cause.kind() {
-            io::ErrorKind::NotFound => KeyProviderError::Missing(path.to_owned()),
-            _ => KeyProviderError::Unavailable { path: path.to_owned(), what: "read", cause },
-        };
-        // Checked on the open file, so that no other file can take its place in between.
-        let file = File::open(path).map_err(failed)?;
-        let mode = file.metadata().map_err(failed)?.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeyProviderError::Exposed { path: path.to_owned(), mode });
-        }
-        // Room for all of it, because a buffer that grows leaves copies behind.
-        let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES as usize + 1));
-        file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
-        parse(&text).map_err(|reason| KeyProviderError::Damaged { path: path.to_owned(), reason })
+        let (id, key) = read_key(path)?;
+        Ok(Self { id, key, retired: Self::retired_keys(path)? })
     }
 
     fn create(path: &Path) -> Result<Self, KeyProviderError> {
@@ -137,9 +139,7 @@ impl LocalKeyFile {
             private_folders(folder).map_err(failed)?;
         }
         let key = KeyEncryptionKey::generate();
-        let id = id_of(&key);
-        let encoded = Zeroizing::new(BASE64_STANDARD.encode(key.expose()));
-        let text = Zeroizing::new(format!("{FIRST_LINE}\nid {id}\nkey {}\n", encoded.as_str()));
+        let (id, text) = (id_of(&key), retired::text_of(&key));
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".new-{}", std::process::id()));
         let temporary = path.with_file_name(name);
@@ -148,8 +148,32 @@ impl LocalKeyFile {
         written.map_err(failed)?;
         // The leftover would be a second copy of the key.
         removed.map_err(failed)?;
-        Ok(Self { id, key })
+        Ok(Self { id, key, retired: Vec::new() })
     }
+}
+
+/// The id and key in one file.
+fn read_key(path: &Path) -> Result<(String, KeyEncryptionKey), KeyProviderError> {
+    let failed = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::NotFound => KeyProviderError::Missing(path.to_owned()),
+        _ => KeyProviderError::Unavailable { path: path.to_owned(), what: "read", cause },
+    };
+    // Checked on the open file, so that no other file can take its place in between.
+    let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyProviderError::Exposed { path: path.to_owned(), mode });
+    }
+    // Room for all of it, because a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES as usize + 1));
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+    let first = text.lines().next().unwrap_or_default();
+    if let Some(found) = first.strip_prefix(FIRST_WORD).and_then(|version| version.parse().ok())
+        && first != FIRST_LINE
+    {
+        return Err(KeyProviderError::Version { path: path.to_owned(), found });
+    }
+    parse(&text).map_err(|reason| KeyProviderError::Damaged { path: path.to_owned(), reason })
 }
 
 fn refuse_within(path: &Path, data_folder: &Path) -> Result<(), KeyProviderError> {
@@ -162,7 +186,7 @@ fn refuse_within(path: &Path, data_folder: &Path) -> Result<(), KeyProviderError
     Ok(())
 }
 
-fn parse(text: &str) -> Result<LocalKeyFile, &'static str> {
+fn parse(text: &str) -> Result<(String, KeyEncryptionKey), &'static str> {
     let mut lines = text.lines();
     if lines.next() != Some(FIRST_LINE) {
         return Err("its first line is not `logkeep-key-file 1`");
@@ -179,7 +203,7 @@ fn parse(text: &str) -> Result<LocalKeyFile, &'static str> {
     if id_of(&key) != id {
         return Err("its id does not belong to its key");
     }
-    Ok(LocalKeyFile { id: id.to_owned(), key })
+    Ok((id.to_owned(), key))
 }
 
 fn id_of(key: &KeyEncryptionKey) -> String {
@@ -198,7 +222,12 @@ impl KeyProvider for LocalKeyFile {
     }
 
     async fn unwrap(&self, wrapped: &WrappedKey, context: &str) -> Result<DataKey, KeyProviderError> {
-        Ok(self.key.unwrap(wrapped, context)?)
+        let refused = match self.key.unwrap(wrapped, context) {
+            Err(refused @ UnwrapError::Refused { .. }) => refused,
+            done => return Ok(done?),
+        };
+        let retired = self.retired.iter().find_map(|key| key.unwrap(wrapped, context).ok());
+        retired.ok_or_else(|| refused.into())
     }
 }
 

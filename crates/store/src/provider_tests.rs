@@ -79,11 +79,50 @@ fn damaged_files_are_refused_without_repeating_the_key() {
         assert!(!error.to_string().contains(&lines[2][4..20]), "{error}");
     };
     check(String::new());
-    check(text.replace("file 1", "file 2"));
+    check(text.replace("file 1", "file one"));
     check(lines[..2].join("\n"));
     check(format!("{text}more\n"));
     check(text.replace(lines[1], "id 0000000000000000"));
     check(text.replace(lines[2], "key AAAA"));
     check(text.replace(lines[2], "key %%%%"));
     check("x".repeat(10_000));
+}
+
+#[test]
+fn a_file_of_a_later_version_is_named_with_it() {
+    let at = folders();
+    LocalKeyFile::open_or_create(&at.key, &at.data, false).unwrap();
+    let text = fs::read_to_string(&at.key).unwrap();
+    fs::write(&at.key, text.replace("file 1", "file 2")).unwrap();
+    let error = LocalKeyFile::open(&at.key).unwrap_err();
+    assert!(matches!(error, KeyProviderError::Version { found: 2, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_retired_key_still_opens_what_it_wrapped_and_wraps_nothing() {
+    let at = folders();
+    let old = LocalKeyFile::open_or_create(&at.key, &at.data, false).unwrap();
+    let key = DataKey::generate();
+    let wrapped = old.wrap(&key, "a").await.unwrap();
+    let new = LocalKeyFile::replace(&at.key).unwrap();
+    assert_ne!(new.key_id(), old.key_id());
+    assert!(!new.is_current(&wrapped, "a"));
+    assert_eq!(new.unwrap(&wrapped, "a").await.unwrap(), key);
+    let rewrapped = new.wrap(&key, "a").await.unwrap();
+    assert!(new.is_current(&rewrapped, "a"));
+    assert!(old.unwrap(&rewrapped, "a").await.is_err());
+    let retired = LocalKeyFile::retired(&at.key).unwrap();
+    assert_eq!(retired[0].0, old.key_id());
+    let mode = fs::metadata(&retired[0].1).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(fs::read_dir(at.key.parent().unwrap()).unwrap().count(), 2, "no further copy of a key");
+
+    // What an interrupted replacement leaves is neither used nor in the way.
+    fs::write(at.key.with_file_name("logkeep.key.next"), "half").unwrap();
+    let third = LocalKeyFile::replace(&at.key).unwrap();
+    assert_eq!(third.unwrap(&wrapped, "a").await.unwrap(), key);
+    assert_eq!(third.unwrap(&rewrapped, "a").await.unwrap(), key);
+    let moved = retired[0].1.with_file_name("logkeep.key.0000000000000000");
+    fs::rename(&retired[0].1, moved).unwrap();
+    assert!(matches!(LocalKeyFile::open(&at.key), Err(KeyProviderError::Damaged { .. })));
 }

@@ -108,10 +108,16 @@ impl Signer {
     }
 
     pub(crate) fn sign(&self, text: &str) -> Result<String, NoteError> {
-        let mut note = Note::new(text.as_bytes(), &[]).map_err(|_| NoteError::Text)?;
-        note.add_sigs(&[&self.inner]).map_err(|_| NoteError::Text)?;
-        String::from_utf8(note.to_bytes()).map_err(|_| NoteError::Text)
+        sign(&[self], text)
     }
+}
+
+fn sign(signers: &[&Signer], text: &str) -> Result<String, NoteError> {
+    let mut note = Note::new(text.as_bytes(), &[]).map_err(|_| NoteError::Text)?;
+    for signer in signers {
+        note.add_sigs(&[&signer.inner]).map_err(|_| NoteError::Text)?;
+    }
+    String::from_utf8(note.to_bytes()).map_err(|_| NoteError::Text)
 }
 
 impl fmt::Debug for Signer {
@@ -206,10 +212,18 @@ pub(crate) fn open(note: &str, trusted: &[PublicKey]) -> Result<String, NoteErro
 /// # Errors
 /// [`NoteError::Text`] if kind or body hold what a note cannot.
 pub fn sign_statement(signer: &Signer, kind: &str, body: &str) -> Result<String, NoteError> {
+    cosign_statement(&[signer], kind, body)
+}
+
+/// The same, signed by several.
+///
+/// # Errors
+/// [`NoteError::Text`] if kind or body hold what a note cannot.
+pub fn cosign_statement(signers: &[&Signer], kind: &str, body: &str) -> Result<String, NoteError> {
     if kind.is_empty() || kind.contains('\n') || !(body.is_empty() || body.ends_with('\n')) {
         return Err(NoteError::Text);
     }
-    signer.sign(&format!("{STATEMENT}{kind}\n{body}"))
+    sign(signers, &format!("{STATEMENT}{kind}\n{body}"))
 }
 
 /// The body of a statement of this `kind` that one of the `trusted` keys signed.

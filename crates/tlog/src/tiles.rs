@@ -191,19 +191,44 @@ fn read_either(source: &dyn TileSource, path: &TilePath) -> Result<(TilePath, Ve
     Err(TileUnavailable { path: *path, reason: "it does not exist".to_owned() })
 }
 
+/// The bytes of a tile as it is at its own width, also if only a wider version of it is there.
+///
+/// # Errors
+/// It is missing, unreadable, or not a tile.
+pub fn read_tile(source: &dyn TileSource, path: &TilePath) -> Result<Vec<u8>, TileUnavailable> {
+    match path.kind {
+        TileKind::Hashes { .. } => read_whole(source, path),
+        TileKind::Entries => Ok(read_bundle(source, path)?.iter().flat_map(|entry| bundled(entry)).collect()),
+    }
+}
+
+/// An entry as it is in a bundle.
+pub(crate) fn bundled(entry: &[u8]) -> Vec<u8> {
+    [&(entry.len() as u16).to_be_bytes(), entry].concat()
+}
+
 /// Entry `index` of a tree of `size` entries; `None` beyond it. The bytes are unproven: check their [`crate::leaf_hash`]
 /// by an inclusion proof.
 ///
 /// # Errors
 /// The bundle is missing, unreadable, or not a bundle.
 pub fn read_entry(source: &dyn TileSource, index: u64, size: u64) -> Result<Option<Vec<u8>>, TileUnavailable> {
+    Ok(read_entries(source, index, size)?.into_iter().next())
+}
+
+/// The entries from `index` to the end of its bundle, at most 256, of a tree of `size` entries; none beyond it. They are
+/// unproven, as with [`read_entry`].
+///
+/// # Errors
+/// The bundle is missing, unreadable, or not a bundle.
+pub fn read_entries(source: &dyn TileSource, index: u64, size: u64) -> Result<Vec<Vec<u8>>, TileUnavailable> {
     if index >= size {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let tile = index / TILE_WIDTH;
     let width = (size - tile * TILE_WIDTH).min(TILE_WIDTH) as u16;
     let mut entries = read_bundle(source, &TilePath::entries(tile, width))?;
-    Ok(Some(entries.swap_remove((index % TILE_WIDTH) as usize)))
+    Ok(entries.split_off((index % TILE_WIDTH) as usize))
 }
 
 /// The hashes in a hash tile's bytes.

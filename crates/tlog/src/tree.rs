@@ -191,13 +191,9 @@ impl Tree {
         if new_size > size || old_size > new_size {
             return Err(not_kept());
         }
-        let mut paths = Vec::new();
-        for level in (0..8u8).take_while(|level| new_size >> (8 * level) > 0) {
-            let (old, new) = (old_size >> (8 * level), new_size >> (8 * level));
-            paths.extend(changed(old, new).map(|(index, width)| TilePath::hashes(level, index, width)));
-        }
-        paths.extend(changed(old_size, new_size).map(|(index, width)| TilePath::entries(index, width)));
-        paths.into_iter().map(|path| Ok(TileWrite { path, bytes: self.kept(&path).ok_or_else(not_kept)? })).collect()
+        tile_paths(old_size, new_size)
+            .map(|path| Ok(TileWrite { path, bytes: self.kept(&path).ok_or_else(not_kept)? }))
+            .collect()
     }
 
     /// Drops the tiles that are full and lie before `written_size`, which must be durable.
@@ -224,13 +220,22 @@ impl Tree {
             TileKind::Entries => {
                 let mut bytes = Vec::new();
                 for entry in self.entries.slice(start, width)? {
-                    bytes.extend_from_slice(&(entry.len() as u16).to_be_bytes());
-                    bytes.extend_from_slice(entry);
+                    bytes.extend_from_slice(&tiles::bundled(entry));
                 }
                 Some(bytes)
             }
         }
     }
+}
+
+/// The tiles that differ between the trees of `old_size` and `new_size`; bundles come last, in order.
+pub fn tile_paths(old_size: u64, new_size: u64) -> impl Iterator<Item = TilePath> {
+    let levels = (0..8u8).take_while(move |level| new_size >> (8 * level) > 0);
+    let hashes = levels.flat_map(move |level| {
+        let (old, new) = (old_size >> (8 * level), new_size >> (8 * level));
+        changed(old, new).map(move |(index, width)| TilePath::hashes(level, index, width))
+    });
+    hashes.chain(changed(old_size, new_size).map(|(index, width)| TilePath::entries(index, width)))
 }
 
 struct Over<'a, S> {

@@ -4,6 +4,7 @@ use logkeep_record::BatchSeed;
 use logkeep_tlog::{Entry, EntryError};
 
 pub(crate) const FILE_MAGIC: &[u8; 8] = b"LKWAL\0\0\x02";
+pub(crate) const FILE_VERSION: u8 = FILE_MAGIC[7];
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"LKWF";
 pub(crate) const FILE_HEAD_BYTES: usize = 16;
 pub(crate) const FRAME_HEAD_BYTES: usize = 24;

@@ -12,7 +12,9 @@ use logkeep_cipher::{DataKey, FrameOpener};
 use logkeep_record::TenantId;
 
 use super::file::file_name;
-use super::frame::{BatchFrame, FILE_HEAD_BYTES, FILE_MAGIC, FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, Kind};
+use super::frame::{
+    BatchFrame, FILE_HEAD_BYTES, FILE_MAGIC, FILE_VERSION, FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, Kind,
+};
 
 /// Damage in a file of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,13 @@ pub(crate) fn recover(path: &Path, number: u64, unwrap: &mut Unwrap<'_>) -> io::
         // A file whose head is not whole was never used: it is synced before the first frame.
         reader.found.torn_bytes = bytes.len() as u64;
         return Ok(reader.found);
+    }
+    if bytes[..7] == FILE_MAGIC[..7] && bytes[7] != FILE_VERSION {
+        let what = format!(
+            "it is a write-ahead log of version {}, this program knows version {FILE_VERSION}: use the logkeep that wrote it",
+            bytes[7]
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
     if bytes[..8] != *FILE_MAGIC || bytes[8..FILE_HEAD_BYTES] != number.to_le_bytes() {
         reader.fault(0, "the head of the file is damaged, or it is another file");

@@ -1,0 +1,254 @@
+//! Taking a backup, also while a server runs on the folder.
+//!
+//! Nothing is locked. What makes the copies fit together is their order: checkpoints, then the log, then the catalog, then
+//! tiles and segments. The catalog is younger than the log, so what was flushed from the log meanwhile is in a segment that
+//! the catalog names; and everything the checkpoints commit to is in one or the other. A segment that is merged away
+//! before it was copied is named by the catalog no longer: the round is begun anew, and copies only what is new.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use logkeep_catalog::{Catalog as _, ClassState, SqliteCatalog};
+use logkeep_record::{Class, TenantId};
+use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath};
+use logkeep_tlog::{Checkpoint, Entry, Signer};
+use tracing::info;
+
+use super::copy::Digest;
+use super::manifest::{ClassLine, Contents, Manifest};
+use super::target::Target;
+use super::tree::CopiedTree;
+use super::{BackupError, damaged, io_error};
+use crate::engine::{OpenError, read_log};
+use crate::signing::existing_signer;
+use crate::state::ClassKey;
+use crate::tiles::TileFolder;
+use crate::verify::{Report, read_checkpoints};
+use crate::wal;
+
+/// Rounds in which every segment to copy was merged away first. Each round copies what is left to copy, so the first one
+/// may take hours and the later ones seconds.
+const ROUNDS: usize = 20;
+
+/// What is backed up.
+pub struct BackupSource {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// Its catalog.
+    pub catalog: Arc<SqliteCatalog>,
+    /// What unwraps its keys.
+    pub keys: Arc<dyn KeyProvider>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Whether to read what the target has already, and to copy anew what is not as it was.
+    pub recheck: bool,
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub struct BackupReport {
+    /// What the backup says of itself.
+    pub manifest: Manifest,
+    /// Where its own files are.
+    pub folder: PathBuf,
+    /// Bytes that were copied.
+    pub copied_bytes: u64,
+    /// Bytes of shared files that were there already.
+    pub kept_bytes: u64,
+}
+
+/// Takes a backup into a folder that may hold earlier ones of the same data folder. Blocks on files; run it in a
+/// multi-threaded runtime.
+///
+/// # Errors
+/// [`BackupError`]: the folder holds what it held before, and nothing of this backup counts.
+pub async fn backup(source: &BackupSource, target: &Path) -> Result<BackupReport, BackupError> {
+    let (signer, installation) = existing_signer(&*source.catalog).await.map_err(|what| damaged("catalog", what))?;
+    let mut target = Target::open(target, &installation, source.recheck)?;
+    let round = Round { source, signer: &signer };
+    let mut left = ROUNDS;
+    let contents = loop {
+        left -= 1;
+        match round.copy(&mut target).await {
+            Err(BackupError::Vanished(path)) if left > 0 => {
+                info!(path, "merged away while it was copied; taking the rest again");
+                target.restart()?;
+            }
+            done => break done?,
+        }
+    };
+    let manifest = Manifest {
+        installation,
+        number: target.number(),
+        taken_ns: source.clock.now_ns(),
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        key_id: source.keys.key_id().to_owned(),
+        files: contents.files.len() as u64,
+        bytes: contents.files.iter().map(|file| file.digest.bytes).sum(),
+        records: contents.classes.iter().map(|class| class.records).sum(),
+        contents: contents.digest(),
+    };
+    let note = manifest.sign(&signer).map_err(|what| damaged("manifest", what))?;
+    let (copied_bytes, kept_bytes) = (target.copied_bytes, target.kept_bytes);
+    let folder = target.finish(&contents, &note)?;
+    Ok(BackupReport { manifest, folder, copied_bytes, kept_bytes })
+}
+
+struct Round<'a> {
+    source: &'a BackupSource,
+    signer: &'a Signer,
+}
+
+impl Round<'_> {
+    async fn copy(&self, target: &mut Target) -> Result<Contents, BackupError> {
+        let checkpoints = self.checkpoints(target)?;
+        let live = self.log(target)?;
+        let states = self.catalog(target).await?;
+        let states: BTreeMap<ClassKey, ClassState> =
+            states.into_iter().map(|state| ((state.tenant.clone(), state.class.clone()), state)).collect();
+        let classes: BTreeSet<&ClassKey> = states.keys().chain(checkpoints.keys()).chain(live.keys()).collect();
+        let mut lines = Vec::new();
+        for class in classes {
+            let live = live.get(class).map(Vec::as_slice).unwrap_or_default();
+            lines.push(self.tree(target, class, states.get(class), checkpoints.get(class), live)?);
+        }
+        for state in states.values() {
+            self.segments(target, state)?;
+        }
+        Ok(Contents { classes: lines, files: target.take_files() })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.source.data_dir.join(name)
+    }
+
+    /// Copies a file of this backup's own; `None` if there is none.
+    fn file(&self, target: &mut Target, name: &str) -> Result<Option<Digest>, BackupError> {
+        let path = self.path(name);
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(io_error(&path))?,
+        };
+        target.put(name, &mut file).map(Some).map_err(io_error(&target.place(name)))
+    }
+
+    /// Checkpoints first: what they commit to must be in what is copied after them.
+    fn checkpoints(&self, target: &mut Target) -> Result<HashMap<ClassKey, Checkpoint>, BackupError> {
+        let mut unfit = Report::default();
+        let texts = read_checkpoints(&self.path("tlog"), &mut unfit);
+        if let Some(finding) = unfit.findings.into_iter().next() {
+            return Err(damaged(finding.object, finding.what));
+        }
+        let key = self.signer.public_key();
+        target
+            .put("tlog/public-key", &mut format!("{key}\n").as_bytes())
+            .map_err(io_error(&target.place("tlog/public-key")))?;
+        let mut checkpoints = HashMap::new();
+        for (class, text) in texts {
+            let name = format!("tlog/{}/{}/checkpoint", class.0, class.1);
+            let checkpoint = Checkpoint::open(&text, std::slice::from_ref(&key))
+                .map_err(|error| damaged(self.path(&name).display(), error))?;
+            target.put(&name, &mut text.as_bytes()).map_err(io_error(&target.place(&name)))?;
+            for link in crate::succession::files(&self.path("tlog"), &class).map_err(io_error(&self.path("tlog")))? {
+                self.file(target, &format!("tlog/{}/{}/{link}", class.0, class.1))?;
+            }
+            checkpoints.insert(class, checkpoint);
+        }
+        Ok(checkpoints)
+    }
+
+    /// Copies the log and gives the entries of the batches in it. The server may be writing: the copy then ends within
+    /// a frame, as after a stop.
+    fn log(&self, target: &mut Target) -> Result<HashMap<ClassKey, Vec<Entry>>, BackupError> {
+        let folder = self.path("wal");
+        let mut entries: HashMap<ClassKey, Vec<Entry>> = HashMap::new();
+        for (number, path) in wal::list(&folder).map_err(io_error(&folder))? {
+            let Some(file) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let name = format!("wal/{file}");
+            // One that is gone was flushed since it was listed.
+            if self.file(target, &name)?.is_none() {
+                continue;
+            }
+            let found = read_log(&self.source.keys, number, &target.place(&name)).map_err(|error| match error {
+                OpenError::Io { path, cause } => BackupError::Io { path, cause },
+                OpenError::Key(error) => error.into(),
+                other => damaged(path.display(), other),
+            })?;
+            if let Some(fault) = found.faults.first() {
+                let what = format!(
+                    "byte {}: {}; run `logkeep verify`, and restart the server to recover it",
+                    fault.at, fault.what
+                );
+                return Err(damaged(path.display(), what));
+            }
+            for frame in found.batches {
+                let class = class_of(&frame.entry).map_err(|what| damaged(path.display(), what))?;
+                entries.entry(class).or_default().push(frame.entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    async fn catalog(&self, target: &mut Target) -> Result<Vec<ClassState>, BackupError> {
+        const FILE: &str = "catalog.sqlite";
+        let place = target.place(FILE);
+        let copy = self.source.catalog.copy_to(&place).await?;
+        let states = copy.load().await;
+        copy.close().await;
+        target.adopt(FILE).map_err(io_error(&place))?;
+        if self.file(target, "catalog.key")?.is_none() {
+            return Err(damaged(self.path("catalog.key").display(), "the key of the catalog is missing"));
+        }
+        Ok(states?)
+    }
+
+    fn tree(
+        &self,
+        target: &mut Target,
+        class: &ClassKey,
+        state: Option<&ClassState>,
+        checkpoint: Option<&Checkpoint>,
+        live: &[Entry],
+    ) -> Result<ClassLine, BackupError> {
+        let folder = TileFolder::new(&self.path("tlog"), &class.0, &class.1);
+        let flushed = state.map_or(0, |state| state.head.flushed);
+        let published = checkpoint.map_or(0, Checkpoint::size);
+        let told = [flushed, published];
+        let mut tree = CopiedTree::of_tiles(target, &folder, class, flushed.max(published), &told)?;
+        live.iter().try_for_each(|entry| tree.append_live(entry, &told))?;
+        tree.check(state.map(|state| &state.head), checkpoint)?;
+        Ok(tree.line())
+    }
+
+    fn segments(&self, target: &mut Target, state: &ClassState) -> Result<(), BackupError> {
+        for row in &state.segments {
+            let path = ObjectPath::new(&state.tenant, &state.class, ObjectKind::Segment, row.id.as_str())
+                .map_err(|error| damaged(&row.id, error))?;
+            let name = format!("objects/{path}");
+            let digest = Digest { bytes: row.sealed_bytes, sha256: row.sha256 };
+            if target.keep(&name, digest) {
+                continue;
+            }
+            match self.file(target, &name)? {
+                Some(found) if found == digest => {}
+                Some(_) => {
+                    let copy = target.place(&name);
+                    fs::remove_file(&copy).map_err(io_error(&copy))?;
+                    let what = "its bytes are not those that were written; run `logkeep verify`";
+                    return Err(damaged(self.path(&name).display(), what));
+                }
+                None => return Err(BackupError::Vanished(path.to_string())),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn class_of(entry: &Entry) -> Result<ClassKey, String> {
+    let tenant = TenantId::new(&entry.tenant).map_err(|error| error.to_string())?;
+    let class = Class::new(&entry.class).map_err(|error| error.to_string())?;
+    Ok((tenant, class))
+}

@@ -1,0 +1,91 @@
+//! `logkeep backup`: a data folder, copied where a fire does not reach it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use logkeep::config::Config;
+use logkeep_ingest::backup::{BackupSource, backup};
+use logkeep_server::OpenFolder;
+use logkeep_store::SystemClock;
+
+use super::serve::runtime;
+
+const ABOUT: &str = "\
+Copies segments, write-ahead log, catalog and trees as they rest, encrypted. The server may go on meanwhile; what was \
+acknowledged before the command began is in the backup. Further backups into the same folder copy only what is new.
+
+THE KEY FILE IS NOT IN IT. Keep a copy of it elsewhere: without it no backup can be read.";
+
+/// Arguments of `logkeep backup`.
+#[derive(clap::Args)]
+#[command(after_help = ABOUT)]
+pub(crate) struct Args {
+    /// Folder that holds the backups of this data folder, and of no other; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Read what earlier backups left there as well, and copy anew what is no longer as it was written
+    #[arg(long)]
+    recheck: bool,
+    /// Configuration file, for the data folder and the key file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder, instead of the configured one
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Key file, instead of the configured one
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let mut config = Config::load(args.config.as_deref())?;
+    if let Some(data_dir) = args.data_dir {
+        config.data_dir = data_dir;
+    }
+    if args.key_file.is_some() {
+        config.configured_key_file = args.key_file;
+    }
+    refuse_within(&args.to, &config.data_dir)?;
+    let key_file = config.key_file();
+    let started = std::time::Instant::now();
+    let report = runtime()?.block_on(async {
+        let folder = OpenFolder::existing(&config.data_dir, &key_file).await?;
+        let source = BackupSource {
+            data_dir: folder.data_dir.clone(),
+            catalog: folder.catalog.clone(),
+            keys: folder.keys.clone(),
+            clock: Arc::new(SystemClock::new()),
+            recheck: args.recheck,
+        };
+        let report = backup(&source, &args.to).await;
+        folder.catalog.close().await;
+        anyhow::Ok(report?)
+    })?;
+    let (manifest, seconds) = (&report.manifest, started.elapsed().as_secs_f64());
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "backup {}: {} records in {} files, {} bytes, {} of them copied ({seconds:.1} s)",
+        manifest.number, manifest.records, manifest.files, manifest.bytes, report.copied_bytes,
+    )?;
+    writeln!(out, "  {}", report.folder.display())?;
+    writeln!(
+        out,
+        "the key file `{}` (id {}) is not in it: keep a copy elsewhere, without it the backup cannot be read",
+        key_file.display(),
+        manifest.key_id
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A backup within what it is to replace goes when that goes.
+fn refuse_within(to: &Path, data_dir: &Path) -> Result<()> {
+    let absolute = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    let (target, data) = (absolute(to).context("backup folder")?, absolute(data_dir).context("data folder")?);
+    ensure!(!target.starts_with(&data), "`{}` is within the data folder; back up to another disk", to.display());
+    Ok(())
+}
