@@ -46,7 +46,7 @@ pub(crate) fn run(shared: &Shared) {
 }
 
 /// Does one merge, if one is due.
-fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
+pub(crate) fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
     let due = {
         let state = shared.state.lock();
         let due = |(key, partition): (&ClassKey, &Partition)| {

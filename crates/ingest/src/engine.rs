@@ -1,7 +1,6 @@
 //! The engine: opens a data folder, recovers it, and runs the writer, the flusher and the compactor over it.
 
-use std::collections::HashMap;
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +9,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use logkeep_catalog::{BatchKey, Catalog, ClassState};
-use logkeep_cipher::{WrappedKey, hmac_sha256, random_bytes};
+use logkeep_cipher::{WrappedKey, hmac_sha256};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
-use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
+use logkeep_store::{Clock, Disk, Folders, KeyProvider, ObjectKind, ObjectPath, Random, SealedObjects};
 use logkeep_tlog::{Signer, Tree};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -25,6 +24,7 @@ use crate::files::WalFiles;
 use crate::flush::Flusher;
 use crate::published;
 use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
+use crate::steps::Steps;
 use crate::tiles::TileFolder;
 use crate::wal::{self, BatchFrame, Fault, WalFile};
 use crate::writer::{CommitError, Committed, QUEUE, Request, Writer, key_context};
@@ -77,7 +77,7 @@ pub struct Arrived {
     pub rows: Arc<Rows>,
 }
 
-/// What the engine stands on.
+/// What the engine stands on. The data folder lies on the disk of the objects.
 pub struct Parts {
     /// Which segments exist.
     pub catalog: Arc<dyn Catalog>,
@@ -87,6 +87,8 @@ pub struct Parts {
     pub keys: Arc<dyn KeyProvider>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where keys and seeds come from.
+    pub random: Arc<dyn Random>,
 }
 
 /// Why a data folder cannot be opened.
@@ -147,6 +149,9 @@ pub(crate) struct Shared {
     pub(crate) objects: SealedObjects,
     pub(crate) keys: Arc<dyn KeyProvider>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folders: Folders,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) wal_folder: PathBuf,
     pub(crate) tlog_folder: PathBuf,
@@ -195,8 +200,13 @@ impl Shared {
         self.room.notify_all();
     }
 
+    /// How long ago `since_ns` was by [`Clock::elapsed_ns`].
+    pub(crate) fn waited(&self, since_ns: u64) -> Duration {
+        Duration::from_nanos(self.clock.elapsed_ns().saturating_sub(since_ns))
+    }
+
     pub(crate) fn tiles(&self, (tenant, class): &ClassKey) -> TileFolder {
-        TileFolder::new(&self.tlog_folder, tenant, class)
+        TileFolder::new(self.disk.clone(), &self.tlog_folder, tenant, class)
     }
 
     pub(crate) fn origin(&self, (tenant, class): &ClassKey) -> String {
@@ -221,23 +231,46 @@ impl Ingest {
     /// # Errors
     /// [`OpenError`]; nothing was changed but files a crash had left half written.
     pub async fn open(config: IngestConfig, parts: Parts) -> Result<Self, OpenError> {
+        let (ingest, Steps { writer, requests, flusher, shared }) = Self::open_stepped(config, parts).await?;
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.into()).spawn(run).map_err(io_error(Path::new(name)))
+        };
+        let threads = vec![
+            spawn("wal-writer", Box::new(move || writer.run(requests)))?,
+            spawn("flusher", Box::new(move || flusher.run()))?,
+            spawn("compactor", Box::new(move || compact::run(&shared)))?,
+        ];
+        *ingest.threads.lock() = threads;
+        Ok(ingest)
+    }
+
+    /// As [`Ingest::open`], but without threads: whoever calls does their steps, one at a time and in an order of their
+    /// own choice. For a simulation, which must be able to repeat itself.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_stepped(config: IngestConfig, parts: Parts) -> Result<(Self, Steps), OpenError> {
         let wal_folder = config.data_dir.join("wal");
         let tlog_folder = config.data_dir.join("tlog");
+        let disk = parts.objects.disk();
+        let folders = Folders::below(disk.clone(), &config.data_dir);
         for folder in [&wal_folder, &tlog_folder] {
-            fs::create_dir_all(folder).map_err(io_error(folder))?;
+            folders.ensure(folder).map_err(io_error(folder))?;
         }
-        let installation = secret(&*parts.catalog, "installation", 8).await?;
+        let installation = secret(&parts, "installation", 8).await?;
         let installation: String = installation.iter().map(|byte| format!("{byte:02x}")).collect();
-        let signer = signer(&*parts.catalog, &installation).await?;
-        let key_secret = secret(&*parts.catalog, "batch-keys", 32).await?;
+        let signer = signer(&parts, &installation).await?;
+        let key_secret = secret(&parts, "batch-keys", 32).await?;
         let public_key = tlog_folder.join("public-key");
-        crate::tiles::write_durably(&public_key, format!("{}\n", signer.public_key()).as_bytes())
-            .map_err(io_error(&public_key))?;
+        disk.replace(&public_key, format!("{}\n", signer.public_key()).as_bytes()).map_err(io_error(&public_key))?;
         let shared = Arc::new(Shared {
             catalog: parts.catalog,
             objects: parts.objects,
             keys: parts.keys,
             clock: parts.clock,
+            random: parts.random,
+            disk,
+            folders,
             runtime: tokio::runtime::Handle::current(),
             wal_folder,
             tlog_folder,
@@ -254,27 +287,20 @@ impl Ingest {
             config,
         });
         let next_file = Box::pin(recover(&shared)).await?;
-        let wal = WalFile::create(&shared.wal_folder, next_file.number).map_err(io_error(&shared.wal_folder))?;
+        let wal = WalFile::create(&*shared.disk, &shared.wal_folder, next_file.number)
+            .map_err(io_error(&shared.wal_folder))?;
         shared.wal_files.lock().begin(next_file.number);
         let (queue, requests) = mpsc::channel(QUEUE);
         let writer = Writer::new(shared.clone(), wal);
         let flusher = Flusher::new(shared.clone());
-        let compacted = shared.clone();
-        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            std::thread::Builder::new().name(name.into()).spawn(run).map_err(io_error(Path::new(name)))
-        };
-        let threads = vec![
-            spawn("wal-writer", Box::new(move || writer.run(requests)))?,
-            spawn("flusher", Box::new(move || flusher.run()))?,
-            spawn("compactor", Box::new(move || compact::run(&compacted)))?,
-        ];
-        Ok(Self {
-            shared,
+        let ingest = Self {
+            shared: shared.clone(),
             queue,
-            threads: Arc::new(Mutex::new(threads)),
+            threads: Arc::default(),
             key_secret: key_secret.into(),
             faults: Arc::new(next_file.faults),
-        })
+        };
+        Ok((ingest, Steps { writer, requests, flusher, shared }))
     }
 
     /// Stores a batch. Returns once it is durable, sealed and searchable. With a `key`, a batch of the same tenant that
@@ -337,17 +363,17 @@ impl Ingest {
 }
 
 /// A secret of the installation, made on the first start.
-async fn secret(catalog: &dyn Catalog, name: &str, bytes: usize) -> Result<Vec<u8>, OpenError> {
-    if let Some(secret) = catalog.secret(name).await? {
+async fn secret(parts: &Parts, name: &str, bytes: usize) -> Result<Vec<u8>, OpenError> {
+    if let Some(secret) = parts.catalog.secret(name).await? {
         return Ok(secret);
     }
-    let secret = random_bytes::<32>()[..bytes].to_vec();
-    catalog.set_secret(name, &secret).await?;
+    let secret = parts.random.secret()[..bytes].to_vec();
+    parts.catalog.set_secret(name, &secret).await?;
     Ok(secret)
 }
 
-async fn signer(catalog: &dyn Catalog, installation: &str) -> Result<Signer, OpenError> {
-    let seed = secret(catalog, "checkpoint-signer", 32).await?;
+async fn signer(parts: &Parts, installation: &str) -> Result<Signer, OpenError> {
+    let seed = secret(parts, "checkpoint-signer", 32).await?;
     let seed = seed.try_into().map_err(|_| OpenError::Signer("it is not 32 bytes".into()))?;
     Signer::from_seed(&format!("logkeep-{installation}"), seed).map_err(|error| OpenError::Signer(error.to_string()))
 }
@@ -371,14 +397,14 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
     }
     let mut faults = Vec::new();
     let mut number = 1;
-    for (file, path) in wal::list(&shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
+    for (file, path) in wal::list(&*shared.disk, &shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
         let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
             let (keys, wrapped) = (shared.keys.clone(), WrappedKey(wrapped.to_vec()));
             let context = key_context(file, tenant);
             let unwrapped = tokio::task::block_in_place(|| shared.runtime.block_on(keys.unwrap(&wrapped, &context)));
             unwrapped.map_err(|error| error.to_string())
         };
-        let found = wal::recover(&path, file, &mut unwrap).map_err(io_error(&path))?;
+        let found = wal::recover(&*shared.disk, &path, file, &mut unwrap).map_err(io_error(&path))?;
         if found.torn_bytes > 0 {
             info!(file = %path.display(), bytes = found.torn_bytes, "cut off a frame that was never acknowledged");
         }
@@ -449,7 +475,7 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
     let rows = Rows::from_payload(&frame.payload, number, frame.seed).map_err(|error| damaged(error.to_string()))?;
     let entry = frame.entry.encode().map_err(|error| damaged(error.to_string()))?;
     partition.tree.append(&entry).map_err(|error| damaged(error.to_string()))?;
-    partition.push_live(Arc::new(rows), number);
+    partition.push_live(Arc::new(rows), number, shared.clock.elapsed_ns());
     if let Some(hmac) = frame.key {
         state.add_key(&class_key, number, BatchKey { hmac, received_ns: frame.entry.max_received_ns });
     }
@@ -459,12 +485,12 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
 /// Copies damaged files of the log where nothing will delete them.
 fn set_aside(shared: &Shared, faults: &[Fault]) -> Result<(), OpenError> {
     let folder = shared.config.data_dir.join("quarantine");
-    fs::create_dir_all(&folder).map_err(io_error(&folder))?;
-    let files: HashMap<&PathBuf, ()> = faults.iter().map(|fault| (&fault.file, ())).collect();
-    for file in files.into_keys() {
+    shared.folders.ensure(&folder).map_err(io_error(&folder))?;
+    for file in faults.iter().map(|fault| &fault.file).collect::<BTreeSet<_>>() {
         let Some(name) = file.file_name() else { continue };
         let kept = folder.join(name);
-        fs::copy(file, &kept).map_err(io_error(&kept))?;
+        let bytes = shared.disk.read(file).map_err(io_error(file))?;
+        shared.disk.replace(&kept, &bytes).map_err(io_error(&kept))?;
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use logkeep_catalog::{BatchKey, Change, Head, SegmentId, SegmentRow};
-use logkeep_cipher::{DataKey, random_bytes};
 use logkeep_segment::{Rows, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Checkpoint, Hash};
@@ -30,24 +29,23 @@ const MANY_SMALL: usize = 32;
 const FLUSH_ZSTD_LEVEL: i32 = 1;
 
 /// Any fault on the way to a segment. Nothing is lost: the log still has the rows.
-pub(crate) type FlushError = Box<dyn std::error::Error + Send + Sync>;
+pub type FlushError = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) struct Flusher {
     shared: Arc<Shared>,
-    last_checkpoint: Instant,
+    last_checkpoint_ns: u64,
 }
 
 impl Flusher {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, last_checkpoint: Instant::now() }
+        Self { last_checkpoint_ns: shared.clock.elapsed_ns(), shared }
     }
 
     pub(crate) fn run(mut self) {
         loop {
             self.shared.sleep_flusher(TICK);
             let stopping = self.shared.stopping.load(Ordering::SeqCst);
-            let round = self.round(stopping);
-            if let Err(error) = &round {
+            if let Err(error) = self.round(stopping) {
                 warn!(%error, "could not flush; the write-ahead log keeps the rows, trying again");
                 self.shared.sleep_flusher(RETRY);
             }
@@ -57,12 +55,13 @@ impl Flusher {
         }
     }
 
-    fn round(&mut self, stopping: bool) -> Result<(), FlushError> {
+    /// Everything that is due now, and when stopping everything there is.
+    pub(crate) fn round(&mut self, stopping: bool) -> Result<(), FlushError> {
         for class in self.due(stopping) {
             self.flush(&class)?;
         }
-        if stopping || self.last_checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
-            self.last_checkpoint = Instant::now();
+        if stopping || self.shared.waited(self.last_checkpoint_ns) >= CHECKPOINT_INTERVAL {
+            self.last_checkpoint_ns = self.shared.clock.elapsed_ns();
             self.publish_checkpoints()?;
         }
         self.tidy_live()?;
@@ -79,7 +78,7 @@ impl Flusher {
         let largest = state.partitions.values().map(Partition::live_bytes).max().unwrap_or_default();
         let due = |(key, partition): (&ClassKey, &Partition)| {
             let bytes = partition.live_bytes();
-            let old = partition.live_since.is_some_and(|since| since.elapsed() >= config.flush_interval);
+            let old = partition.live_since.is_some_and(|since| self.shared.waited(since) >= config.flush_interval);
             let flush = bytes > 0
                 && (stopping
                     || old
@@ -139,7 +138,7 @@ impl Flusher {
         let mut state = self.shared.state.lock();
         if let Some(partition) = state.partitions.get_mut(class) {
             partition.live.retain(|live| live.first > last);
-            partition.live_since = (!partition.live.is_empty()).then(Instant::now);
+            partition.live_since = (!partition.live.is_empty()).then(|| self.shared.clock.elapsed_ns());
             partition.segments = Arc::new(segments);
             partition.head = head;
         }
@@ -170,7 +169,7 @@ impl Flusher {
             (partition.tree.tiles(partition.published, size)?, size, partition.tree.root())
         };
         let checkpoint = Checkpoint::new(&self.shared.origin(class), size, root, vec![])?.sign(&self.shared.signer)?;
-        self.shared.tiles(class).publish(&tiles, &checkpoint)?;
+        self.shared.tiles(class).publish(&self.shared.folders, &tiles, &checkpoint)?;
         if let Some(partition) = self.shared.state.lock().partitions.get_mut(class) {
             partition.published = size;
             partition.tree.forget(size);
@@ -213,11 +212,11 @@ impl Flusher {
             let flushed = |class: &ClassKey| state.partitions.get(class).map_or(0, |partition| partition.head.flushed);
             self.shared.wal_files.lock().take_flushed(flushed)
         };
-        let Ok(files) = wal::list(&self.shared.wal_folder) else { return };
+        let Ok(files) = wal::list(&*self.shared.disk, &self.shared.wal_folder) else { return };
         for (number, path) in files {
             // One that stays is read again at the next start, and found to be in segments.
             if gone.contains(&number)
-                && let Err(error) = std::fs::remove_file(&path)
+                && let Err(error) = self.shared.disk.remove(&path)
             {
                 warn!(file = %path.display(), %error, "a file of the log that is no longer needed cannot be removed");
             }
@@ -235,6 +234,10 @@ pub(crate) fn head_over(segments: &[Arc<SegmentHandle>], flushed: u64, root: Has
     Head { flushed, segments: Head::commit_to(&rows), root: root.0 }
 }
 
+fn first_bytes([a, b, c, d, e, f, ..]: [u8; 32]) -> [u8; 6] {
+    [a, b, c, d, e, f]
+}
+
 /// Writes rows as a segment and makes it durable. The catalog does not know it yet.
 pub(crate) fn store_segment(
     shared: &Shared,
@@ -245,9 +248,9 @@ pub(crate) fn store_segment(
     zstd_level: i32,
 ) -> Result<Arc<SegmentHandle>, FlushError> {
     let bytes = write_segment(rows, zstd_level)?;
-    let id = SegmentId::new(first, last, random_bytes());
+    let id = SegmentId::new(first, last, first_bytes(shared.random.secret()));
     let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, id.as_str())?;
-    let key = DataKey::generate();
+    let key = shared.random.key();
     let wrapped = shared.runtime.block_on(shared.keys.wrap(&key, path.as_str()))?;
     let plain_bytes = bytes.len() as u64;
     let receipt = shared.runtime.block_on(shared.objects.put(&path, &key, bytes))?;

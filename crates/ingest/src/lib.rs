@@ -14,6 +14,7 @@ mod files;
 mod flush;
 mod published;
 mod state;
+mod steps;
 mod tiles;
 mod verify;
 mod wal;
@@ -24,7 +25,9 @@ mod tests;
 
 pub use batch::{Batch, BatchBuilder};
 pub use engine::{Arrived, Ingest, IngestConfig, OpenError, Parts};
+pub use flush::FlushError;
 pub use state::{ClassView, SegmentHandle, Snapshot};
+pub use steps::{CompactorStep, FlusherStep, Steps, WriterStep};
 pub use tiles::write_durably;
 pub use verify::{Finding, Report, Verification, verify};
 pub use wal::Fault;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
 use logkeep_record::{Class, Record, Resource, TenantId, Value};
-use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock};
+use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 
 use crate::{BatchBuilder, Ingest, IngestConfig, Parts, Report, Verification, verify};
 
@@ -22,6 +22,7 @@ async fn parts(folder: &Path) -> Parts {
         objects: SealedObjects::local(&data.join("objects")).unwrap(),
         keys,
         clock: Arc::new(SystemClock::new()),
+        random: Arc::new(SystemRandom),
     }
 }
 

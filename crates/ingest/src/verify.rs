@@ -4,7 +4,7 @@
 //! tile of the tree, and the signed checkpoint over it. A server may be running on the folder meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use logkeep_catalog::{Catalog, ClassState, Head, SegmentRow};
 use logkeep_cipher::WrappedKey;
 use logkeep_record::{BatchSeed, Class, TenantId};
 use logkeep_segment::{Rows, Segment};
-use logkeep_store::{KeyProvider, ObjectKind, ObjectPath, SealedObjects};
+use logkeep_store::{Disk, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, Signer, TileSource, TileWrite, Tree, read_entry};
 
 use crate::batch::recompute_root;
@@ -84,7 +84,7 @@ pub async fn verify(verification: &Verification) -> Report {
     let mut report = Report::default();
     let v = verification;
     // Checkpoints first: what they commit to must be there, while later batches may come and go as we read.
-    let checkpoints = read_checkpoints(&v.data_dir.join("tlog"), &mut report);
+    let checkpoints = read_checkpoints(&*v.objects.disk(), &v.data_dir.join("tlog"), &mut report);
     let public_key = match public_key(v, &mut report).await {
         Some(key) => key,
         None => return report,
@@ -112,7 +112,7 @@ pub async fn verify(verification: &Verification) -> Report {
     for (key, state) in classes {
         let mut class = ClassVerifier {
             v,
-            folder: TileFolder::new(&v.data_dir.join("tlog"), &key.0, &key.1),
+            folder: TileFolder::new(v.objects.disk(), &v.data_dir.join("tlog"), &key.0, &key.1),
             report: &mut report,
             tree: Tree::new(),
             roots: HashMap::new(),
@@ -155,7 +155,7 @@ async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> 
     let signer = seed.try_into().ok().and_then(|seed| Signer::from_seed(&format!("logkeep-{installation}"), seed).ok());
     let key = signer.map(|signer| signer.public_key());
     let path = v.data_dir.join("tlog/public-key");
-    match (&key, fs::read_to_string(&path)) {
+    match (&key, read_text(&*v.objects.disk(), &path)) {
         (Some(key), Ok(text)) if text.trim() == key.to_string() => {}
         (Some(_), Ok(_)) => report.find(path.display(), None, "it is not the key that signs the checkpoints"),
         (Some(_), Err(error)) => report.find(path.display(), None, error),
@@ -164,23 +164,35 @@ async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> 
     key
 }
 
+/// A file as text.
+fn read_text(disk: &(dyn Disk + 'static), path: &Path) -> io::Result<String> {
+    String::from_utf8(disk.read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// The checkpoint file of every tree there is a folder for.
-pub(crate) fn read_checkpoints(tlog: &Path, report: &mut Report) -> BTreeMap<ClassKey, String> {
+pub(crate) fn read_checkpoints(
+    disk: &(dyn Disk + 'static),
+    tlog: &Path,
+    report: &mut Report,
+) -> BTreeMap<ClassKey, String> {
     let mut found = BTreeMap::new();
-    let folders = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let folders = |path: &Path| {
+        let entries = disk.list(path).unwrap_or_default().into_iter().filter(|entry| entry.is_folder);
+        entries.map(|entry| path.join(entry.name)).collect::<Vec<_>>()
+    };
     let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    for tenant_folder in folders(tlog).filter(|path| path.is_dir()) {
-        for class_folder in folders(&tenant_folder).filter(|path| path.is_dir()) {
+    for tenant_folder in folders(tlog) {
+        for class_folder in folders(&tenant_folder) {
             let tenant = name(&tenant_folder).and_then(|name| TenantId::new(&name).ok());
             let class = name(&class_folder).and_then(|name| Class::new(&name).ok());
             let (Some(tenant), Some(class)) = (tenant, class) else {
                 report.find(class_folder.display(), None, "this folder belongs to no tenant and class");
                 continue;
             };
-            match fs::read_to_string(class_folder.join("checkpoint")) {
+            match read_text(disk, &class_folder.join("checkpoint")) {
                 Ok(text) => drop(found.insert((tenant, class), text)),
                 // A crash may lie between the tiles and the first checkpoint. Where one must be, it is missed later.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => report.find(class_folder.join("checkpoint").display(), None, error),
             }
         }
@@ -192,7 +204,7 @@ pub(crate) fn read_checkpoints(tlog: &Path, report: &mut Report) -> BTreeMap<Cla
 fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(PathBuf, BatchFrame)>> {
     let mut frames: HashMap<ClassKey, Vec<(PathBuf, BatchFrame)>> = HashMap::new();
     let folder = v.data_dir.join("wal");
-    let files = match wal::list(&folder) {
+    let files = match wal::list(&*v.objects.disk(), &folder) {
         Ok(files) => files,
         Err(error) => {
             report.find(folder.display(), None, error);
@@ -207,7 +219,7 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
             tokio::task::block_in_place(|| runtime.block_on(v.keys.unwrap(&wrapped, &context)))
                 .map_err(|e| e.to_string())
         };
-        match wal::recover(&path, number, &mut unwrap) {
+        match wal::recover(&*v.objects.disk(), &path, number, &mut unwrap) {
             Ok(found) => {
                 found
                     .faults
@@ -221,7 +233,7 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
                 }
             }
             // A file that the running server has just flushed and removed.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => report.find(path.display(), None, error),
         }
     }

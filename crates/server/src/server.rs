@@ -12,7 +12,9 @@ use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
 use logkeep_intake::{Intake, IntakeOptions};
 use logkeep_query::{QueryEngine, QueryOptions};
 use logkeep_record::TenantId;
-use logkeep_store::{KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, StoreError, SystemClock};
+use logkeep_store::{
+    KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, StoreError, SystemClock, SystemRandom,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -130,7 +132,13 @@ pub async fn open_parts(data_dir: &Path, key_file: &Path, create: bool) -> Resul
     let catalog = SqliteCatalog::open(&data_dir.join(CATALOG_FILE), &catalog_key).await?;
     let objects = data_dir.join("objects");
     let objects = if create { SealedObjects::local(&objects)? } else { SealedObjects::local_read_only(&objects) };
-    Ok(Parts { catalog: Arc::new(catalog), objects, keys, clock: Arc::new(SystemClock::new()) })
+    Ok(Parts {
+        catalog: Arc::new(catalog),
+        objects,
+        keys,
+        clock: Arc::new(SystemClock::new()),
+        random: Arc::new(SystemRandom),
+    })
 }
 
 #[cfg(unix)]

@@ -4,12 +4,12 @@
 //! in full but does not check out was damaged later, whether or not others follow it: it is reported, the rest is read.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use logkeep_cipher::{DataKey, FrameOpener};
 use logkeep_record::TenantId;
+use logkeep_store::Disk;
 
 use super::file::file_name;
 use super::frame::{BatchFrame, FILE_HEAD_BYTES, FILE_MAGIC, FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, Kind};
@@ -37,10 +37,10 @@ pub(crate) struct Recovered {
 }
 
 /// The files of a folder, by number.
-pub(crate) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+pub(crate) fn list(disk: &dyn Disk, folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for entry in disk.list(folder)? {
+        let path = folder.join(entry.name);
         let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
         if let Some(number) =
             stem.filter(|number| path.file_name().is_some_and(|name| name == file_name(*number).as_str()))
@@ -53,8 +53,13 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 }
 
 /// Reads a file. `unwrap` gives back a tenant's key from its wrapped form.
-pub(crate) fn recover(path: &Path, number: u64, unwrap: &mut Unwrap<'_>) -> io::Result<Recovered> {
-    let mut bytes = fs::read(path)?;
+pub(crate) fn recover(
+    disk: &(dyn Disk + 'static),
+    path: &Path,
+    number: u64,
+    unwrap: &mut Unwrap<'_>,
+) -> io::Result<Recovered> {
+    let mut bytes = disk.read(path)?;
     let mut reader =
         Reader { path, keys: HashMap::new(), found: Recovered { batches: vec![], faults: vec![], torn_bytes: 0 } };
     if bytes.len() < FILE_HEAD_BYTES {

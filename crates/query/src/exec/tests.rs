@@ -11,7 +11,7 @@ use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
 use logkeep_ingest::{BatchBuilder, Ingest, IngestConfig, Parts, Snapshot};
 use logkeep_record::{Class, Record, Resource, Severity, SpanId, TenantId, TimeRange, TraceId, Value};
-use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock};
+use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 
 use super::scan::{Dataset, Scan};
 use super::table::LogsTable;
@@ -27,6 +27,7 @@ async fn open(folder: &Path) -> Ingest {
         objects: SealedObjects::local(&data.join("objects")).unwrap(),
         keys: Arc::new(keys),
         clock: Arc::new(SystemClock::new()),
+        random: Arc::new(SystemRandom),
     };
     let mut config = IngestConfig::new(&data);
     config.flush_interval = Duration::from_secs(3600);
