@@ -117,6 +117,11 @@ impl Tally {
             + self.rotted
     }
 
+    /// Operations that failed.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.failed_syncs + self.failed_writes + self.full
+    }
+
     /// Adds another run's.
     pub fn add(&mut self, other: &Self) {
         self.operations += other.operations;

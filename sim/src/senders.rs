@@ -74,9 +74,9 @@ impl Senders {
 
     /// The writer commits a group; the senders read their answers.
     pub(crate) fn write(&mut self) -> Result<(), String> {
-        let failed_before = self.disk.tally().failed_syncs + self.disk.tally().failed_writes;
+        let failed_before = self.disk.tally().refusals();
         self.writer.step();
-        let failures = self.disk.tally().failed_syncs + self.disk.tally().failed_writes - failed_before;
+        let failures = self.disk.tally().refusals() - failed_before;
         // With a second failure, or without power, the log could not be taken back to where it was.
         let taken_back = failures < 2 && !self.disk.is_dead();
         let mut context = Context::from_waker(Waker::noop());

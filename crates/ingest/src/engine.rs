@@ -396,6 +396,8 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
         state.keys.entry(tenant).or_default().insert(key.hmac, key.received_ns);
     }
     let mut faults = Vec::new();
+    let mut cuts = Vec::new();
+    let mut frames = Vec::new();
     let mut number = 1;
     for (file, path) in wal::list(&*shared.disk, &shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
         let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
@@ -412,15 +414,21 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
             warn!(file = %path.display(), at = fault.at, what = fault.what, "the write-ahead log is damaged");
         }
         faults.extend(found.faults);
+        cuts.extend(found.cut_at.map(|at| (path.clone(), at)));
         shared.wal_files.lock().begin(file);
-        for frame in found.batches {
-            restore(shared, &mut state, file, frame)?;
-        }
+        frames.extend(found.batches.into_iter().map(|frame| (file, frame)));
         number = file + 1;
+    }
+    wal::keep_latest(&mut frames, |(_, frame)| frame);
+    for (file, frame) in frames {
+        restore(shared, &mut state, file, frame)?;
     }
     published::check(shared, &state)?;
     if !faults.is_empty() {
         set_aside(shared, &faults)?;
+    }
+    for (path, at) in cuts {
+        shared.disk.cut(&path, at).map_err(io_error(&path))?;
     }
     state.count_live_bytes();
     let keys: Vec<ClassKey> = state.partitions.keys().cloned().collect();

@@ -237,6 +237,7 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
             Err(error) => report.find(path.display(), None, error),
         }
     }
+    frames.values_mut().for_each(|frames| wal::keep_latest(frames, |(_, frame)| frame));
     frames
 }
 

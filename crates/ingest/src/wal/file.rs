@@ -17,7 +17,9 @@ pub(crate) struct WalFile {
     path: PathBuf,
     number: u64,
     written: u64,
-    seq: u64,
+    seq: u32,
+    /// The first frame of the group that is being put together.
+    group_start: u32,
     tenants: HashMap<TenantId, (u16, FrameSealer)>,
     group: Vec<u8>,
 }
@@ -47,7 +49,7 @@ impl WalFile {
             return Err(error);
         }
         let written = FILE_HEAD_BYTES as u64;
-        Ok(Self { file, path, number, written, seq: 0, tenants: HashMap::new(), group: Vec::new() })
+        Ok(Self { file, path, number, written, seq: 0, group_start: 0, tenants: HashMap::new(), group: Vec::new() })
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -94,7 +96,7 @@ impl WalFile {
             let (slot, sealer) =
                 self.tenants.get_mut(tenant).ok_or_else(|| io::Error::other("tenant without a key"))?;
             sealer
-                .seal_tail(self.seq, &[Kind::Batch as u8], &mut self.group, start + FRAME_HEAD_BYTES)
+                .seal_tail(u64::from(self.seq), &[Kind::Batch as u8], &mut self.group, start + FRAME_HEAD_BYTES)
                 .map_err(io::Error::other)?;
             Ok(*slot)
         });
@@ -118,7 +120,7 @@ impl WalFile {
 
     fn end_frame(&mut self, start: usize, kind: Kind, slot: u16) {
         let body = &self.group[start + FRAME_HEAD_BYTES..];
-        let mut head = FrameHead { len: body.len() as u32, crc: 0, kind, slot, seq: self.seq };
+        let mut head = FrameHead { len: body.len() as u32, crc: 0, kind, slot, seq: self.seq, group: self.group_start };
         head.crc = head.checksum(body);
         self.group[start..start + FRAME_HEAD_BYTES].copy_from_slice(&head.encode());
         self.seq += 1;
@@ -132,6 +134,7 @@ impl WalFile {
             self.written += self.group.len() as u64;
         }
         self.group.clear();
+        self.group_start = self.seq;
         result
     }
 
