@@ -6,6 +6,8 @@
 mod catalog;
 mod crash;
 mod disk;
+#[cfg(test)]
+mod full_tests;
 mod keys;
 mod model;
 mod rng;

@@ -92,6 +92,7 @@ impl<'a> World<'a> {
         config.flush_interval = Duration::from_secs(rng.between(1, 120));
         config.wal_file_bytes = [1_500, 12_000, 1 << 20][rng.below(3) as usize];
         config.segment_records = [16, 100, 10_000][rng.below(3) as usize];
+        config.reserve_bytes = [0, 3_000][rng.below(2) as usize];
         let classes = rng.between(1, 4) as usize;
         Self {
             runtime,

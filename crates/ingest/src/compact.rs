@@ -47,6 +47,10 @@ pub(crate) fn run(shared: &Shared) {
 
 /// Does one merge, if one is due.
 pub(crate) fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
+    if shared.reserve.is_spent() {
+        // A merge needs room for what it makes before it frees what it read.
+        return Ok(false);
+    }
     let due = {
         let state = shared.state.lock();
         let due = |(key, partition): (&ClassKey, &Partition)| {

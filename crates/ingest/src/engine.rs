@@ -23,6 +23,7 @@ use crate::compact;
 use crate::files::WalFiles;
 use crate::flush::Flusher;
 use crate::published;
+use crate::reserve::Reserve;
 use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
 use crate::steps::Steps;
 use crate::tiles::TileFolder;
@@ -44,6 +45,8 @@ pub struct IngestConfig {
     pub wal_file_bytes: u64,
     /// Records of a segment at most, when segments are merged.
     pub segment_records: u64,
+    /// Bytes held back so that audit trail and catalog can be written when the disk is full; 0 for none.
+    pub reserve_bytes: u64,
 }
 
 impl IngestConfig {
@@ -56,6 +59,7 @@ impl IngestConfig {
             live_bytes: 256 << 20,
             wal_file_bytes: 64 << 20,
             segment_records: 262_144,
+            reserve_bytes: 0,
         }
     }
 }
@@ -152,6 +156,7 @@ pub(crate) struct Shared {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) folders: Folders,
+    pub(crate) reserve: Reserve,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) wal_folder: PathBuf,
     pub(crate) tlog_folder: PathBuf,
@@ -254,6 +259,8 @@ impl Ingest {
         let tlog_folder = config.data_dir.join("tlog");
         let disk = parts.objects.disk();
         let folders = Folders::below(disk.clone(), &config.data_dir);
+        let reserve = Reserve::open(disk.clone(), &config.data_dir, config.reserve_bytes);
+        let reserve = reserve.map_err(io_error(&config.data_dir))?;
         for folder in [&wal_folder, &tlog_folder] {
             folders.ensure(folder).map_err(io_error(folder))?;
         }
@@ -271,6 +278,7 @@ impl Ingest {
             random: parts.random,
             disk,
             folders,
+            reserve,
             runtime: tokio::runtime::Handle::current(),
             wal_folder,
             tlog_folder,
@@ -290,6 +298,7 @@ impl Ingest {
         let wal = WalFile::create(&*shared.disk, &shared.wal_folder, next_file.number)
             .map_err(io_error(&shared.wal_folder))?;
         shared.wal_files.lock().begin(next_file.number);
+        shared.reserve.restore();
         let (queue, requests) = mpsc::channel(QUEUE);
         let writer = Writer::new(shared.clone(), wal);
         let flusher = Flusher::new(shared.clone());

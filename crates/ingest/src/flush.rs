@@ -14,6 +14,7 @@ use logkeep_tlog::{Checkpoint, Hash};
 use tracing::{debug, warn};
 
 use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_segment};
+use crate::reserve::is_full;
 use crate::state::{ClassKey, Live, Partition, SegmentHandle};
 use crate::wal;
 
@@ -57,7 +58,18 @@ impl Flusher {
 
     /// Everything that is due now, and when stopping everything there is.
     pub(crate) fn round(&mut self, stopping: bool) -> Result<(), FlushError> {
-        for class in self.due(stopping) {
+        let round = self.try_round(stopping);
+        if round.as_ref().is_err_and(|error| is_full(&**error)) {
+            self.shared.reserve.spend();
+        }
+        round
+    }
+
+    fn try_round(&mut self, stopping: bool) -> Result<(), FlushError> {
+        self.shared.reserve.restore();
+        // Once when the disk is full: a segment is smaller than what it replaces in the log.
+        let all = stopping || self.shared.reserve.take_news();
+        for class in self.due(all) {
             self.flush(&class)?;
         }
         if stopping || self.shared.waited(self.last_checkpoint_ns) >= CHECKPOINT_INTERVAL {
@@ -69,8 +81,8 @@ impl Flusher {
         Ok(())
     }
 
-    /// The classes to flush now: large, old, holding back a file of the log, or all when stopping.
-    fn due(&self, stopping: bool) -> Vec<ClassKey> {
+    /// The classes to flush now: large, old, holding back a file of the log, or all of them.
+    fn due(&self, all: bool) -> Vec<ClassKey> {
         let holding_back = self.shared.wal_files.lock().holding_back();
         let state = self.shared.state.lock();
         let config = &self.shared.config;
@@ -80,7 +92,7 @@ impl Flusher {
             let bytes = partition.live_bytes();
             let old = partition.live_since.is_some_and(|since| self.shared.waited(since) >= config.flush_interval);
             let flush = bytes > 0
-                && (stopping
+                && (all
                     || old
                     || bytes >= config.flush_bytes
                     || (pressed && bytes == largest)

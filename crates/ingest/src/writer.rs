@@ -16,6 +16,7 @@ use tracing::{error, warn};
 
 use crate::batch::Batch;
 use crate::engine::{Arrived, Shared};
+use crate::reserve::is_full;
 use crate::state::{ClassKey, Partition, State};
 use crate::wal::WalFile;
 
@@ -23,6 +24,9 @@ use crate::wal::WalFile;
 pub(crate) const QUEUE: usize = 256;
 /// Bytes of payload after which a group is closed.
 const GROUP_BYTES: usize = 16 << 20;
+
+/// Size of a file of the log after which the next is begun while the disk is full.
+const FULL_FILE_BYTES: u64 = 1 << 20;
 
 /// A batch that is durable, sealed and searchable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,8 +97,26 @@ impl Writer {
             bytes += request.batch.payload.len();
             group.push(request);
         }
+        let group = self.admit(group);
+        if group.is_empty() {
+            return;
+        }
         self.shared.wait_for_room();
         self.commit(group);
+    }
+
+    /// While the disk is full, only the audit trail is written.
+    fn admit(&mut self, group: Vec<Request>) -> Vec<Request> {
+        if !self.shared.reserve.is_spent() {
+            return group;
+        }
+        if self.wal.len() >= FULL_FILE_BYTES && !self.spent && self.broken.is_none() {
+            // A file goes once it is flushed, but for the one that is written to.
+            drop(self.rotate());
+        }
+        let (audit, rest): (Vec<_>, Vec<_>) = group.into_iter().partition(|request| request.class == Class::audit());
+        rest.into_iter().for_each(|request| drop(request.reply.send(Err(CommitError::Full))));
+        audit
     }
 
     fn commit(&mut self, group: Vec<Request>) {
@@ -103,7 +125,7 @@ impl Writer {
             return;
         }
         if self.spent
-            && let Err(cause) = self.rotate()
+            && let Err(cause) = self.rotate_even_if_full()
         {
             let answer = refusal(&cause);
             group.into_iter().for_each(|request| drop(request.reply.send(Err(answer.clone()))));
@@ -228,7 +250,22 @@ impl Writer {
             error!(file = %self.wal.path().display(), %error, "the log could not be taken back to its last durable end; refusing writes until a restart");
             self.broken = Some(CommitError::Unavailable("the write-ahead log failed, restart the server".into()));
         }
+        if answer == CommitError::Full && self.broken.is_none() && self.shared.reserve.spend() {
+            let audit = self.admit(requests.collect());
+            if !audit.is_empty() {
+                self.commit(audit);
+            }
+            return;
+        }
         requests.for_each(|request| drop(request.reply.send(Err(answer.clone()))));
+    }
+
+    /// As [`Writer::rotate`], with the reserve if need be.
+    fn rotate_even_if_full(&mut self) -> io::Result<()> {
+        match self.rotate() {
+            Err(cause) if is_full(&cause) && self.shared.reserve.spend() => self.rotate(),
+            rotated => rotated,
+        }
     }
 
     /// Begins the next file; after an error the old one is still there.

@@ -52,6 +52,8 @@ pub struct ServerConfig {
     pub flush_bytes: usize,
     /// … or at this age.
     pub flush_interval: Duration,
+    /// Bytes held back for a full disk.
+    pub reserve_bytes: u64,
 }
 
 /// Why the server does not start.
@@ -206,10 +208,12 @@ impl Server {
     pub async fn start(config: ServerConfig, self_log: SelfLog) -> Result<Running, StartError> {
         std::fs::create_dir_all(&config.data_dir).map_err(folder_error(&config.data_dir))?;
         let lock = lock(&config.data_dir)?;
+        logkeep_ingest::release_reserve(&config.data_dir).map_err(folder_error(&config.data_dir))?;
         let parts = open_parts(&config.data_dir, &config.key_file, true).await?;
         let mut ingest_config = IngestConfig::new(&config.data_dir);
         ingest_config.flush_bytes = config.flush_bytes;
         ingest_config.flush_interval = config.flush_interval;
+        ingest_config.reserve_bytes = config.reserve_bytes;
         let ingest = Ingest::open(ingest_config, parts).await?;
         let intake = Intake::new(ingest.clone(), config.intake.clone());
         let stop = CancellationToken::new();

@@ -34,6 +34,7 @@ pub(super) const KEYS: &[Key] = &[
     key("tenants", "default", "names senders may use; `default` always exists"),
     key("flush.bytes", "64MiB", "live records become a segment at this size"),
     key("flush.interval", "30s", "or at this age"),
+    key("disk.reserve", "64MiB", "space held back for the audit trail and the catalog when the disk is full"),
     key("log.level", "info", "what Logkeep says about itself: error, warn, info, debug or trace"),
     key("elasticsearch.version", "8.17.0", "version the Elasticsearch API claims"),
 ];
