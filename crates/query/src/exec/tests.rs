@@ -236,8 +236,19 @@ async fn searches_agree_with_the_evaluator() {
 
 async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, QueryError> {
     let table = LogsTable::new(scan(snapshot, &Expr::All, TimeRange::ALL), 2).unwrap();
-    let options = SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 };
-    Ok(sql::run(text, vec![("logs", table)], options, &Budget::new(Duration::from_secs(60))).await?.batches)
+    let room = sql::SqlRoom::new(SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 });
+    Ok(sql::run(text, vec![("logs", table)], &room, &Budget::new(Duration::from_secs(60))).await?.batches)
+}
+
+#[tokio::test]
+async fn queries_wait_for_their_turn_and_no_longer_than_they_may_take() {
+    let room = sql::SqlRoom::new(SqlOptions { memory_bytes: 1 << 20, rows: 1, threads: 1 });
+    let minute = Budget::new(Duration::from_secs(60));
+    let first = room.turn(&minute).await.unwrap();
+    let impatient = room.turn(&Budget::new(Duration::from_millis(1))).await;
+    assert!(matches!(impatient, Err(QueryError::OverTime(_))));
+    drop(first);
+    assert!(room.turn(&minute).await.is_ok());
 }
 
 async fn count(snapshot: &Snapshot, condition: &str) -> usize {
