@@ -1,18 +1,20 @@
-//! Checks of the repository that no lint and no test makes: `cargo xtask tidy` and `cargo xtask fuzz`.
+//! Checks of the repository that no lint and no test makes: `cargo xtask tidy`, `cargo xtask fuzz` and
+//! `cargo xtask sim`.
 //!
 //! A rule that nothing checks is a wish. What ARCHITECTURE.md promises about the shape of the code is checked by `tidy`,
 //! in a second and without building anything, so that it runs before every commit.
 
 mod fuzz;
 mod manifest;
+mod sim;
 mod tidy;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask fuzz [--check] [--seconds N] [target…]\n\n  tidy   dependency arrows, file \
-     sizes, dead files, machine paths, lints\n  fuzz   each fuzz target for N seconds (default 10), keeping corpus and CPU time;\n         with --check without keeping them";
+const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask fuzz [--check] [--seconds N] [target…]\n       cargo xtask sim [--seeds N] [--from S] [--each]\n\n  tidy   dependency arrows, file \
+     sizes, dead files, machine paths, lints\n  fuzz   each fuzz target for N seconds (default 10), keeping corpus and CPU time;\n         with --check without keeping them\n  sim    the storage engine on N seeds (default 200) from S on, with every fault a disk can have";
 
 fn main() -> ExitCode {
     let mut out = io::stdout().lock();
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
             Ok(request) => fuzz::run(&root(), &request, &mut out).or_else(|error| failed(&mut out, &error)),
             Err(what) => writeln!(out, "error: {what}\n{USAGE}").map(|()| false),
         },
+        ["sim", rest @ ..] => sim::run(&root(), rest).or_else(|error| failed(&mut out, &error)),
         _ => writeln!(out, "{USAGE}").map(|()| false),
     };
     // A closed pipe is no reason to call an untidy repository tidy.

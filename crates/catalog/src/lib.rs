@@ -22,6 +22,9 @@ pub enum CatalogError {
     /// The database: locked, full, or broken. Retry what changes nothing; a failed commit did not happen.
     #[error("catalog: {0}")]
     Database(#[from] sqlx::Error),
+    /// What the database lies on.
+    #[error("catalog: {0}")]
+    Storage(#[from] std::io::Error),
     /// A row that does not open or does not fit the others.
     #[error("catalog row {0}; set the data folder aside unchanged and run `logkeep verify`")]
     Corrupt(String),
@@ -74,6 +77,33 @@ pub struct ClassState {
     pub head: Head,
     /// Its segments, in order of their first batch.
     pub segments: Vec<SegmentRow>,
+}
+
+impl ClassState {
+    /// Every batch below the head is in exactly one segment, and the head names these segments.
+    ///
+    /// # Errors
+    /// [`CatalogError::Corrupt`] says which are not.
+    pub fn check(&self) -> Result<(), CatalogError> {
+        let place = format!("of `{}/{}`", self.tenant, self.class);
+        let mut next = 0;
+        for segment in &self.segments {
+            if segment.first_batch != next {
+                return Err(CatalogError::Corrupt(format!("{place} for batch {next} is missing, or one too many")));
+            }
+            next = segment.last_batch + 1;
+        }
+        if next != self.head.flushed {
+            return Err(CatalogError::Corrupt(format!(
+                "{place}: batches from {next} to {} are missing",
+                self.head.flushed
+            )));
+        }
+        if Head::commit_to(&self.segments) != self.head.segments {
+            return Err(CatalogError::Corrupt(format!("{place}: the head commits to other segments")));
+        }
+        Ok(())
+    }
 }
 
 /// The one source of truth.

@@ -12,7 +12,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::{BatchKey, Catalog, CatalogError, Change, ClassState, Head, SegmentRow};
+use crate::{BatchKey, Catalog, CatalogError, Change, ClassState, SegmentRow};
 
 /// SQLite in WAL mode, one connection, synchronous: a commit is durable when it returns.
 pub struct SqliteCatalog {
@@ -118,28 +118,6 @@ fn head_name(tenant: &TenantId, class: &Class) -> String {
     format!("heads/{tenant}/{class}")
 }
 
-/// Every batch below the head is in exactly one segment, and the head names these segments.
-fn check(state: &ClassState) -> Result<(), CatalogError> {
-    let place = format!("of `{}/{}`", state.tenant, state.class);
-    let mut next = 0;
-    for segment in &state.segments {
-        if segment.first_batch != next {
-            return Err(CatalogError::Corrupt(format!("{place} for batch {next} is missing, or one too many")));
-        }
-        next = segment.last_batch + 1;
-    }
-    if next != state.head.flushed {
-        return Err(CatalogError::Corrupt(format!(
-            "{place}: batches from {next} to {} are missing",
-            state.head.flushed
-        )));
-    }
-    if Head::commit_to(&state.segments) != state.head.segments {
-        return Err(CatalogError::Corrupt(format!("{place}: the head commits to other segments")));
-    }
-    Ok(())
-}
-
 #[async_trait]
 impl Catalog for SqliteCatalog {
     async fn load(&self) -> Result<Vec<ClassState>, CatalogError> {
@@ -154,7 +132,7 @@ impl Catalog for SqliteCatalog {
             let class = Class::new(&name("class")?).map_err(corrupt)?;
             let head = self.open_row(&head_name(&tenant, &class), row.try_get("body")?)?;
             let state = ClassState { head, segments: self.segments_of(&tenant, &class).await?, tenant, class };
-            check(&state)?;
+            state.check()?;
             segments += state.segments.len() as i64;
             states.push(state);
         }
@@ -240,7 +218,7 @@ impl Catalog for SqliteCatalog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SegmentId;
+    use crate::{Head, SegmentId};
 
     fn segment(first: u64, last: u64) -> SegmentRow {
         SegmentRow {

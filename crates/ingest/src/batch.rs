@@ -36,17 +36,22 @@ impl Bounds {
 
 impl Default for BatchBuilder {
     fn default() -> Self {
-        Self {
-            rows: RowsBuilder::default(),
-            hasher: RecordHasher::default(),
-            seed: BatchSeed::new(random_bytes()),
-            hashes: Vec::new(),
-            bounds: Bounds::NONE,
-        }
+        Self::with_seed(random_bytes())
     }
 }
 
 impl BatchBuilder {
+    /// With a seed that nobody can guess and no other batch has.
+    pub fn with_seed(seed: [u8; 32]) -> Self {
+        Self {
+            rows: RowsBuilder::default(),
+            hasher: RecordHasher::default(),
+            seed: BatchSeed::new(seed),
+            hashes: Vec::new(),
+            bounds: Bounds::NONE,
+        }
+    }
+
     /// Adds a record.
     pub fn push(&mut self, record: &Record<'_>) {
         self.hashes.push(self.hasher.record_hash(record, &self.seed, self.hashes.len() as u32));

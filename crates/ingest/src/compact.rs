@@ -50,7 +50,11 @@ pub(crate) fn run(shared: &Shared) {
 }
 
 /// Does one merge, if one is due.
-fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
+pub(crate) fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
+    if shared.reserve.is_spent() {
+        // A merge needs room for what it makes before it frees what it read.
+        return Ok(false);
+    }
     let due = {
         let state = shared.state.lock();
         let due = |(key, partition): (&ClassKey, &Partition)| {
@@ -65,15 +69,16 @@ fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
 }
 
 /// Whether so many records are left as they are: to write them anew would cost more than it would save.
-pub(crate) fn is_full(records: u64, most: u64) -> bool {
+pub(crate) fn is_full_size(records: u64, most: u64) -> bool {
     records >= most / 3
 }
 
 /// A run of neighbours of one size class whose records fit one segment, none of them full already.
 fn due_run(segments: &[Arc<SegmentHandle>], most: u64) -> Option<std::ops::Range<usize>> {
     let tier = |handle: &Arc<SegmentHandle>| handle.row().records.max(1).ilog2() / 3;
-    let full =
-        |handle: &Arc<SegmentHandle>| is_full(handle.row().records, most) || handle.row().plain_bytes >= FULL_BYTES;
+    let full = |handle: &Arc<SegmentHandle>| {
+        is_full_size(handle.row().records, most) || handle.row().plain_bytes >= FULL_BYTES
+    };
     let mut start = 0;
     while start < segments.len() {
         if full(&segments[start]) {

@@ -1,7 +1,6 @@
 //! The engine: opens a data folder, recovers it, and runs the writer, the flusher and the compactor over it.
 
-use std::collections::HashMap;
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +9,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use logkeep_catalog::{BatchKey, Catalog, ClassState};
-use logkeep_cipher::{WrappedKey, hmac_sha256, random_bytes};
+use logkeep_cipher::{WrappedKey, hmac_sha256};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
-use logkeep_store::{Clock, KeyProvider, KeyProviderError, ObjectKind, ObjectPath, SealedObjects};
+use logkeep_store::{
+    Clock, Disk, Folders, KeyProvider, KeyProviderError, ObjectKind, ObjectPath, Random, SealedObjects,
+};
 use logkeep_tlog::{Signer, Tree};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -24,7 +25,9 @@ use crate::compact;
 use crate::files::WalFiles;
 use crate::flush::Flusher;
 use crate::published;
+use crate::reserve::Reserve;
 use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
+use crate::steps::Steps;
 use crate::succession;
 use crate::tiles::TileFolder;
 use crate::wal::{self, BatchFrame, Fault, Recovered, WalFile};
@@ -45,6 +48,8 @@ pub struct IngestConfig {
     pub wal_file_bytes: u64,
     /// Records of a segment at most, when segments are merged.
     pub segment_records: u64,
+    /// Bytes held back so that audit trail and catalog can be written when the disk is full; 0 for none.
+    pub reserve_bytes: u64,
 }
 
 impl IngestConfig {
@@ -57,6 +62,7 @@ impl IngestConfig {
             live_bytes: 160 << 20,
             wal_file_bytes: 64 << 20,
             segment_records: 196_608,
+            reserve_bytes: 0,
         }
     }
 }
@@ -78,7 +84,7 @@ pub struct Arrived {
     pub rows: Arc<Rows>,
 }
 
-/// What the engine stands on.
+/// What the engine stands on. The data folder lies on the disk of the objects.
 pub struct Parts {
     /// Which segments exist.
     pub catalog: Arc<dyn Catalog>,
@@ -88,6 +94,8 @@ pub struct Parts {
     pub keys: Arc<dyn KeyProvider>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where keys and seeds come from.
+    pub random: Arc<dyn Random>,
 }
 
 /// Why a data folder cannot be opened.
@@ -148,6 +156,10 @@ pub(crate) struct Shared {
     pub(crate) objects: SealedObjects,
     pub(crate) keys: Arc<dyn KeyProvider>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folders: Folders,
+    pub(crate) reserve: Reserve,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) wal_folder: PathBuf,
     pub(crate) tlog_folder: PathBuf,
@@ -198,8 +210,13 @@ impl Shared {
         self.room.notify_all();
     }
 
+    /// How long ago `since_ns` was by [`Clock::elapsed_ns`].
+    pub(crate) fn waited(&self, since_ns: u64) -> Duration {
+        Duration::from_nanos(self.clock.elapsed_ns().saturating_sub(since_ns))
+    }
+
     pub(crate) fn tiles(&self, (tenant, class): &ClassKey) -> TileFolder {
-        TileFolder::new(&self.tlog_folder, tenant, class)
+        TileFolder::new(self.disk.clone(), &self.tlog_folder, tenant, class)
     }
 
     pub(crate) fn origin(&self, (tenant, class): &ClassKey) -> String {
@@ -224,23 +241,49 @@ impl Ingest {
     /// # Errors
     /// [`OpenError`]; nothing was changed but files a crash had left half written.
     pub async fn open(config: IngestConfig, parts: Parts) -> Result<Self, OpenError> {
+        let (ingest, Steps { writer, requests, flusher, shared }) = Self::open_stepped(config, parts).await?;
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.into()).spawn(run).map_err(io_error(Path::new(name)))
+        };
+        let threads = vec![
+            spawn("wal-writer", Box::new(move || writer.run(requests)))?,
+            spawn("flusher", Box::new(move || flusher.run()))?,
+            spawn("compactor", Box::new(move || compact::run(&shared)))?,
+        ];
+        *ingest.threads.lock() = threads;
+        Ok(ingest)
+    }
+
+    /// As [`Ingest::open`], but without threads: whoever calls does their steps, one at a time and in an order of their
+    /// own choice. For a simulation, which must be able to repeat itself.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_stepped(config: IngestConfig, parts: Parts) -> Result<(Self, Steps), OpenError> {
         let wal_folder = config.data_dir.join("wal");
         let tlog_folder = config.data_dir.join("tlog");
+        let disk = parts.objects.disk();
+        let folders = Folders::below(disk.clone(), &config.data_dir);
+        let reserve = Reserve::open(disk.clone(), &config.data_dir, config.reserve_bytes);
+        let reserve = reserve.map_err(io_error(&config.data_dir))?;
         for folder in [&wal_folder, &tlog_folder] {
-            fs::create_dir_all(folder).map_err(io_error(folder))?;
+            folders.ensure(folder).map_err(io_error(folder))?;
         }
-        let installation = secret(&*parts.catalog, "installation", 8).await?;
+        let installation = secret(&parts, "installation", 8).await?;
         let installation: String = installation.iter().map(|byte| format!("{byte:02x}")).collect();
-        let signer = signer(&*parts.catalog, &installation).await?;
-        let key_secret = secret(&*parts.catalog, "batch-keys", 32).await?;
+        let signer = signer(&parts, &installation).await?;
+        let key_secret = secret(&parts, "batch-keys", 32).await?;
         let public_key = tlog_folder.join("public-key");
-        crate::tiles::write_durably(&public_key, format!("{}\n", signer.public_key()).as_bytes())
-            .map_err(io_error(&public_key))?;
+        disk.replace(&public_key, format!("{}\n", signer.public_key()).as_bytes()).map_err(io_error(&public_key))?;
         let shared = Arc::new(Shared {
             catalog: parts.catalog.clone(),
             objects: parts.objects,
             keys: parts.keys,
             clock: parts.clock,
+            random: parts.random,
+            disk,
+            folders,
+            reserve,
             runtime: tokio::runtime::Handle::current(),
             wal_folder,
             tlog_folder,
@@ -258,27 +301,21 @@ impl Ingest {
             config,
         });
         let next_file = Box::pin(recover(&shared)).await?;
-        let wal = WalFile::create(&shared.wal_folder, next_file.number).map_err(io_error(&shared.wal_folder))?;
+        let wal = WalFile::create(&*shared.disk, &shared.wal_folder, next_file.number)
+            .map_err(io_error(&shared.wal_folder))?;
         shared.wal_files.lock().begin(next_file.number);
+        shared.reserve.restore();
         let (queue, requests) = mpsc::channel(QUEUE);
         let writer = Writer::new(shared.clone(), wal);
         let flusher = Flusher::new(shared.clone());
-        let compacted = shared.clone();
-        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            std::thread::Builder::new().name(name.into()).spawn(run).map_err(io_error(Path::new(name)))
-        };
-        let threads = vec![
-            spawn("wal-writer", Box::new(move || writer.run(requests)))?,
-            spawn("flusher", Box::new(move || flusher.run()))?,
-            spawn("compactor", Box::new(move || compact::run(&compacted)))?,
-        ];
-        Ok(Self {
-            shared,
+        let ingest = Self {
+            shared: shared.clone(),
             queue,
-            threads: Arc::new(Mutex::new(threads)),
+            threads: Arc::default(),
             key_secret: key_secret.into(),
             faults: Arc::new(next_file.faults),
-        })
+        };
+        Ok((ingest, Steps { writer, requests, flusher, shared }))
     }
 
     /// Stores a batch. Returns once it is durable, sealed and searchable. With a `key`, a batch of the same tenant that
@@ -341,12 +378,12 @@ impl Ingest {
 }
 
 /// A secret of the installation, made on the first start.
-async fn secret(catalog: &dyn Catalog, name: &str, bytes: usize) -> Result<Vec<u8>, OpenError> {
-    if let Some(secret) = catalog.secret(name).await? {
+async fn secret(parts: &Parts, name: &str, bytes: usize) -> Result<Vec<u8>, OpenError> {
+    if let Some(secret) = parts.catalog.secret(name).await? {
         return Ok(secret);
     }
-    let secret = random_bytes::<32>()[..bytes].to_vec();
-    catalog.set_secret(name, &secret).await?;
+    let secret = parts.random.secret()[..bytes].to_vec();
+    parts.catalog.set_secret(name, &secret).await?;
     Ok(secret)
 }
 
@@ -354,7 +391,12 @@ async fn secret(catalog: &dyn Catalog, name: &str, bytes: usize) -> Result<Vec<u
 ///
 /// # Errors
 /// Of a key provider that is away, nothing can be told about a file: what it cannot open now is no damage.
-pub(crate) fn read_log(keys: &Arc<dyn KeyProvider>, number: u64, path: &Path) -> Result<Recovered, OpenError> {
+pub(crate) fn read_log(
+    disk: &(dyn Disk + 'static),
+    keys: &Arc<dyn KeyProvider>,
+    number: u64,
+    path: &Path,
+) -> Result<Recovered, OpenError> {
     let mut away = None;
     let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
         let (wrapped, context) = (WrappedKey(wrapped.to_vec()), key_context(number, tenant));
@@ -368,12 +410,12 @@ pub(crate) fn read_log(keys: &Arc<dyn KeyProvider>, number: u64, path: &Path) ->
             what
         })
     };
-    let found = wal::recover(path, number, &mut unwrap).map_err(io_error(path))?;
+    let found = wal::recover(disk, path, number, &mut unwrap).map_err(io_error(path))?;
     away.map_or(Ok(found), |error| Err(error.into()))
 }
 
-async fn signer(catalog: &dyn Catalog, installation: &str) -> Result<Signer, OpenError> {
-    let seed = secret(catalog, "checkpoint-signer", 32).await?;
+async fn signer(parts: &Parts, installation: &str) -> Result<Signer, OpenError> {
+    let seed = secret(parts, "checkpoint-signer", 32).await?;
     let seed = seed.try_into().map_err(|_| OpenError::Signer("it is not 32 bytes".into()))?;
     Signer::from_seed(&format!("logkeep-{installation}"), seed).map_err(|error| OpenError::Signer(error.to_string()))
 }
@@ -396,9 +438,11 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
         state.keys.entry(tenant).or_default().insert(key.hmac, key.received_ns);
     }
     let mut faults = Vec::new();
+    let mut cuts = Vec::new();
+    let mut frames = Vec::new();
     let mut number = 1;
-    for (file, path) in wal::list(&shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
-        let found = read_log(&shared.keys, file, &path)?;
+    for (file, path) in wal::list(&*shared.disk, &shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
+        let found = read_log(&*shared.disk, &shared.keys, file, &path)?;
         if found.torn_bytes > 0 {
             info!(file = %path.display(), bytes = found.torn_bytes, "cut off a frame that was never acknowledged");
         }
@@ -406,15 +450,21 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
             warn!(file = %path.display(), at = fault.at, what = fault.what, "the write-ahead log is damaged");
         }
         faults.extend(found.faults);
+        cuts.extend(found.cut_at.map(|at| (path.clone(), at)));
         shared.wal_files.lock().begin(file);
-        for frame in found.batches {
-            restore(shared, &mut state, file, frame)?;
-        }
+        frames.extend(found.batches.into_iter().map(|frame| (file, frame)));
         number = file + 1;
+    }
+    wal::keep_latest(&mut frames, |(_, frame)| &frame.entry);
+    for (file, frame) in frames {
+        restore(shared, &mut state, file, frame)?;
     }
     published::check(shared, &state)?;
     if !faults.is_empty() {
         set_aside(shared, &faults)?;
+    }
+    for (path, at) in cuts {
+        shared.disk.cut(&path, at).map_err(io_error(&path))?;
     }
     state.count_live_bytes();
     let keys: Vec<ClassKey> = state.partitions.keys().cloned().collect();
@@ -469,7 +519,7 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
     let rows = Rows::from_payload(&frame.payload, number, frame.seed).map_err(|error| damaged(error.to_string()))?;
     let entry = frame.entry.encode().map_err(|error| damaged(error.to_string()))?;
     partition.tree.append(&entry).map_err(|error| damaged(error.to_string()))?;
-    partition.push_live(Arc::new(rows), number);
+    partition.push_live(Arc::new(rows), number, shared.clock.elapsed_ns());
     if let Some(hmac) = frame.key {
         state.add_key(&class_key, number, BatchKey { hmac, received_ns: frame.entry.max_received_ns });
     }
@@ -479,12 +529,12 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
 /// Copies damaged files of the log where nothing will delete them.
 fn set_aside(shared: &Shared, faults: &[Fault]) -> Result<(), OpenError> {
     let folder = shared.config.data_dir.join("quarantine");
-    fs::create_dir_all(&folder).map_err(io_error(&folder))?;
-    let files: HashMap<&PathBuf, ()> = faults.iter().map(|fault| (&fault.file, ())).collect();
-    for file in files.into_keys() {
+    shared.folders.ensure(&folder).map_err(io_error(&folder))?;
+    for file in faults.iter().map(|fault| &fault.file).collect::<BTreeSet<_>>() {
         let Some(name) = file.file_name() else { continue };
         let kept = folder.join(name);
-        fs::copy(file, &kept).map_err(io_error(&kept))?;
+        let bytes = shared.disk.read(file).map_err(io_error(file))?;
+        shared.disk.replace(&kept, &bytes).map_err(io_error(&kept))?;
     }
     Ok(())
 }

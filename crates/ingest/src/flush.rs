@@ -8,14 +8,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use logkeep_catalog::{BatchKey, Change, Head, SegmentId, SegmentRow};
-use logkeep_cipher::{DataKey, random_bytes};
 use logkeep_segment::{Encoded, Merge, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Checkpoint, Hash};
 use tracing::{debug, warn};
 
-use crate::compact::{FULL_ZSTD_LEVEL, is_full};
+use crate::compact::{FULL_ZSTD_LEVEL, is_full_size};
 use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_segment};
+use crate::reserve::is_full;
 use crate::state::{ClassKey, Live, Partition, SegmentHandle};
 use crate::wal;
 
@@ -31,24 +31,23 @@ const MANY_SMALL: usize = 32;
 const SMALL_ZSTD_LEVEL: i32 = 1;
 
 /// Any fault on the way to a segment. Nothing is lost: the log still has the rows.
-pub(crate) type FlushError = Box<dyn std::error::Error + Send + Sync>;
+pub type FlushError = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) struct Flusher {
     shared: Arc<Shared>,
-    last_checkpoint: Instant,
+    last_checkpoint_ns: u64,
 }
 
 impl Flusher {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, last_checkpoint: Instant::now() }
+        Self { last_checkpoint_ns: shared.clock.elapsed_ns(), shared }
     }
 
     pub(crate) fn run(mut self) {
         loop {
             self.shared.sleep_flusher(TICK);
             let stopping = self.shared.stopping.load(Ordering::SeqCst);
-            let round = self.round(stopping);
-            if let Err(error) = &round {
+            if let Err(error) = self.round(stopping) {
                 warn!(%error, "could not flush; the write-ahead log keeps the rows, trying again");
                 self.shared.sleep_flusher(RETRY);
             }
@@ -58,12 +57,24 @@ impl Flusher {
         }
     }
 
-    fn round(&mut self, stopping: bool) -> Result<(), FlushError> {
-        for class in self.due(stopping) {
+    /// Everything that is due now, and when stopping everything there is.
+    pub(crate) fn round(&mut self, stopping: bool) -> Result<(), FlushError> {
+        let round = self.try_round(stopping);
+        if round.as_ref().is_err_and(|error| is_full(&**error)) {
+            self.shared.reserve.spend();
+        }
+        round
+    }
+
+    fn try_round(&mut self, stopping: bool) -> Result<(), FlushError> {
+        self.shared.reserve.restore();
+        // Once when the disk is full: a segment is smaller than what it replaces in the log.
+        let all = stopping || self.shared.reserve.take_news();
+        for class in self.due(all) {
             self.flush(&class)?;
         }
-        if stopping || self.last_checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
-            self.last_checkpoint = Instant::now();
+        if stopping || self.shared.waited(self.last_checkpoint_ns) >= CHECKPOINT_INTERVAL {
+            self.last_checkpoint_ns = self.shared.clock.elapsed_ns();
             self.publish_checkpoints()?;
         }
         self.tidy_live()?;
@@ -71,8 +82,8 @@ impl Flusher {
         Ok(())
     }
 
-    /// The classes to flush now: large, old, holding back a file of the log, or all when stopping.
-    fn due(&self, stopping: bool) -> Vec<ClassKey> {
+    /// The classes to flush now: large, old, holding back a file of the log, or all of them.
+    fn due(&self, all: bool) -> Vec<ClassKey> {
         let holding_back = self.shared.wal_files.lock().holding_back();
         let state = self.shared.state.lock();
         let config = &self.shared.config;
@@ -80,9 +91,9 @@ impl Flusher {
         let largest = state.partitions.values().map(Partition::live_bytes).max().unwrap_or_default();
         let due = |(key, partition): (&ClassKey, &Partition)| {
             let bytes = partition.live_bytes();
-            let old = partition.live_since.is_some_and(|since| since.elapsed() >= config.flush_interval);
+            let old = partition.live_since.is_some_and(|since| self.shared.waited(since) >= config.flush_interval);
             let flush = bytes > 0
-                && (stopping
+                && (all
                     || old
                     || bytes >= config.flush_bytes
                     || (pressed && bytes == largest)
@@ -106,7 +117,7 @@ impl Flusher {
         let inputs = live.iter().map(|live| (*live.rows).clone()).collect();
         let Some(merged) = Merge::of(inputs)? else { return Ok(()) };
         let config = &self.shared.config;
-        let full = bytes >= config.flush_bytes || is_full(merged.len() as u64, config.segment_records);
+        let full = bytes >= config.flush_bytes || is_full_size(merged.len() as u64, config.segment_records);
         let level = if full { FULL_ZSTD_LEVEL } else { SMALL_ZSTD_LEVEL };
         let segment = write_segment(merged.stretches(), level)?;
         drop(merged);
@@ -145,7 +156,7 @@ impl Flusher {
         let mut state = self.shared.state.lock();
         if let Some(partition) = state.partitions.get_mut(class) {
             partition.live.retain(|live| live.first > last);
-            partition.live_since = (!partition.live.is_empty()).then(Instant::now);
+            partition.live_since = (!partition.live.is_empty()).then(|| self.shared.clock.elapsed_ns());
             partition.segments = Arc::new(segments);
             partition.head = head;
         }
@@ -178,7 +189,7 @@ impl Flusher {
         let succeeds = self.shared.successions.get(class).cloned().into_iter().collect();
         let checkpoint =
             Checkpoint::new(&self.shared.origin(class), size, root, succeeds)?.sign(&self.shared.signer)?;
-        self.shared.tiles(class).publish(&tiles, &checkpoint)?;
+        self.shared.tiles(class).publish(&self.shared.folders, &tiles, &checkpoint)?;
         if let Some(partition) = self.shared.state.lock().partitions.get_mut(class) {
             partition.published = size;
             partition.tree.forget(size);
@@ -221,11 +232,11 @@ impl Flusher {
             let flushed = |class: &ClassKey| state.partitions.get(class).map_or(0, |partition| partition.head.flushed);
             self.shared.wal_files.lock().take_flushed(flushed)
         };
-        let Ok(files) = wal::list(&self.shared.wal_folder) else { return };
+        let Ok(files) = wal::list(&*self.shared.disk, &self.shared.wal_folder) else { return };
         for (number, path) in files {
             // One that stays is read again at the next start, and found to be in segments.
             if gone.contains(&number)
-                && let Err(error) = std::fs::remove_file(&path)
+                && let Err(error) = self.shared.disk.remove(&path)
             {
                 warn!(file = %path.display(), %error, "a file of the log that is no longer needed cannot be removed");
             }
@@ -243,6 +254,10 @@ pub(crate) fn head_over(segments: &[Arc<SegmentHandle>], flushed: u64, root: Has
     Head { flushed, segments: Head::commit_to(&rows), root: root.0 }
 }
 
+fn first_bytes([a, b, c, d, e, f, ..]: [u8; 32]) -> [u8; 6] {
+    [a, b, c, d, e, f]
+}
+
 /// Makes a segment durable. The catalog does not know it yet.
 pub(crate) fn store_segment(
     shared: &Shared,
@@ -251,9 +266,9 @@ pub(crate) fn store_segment(
     first: u64,
     last: u64,
 ) -> Result<Arc<SegmentHandle>, FlushError> {
-    let id = SegmentId::new(first, last, random_bytes());
+    let id = SegmentId::new(first, last, first_bytes(shared.random.secret()));
     let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, id.as_str())?;
-    let key = DataKey::generate();
+    let key = shared.random.key();
     let wrapped = shared.runtime.block_on(shared.keys.wrap(&key, path.as_str()))?;
     let plain_bytes = segment.bytes.len() as u64;
     let receipt = shared.runtime.block_on(shared.objects.put(&path, &key, segment.bytes))?;

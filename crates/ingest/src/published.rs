@@ -16,7 +16,7 @@ use crate::verify::{Report, read_checkpoints};
 pub(crate) fn check(shared: &Shared, state: &State) -> Result<(), OpenError> {
     let key = shared.signer.public_key();
     // What is wrong with the folders themselves is for `verify` to say.
-    for (class, text) in read_checkpoints(&shared.tlog_folder, &mut Report::default()) {
+    for (class, text) in read_checkpoints(&*shared.disk, &shared.tlog_folder, &mut Report::default()) {
         let name = format!("{}/{}", class.0, class.1);
         let damaged = |what: String| OpenError::Tree { class: name.clone(), what };
         let checkpoint = Checkpoint::open(&text, std::slice::from_ref(&key))

@@ -4,10 +4,9 @@
 //! later changes it. Rows enter a view after their fsync and before their acknowledgement, and a flush exchanges live
 //! rows for their segment in one step, so a query sees every acknowledged record exactly once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use bytes::Bytes;
 use logkeep_catalog::{BatchKey, Head, SegmentRow};
@@ -120,7 +119,7 @@ pub(crate) struct Partition {
     pub(crate) head: Head,
     pub(crate) segments: Arc<Vec<Arc<SegmentHandle>>>,
     pub(crate) live: Vec<Live>,
-    pub(crate) live_since: Option<Instant>,
+    pub(crate) live_since: Option<u64>,
 }
 
 impl Partition {
@@ -139,10 +138,11 @@ impl Partition {
         self.live.iter().map(|live| live.bytes).sum()
     }
 
-    pub(crate) fn push_live(&mut self, rows: Arc<Rows>, number: u64) {
+    /// `now_ns` is by [`logkeep_store::Clock::elapsed_ns`].
+    pub(crate) fn push_live(&mut self, rows: Arc<Rows>, number: u64, now_ns: u64) {
         let bytes = rows.memory_bytes();
         self.live.push(Live { rows, first: number, last: number, bytes });
-        self.live_since.get_or_insert_with(Instant::now);
+        self.live_since.get_or_insert(now_ns);
     }
 
     fn view(&self, (tenant, class): &ClassKey) -> ClassView {
@@ -158,7 +158,7 @@ impl Partition {
 /// All partitions, and the keys of batches that were already stored.
 #[derive(Default)]
 pub(crate) struct State {
-    pub(crate) partitions: HashMap<ClassKey, Partition>,
+    pub(crate) partitions: BTreeMap<ClassKey, Partition>,
     pub(crate) keys: HashMap<TenantId, HashMap<[u8; 32], i64>>,
     /// Keys of batches that are only in the write-ahead log so far, with the number of the batch.
     pub(crate) live_keys: HashMap<ClassKey, Vec<(u64, BatchKey)>>,

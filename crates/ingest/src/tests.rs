@@ -8,7 +8,7 @@ use std::time::Duration;
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::{DataKey, WrappedKey};
 use logkeep_record::{Class, Record, Resource, TenantId, Value};
-use logkeep_store::{KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, SystemClock};
+use logkeep_store::{KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 
 use crate::{BatchBuilder, Ingest, IngestConfig, OpenError, Parts, Report, Verification, verify};
 
@@ -23,6 +23,7 @@ async fn parts(folder: &Path) -> Parts {
         objects: SealedObjects::local(&data.join("objects")).unwrap(),
         keys,
         clock: Arc::new(SystemClock::new()),
+        random: Arc::new(SystemRandom),
     }
 }
 

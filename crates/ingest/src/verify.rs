@@ -7,13 +7,13 @@ mod links;
 mod roots;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logkeep_catalog::{Catalog, ClassState, Head};
 use logkeep_record::{Class, TenantId};
-use logkeep_store::{KeyProvider, ObjectKind, ObjectPath, SealedObjects};
+use logkeep_store::{Disk, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tree, read_entries};
 
 use self::roots::{Checked, CheckedFrame, Checker, Expected};
@@ -86,7 +86,7 @@ pub async fn verify(verification: &Verification) -> Report {
     let mut report = Report::default();
     let v = verification;
     // Checkpoints first: what they commit to must be there, while later batches may come and go as we read.
-    let checkpoints = read_checkpoints(&v.data_dir.join("tlog"), &mut report);
+    let checkpoints = read_checkpoints(&*v.objects.disk(), &v.data_dir.join("tlog"), &mut report);
     let public_key = match public_key(v, &mut report).await {
         Some(key) => key,
         None => return report,
@@ -125,7 +125,7 @@ pub async fn verify(verification: &Verification) -> Report {
             checker: &checker,
             succeeds: successions.get(&key).map(String::as_str),
             restored: HashMap::new(),
-            folder: TileFolder::new(&v.data_dir.join("tlog"), &key.0, &key.1),
+            folder: TileFolder::new(v.objects.disk(), &v.data_dir.join("tlog"), &key.0, &key.1),
             report: &mut report,
             tree: Tree::new(),
             roots: HashMap::new(),
@@ -156,7 +156,7 @@ async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> 
         }
     };
     let path = v.data_dir.join("tlog/public-key");
-    match fs::read_to_string(&path) {
+    match read_text(&*v.objects.disk(), &path) {
         Ok(text) if text.trim() == key.to_string() => {}
         Ok(_) => report.find(path.display(), None, "it is not the key that signs the checkpoints"),
         Err(error) => report.find(path.display(), None, error),
@@ -164,23 +164,35 @@ async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> 
     Some(key)
 }
 
+/// A file as text.
+fn read_text(disk: &(dyn Disk + 'static), path: &Path) -> io::Result<String> {
+    String::from_utf8(disk.read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// The checkpoint file of every tree there is a folder for.
-pub(crate) fn read_checkpoints(tlog: &Path, report: &mut Report) -> BTreeMap<ClassKey, String> {
+pub(crate) fn read_checkpoints(
+    disk: &(dyn Disk + 'static),
+    tlog: &Path,
+    report: &mut Report,
+) -> BTreeMap<ClassKey, String> {
     let mut found = BTreeMap::new();
-    let folders = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let folders = |path: &Path| {
+        let entries = disk.list(path).unwrap_or_default().into_iter().filter(|entry| entry.is_folder);
+        entries.map(|entry| path.join(entry.name)).collect::<Vec<_>>()
+    };
     let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    for tenant_folder in folders(tlog).filter(|path| path.is_dir()) {
-        for class_folder in folders(&tenant_folder).filter(|path| path.is_dir()) {
+    for tenant_folder in folders(tlog) {
+        for class_folder in folders(&tenant_folder) {
             let tenant = name(&tenant_folder).and_then(|name| TenantId::new(&name).ok());
             let class = name(&class_folder).and_then(|name| Class::new(&name).ok());
             let (Some(tenant), Some(class)) = (tenant, class) else {
                 report.find(class_folder.display(), None, "this folder belongs to no tenant and class");
                 continue;
             };
-            match fs::read_to_string(class_folder.join("checkpoint")) {
+            match read_text(disk, &class_folder.join("checkpoint")) {
                 Ok(text) => drop(found.insert((tenant, class), text)),
                 // A crash may lie between the tiles and the first checkpoint. Where one must be, it is missed later.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => report.find(class_folder.join("checkpoint").display(), None, error),
             }
         }
@@ -192,7 +204,7 @@ pub(crate) fn read_checkpoints(tlog: &Path, report: &mut Report) -> BTreeMap<Cla
 fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(PathBuf, BatchFrame)>> {
     let mut frames: HashMap<ClassKey, Vec<(PathBuf, BatchFrame)>> = HashMap::new();
     let folder = v.data_dir.join("wal");
-    let files = match wal::list(&folder) {
+    let files = match wal::list(&*v.objects.disk(), &folder) {
         Ok(files) => files,
         Err(error) => {
             report.find(folder.display(), None, error);
@@ -200,7 +212,7 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
         }
     };
     for (number, path) in files {
-        match read_log(&v.keys, number, &path) {
+        match read_log(&*v.objects.disk(), &v.keys, number, &path) {
             Ok(found) => {
                 found
                     .faults
@@ -214,11 +226,12 @@ fn read_wal(v: &Verification, report: &mut Report) -> HashMap<ClassKey, Vec<(Pat
                 }
             }
             // A file that the running server has just flushed and removed.
-            Err(OpenError::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {}
+            Err(OpenError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {}
             Err(OpenError::Io { cause, .. }) => report.find(path.display(), None, cause),
             Err(error) => report.find(path.display(), None, error),
         }
     }
+    frames.values_mut().for_each(|frames| wal::keep_latest(frames, |(_, frame)| &frame.entry));
     frames
 }
 

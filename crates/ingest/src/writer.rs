@@ -8,7 +8,6 @@ use std::io;
 use std::sync::Arc;
 
 use logkeep_catalog::BatchKey;
-use logkeep_cipher::DataKey;
 use logkeep_record::{Class, RecordId, TenantId};
 use logkeep_segment::Rows;
 use logkeep_tlog::Entry;
@@ -17,6 +16,7 @@ use tracing::{error, warn};
 
 use crate::batch::Batch;
 use crate::engine::{Arrived, Shared};
+use crate::reserve::is_full;
 use crate::state::{ClassKey, Partition, State};
 use crate::wal::WalFile;
 
@@ -24,6 +24,9 @@ use crate::wal::WalFile;
 pub(crate) const QUEUE: usize = 256;
 /// Bytes of payload after which a group is closed.
 const GROUP_BYTES: usize = 16 << 20;
+
+/// Size of a file of the log after which the next is begun while the disk is full.
+const FULL_FILE_BYTES: u64 = 1 << 20;
 
 /// A batch that is durable, sealed and searchable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,17 +83,40 @@ impl Writer {
 
     pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         while let Some(first) = queue.blocking_recv() {
-            let mut bytes = first.batch.payload.len();
-            let mut group = vec![first];
-            while bytes < GROUP_BYTES
-                && let Ok(request) = queue.try_recv()
-            {
-                bytes += request.batch.payload.len();
-                group.push(request);
-            }
-            self.shared.wait_for_room();
-            self.commit(group);
+            self.group(first, &mut queue);
         }
+    }
+
+    /// Commits a request with those that wait behind it.
+    pub(crate) fn group(&mut self, first: Request, queue: &mut mpsc::Receiver<Request>) {
+        let mut bytes = first.batch.payload.len();
+        let mut group = vec![first];
+        while bytes < GROUP_BYTES
+            && let Ok(request) = queue.try_recv()
+        {
+            bytes += request.batch.payload.len();
+            group.push(request);
+        }
+        let group = self.admit(group);
+        if group.is_empty() {
+            return;
+        }
+        self.shared.wait_for_room();
+        self.commit(group);
+    }
+
+    /// While the disk is full, only the audit trail is written.
+    fn admit(&mut self, group: Vec<Request>) -> Vec<Request> {
+        if !self.shared.reserve.is_spent() {
+            return group;
+        }
+        if self.wal.len() >= FULL_FILE_BYTES && !self.spent && self.broken.is_none() {
+            // A file goes once it is flushed, but for the one that is written to.
+            drop(self.rotate());
+        }
+        let (audit, rest): (Vec<_>, Vec<_>) = group.into_iter().partition(|request| request.class == Class::audit());
+        rest.into_iter().for_each(|request| drop(request.reply.send(Err(CommitError::Full))));
+        audit
     }
 
     fn commit(&mut self, group: Vec<Request>) {
@@ -99,7 +125,7 @@ impl Writer {
             return;
         }
         if self.spent
-            && let Err(cause) = self.rotate()
+            && let Err(cause) = self.rotate_even_if_full()
         {
             let answer = refusal(&cause);
             group.into_iter().for_each(|request| drop(request.reply.send(Err(answer.clone()))));
@@ -164,7 +190,7 @@ impl Writer {
             root: batch.root,
         };
         if !self.wal.knows(&request.tenant) {
-            let key = DataKey::generate();
+            let key = self.shared.random.key();
             let context = key_context(self.wal.number(), &request.tenant);
             let wrapped =
                 self.shared.runtime.block_on(self.shared.keys.wrap(&key, &context)).map_err(io::Error::other)?;
@@ -176,7 +202,7 @@ impl Writer {
 
     /// After the sync: into the trees and the views, then the acknowledgements.
     fn publish(&mut self, placed: Vec<Placed>, repeats: Vec<Request>) {
-        let now_ns = self.shared.clock.now_ns();
+        let (now_ns, elapsed_ns) = (self.shared.clock.now_ns(), self.shared.clock.elapsed_ns());
         let mut replies = Vec::with_capacity(placed.len());
         let mut arrived = Vec::with_capacity(placed.len());
         {
@@ -184,7 +210,7 @@ impl Writer {
             let mut changed: HashSet<ClassKey> = HashSet::new();
             for Placed { request, entry, number } in placed {
                 let class_key = (request.tenant, request.class);
-                let published = publish_one(&mut state, &class_key, request.batch, &entry, number);
+                let published = publish_one(&mut state, &class_key, request.batch, &entry, (number, elapsed_ns));
                 if let Some(key) = request.key {
                     state.add_key(&class_key, number, BatchKey { hmac: key, received_ns: now_ns });
                 }
@@ -224,12 +250,27 @@ impl Writer {
             error!(file = %self.wal.path().display(), %error, "the log could not be taken back to its last durable end; refusing writes until a restart");
             self.broken = Some(CommitError::Unavailable("the write-ahead log failed, restart the server".into()));
         }
+        if answer == CommitError::Full && self.broken.is_none() && self.shared.reserve.spend() {
+            let audit = self.admit(requests.collect());
+            if !audit.is_empty() {
+                self.commit(audit);
+            }
+            return;
+        }
         requests.for_each(|request| drop(request.reply.send(Err(answer.clone()))));
+    }
+
+    /// As [`Writer::rotate`], with the reserve if need be.
+    fn rotate_even_if_full(&mut self) -> io::Result<()> {
+        match self.rotate() {
+            Err(cause) if is_full(&cause) && self.shared.reserve.spend() => self.rotate(),
+            rotated => rotated,
+        }
     }
 
     /// Begins the next file; after an error the old one is still there.
     fn rotate(&mut self) -> io::Result<()> {
-        self.wal = WalFile::create(&self.shared.wal_folder, self.wal.number() + 1)?;
+        self.wal = WalFile::create(&*self.shared.disk, &self.shared.wal_folder, self.wal.number() + 1)?;
         self.spent = false;
         self.shared.wal_files.lock().begin(self.wal.number());
         Ok(())
@@ -254,12 +295,12 @@ fn publish_one(
     class_key: &ClassKey,
     batch: Batch,
     entry: &[u8],
-    number: u64,
+    (number, elapsed_ns): (u64, u64),
 ) -> Result<Arc<Rows>, CommitError> {
     let partition = state.partitions.entry(class_key.clone()).or_insert_with(Partition::new);
     // Refused only for a tree of 2^48 entries; the entry was encoded by us and is short.
     partition.tree.append(entry).map_err(|error| CommitError::Unavailable(error.to_string()))?;
     let rows = Arc::new(batch.rows.with_batch(number, batch.seed));
-    partition.push_live(rows.clone(), number);
+    partition.push_live(rows.clone(), number, elapsed_ns);
     Ok(rows)
 }

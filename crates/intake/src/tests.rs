@@ -22,7 +22,7 @@ use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
 use logkeep_ingest::{Ingest, IngestConfig, Parts};
 use logkeep_record::{Class, Record, TenantId};
-use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock};
+use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -47,6 +47,7 @@ async fn open(folder: &Path) -> Ingest {
         objects: SealedObjects::local(&data.join("objects")).unwrap(),
         keys,
         clock: Arc::new(SystemClock::new()),
+        random: Arc::new(SystemRandom),
     };
     Ingest::open(config, parts).await.unwrap()
 }

@@ -92,8 +92,8 @@ fn says(refusal: &str, parts: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_of_another_version_is_refused() {
-    let refusal = refusal(async |data| set_byte(&data.join("wal"), 7, 3)).await;
-    says(&refusal, &["wal/0000000000", ".wal", "version 3", "knows version 2", "use the logkeep that wrote it"]);
+    let refusal = refusal(async |data| set_byte(&data.join("wal"), 7, 9)).await;
+    says(&refusal, &["wal/0000000000", ".wal", "version 9", "knows version 3", "use the logkeep that wrote it"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

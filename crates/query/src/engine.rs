@@ -46,19 +46,21 @@ const SAME_LOG: &[&str] = &["service.name", "k8s.namespace.name", "k8s.pod.name"
 #[derive(Clone)]
 pub struct QueryEngine {
     ingest: Ingest,
-    options: QueryOptions,
+    timeout: Duration,
+    sql: Arc<sql::SqlRoom>,
     cache: Arc<BlockCache>,
 }
 
 impl QueryEngine {
     /// Over what `ingest` stores.
     pub fn new(ingest: Ingest, options: QueryOptions) -> Self {
-        Self { ingest, options, cache: Arc::new(BlockCache::new(options.cache_bytes)) }
+        let cache = Arc::new(BlockCache::new(options.cache_bytes));
+        Self { ingest, timeout: options.timeout, sql: Arc::new(sql::SqlRoom::new(options.sql)), cache }
     }
 
     /// A budget that begins now.
     pub fn budget(&self) -> Budget {
-        Budget::new(self.options.timeout)
+        Budget::new(self.timeout)
     }
 
     /// Gives back memory that was kept for questions that nobody has asked for that long.
@@ -185,7 +187,8 @@ impl QueryEngine {
     /// # Errors
     /// [`QueryError`].
     pub async fn sql(&self, grant: &Grant, sql: &str, budget: &Budget) -> Result<SqlAnswer, QueryError> {
-        let threads = self.options.sql.threads;
+        let threads = self.sql.threads();
+        let _turn = self.sql.turn(budget).await?;
         let mut tables = Vec::new();
         for (name, dataset) in [("logs", Dataset::Logs), ("audit", Dataset::Audit)] {
             if !sql::may_name(sql, name) {
@@ -195,7 +198,7 @@ impl QueryEngine {
             tables.push((name, blocking(budget, move || LogsTable::new(scan, threads)).await?));
         }
         let cancel = budget.cancel_on_drop();
-        let answer = sql::run(sql, tables, self.options.sql, budget).await;
+        let answer = sql::run(sql, tables, &self.sql, budget).await;
         cancel.disarm();
         answer
     }

@@ -12,7 +12,9 @@ use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
 use logkeep_intake::{Intake, IntakeOptions};
 use logkeep_query::{QueryEngine, QueryOptions};
 use logkeep_record::TenantId;
-use logkeep_store::{KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, StoreError, SystemClock};
+use logkeep_store::{
+    KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, StoreError, SystemClock, SystemRandom,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -50,6 +52,8 @@ pub struct ServerConfig {
     pub flush_bytes: usize,
     /// … or at this age.
     pub flush_interval: Duration,
+    /// Bytes held back for a full disk.
+    pub reserve_bytes: u64,
 }
 
 /// Why the server does not start.
@@ -114,7 +118,7 @@ pub(crate) const CATALOG_KEY_CONTEXT: &str = "catalog";
 /// [`StartError`].
 pub async fn open_parts(data_dir: &Path, key_file: &Path, create: bool) -> Result<Parts, StartError> {
     let OpenFolder { catalog, objects, keys, .. } = open_folder(data_dir, key_file, create).await?;
-    Ok(Parts { catalog, objects, keys, clock: Arc::new(SystemClock::new()) })
+    Ok(Parts { catalog, objects, keys, clock: Arc::new(SystemClock::new()), random: Arc::new(SystemRandom) })
 }
 
 /// An open data folder on which nothing runs.
@@ -229,10 +233,12 @@ impl Server {
     pub async fn start(config: ServerConfig, self_log: SelfLog) -> Result<Running, StartError> {
         std::fs::create_dir_all(&config.data_dir).map_err(folder_error(&config.data_dir))?;
         let lock = lock(&config.data_dir)?;
+        logkeep_ingest::release_reserve(&config.data_dir).map_err(folder_error(&config.data_dir))?;
         let parts = open_parts(&config.data_dir, &config.key_file, true).await?;
         let mut ingest_config = IngestConfig::new(&config.data_dir);
         ingest_config.flush_bytes = config.flush_bytes;
         ingest_config.flush_interval = config.flush_interval;
+        ingest_config.reserve_bytes = config.reserve_bytes;
         let ingest = Ingest::open(ingest_config, parts).await?;
         let intake = Intake::new(ingest.clone(), config.intake.clone());
         let stop = CancellationToken::new();

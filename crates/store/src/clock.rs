@@ -1,25 +1,35 @@
 //! Time as an argument, so that tests and simulations decide what time it is.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Nanoseconds since the Unix epoch, UTC; never less than what it said before.
     fn now_ns(&self) -> i64;
+
+    /// Nanoseconds since some moment, at the pace of a second per second: to measure how long something has waited.
+    fn elapsed_ns(&self) -> u64;
 }
 
 /// The system's clock, except that it stands still where the system's steps back, so that no later thing gets an
 /// earlier time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SystemClock {
     latest_ns: AtomicI64,
+    started: Instant,
 }
 
 impl SystemClock {
     /// A clock that has not told a time yet.
     pub fn new() -> Self {
-        Self::default()
+        Self { latest_ns: AtomicI64::new(0), started: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -30,6 +40,10 @@ impl Clock for SystemClock {
             Err(_) => 0,
         };
         self.latest_ns.fetch_max(now, Ordering::AcqRel).max(now)
+    }
+
+    fn elapsed_ns(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
     }
 }
 
@@ -55,6 +69,10 @@ impl Clock for ManualClock {
     fn now_ns(&self) -> i64 {
         self.now_ns.load(Ordering::Acquire)
     }
+
+    fn elapsed_ns(&self) -> u64 {
+        self.now_ns().max(0) as u64
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +81,7 @@ mod tests {
 
     #[test]
     fn never_goes_back() {
-        let clock = SystemClock { latest_ns: AtomicI64::new(i64::MAX - 1) };
+        let clock = SystemClock { latest_ns: AtomicI64::new(i64::MAX - 1), started: Instant::now() };
         assert_eq!(clock.now_ns(), i64::MAX - 1, "a step back of the system is not repeated");
         let clock = SystemClock::new();
         let first = clock.now_ns();

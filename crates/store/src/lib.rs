@@ -1,4 +1,4 @@
-//! Objects that rest encrypted, where their keys come from, and what time it is.
+//! Objects that rest encrypted, where their keys come from, what time it is, and what is asked of a disk.
 //!
 //! Everything that is kept goes through here, so there is one place where plaintext becomes ciphertext, one way in
 //! which a path is made (it always begins with tenant and class), and one meaning of "written": on stable storage.
@@ -6,17 +6,21 @@
 //! Not here: what is in an object (`segment`, `ingest`), which objects exist (`catalog`).
 
 mod clock;
+mod disk;
 mod error;
 mod local;
 mod object;
 mod path;
 mod provider;
+mod random;
 mod sealed;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use disk::{Disk, DiskEntry, DiskFile, Folders, system_disk};
 pub use error::StoreError;
 pub use local::LocalStore;
 pub use object::SealedObject;
 pub use path::{ObjectKind, ObjectPath, PathError};
 pub use provider::{KeyProvider, KeyProviderError, LocalKeyFile};
+pub use random::{Random, SystemRandom};
 pub use sealed::{PutReceipt, SealedObjects};

@@ -5,15 +5,14 @@
 //! by syncing every folder that changed. A name is given by a hard link, which fails if it is taken, so nothing is
 //! ever overwritten. What a crash leaves in `.tmp` is litter and removed on the next start.
 
-use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
-
+use crate::disk::{Disk, DiskFile, Folders, folder_of, system_disk};
 use crate::error::StoreError;
 
 const TEMPORARY: &str = ".tmp";
@@ -21,11 +20,10 @@ const TEMPORARY: &str = ".tmp";
 /// A folder of objects. Its calls block; `SealedObjects` moves them off the async threads.
 #[derive(Debug)]
 pub struct LocalStore {
+    folders: Folders,
     root: PathBuf,
     next: AtomicU64,
     writable: bool,
-    /// Folders whose own names are durable; one per tenant, class and kind.
-    durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl LocalStore {
@@ -33,27 +31,42 @@ impl LocalStore {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the folder cannot be made or read.
-    pub fn open(root: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
+        let failed = |cause| StoreError::Unavailable { path: root.display().to_string(), what: "opened", cause };
+        private_folders(root).map_err(failed)?;
+        let root = root.canonicalize().map_err(failed)?;
+        Self::open_on(system_disk(), folder_of(&root), &root)
+    }
+
+    /// As [`LocalStore::open`] on a disk, in a folder that is there.
+    pub(crate) fn open_on(disk: Arc<dyn Disk>, parent: &Path, root: &Path) -> Result<Self, StoreError> {
         let failed = |cause| StoreError::Unavailable { path: root.display().to_string(), what: "opened", cause };
         let temporary = root.join(TEMPORARY);
-        if temporary.exists() {
-            fs::remove_dir_all(&temporary).map_err(failed)?;
+        match disk.list(&temporary) {
+            Ok(left) => {
+                left.iter().try_for_each(|entry| disk.remove(&temporary.join(&entry.name))).map_err(failed)?;
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+            Err(cause) => return Err(failed(cause)),
         }
-        private_folders(&temporary).map_err(failed)?;
-        sync_folder(root).map_err(failed)?;
-        if let Some(parent) = root.canonicalize().map_err(failed)?.parent() {
-            sync_folder(parent).map_err(failed)?;
-        }
-        Ok(Self::at(root, true))
+        Folders::below(disk.clone(), parent).ensure(root).map_err(failed)?;
+        let objects = Self::at(disk, root, true);
+        objects.folders.ensure(&temporary).map_err(failed)?;
+        Ok(objects)
     }
 
     /// Opens the folder without touching it, for `verify` beside a running server.
-    pub fn read_only(root: &Path) -> Self {
-        Self::at(root, false)
+    pub(crate) fn read_only(disk: Arc<dyn Disk>, root: &Path) -> Self {
+        Self::at(disk, root, false)
     }
 
-    fn at(root: &Path, writable: bool) -> Self {
-        Self { root: root.to_owned(), next: AtomicU64::new(0), writable, durable: Mutex::default() }
+    fn at(disk: Arc<dyn Disk>, root: &Path, writable: bool) -> Self {
+        Self { folders: Folders::below(disk, root), root: root.to_owned(), next: AtomicU64::new(0), writable }
+    }
+
+    /// What the folder lies on.
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        self.folders.disk()
     }
 
     fn refuse_if_read_only(&self, path: &str, what: &'static str) -> Result<(), StoreError> {
@@ -65,54 +78,32 @@ impl LocalStore {
     pub(crate) fn put(&self, path: &str, bytes: &[u8]) -> Result<(), StoreError> {
         self.refuse_if_read_only(path, "written")?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.root.join(TEMPORARY).join(format!("{}-{number}", std::process::id()));
+        let temporary = self.root.join(TEMPORARY).join(number.to_string());
         let written = self.write(&temporary, path, bytes);
         // Removed whether the write went well (the name remains) or not; a leftover is harmless until the next start.
-        let _ = fs::remove_file(&temporary);
+        let _ = self.disk().remove(&temporary);
         written.map_err(|cause| StoreError::io(path, "written", cause))
     }
 
     fn write(&self, temporary: &Path, path: &str, bytes: &[u8]) -> io::Result<()> {
         let target = self.root.join(path);
-        self.durable_folders(target.parent().unwrap_or(&self.root))?;
-        write_new(temporary, &target, bytes)
-    }
-
-    /// Creates what is missing between the root and `folder`, each made durable in its parent. A folder that is there
-    /// already is synced once as well: who made it may have crashed before that.
-    fn durable_folders(&self, folder: &Path) -> io::Result<()> {
-        if self.durable.lock().contains(folder) {
-            return Ok(());
-        }
-        let relative = folder.strip_prefix(&self.root).map_err(io::Error::other)?;
-        let mut at = self.root.clone();
-        for part in relative.components() {
-            let parent = at.clone();
-            at.push(part);
-            match fs::DirBuilder::new().mode(0o700).create(&at) {
-                Ok(()) => {}
-                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(cause) => return Err(cause),
-            }
-            sync_folder(&parent)?;
-        }
-        self.durable.lock().insert(folder.to_owned());
-        Ok(())
+        self.folders.ensure(folder_of(&target))?;
+        write_new(&**self.disk(), temporary, &target, bytes)
     }
 
     /// The object's file, for reading at any place.
-    pub(crate) fn file(&self, path: &str) -> Result<File, StoreError> {
-        File::open(self.root.join(path)).map_err(|cause| StoreError::io(path, "opened", cause))
+    pub(crate) fn file(&self, path: &str) -> Result<Box<dyn DiskFile>, StoreError> {
+        self.disk().open(&self.root.join(path)).map_err(|cause| StoreError::io(path, "opened", cause))
     }
 
     /// Deletes an object durably; one that does not exist is deleted already.
     pub(crate) fn delete(&self, path: &str) -> Result<(), StoreError> {
         self.refuse_if_read_only(path, "deleted")?;
         let target = self.root.join(path);
-        let deleted = match fs::remove_file(&target) {
+        let deleted = match self.disk().remove(&target) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(cause) => Err(cause),
-            Ok(()) => sync_folder(target.parent().unwrap_or(&self.root)),
+            Ok(()) => self.disk().sync_folder(folder_of(&target)),
         };
         deleted.map_err(|cause| StoreError::io(path, "deleted", cause))
     }
@@ -120,44 +111,25 @@ impl LocalStore {
     /// Names directly within a folder of objects, sorted; none if there is no such folder.
     pub(crate) fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let failed = |cause| StoreError::Unavailable { path: prefix.to_owned(), what: "listed", cause };
-        let entries = match fs::read_dir(self.root.join(prefix)) {
+        let entries = match self.disk().list(&self.root.join(prefix)) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(failed)?,
         };
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            if entry.file_type().map_err(failed)?.is_file() {
-                names.push(format!("{prefix}/{}", entry.file_name().to_string_lossy()));
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
+        let files = entries.into_iter().filter(|entry| !entry.is_folder);
+        Ok(files.map(|entry| format!("{prefix}/{}", entry.name)).collect())
     }
-}
-
-/// Reads exactly the bytes from `start` to `end`, fewer only if the file ends before.
-pub(crate) fn read_at(file: &File, start: u64, end: u64) -> io::Result<Vec<u8>> {
-    let there = file.metadata()?.len().min(end).saturating_sub(start);
-    let mut bytes = vec![0u8; usize::try_from(there).map_err(io::Error::other)?];
-    file.read_exact_at(&mut bytes, start)?;
-    Ok(bytes)
 }
 
 /// Gives a new file its name only when its content is on stable storage; fails if the name is taken. `temporary` is in
 /// the same file system and remains for the caller to remove.
-pub(crate) fn write_new(temporary: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
-    file.write_all(bytes)?;
+pub(crate) fn write_new(disk: &dyn Disk, temporary: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = disk.create(temporary)?;
+    file.append(bytes)?;
     file.sync_all()?;
-    fs::hard_link(temporary, target)?;
-    sync_folder(target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    disk.link(temporary, target)?;
+    disk.sync_folder(folder_of(target))
 }
 
 pub(crate) fn private_folders(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

@@ -3,7 +3,6 @@
 //! A scan reads many ranges that lie close together, so ranges that share a chunk are read and decrypted as one. From a
 //! local folder they are read by position, without a shared offset and, in a thread that may block, without a task.
 
-use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,8 +10,8 @@ use bytes::Bytes;
 use logkeep_cipher::{CHUNK_BYTES, DataKey, ObjectCipher, ObjectError};
 use object_store::ObjectStore;
 
+use crate::disk::{DiskFile, read_range};
 use crate::error::StoreError;
-use crate::local::read_at;
 use crate::path::ObjectPath;
 use crate::sealed::{Backend, blocking};
 
@@ -30,7 +29,7 @@ struct Inner {
 }
 
 enum Source {
-    File(File),
+    File(Box<dyn DiskFile>),
     Remote(Arc<dyn ObjectStore>),
 }
 
@@ -50,7 +49,7 @@ impl SealedObject {
         let source = match backend {
             Backend::Local(local) => {
                 let file = local.file(path.as_str())?;
-                let found = file.metadata().map_err(|cause| StoreError::io(path.as_str(), "opened", cause))?.len();
+                let found = file.len().map_err(|cause| StoreError::io(path.as_str(), "opened", cause))?;
                 check_length(path, found, plain_len)?;
                 Source::File(file)
             }
@@ -114,7 +113,7 @@ impl SealedObject {
             return Err(StoreError::NotLocal { path: inner.path.to_string() });
         };
         let span = inner.cipher.chunk_range(&range, inner.plain_len)?;
-        let sealed = read_at(file, span.sealed.start, span.sealed.end)
+        let sealed = read_range(&**file, span.sealed.start, span.sealed.end)
             .map_err(|cause| StoreError::io(inner.path.as_str(), "read", cause))?;
         Ok(inner.cipher.open_range(&sealed, span.first_chunk, inner.plain_len, &range)?.into())
     }

@@ -16,6 +16,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use logkeep_cipher::{DataKey, KEY_BYTES, KeyEncryptionKey, UnwrapError, WrappedKey, hmac_sha256};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::disk::system_disk;
 use crate::local::{private_folders, write_new};
 
 const FIRST_LINE: &str = "logkeep-key-file 1";
@@ -143,7 +144,7 @@ impl LocalKeyFile {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".new-{}", std::process::id()));
         let temporary = path.with_file_name(name);
-        let written = write_new(&temporary, path, text.as_bytes());
+        let written = write_new(&*system_disk(), &temporary, path, text.as_bytes());
         let removed = fs::remove_file(&temporary);
         written.map_err(failed)?;
         // The leftover would be a second copy of the key.

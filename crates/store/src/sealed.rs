@@ -7,8 +7,9 @@ use futures::TryStreamExt;
 use logkeep_cipher::{DataKey, Sha256, seal_object, sha256};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
+use crate::disk::{Disk, read_range, system_disk};
 use crate::error::StoreError;
-use crate::local::{LocalStore, read_at};
+use crate::local::LocalStore;
 use crate::object::SealedObject;
 use crate::path::ObjectPath;
 
@@ -45,9 +46,26 @@ impl SealedObjects {
         Ok(Self { backend: Backend::Local(Arc::new(LocalStore::open(folder)?)) })
     }
 
+    /// As [`SealedObjects::local`] on a disk, below the folder `data_dir`, which is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the folder cannot be made or read.
+    pub fn on(disk: Arc<dyn Disk>, data_dir: &Path, folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self { backend: Backend::Local(Arc::new(LocalStore::open_on(disk, data_dir, folder)?)) })
+    }
+
     /// Objects in a local folder that is only read and not changed in any way, not even tidied.
     pub fn local_read_only(folder: &Path) -> Self {
-        Self { backend: Backend::Local(Arc::new(LocalStore::read_only(folder))) }
+        Self { backend: Backend::Local(Arc::new(LocalStore::read_only(system_disk(), folder))) }
+    }
+
+    /// The disk below a local folder, on which the rest of its data folder lies; the operating system's if the objects
+    /// are elsewhere.
+    pub fn disk(&self) -> Arc<dyn Disk> {
+        match &self.backend {
+            Backend::Local(local) => local.disk().clone(),
+            Backend::Remote(_) => system_disk(),
+        }
     }
 
     /// Objects in a store whose own acknowledgement means durable, such as S3. For a local folder use
@@ -160,7 +178,7 @@ fn digest_file(local: &LocalStore, path: &str) -> Result<[u8; 32], StoreError> {
     let mut hasher = Sha256::new();
     let mut at = 0;
     loop {
-        let bytes = read_at(&file, at, at + DIGEST_BYTES).map_err(|cause| StoreError::io(path, "read", cause))?;
+        let bytes = read_range(&*file, at, at + DIGEST_BYTES).map_err(|cause| StoreError::io(path, "read", cause))?;
         if bytes.is_empty() {
             return Ok(hasher.finish());
         }

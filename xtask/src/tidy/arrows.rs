@@ -28,7 +28,7 @@ const ROOMS: [&str; 19] = [
     "logkeep",
 ];
 /// Members of the workspace that may use any room and that no room uses.
-const TOOLS: [&str; 2] = ["logkeep-bench", "xtask"];
+const TOOLS: [&str; 3] = ["logkeep-bench", "logkeep-sim", "xtask"];
 /// User, used, and why not.
 const APART: [(&str, &str, &str); 7] = [
     ("logkeep-tlog", "logkeep-record", "proofs know nothing of records"),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use logkeep_catalog::{Catalog as _, ClassState, SqliteCatalog};
 use logkeep_record::{Class, TenantId};
-use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath};
+use logkeep_store::{Clock, KeyProvider, ObjectKind, ObjectPath, system_disk};
 use logkeep_tlog::{Checkpoint, Entry, Signer};
 use tracing::info;
 
@@ -138,7 +138,7 @@ impl Round<'_> {
     /// Checkpoints first: what they commit to must be in what is copied after them.
     fn checkpoints(&self, target: &mut Target) -> Result<HashMap<ClassKey, Checkpoint>, BackupError> {
         let mut unfit = Report::default();
-        let texts = read_checkpoints(&self.path("tlog"), &mut unfit);
+        let texts = read_checkpoints(&*system_disk(), &self.path("tlog"), &mut unfit);
         if let Some(finding) = unfit.findings.into_iter().next() {
             return Err(damaged(finding.object, finding.what));
         }
@@ -164,19 +164,21 @@ impl Round<'_> {
     /// a frame, as after a stop.
     fn log(&self, target: &mut Target) -> Result<HashMap<ClassKey, Vec<Entry>>, BackupError> {
         let folder = self.path("wal");
-        let mut entries: HashMap<ClassKey, Vec<Entry>> = HashMap::new();
-        for (number, path) in wal::list(&folder).map_err(io_error(&folder))? {
+        let mut found_entries: Vec<(ClassKey, Entry)> = Vec::new();
+        for (number, path) in wal::list(&*system_disk(), &folder).map_err(io_error(&folder))? {
             let Some(file) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let name = format!("wal/{file}");
             // One that is gone was flushed since it was listed.
             if self.file(target, &name)?.is_none() {
                 continue;
             }
-            let found = read_log(&self.source.keys, number, &target.place(&name)).map_err(|error| match error {
-                OpenError::Io { path, cause } => BackupError::Io { path, cause },
-                OpenError::Key(error) => error.into(),
-                other => damaged(path.display(), other),
-            })?;
+            let found = read_log(&*system_disk(), &self.source.keys, number, &target.place(&name)).map_err(
+                |error| match error {
+                    OpenError::Io { path, cause } => BackupError::Io { path, cause },
+                    OpenError::Key(error) => error.into(),
+                    other => damaged(path.display(), other),
+                },
+            )?;
             if let Some(fault) = found.faults.first() {
                 let what = format!(
                     "byte {}: {}; run `logkeep verify`, and restart the server to recover it",
@@ -186,8 +188,13 @@ impl Round<'_> {
             }
             for frame in found.batches {
                 let class = class_of(&frame.entry).map_err(|what| damaged(path.display(), what))?;
-                entries.entry(class).or_default().push(frame.entry);
+                found_entries.push((class, frame.entry));
             }
+        }
+        wal::keep_latest(&mut found_entries, |(_, entry)| entry);
+        let mut entries: HashMap<ClassKey, Vec<Entry>> = HashMap::new();
+        for (class, entry) in found_entries {
+            entries.entry(class).or_default().push(entry);
         }
         Ok(entries)
     }
@@ -213,7 +220,7 @@ impl Round<'_> {
         checkpoint: Option<&Checkpoint>,
         live: &[Entry],
     ) -> Result<ClassLine, BackupError> {
-        let folder = TileFolder::new(&self.path("tlog"), &class.0, &class.1);
+        let folder = TileFolder::new(system_disk(), &self.path("tlog"), &class.0, &class.1);
         let flushed = state.map_or(0, |state| state.head.flushed);
         let published = checkpoint.map_or(0, Checkpoint::size);
         let told = [flushed, published];

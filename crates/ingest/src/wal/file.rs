@@ -1,23 +1,25 @@
 //! Writing one file of the log.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use logkeep_cipher::{DataKey, FrameSealer};
 use logkeep_record::{BatchSeed, TenantId};
+use logkeep_store::{Disk, DiskFile};
 use logkeep_tlog::Entry;
 
 use super::frame::{BatchFrame, FILE_HEAD_BYTES, FILE_MAGIC, FRAME_HEAD_BYTES, FrameHead, Kind};
 
 /// An open file, and the frames of the next group.
 pub(crate) struct WalFile {
-    file: File,
+    file: Box<dyn DiskFile>,
     path: PathBuf,
     number: u64,
     written: u64,
-    seq: u64,
+    seq: u32,
+    /// The first frame of the group that is being put together.
+    group_start: u32,
     tenants: HashMap<TenantId, (u16, FrameSealer)>,
     group: Vec<u8>,
 }
@@ -27,27 +29,27 @@ pub(crate) fn file_name(number: u64) -> String {
 }
 
 /// Writes the head of a new file and makes it and its name durable.
-fn begin(file: &mut File, folder: &Path, number: u64) -> io::Result<()> {
+fn begin(disk: &dyn Disk, file: &mut dyn DiskFile, folder: &Path, number: u64) -> io::Result<()> {
     let mut head = [0; FILE_HEAD_BYTES];
     head[..8].copy_from_slice(FILE_MAGIC);
     head[8..].copy_from_slice(&number.to_le_bytes());
-    file.write_all(&head)?;
+    file.append(&head)?;
     file.sync_all()?;
-    File::open(folder)?.sync_all()
+    disk.sync_folder(folder)
 }
 
 impl WalFile {
     /// Creates file `number`; its name is durable on return.
-    pub(crate) fn create(folder: &Path, number: u64) -> io::Result<Self> {
+    pub(crate) fn create(disk: &dyn Disk, folder: &Path, number: u64) -> io::Result<Self> {
         let path = folder.join(file_name(number));
-        let mut file = File::options().write(true).create_new(true).open(&path)?;
-        if let Err(error) = begin(&mut file, folder, number) {
+        let mut file = disk.create(&path)?;
+        if let Err(error) = begin(disk, &mut *file, folder, number) {
             // Half a head would only stand in the way of the next attempt.
-            let _ = std::fs::remove_file(&path);
+            let _ = disk.remove(&path);
             return Err(error);
         }
         let written = FILE_HEAD_BYTES as u64;
-        Ok(Self { file, path, number, written, seq: 0, tenants: HashMap::new(), group: Vec::new() })
+        Ok(Self { file, path, number, written, seq: 0, group_start: 0, tenants: HashMap::new(), group: Vec::new() })
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -94,7 +96,7 @@ impl WalFile {
             let (slot, sealer) =
                 self.tenants.get_mut(tenant).ok_or_else(|| io::Error::other("tenant without a key"))?;
             sealer
-                .seal_tail(self.seq, &[Kind::Batch as u8], &mut self.group, start + FRAME_HEAD_BYTES)
+                .seal_tail(u64::from(self.seq), &[Kind::Batch as u8], &mut self.group, start + FRAME_HEAD_BYTES)
                 .map_err(io::Error::other)?;
             Ok(*slot)
         });
@@ -118,7 +120,7 @@ impl WalFile {
 
     fn end_frame(&mut self, start: usize, kind: Kind, slot: u16) {
         let body = &self.group[start + FRAME_HEAD_BYTES..];
-        let mut head = FrameHead { len: body.len() as u32, crc: 0, kind, slot, seq: self.seq };
+        let mut head = FrameHead { len: body.len() as u32, crc: 0, kind, slot, seq: self.seq, group: self.group_start };
         head.crc = head.checksum(body);
         self.group[start..start + FRAME_HEAD_BYTES].copy_from_slice(&head.encode());
         self.seq += 1;
@@ -127,18 +129,19 @@ impl WalFile {
     /// Makes the group durable. After an error the file is cut back and not used again: the kernel may have dropped what
     /// it could not write, so a failed sync is never tried again.
     pub(crate) fn commit(&mut self) -> io::Result<()> {
-        let result = self.file.write_all(&self.group).and_then(|()| self.file.sync_data());
+        let result = self.file.append(&self.group).and_then(|()| self.file.sync_data());
         if result.is_ok() {
             self.written += self.group.len() as u64;
         }
         self.group.clear();
+        self.group_start = self.seq;
         result
     }
 
     /// After a failed commit: takes the file back to its last durable end. Nothing may be added to it any more: the next
     /// write would leave a gap, and the keys and sequence numbers of the lost group are not in the file.
-    pub(crate) fn cut_back(&self) -> io::Result<()> {
-        self.file.set_len(self.written)?;
+    pub(crate) fn cut_back(&mut self) -> io::Result<()> {
+        self.file.cut(self.written)?;
         self.file.sync_all()
     }
 }

@@ -3,7 +3,7 @@
 use logkeep_record::BatchSeed;
 use logkeep_tlog::{Entry, EntryError};
 
-pub(crate) const FILE_MAGIC: &[u8; 8] = b"LKWAL\0\0\x02";
+pub(crate) const FILE_MAGIC: &[u8; 8] = b"LKWAL\0\0\x03";
 pub(crate) const FILE_VERSION: u8 = FILE_MAGIC[7];
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"LKWF";
 pub(crate) const FILE_HEAD_BYTES: usize = 16;
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 }
 
 /// Magic, body length (u32), checksum (u32), kind, slot of the tenant's key in this file (u16), one byte zero, number of
-/// the frame in the file (u64). Little-endian. The checksum is CRC-32C over the head without magic and checksum, then
+/// the frame in the file (u32), number of the first frame that was synced with it (u32). Little-endian. The checksum is CRC-32C over the head without magic and checksum, then
 /// the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHead {
@@ -28,7 +28,8 @@ pub(crate) struct FrameHead {
     pub(crate) crc: u32,
     pub(crate) kind: Kind,
     pub(crate) slot: u16,
-    pub(crate) seq: u64,
+    pub(crate) seq: u32,
+    pub(crate) group: u32,
 }
 
 impl FrameHead {
@@ -39,7 +40,8 @@ impl FrameHead {
         out[8..12].copy_from_slice(&self.crc.to_le_bytes());
         out[12] = self.kind as u8;
         out[13..15].copy_from_slice(&self.slot.to_le_bytes());
-        out[16..24].copy_from_slice(&self.seq.to_le_bytes());
+        out[16..20].copy_from_slice(&self.seq.to_le_bytes());
+        out[20..24].copy_from_slice(&self.group.to_le_bytes());
         out
     }
 
@@ -51,15 +53,19 @@ impl FrameHead {
             2 => Kind::Batch,
             _ => return None,
         };
-        let mut seq = [0; 8];
-        seq.copy_from_slice(&head[16..24]);
         (head[..4] == FRAME_MAGIC && head[15] == 0).then_some(Self {
             len: u32_at(4),
             crc: u32_at(8),
             kind,
             slot: u16::from_le_bytes([head[13], head[14]]),
-            seq: u64::from_le_bytes(seq),
+            seq: u32_at(16),
+            group: u32_at(20),
         })
+    }
+
+    /// Whether the checksum is right if all of `body` belongs to the frame.
+    pub(crate) fn fits(&self, body: &[u8]) -> bool {
+        Self { len: body.len() as u32, ..*self }.checksum(body) == self.crc
     }
 
     /// The checksum this head should carry.

@@ -11,4 +11,4 @@ mod recover;
 pub(crate) use file::WalFile;
 pub(crate) use frame::BatchFrame;
 pub use recover::Fault;
-pub(crate) use recover::{Recovered, list, recover};
+pub(crate) use recover::{Recovered, keep_latest, list, recover};

@@ -1,15 +1,18 @@
 //! Reading the log after a stop, clean or not.
 //!
-//! A frame that runs past the end of its file was never acknowledged: it is cut off and forgotten. A frame that is there
-//! in full but does not check out was damaged later, whether or not others follow it: it is reported, the rest is read.
+//! A frame that runs past the end of its file was never acknowledged: it is forgotten. Any other frame that does not
+//! check out is reported. If a later group follows it, it had been synced and was damaged since: the rest is read. If
+//! not, the power may have gone while its group was being written, in any order, and nobody was promised any of it: the
+//! file ends there.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use logkeep_cipher::{DataKey, FrameOpener};
 use logkeep_record::TenantId;
+use logkeep_store::Disk;
+use logkeep_tlog::Entry;
 
 use super::file::file_name;
 use super::frame::{
@@ -36,13 +39,15 @@ pub(crate) struct Recovered {
     pub(crate) faults: Vec<Fault>,
     /// Bytes of a frame that was being written when the process stopped.
     pub(crate) torn_bytes: u64,
+    /// Where the file must be cut off before anything is stored again: what follows is in no order that can be kept.
+    pub(crate) cut_at: Option<u64>,
 }
 
 /// The files of a folder, by number.
-pub(crate) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+pub(crate) fn list(disk: &dyn Disk, folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for entry in disk.list(folder)? {
+        let path = folder.join(entry.name);
         let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
         if let Some(number) =
             stem.filter(|number| path.file_name().is_some_and(|name| name == file_name(*number).as_str()))
@@ -55,10 +60,18 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 }
 
 /// Reads a file. `unwrap` gives back a tenant's key from its wrapped form.
-pub(crate) fn recover(path: &Path, number: u64, unwrap: &mut Unwrap<'_>) -> io::Result<Recovered> {
-    let mut bytes = fs::read(path)?;
-    let mut reader =
-        Reader { path, keys: HashMap::new(), found: Recovered { batches: vec![], faults: vec![], torn_bytes: 0 } };
+pub(crate) fn recover(
+    disk: &(dyn Disk + 'static),
+    path: &Path,
+    number: u64,
+    unwrap: &mut Unwrap<'_>,
+) -> io::Result<Recovered> {
+    let mut bytes = disk.read(path)?;
+    let mut reader = Reader {
+        path,
+        keys: HashMap::new(),
+        found: Recovered { batches: vec![], faults: vec![], torn_bytes: 0, cut_at: None },
+    };
     if bytes.len() < FILE_HEAD_BYTES {
         // A file whose head is not whole was never used: it is synced before the first frame.
         reader.found.torn_bytes = bytes.len() as u64;
@@ -76,6 +89,23 @@ pub(crate) fn recover(path: &Path, number: u64, unwrap: &mut Unwrap<'_>) -> io::
     }
     reader.frames(&mut bytes, number, unwrap);
     Ok(reader.found)
+}
+
+/// Drops frames that were written and refused, and whose file could not be taken back: when a number is given again,
+/// only the last frame with it was acknowledged. `frames` is in order of file and place.
+pub(crate) fn keep_latest<T>(frames: &mut Vec<T>, entry: impl Fn(&T) -> &Entry) {
+    let mut taken: HashMap<(String, String), u64> = HashMap::new();
+    let mut kept = Vec::with_capacity(frames.len());
+    while let Some(last) = frames.pop() {
+        let entry = entry(&last);
+        let from = taken.entry((entry.tenant.clone(), entry.class.clone())).or_insert(u64::MAX);
+        if entry.batch < *from {
+            *from = entry.batch;
+            kept.push(last);
+        }
+    }
+    kept.reverse();
+    *frames = kept;
 }
 
 struct Reader<'a> {
@@ -100,22 +130,25 @@ impl Reader<'_> {
                     self.found.torn_bytes = rest as u64;
                     return;
                 }
-                at = self.resume(bytes, at, "a frame's head is damaged");
+                let Some(next) = self.resume(bytes, at, next_seq, "a frame's head is damaged") else { return };
+                at = next;
                 continue;
             };
             let end = at + FRAME_HEAD_BYTES + head.len as usize;
             if end > bytes.len() {
-                // Cut short by a stop, unless a whole frame follows: then its length was damaged.
-                if find_frame(bytes, at + 4).is_none() {
+                // Cut short by a stop, unless its length was damaged: then it is whole with another, or others follow.
+                if find_frame(bytes, at + 4).is_none() && !head.fits(&bytes[at + FRAME_HEAD_BYTES..]) {
                     self.found.torn_bytes = rest as u64;
                     return;
                 }
-                at = self.resume(bytes, at, "a frame's length is damaged");
+                let Some(next) = self.resume(bytes, at, next_seq, "a frame's length is damaged") else { return };
+                at = next;
                 continue;
             }
             let body = &mut bytes[at + FRAME_HEAD_BYTES..end];
             if head.checksum(body) != head.crc {
-                at = self.resume(bytes, at, "a frame's checksum does not fit");
+                let Some(next) = self.resume(bytes, at, next_seq, "a frame's checksum does not fit") else { return };
+                at = next;
                 continue;
             }
             if head.seq != next_seq {
@@ -129,10 +162,20 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports damage and gives the place of the next whole frame, or the end.
-    fn resume(&mut self, bytes: &[u8], at: usize, what: &str) -> usize {
+    /// Reports damage and gives the place of the next whole frame; `None` if none follows that shows that the damaged
+    /// one, which has number `seq` or a later one, had been synced.
+    fn resume(&mut self, bytes: &[u8], at: usize, seq: u32, what: &str) -> Option<usize> {
         self.fault(at, what);
-        find_frame(bytes, at + 1).unwrap_or(bytes.len())
+        let next = find_frame(bytes, at + 1);
+        let mut later = next;
+        while let Some(place) = later {
+            if FrameHead::decode(&bytes[place..]).is_some_and(|head| head.group > seq) {
+                return next;
+            }
+            later = find_frame(bytes, place + 1);
+        }
+        self.found.cut_at = Some(at as u64);
+        None
     }
 
     fn frame(&mut self, head: &FrameHead, body: &mut [u8], number: u64, unwrap: &mut Unwrap<'_>) -> Result<(), String> {
@@ -147,7 +190,8 @@ impl Reader<'_> {
             }
             Kind::Batch => {
                 let opener = self.keys.get(&head.slot).ok_or("a batch comes without its tenant's key")?;
-                let plain = opener.open(head.seq, &[Kind::Batch as u8], body).map_err(|error| error.to_string())?;
+                let plain =
+                    opener.open(u64::from(head.seq), &[Kind::Batch as u8], body).map_err(|error| error.to_string())?;
                 self.found.batches.push(BatchFrame::decode(plain).ok_or("a batch's content cannot be read")?);
             }
         }

@@ -91,6 +91,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         },
         flush_bytes: config.flush.bytes,
         flush_interval: config.flush.interval,
+        reserve_bytes: config.reserve_bytes,
     }
 }
 

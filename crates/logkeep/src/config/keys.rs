@@ -30,10 +30,11 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.request_bytes", "16MiB", "largest request body, before decompression"),
     key("limits.record_bytes", "1MiB", "largest record in its source form; longer ones are cut"),
     key("query.timeout", "30s", "time a query may take"),
-    key("query.memory", "512MiB", "memory a query may use"),
+    key("query.memory", "512MiB", "memory that SQL queries may use together"),
     key("tenants", "default", "names senders may use; `default` always exists"),
     key("flush.bytes", "64MiB", "live records become a segment at this size"),
     key("flush.interval", "30s", "or at this age"),
+    key("disk.reserve", "64MiB", "space held back for the audit trail and the catalog when the disk is full"),
     key("log.level", "info", "what Logkeep says about itself: error, warn, info, debug or trace"),
     key("elasticsearch.version", "8.17.0", "version the Elasticsearch API claims"),
 ];

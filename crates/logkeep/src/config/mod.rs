@@ -39,6 +39,8 @@ pub struct Config {
     pub tenants: Vec<TenantId>,
     /// When live records become a segment.
     pub flush: Flush,
+    /// Bytes held back for a full disk.
+    pub reserve_bytes: u64,
     /// How much the program says about itself: `error`, `warn`, `info`, `debug` or `trace`.
     pub log_level: String,
     /// The version that the Elasticsearch API claims; Beats refuse servers older than themselves.

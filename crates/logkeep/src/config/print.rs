@@ -48,6 +48,7 @@ fn value(config: &Config, path: &str) -> String {
         }
         "flush.bytes" => format_bytes(config.flush.bytes as u64),
         "flush.interval" => format_duration(config.flush.interval),
+        "disk.reserve" => format_bytes(config.reserve_bytes),
         "log.level" => config.log_level.clone(),
         "elasticsearch.version" => quoted(&config.elasticsearch_version),
         other => unreachable!("`{other}` is in the table of keys but not printed"),

@@ -145,6 +145,7 @@ impl<'a> Reader<'a> {
             bytes: self.bytes("flush.bytes", MIB, 4096 * MIB),
             interval: self.duration("flush.interval", Duration::from_secs(1), Duration::from_secs(3_600)),
         };
+        let reserve_bytes = self.bytes("disk.reserve", MIB, 1 << 40) as u64;
         let (data_dir, configured_key_file) = self.paths();
         let tenants = self.tenants();
         let log_level = self.value("log.level", level).unwrap_or_default();
@@ -157,6 +158,7 @@ impl<'a> Reader<'a> {
             query,
             tenants,
             flush,
+            reserve_bytes,
             log_level,
             elasticsearch_version,
         }

@@ -7,24 +7,25 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt as _;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::functions::match_phrase;
 use super::table::{LogsTable, plan_error};
 use super::{Budget, QueryError};
 use crate::kql::suggest_field;
 
-/// Bounds on one SQL query.
+/// Bounds on SQL queries.
 #[derive(Clone, Copy, Debug)]
 pub struct SqlOptions {
-    /// Memory its operators may hold, in bytes.
+    /// Memory that the operators of all queries together may hold, in bytes.
     pub memory_bytes: usize,
-    /// Rows of the answer at most; one more means there were more.
+    /// Rows of an answer at most; one more means there were more.
     pub rows: usize,
-    /// Threads it may use.
+    /// Threads that one may use, and queries that run at a time.
     pub threads: usize,
 }
 
@@ -39,14 +40,45 @@ pub struct SqlAnswer {
     pub truncated: bool,
 }
 
+/// What all queries share: memory, and the turns in which they run.
+///
+/// Beside what the pool counts a query holds the batches that it is reading, so a pool without turns would not bound the
+/// memory of many queries.
+pub(crate) struct SqlRoom {
+    options: SqlOptions,
+    memory: Arc<dyn MemoryPool>,
+    turns: Semaphore,
+}
+
+impl SqlRoom {
+    pub(crate) fn new(options: SqlOptions) -> Self {
+        let memory = Arc::new(GreedyMemoryPool::new(options.memory_bytes));
+        Self { options, memory, turns: Semaphore::new(options.threads.max(1)) }
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.options.threads
+    }
+
+    /// Waits for a turn, as long as the query may take.
+    pub(crate) async fn turn(&self, budget: &Budget) -> Result<SemaphorePermit<'_>, QueryError> {
+        match tokio::time::timeout(budget.time(), self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            // Turns are never closed.
+            Ok(Err(_)) | Err(_) => Err(QueryError::OverTime(budget.time())),
+        }
+    }
+}
+
 /// Runs one SELECT. The tables are the only things it can name: no files, no settings, no writes.
 pub(crate) async fn run(
     sql: &str,
     tables: Vec<(&'static str, LogsTable)>,
-    options: SqlOptions,
+    room: &SqlRoom,
     budget: &Budget,
 ) -> Result<SqlAnswer, QueryError> {
-    let context = context(options)?;
+    let options = room.options;
+    let context = context(room)?;
     for (name, table) in tables {
         context.register_table(name, Arc::new(table)).map_err(plan_error)?;
     }
@@ -84,13 +116,13 @@ pub(crate) fn may_name(sql: &str, table: &str) -> bool {
     [table, "information_schema", "show"].iter().any(|word| text.contains(word))
 }
 
-fn context(options: SqlOptions) -> Result<SessionContext, QueryError> {
+fn context(room: &SqlRoom) -> Result<SessionContext, QueryError> {
     let config = SessionConfig::new()
-        .with_target_partitions(options.threads.max(1))
+        .with_target_partitions(room.threads().max(1))
         .with_information_schema(true)
         .set_bool("datafusion.sql_parser.enable_ident_normalization", true);
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(GreedyMemoryPool::new(options.memory_bytes)))
+        .with_memory_pool(room.memory.clone())
         // Spilling would put plain text on the disk.
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
         .build_arc()

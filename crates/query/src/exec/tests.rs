@@ -11,7 +11,7 @@ use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
 use logkeep_ingest::{BatchBuilder, Ingest, IngestConfig, Parts, Snapshot};
 use logkeep_record::{Class, Record, Resource, Severity, SpanId, TenantId, TimeRange, TraceId, Value};
-use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock};
+use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 
 use super::cache::BlockCache;
 use super::scan::{Dataset, Scan};
@@ -34,6 +34,7 @@ async fn open(folder: &Path) -> Ingest {
         objects: SealedObjects::local(&data.join("objects")).unwrap(),
         keys: Arc::new(keys),
         clock: Arc::new(SystemClock::new()),
+        random: Arc::new(SystemRandom),
     };
     let mut config = IngestConfig::new(&data);
     config.flush_interval = Duration::from_secs(3600);
@@ -287,8 +288,19 @@ async fn severity_is_compared_by_name() {
 
 async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, QueryError> {
     let table = LogsTable::new(scan(snapshot, &Expr::All, TimeRange::ALL), 2).unwrap();
-    let options = SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 };
-    Ok(sql::run(text, vec![("logs", table)], options, &Budget::new(Duration::from_secs(60))).await?.batches)
+    let room = sql::SqlRoom::new(SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 });
+    Ok(sql::run(text, vec![("logs", table)], &room, &Budget::new(Duration::from_secs(60))).await?.batches)
+}
+
+#[tokio::test]
+async fn queries_wait_for_their_turn_and_no_longer_than_they_may_take() {
+    let room = sql::SqlRoom::new(SqlOptions { memory_bytes: 1 << 20, rows: 1, threads: 1 });
+    let minute = Budget::new(Duration::from_secs(60));
+    let first = room.turn(&minute).await.unwrap();
+    let impatient = room.turn(&Budget::new(Duration::from_millis(1))).await;
+    assert!(matches!(impatient, Err(QueryError::OverTime(_))));
+    drop(first);
+    assert!(room.turn(&minute).await.is_ok());
 }
 
 async fn count(snapshot: &Snapshot, condition: &str) -> usize {

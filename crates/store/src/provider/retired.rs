@@ -14,7 +14,8 @@ use logkeep_cipher::{KeyEncryptionKey, WrappedKey};
 use zeroize::Zeroizing;
 
 use super::{FIRST_LINE, KeyProviderError, LocalKeyFile, id_of, read_key};
-use crate::local::{sync_folder, write_new};
+use crate::disk::{folder_of, system_disk};
+use crate::local::write_new;
 
 const NEXT: &str = "next";
 /// Hexadecimal digits of a key's id.
@@ -33,17 +34,17 @@ impl LocalKeyFile {
         for left in [&next, &temporary] {
             remove(left).map_err(failed)?;
         }
-        let written = write_new(&temporary, &next, text_of(&KeyEncryptionKey::generate()).as_bytes());
+        let disk = system_disk();
+        let written = write_new(&*disk, &temporary, &next, text_of(&KeyEncryptionKey::generate()).as_bytes());
         let removed = remove(&temporary);
         written.and(removed).map_err(failed)?;
         match fs::hard_link(path, &retired) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
             _ => {}
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        sync_folder(folder).map_err(failed)?;
+        disk.sync_folder(folder_of(path)).map_err(failed)?;
         fs::rename(&next, path).map_err(failed)?;
-        sync_folder(folder).map_err(failed)?;
+        disk.sync_folder(folder_of(path)).map_err(failed)?;
         Self::open(path)
     }
 
@@ -55,7 +56,7 @@ impl LocalKeyFile {
     /// The files of retired keys, by id.
     pub fn retired(path: &Path) -> Result<Vec<(String, PathBuf)>, KeyProviderError> {
         let failed = |cause| KeyProviderError::Unavailable { path: path.to_owned(), what: "looked for", cause };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         let prefix = path.file_name().map(|name| format!("{}.", name.to_string_lossy())).unwrap_or_default();
         let mut found = Vec::new();
         for entry in fs::read_dir(folder).map_err(failed)? {

@@ -1,0 +1,103 @@
+//! The catalog as a model: tables in memory that outlive a crash, changed in one step or not at all.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use logkeep_catalog::{BatchKey, Catalog, CatalogError, Change, ClassState, Head, SegmentRow};
+use logkeep_record::{Class, TenantId};
+use parking_lot::Mutex;
+
+/// Asked before and after each transaction whether the machine still runs.
+pub type Gate = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+
+#[derive(Clone, Default)]
+struct Tables {
+    heads: BTreeMap<(TenantId, Class), Head>,
+    segments: BTreeMap<(TenantId, Class, String), SegmentRow>,
+    keys: BTreeMap<(TenantId, [u8; 32]), i64>,
+    secrets: BTreeMap<String, Vec<u8>>,
+}
+
+/// What a disk that never fails would hold. Clones share it.
+#[derive(Clone)]
+pub struct ModelCatalog {
+    tables: Arc<Mutex<Tables>>,
+    gate: Gate,
+}
+
+impl ModelCatalog {
+    /// An empty one. If `gate` refuses before a transaction nothing happens; if it refuses after, the transaction is
+    /// done and nobody hears of it.
+    pub fn new(gate: Gate) -> Self {
+        Self { tables: Arc::default(), gate }
+    }
+
+    fn transact<T>(&self, work: impl FnOnce(&mut Tables) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
+        (self.gate)()?;
+        let mut tables = self.tables.lock();
+        let mut next = tables.clone();
+        let done = work(&mut next)?;
+        *tables = next;
+        (self.gate)()?;
+        Ok(done)
+    }
+}
+
+#[async_trait]
+impl Catalog for ModelCatalog {
+    async fn load(&self) -> Result<Vec<ClassState>, CatalogError> {
+        let tables = self.tables.lock();
+        let state = |((tenant, class), head): (&(TenantId, Class), &Head)| {
+            let own = tables.segments.iter().filter(|((t, c, _), _)| t == tenant && c == class);
+            let mut segments: Vec<SegmentRow> = own.map(|(_, row)| row.clone()).collect();
+            segments.sort_by_key(|row| row.first_batch);
+            let state = ClassState { tenant: tenant.clone(), class: class.clone(), head: head.clone(), segments };
+            state.check().map(|()| state)
+        };
+        tables.heads.iter().map(state).collect()
+    }
+
+    async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
+        self.transact(|tables| {
+            tables.keys.retain(|_, received_ns| *received_ns >= since_ns);
+            let key = |((tenant, hmac), received_ns): (&(TenantId, [u8; 32]), &i64)| {
+                (tenant.clone(), BatchKey { hmac: *hmac, received_ns: *received_ns })
+            };
+            Ok(tables.keys.iter().map(key).collect())
+        })
+    }
+
+    async fn commit(&self, change: Change) -> Result<(), CatalogError> {
+        self.transact(|tables| {
+            let (tenant, class) = (change.tenant, change.class);
+            let place = |id: &str| (tenant.clone(), class.clone(), id.to_owned());
+            for id in &change.remove {
+                tables.segments.remove(&place(id.as_str()));
+            }
+            for row in change.add {
+                let place = place(row.id.as_str());
+                if tables.segments.insert(place, row).is_some() {
+                    return Err(CatalogError::Storage(io::ErrorKind::AlreadyExists.into()));
+                }
+            }
+            tables.heads.insert((tenant.clone(), class.clone()), change.head);
+            for key in change.keys {
+                tables.keys.entry((tenant.clone(), key.hmac)).or_insert(key.received_ns);
+            }
+            Ok(())
+        })
+    }
+
+    async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, CatalogError> {
+        Ok(self.tables.lock().secrets.get(name).cloned())
+    }
+
+    async fn set_secret(&self, name: &str, secret: &[u8]) -> Result<(), CatalogError> {
+        self.transact(|tables| {
+            tables.secrets.insert(name.to_owned(), secret.to_vec());
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The way of a record from its sender to a merged segment, on one seed: disk, clock, randomness, catalog and the order
+//! of the engine's steps are simulated, and everything that can fail does.
+//!
+//! The engine is the real one. A seed that breaks an invariant breaks it again in every run.
+
+mod catalog;
+mod crash;
+mod disk;
+#[cfg(test)]
+mod full_tests;
+mod keys;
+mod model;
+mod rng;
+mod senders;
+mod world;
+
+pub use catalog::{Gate, ModelCatalog};
+pub use disk::Tally;
+pub use senders::Counts;
+pub use world::{Outcome, Scenario};
+
+/// Runs seeds.
+pub struct Simulator {
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Simulator {
+    /// Ready to run.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn new() -> std::io::Result<Self> {
+        // The engine asks for a runtime with threads; only one of them ever has anything to do.
+        Ok(Self { runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()? })
+    }
+
+    /// Runs one seed.
+    ///
+    /// # Errors
+    /// The invariant that was broken.
+    pub fn run(&self, scenario: Scenario) -> Result<Outcome, String> {
+        world::World::new(&self.runtime, scenario).run()
+    }
+}
