@@ -633,24 +633,35 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
+def whole_frame(data, at):
+    """(kind, slot, sequence, first of its group, body) of the frame at a place; None if it is not whole."""
+    head = data[at : at + 24]
+    if len(head) < 24 or head[:4] != b"LKWF" or head[12] not in (1, 2) or head[15]:
+        return None
+    length, crc = struct.unpack("<II", head[4:12])
+    body = data[at + 24 : at + 24 + length]
+    if len(body) < length or crc32c(head[4:8] + head[12:] + body) != crc:
+        return None
+    slot, sequence, group = struct.unpack("<HxII", head[13:24])
+    return head[12], slot, sequence, group, body
+
+
 def frames_of(data):
-    """(place, kind, slot, sequence, body) of every frame; a torn one at the end is left out."""
+    """(place, kind, slot, sequence, body) of every frame; what a stop left at the end is left out."""
     at, expected = 16, 0
     while at < len(data):
-        head = data[at : at + 24]
-        if len(head) < 24 and head[:4] == b"LKWF"[: len(head)]:
+        frame = whole_frame(data, at)
+        if frame is None:
+            later = data.find(b"LKWF", at + 1)
+            while later >= 0:
+                after = whole_frame(data, later)
+                need(after is None or after[3] <= expected, f"byte {at}: a frame that was synced is damaged")
+                later = data.find(b"LKWF", later + 1)
             return
-        need(len(head) == 24 and head[:4] == b"LKWF" and head[15] == 0 and head[12] in (1, 2), f"byte {at}: no frame")
-        length, crc = struct.unpack("<II", head[4:12])
-        kind, slot, sequence = head[12], *struct.unpack("<HxQ", head[13:24])
-        body = data[at + 24 : at + 24 + length]
-        if len(body) < length:
-            need(data.find(b"LKWF", at + 4) < 0, f"byte {at}: a frame's length is damaged")
-            return
-        need(crc32c(head[4:8] + head[12:] + body) == crc, f"byte {at}: a frame's checksum does not fit")
+        kind, slot, sequence, _, body = frame
         need(sequence == expected, f"byte {at}: frame {sequence} where {expected} was expected")
         yield at, kind, slot, sequence, body
-        at, expected = at + 24 + length, expected + 1
+        at, expected = at + 24 + len(body), expected + 1
 
 
 def batches_of(path, outer):
@@ -659,7 +670,7 @@ def batches_of(path, outer):
     if len(data) < 16:
         return
     file_id = struct.pack("<Q", number)
-    need(data[:16] == b"LKWAL\0\0\2" + file_id, "the head of the file is damaged")
+    need(data[:16] == b"LKWAL\0\0\3" + file_id, "the head of the file is damaged")
     keys = []
     for at, kind, slot, sequence, body in frames_of(data):
         if kind == 1:
@@ -779,7 +790,11 @@ class Verifier:
     def read_wal_file(self, path, found):
         for data, seed, payload in batches_of(path, self.outer):
             entry = Entry(data)
-            found.setdefault(f"{entry.tenant}/{entry.klass}", []).append((path.name, entry.batch, data, seed, payload))
+            batches = found.setdefault(f"{entry.tenant}/{entry.klass}", [])
+            # A number that is given twice: what was written before with it, or after it, was refused.
+            while batches and batches[-1][1] >= entry.batch:
+                batches.pop()
+            batches.append((path.name, entry.batch, data, seed, payload))
 
     def run(self):
         checkpoints = {}

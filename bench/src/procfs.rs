@@ -52,7 +52,10 @@ pub(crate) fn settle(pid: u32, limit: Duration) -> anyhow::Result<bool> {
     Ok(false)
 }
 
-/// Bytes of all files below `folder`.
+/// Space that a data folder holds free for a full disk: there is nothing in it.
+const RESERVE: &str = "reserve";
+
+/// Bytes of all files below `folder`, but for its reserve.
 pub(crate) fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     let mut folders = vec![folder.to_owned()];
@@ -63,7 +66,7 @@ pub(crate) fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
             let Ok(kind) = entry.metadata() else { continue };
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else {
+            } else if entry.file_name() != RESERVE {
                 bytes += kind.len();
             }
         }
