@@ -59,6 +59,10 @@ impl Catalog for ModelCatalog {
         tables.heads.iter().map(state).collect()
     }
 
+    async fn check(&self) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
     async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
         self.transact(|tables| {
             tables.keys.retain(|_, received_ns| *received_ns >= since_ns);

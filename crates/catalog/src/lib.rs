@@ -28,6 +28,9 @@ pub enum CatalogError {
     /// A row that does not open or does not fit the others.
     #[error("catalog row {0}; set the data folder aside unchanged and run `logkeep verify`")]
     Corrupt(String),
+    /// The file under it.
+    #[error("catalog: the database is damaged: {0}; set the data folder aside unchanged and restore a backup")]
+    Damaged(String),
     /// Written by a later version of this program.
     #[error("catalog `{path}` has version {found}, this program knows up to {known}: use a newer logkeep")]
     Version {
@@ -114,6 +117,12 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// [`CatalogError::Corrupt`] names the row.
     async fn load(&self) -> Result<Vec<ClassState>, CatalogError>;
+
+    /// Looks at all of what is stored, also at what `load` does not read.
+    ///
+    /// # Errors
+    /// [`CatalogError`] says what is damaged.
+    async fn check(&self) -> Result<(), CatalogError>;
 
     /// The batch keys of each tenant that came at or after `since_ns`; older ones are forgotten for good.
     ///

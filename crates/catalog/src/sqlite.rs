@@ -185,6 +185,14 @@ impl Catalog for SqliteCatalog {
         Ok(())
     }
 
+    async fn check(&self) -> Result<(), CatalogError> {
+        let faults: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(10)").fetch_all(&self.pool).await?;
+        match faults.as_slice() {
+            [fine] if fine == "ok" => Ok(()),
+            faults => Err(CatalogError::Damaged(faults.join("; "))),
+        }
+    }
+
     async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
         sqlx::query("DELETE FROM batch_keys WHERE received_ns < ?").bind(since_ns).execute(&self.pool).await?;
         let rows = sqlx::query("SELECT tenant, hmac, received_ns FROM batch_keys").fetch_all(&self.pool).await?;
@@ -241,6 +249,26 @@ mod tests {
         let head = Head { flushed, segments: Head::commit_to(all), root: [0; 32] };
         let keys = vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }];
         Change { tenant: TenantId::default(), class: Class::default(), add, remove, head, keys }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_was_cut_off_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.sqlite");
+        let key = DataKey::generate();
+        let catalog = SqliteCatalog::open(&path, &key).await.unwrap();
+        for number in 0..20 {
+            catalog.set_secret(&number.to_string(), &[0; 1_000]).await.unwrap();
+        }
+        catalog.check().await.unwrap();
+        catalog.close().await;
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 4_096).unwrap();
+        let refusal = match SqliteCatalog::open(&path, &key).await {
+            Ok(catalog) => catalog.check().await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        assert!(refusal.is_err(), "{refusal:?}");
     }
 
     #[tokio::test]

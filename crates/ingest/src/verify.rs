@@ -91,6 +91,10 @@ pub async fn verify(verification: &Verification) -> Report {
         Some(key) => key,
         None => return report,
     };
+    if let Err(error) = v.catalog.check().await {
+        report.find("catalog", None, error);
+        return report;
+    }
     let states = match v.catalog.load().await {
         Ok(states) => states,
         Err(error) => {

@@ -203,7 +203,10 @@ impl Round<'_> {
         const FILE: &str = "catalog.sqlite";
         let place = target.place(FILE);
         let copy = self.source.catalog.copy_to(&place).await?;
-        let states = copy.load().await;
+        let states = match copy.check().await {
+            Ok(()) => copy.load().await,
+            Err(error) => Err(error),
+        };
         copy.close().await;
         target.adopt(FILE).map_err(io_error(&place))?;
         if self.file(target, "catalog.key")?.is_none() {
