@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use logkeep::config::Config;
 use logkeep_ingest::backup::{BackupSource, backup};
 use logkeep_server::OpenFolder;
 use logkeep_store::SystemClock;
 
+use super::folder::FolderArgs;
 use super::serve::runtime;
 
 const ABOUT: &str = "\
@@ -29,26 +29,13 @@ pub(crate) struct Args {
     /// Read what earlier backups left there as well, and copy anew what is no longer as it was written
     #[arg(long)]
     recheck: bool,
-    /// Configuration file, for the data folder and the key file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Data folder, instead of the configured one
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Key file, instead of the configured one
-    #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
+    #[command(flatten)]
+    folder: FolderArgs,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let mut config = Config::load(args.config.as_deref())?;
-    if let Some(data_dir) = args.data_dir {
-        config.data_dir = data_dir;
-    }
-    if args.key_file.is_some() {
-        config.configured_key_file = args.key_file;
-    }
+    let config = args.folder.load()?;
     refuse_within(&args.to, &config.data_dir)?;
     let key_file = config.key_file();
     let started = std::time::Instant::now();

@@ -1,13 +1,12 @@
 //! `logkeep keys`: the key that wraps all others.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use logkeep::config::Config;
 
+use super::folder::FolderArgs;
 use super::serve::runtime;
 
 /// Arguments of `logkeep keys`.
@@ -20,29 +19,13 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Action {
     /// Make a new key in the place of the key file's, and wrap the keys of all data with it; stop the server before
-    Rotate {
-        /// Configuration file, for the data folder and the key file
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// Data folder, instead of the configured one
-        #[arg(long, value_name = "DIR")]
-        data_dir: Option<PathBuf>,
-        /// Key file, instead of the configured one
-        #[arg(long, value_name = "FILE")]
-        key_file: Option<PathBuf>,
-    },
+    Rotate(FolderArgs),
 }
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let Action::Rotate { config, data_dir, key_file } = args.action;
-    let mut config = Config::load(config.as_deref())?;
-    if let Some(data_dir) = data_dir {
-        config.data_dir = data_dir;
-    }
-    if key_file.is_some() {
-        config.configured_key_file = key_file;
-    }
+    let Action::Rotate(folder) = args.action;
+    let config = folder.load()?;
     let key_file = config.key_file();
     let rotated = runtime()?.block_on(logkeep_server::rotate_keys(&config.data_dir, &key_file))?;
     let mut out = std::io::stdout().lock();

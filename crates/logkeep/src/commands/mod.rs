@@ -1,8 +1,9 @@
-//! One file per subcommand.
+//! One file per subcommand, and what several share.
 
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod folder;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod query;

@@ -10,12 +10,15 @@ use logkeep_ingest::backup::{Staged, unpack};
 use logkeep_server::OpenFolder;
 use logkeep_store::SystemClock;
 
+use super::folder::FolderArgs;
 use super::serve::runtime;
 
 const ABOUT: &str = "\
 Every file is held against its digest, every record against the tree that was signed. The restored copy is a log of its \
 own, with its own signing key, whose checkpoints name the log it was restored from: that one may have gone on. What was \
-acknowledged after the backup is not in it.";
+acknowledged after the backup is not in it.
+
+The data folder must be empty or not there. The key file is that of the data that were backed up.";
 
 /// Arguments of `logkeep restore`.
 #[derive(clap::Args)]
@@ -24,26 +27,13 @@ pub(crate) struct Args {
     /// Folder of backups; the latest one that was completed is restored
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// Data folder to make, instead of the configured one; it must be empty or not there
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Key file of the data that were backed up, instead of the configured one
-    #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
-    /// Configuration file, for the data folder and the key file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    folder: FolderArgs,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let mut config = Config::load(args.config.as_deref())?;
-    if let Some(data_dir) = args.data_dir {
-        config.data_dir = data_dir;
-    }
-    if args.key_file.is_some() {
-        config.configured_key_file = args.key_file;
-    }
+    let config = args.folder.load()?;
     let started = std::time::Instant::now();
     let mut out = std::io::stdout().lock();
     let staged = unpack(&args.from, &config.data_dir)?;

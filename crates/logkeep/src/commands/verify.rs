@@ -5,22 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use logkeep::config::Config;
 
+use super::folder::FolderArgs;
 use super::serve::runtime;
 
 /// Arguments of `logkeep verify`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Configuration file, for the data folder and the key file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Data folder, instead of the configured one
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Key file, instead of the configured one
-    #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
+    #[command(flatten)]
+    folder: FolderArgs,
     /// A checkpoint that was kept elsewhere: whether what it commits to is still there. May be given several times
     #[arg(long, value_name = "CHECKPOINT")]
     since: Vec<PathBuf>,
@@ -28,13 +21,7 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let mut config = Config::load(args.config.as_deref())?;
-    if let Some(data_dir) = args.data_dir {
-        config.data_dir = data_dir;
-    }
-    if args.key_file.is_some() {
-        config.configured_key_file = args.key_file;
-    }
+    let config = args.folder.load()?;
     let read =
         |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("checkpoint `{}`", path.display()));
     let since = args.since.iter().map(read).collect::<Result<Vec<_>>>()?;

@@ -28,6 +28,12 @@ struct Key {
     column: u32,
 }
 
+impl Key {
+    fn of(segment: &Segment, block: usize, place: usize) -> Self {
+        Self { segment: segment.serial(), block: block as u32, column: place as u32 }
+    }
+}
+
 #[derive(Clone)]
 struct Memory;
 
@@ -71,11 +77,9 @@ impl BlockCache {
         let fields = segment.schema().fields().iter().enumerate();
         let places: Vec<usize> =
             fields.filter(|(_, field)| columns.contains(field.name())).map(|(place, _)| place).collect();
-        let key =
-            |block: usize, place: usize| Key { segment: segment.serial(), block: block as u32, column: place as u32 };
         let known: Vec<Vec<Option<ArrayRef>>> = blocks
             .iter()
-            .map(|block| places.iter().map(|place| self.columns.get(&key(*block, *place))).collect())
+            .map(|block| places.iter().map(|place| self.columns.get(&Key::of(segment, *block, *place))).collect())
             .collect();
         let absent: Vec<usize> =
             (0..places.len()).filter(|at| known.iter().any(|block| block[*at].is_none())).collect();
@@ -118,8 +122,7 @@ impl Blocks<'_> {
             let read = self.reader.as_mut().and_then(Iterator::next).ok_or_else(missing)?.map_err(read_error)?;
             for (at, column) in self.absent.iter().zip(read.columns()) {
                 if known[*at].is_none() {
-                    let column_place = self.places[*at] as u32;
-                    let key = Key { segment: self.segment.serial(), block: block as u32, column: column_place };
+                    let key = Key::of(self.segment, block, self.places[*at]);
                     self.cache.columns.insert(key, column.clone());
                     known[*at] = Some(column.clone());
                 }
