@@ -53,9 +53,12 @@ pub struct QueryEngine {
 
 impl QueryEngine {
     /// Over what `ingest` stores.
-    pub fn new(ingest: Ingest, options: QueryOptions) -> Self {
+    ///
+    /// # Errors
+    /// [`QueryError`], if SQL cannot be set up.
+    pub fn new(ingest: Ingest, options: QueryOptions) -> Result<Self, QueryError> {
         let cache = Arc::new(BlockCache::new(options.cache_bytes));
-        Self { ingest, timeout: options.timeout, sql: Arc::new(sql::SqlRoom::new(options.sql)), cache }
+        Ok(Self { ingest, timeout: options.timeout, sql: Arc::new(sql::SqlRoom::new(options.sql)?), cache })
     }
 
     /// A budget that begins now.

@@ -10,6 +10,7 @@ use logkeep_catalog::{CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey};
 use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
 use logkeep_intake::{Intake, IntakeOptions};
+use logkeep_query::exec::QueryError;
 use logkeep_query::{QueryEngine, QueryOptions};
 use logkeep_record::TenantId;
 use logkeep_store::{
@@ -86,6 +87,9 @@ pub enum StartError {
     /// Recovery.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The query engine.
+    #[error("query engine: {0}")]
+    Query(#[from] QueryError),
     /// A port.
     #[error(
         "cannot listen on {address} for {protocol}: {cause}; change `{key}` in the configuration, or stop what uses it"
@@ -244,7 +248,7 @@ impl Server {
         let stop = CancellationToken::new();
         let bound = listen::bind(&config).await?;
         let receivers: Arc<Vec<Receiver>> = Arc::new(bound.receivers());
-        let query = QueryEngine::new(ingest.clone(), config.query);
+        let query = QueryEngine::new(ingest.clone(), config.query)?;
         let state = AppState {
             access: Access::new(ingest.clone()),
             query: query.clone(),

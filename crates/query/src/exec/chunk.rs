@@ -36,6 +36,14 @@ impl Source {
         }
     }
 
+    /// How many records are in it.
+    pub(crate) fn rows(&self) -> u64 {
+        match &self.place {
+            Place::Live(rows) => rows.len() as u64,
+            Place::Segment(handle) => handle.row().records,
+        }
+    }
+
     pub(crate) fn schema(&self) -> Result<SchemaRef, QueryError> {
         Ok(match &self.place {
             Place::Live(rows) => rows.table().schema(),

@@ -12,7 +12,7 @@ use super::QueryError;
 use super::chunk::{Chunk, Wanted};
 use super::filter::value_at;
 use super::project::{project, text_of, want};
-use super::scan::Scan;
+use super::scan::{Conditions, Scan};
 use super::schema::TableSchema;
 
 /// Distinct values counted for one field; a field with more shows the most frequent of the first ones.
@@ -114,7 +114,7 @@ impl Scan {
                 schema.fields().iter().map(|field| field.name()).filter(|name| AttributeColumn::parse(name).is_some());
             let mut wanted: Wanted = attributes.cloned().collect();
             wanted.extend([fixed::STREAM, fixed::SEVERITY].map(str::to_owned));
-            let flow = self.each(source, &wanted, None, &mut |chunk| {
+            let flow = self.each(source, &wanted, Conditions::default(), &mut |chunk| {
                 tally(&chunk, &mut tallies)?;
                 result.total += chunk.len() as u64;
                 result.sampled = result.total >= SAMPLE;
@@ -137,7 +137,7 @@ impl Scan {
         for source in &self.sources {
             let mut wanted = Wanted::new();
             want(column, source, &source.schema()?, &mut wanted)?;
-            let _ = self.each(source, &wanted, None, &mut |chunk| {
+            let _ = self.each(source, &wanted, Conditions::default(), &mut |chunk| {
                 result.total += chunk.len() as u64;
                 let values = project(column, &chunk)?;
                 let texts = arrow::compute::cast(&values, &arrow::datatypes::DataType::Utf8)

@@ -17,17 +17,44 @@ use crate::kql::{TextMatcher, TextPattern};
 pub(crate) const MATCH_PHRASE: &str = "match_phrase";
 
 pub(crate) fn match_phrase() -> ScalarUDF {
-    ScalarUDF::from(MatchPhrase { signature: Signature::new(TypeSignature::String(2), Volatility::Immutable) })
+    text_search(MATCH_PHRASE, TextPattern::Phrase)
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct MatchPhrase {
+/// `text ~ 'expression'`, faster: what the scan asks instead.
+pub(crate) fn match_regex() -> ScalarUDF {
+    text_search("match_regex", TextPattern::Regex)
+}
+
+fn text_search(name: &'static str, pattern: fn(String) -> TextPattern) -> ScalarUDF {
+    let signature = Signature::new(TypeSignature::String(2), Volatility::Immutable);
+    ScalarUDF::from(TextSearch { name, pattern, signature })
+}
+
+/// Looks for a pattern, the second argument, in each text of the first.
+#[derive(Debug)]
+struct TextSearch {
+    name: &'static str,
+    pattern: fn(String) -> TextPattern,
     signature: Signature,
 }
 
-impl ScalarUDFImpl for MatchPhrase {
+impl PartialEq for TextSearch {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for TextSearch {}
+
+impl std::hash::Hash for TextSearch {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for TextSearch {
     fn name(&self) -> &str {
-        MATCH_PHRASE
+        self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -39,16 +66,16 @@ impl ScalarUDFImpl for MatchPhrase {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [texts, phrase] = args.args.as_slice() else {
-            return Err(DataFusionError::Plan("match_phrase takes a text and a phrase".into()));
+        let [texts, pattern] = args.args.as_slice() else {
+            return Err(DataFusionError::Plan(format!("{} takes a text and a pattern", self.name)));
         };
-        let ColumnarValue::Scalar(phrase) = phrase else {
-            return Err(DataFusionError::Plan("the phrase of match_phrase must be a literal".into()));
+        let ColumnarValue::Scalar(pattern) = pattern else {
+            return Err(DataFusionError::Plan(format!("the second argument of {} must be a literal", self.name)));
         };
-        let Some(phrase) = phrase.try_as_str().flatten() else {
+        let Some(pattern) = pattern.try_as_str().flatten() else {
             return Ok(ColumnarValue::Scalar(ScalarValue::Boolean(None)));
         };
-        let matcher = TextMatcher::new(&TextPattern::Phrase(phrase.to_owned()))
+        let matcher = TextMatcher::new(&(self.pattern)(pattern.to_owned()))
             .map_err(|error| DataFusionError::Plan(error.to_string()))?;
         let texts = arrow::compute::cast(&texts.to_array(args.number_rows)?, &DataType::Utf8)?;
         let texts = texts.as_string::<i32>();

@@ -9,7 +9,7 @@ use logkeep_segment::fixed;
 
 use super::QueryError;
 use super::chunk::Wanted;
-use super::scan::Scan;
+use super::scan::{Conditions, Scan};
 
 /// Widths a person can read off an axis, in nanoseconds.
 const WIDTHS_NS: &[i64] = &[
@@ -100,7 +100,7 @@ impl Scan {
         let columns: Wanted = [fixed::TIME, fixed::SEVERITY].map(str::to_owned).into();
         let first = histogram.buckets.first().map_or(0, |bucket| bucket.start_ns);
         for source in &self.sources {
-            let _ = self.each(source, &columns, None, &mut |chunk| {
+            let _ = self.each(source, &columns, Conditions::default(), &mut |chunk| {
                 let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>().values();
                 let severities = chunk.column(fixed::SEVERITY)?.as_primitive::<UInt8Type>().values();
                 for (time, severity) in times.iter().zip(severities) {

@@ -2,15 +2,18 @@
 //!
 //! Everything reads through one scan ([`scan`]): time bounds and the token index leave out segments and blocks, the
 //! filter is evaluated on columns ([`filter`]), and what remains is shown as the columns users know ([`project`]). SQL is
-//! DataFusion over that scan ([`table`]); searches, histograms and facets use it directly.
+//! DataFusion over that scan ([`table`], [`plan`]); searches, histograms and facets use it directly.
 
 mod budget;
 pub(crate) mod cache;
 mod chunk;
+mod condition;
 mod fields;
 mod filter;
 mod functions;
 mod histogram;
+mod percentiles;
+mod plan;
 mod project;
 mod prune;
 pub(crate) mod scan;

@@ -154,22 +154,18 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// The record's value, else the resource's, else the scope's; the first of a key that repeats.
 fn project_attribute(key: &str, data_type: &DataType, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
     let schema = chunk.rows.table().schema();
-    let own: Vec<(&str, ValueType)> = attribute_columns(&schema, key)
-        .filter_map(|name| Some((name, AttributeColumn::parse(name)?.kind)))
-        .filter(|(name, _)| chunk.rows.column(name).is_some())
-        .collect();
+    let own: Vec<(&str, ValueType)> =
+        attribute_columns(&schema, key).filter_map(|name| Some((name, AttributeColumn::parse(name)?.kind))).collect();
     let per_stream = stream_values(key, chunk)?;
     let in_streams = per_stream.iter().any(Option::is_some);
-    let overflow = chunk.rows.column(fixed::OVERFLOW).is_some_and(|column| column.null_count() < column.len());
-    if overflow {
+    if has_overflow(chunk) {
         return by_record(key, data_type, chunk, &per_stream);
     }
     match own.as_slice() {
         [] if !in_streams => return Ok(new_null_array(data_type, chunk.len())),
         [] => {
-            let mut values = Builder::new(data_type);
-            per_stream.iter().for_each(|value| values.push(*value));
-            return take(&values.finish(), chunk.column(fixed::STREAM)?, None).map_err(arrow_error);
+            let values = array_of(&per_stream, data_type);
+            return take(&values, chunk.column(fixed::STREAM)?, None).map_err(arrow_error);
         }
         [(name, kind)] if !in_streams && kind.data_type().as_ref() == Some(data_type) && *kind != ValueType::Bytes => {
             return Ok(chunk.column(name)?.clone());
@@ -187,6 +183,21 @@ fn project_attribute(key: &str, data_type: &DataType, chunk: &Chunk<'_>) -> Resu
         }
     }
     Ok(out.finish())
+}
+
+/// The values of `column` for each stream, if here they are the same for all records of a stream.
+pub(crate) fn values_of_streams(column: &Column, chunk: &Chunk<'_>) -> Result<Option<ArrayRef>, QueryError> {
+    let Column::Attribute { key, data_type } = column else { return Ok(None) };
+    let schema = chunk.rows.table().schema();
+    if has_overflow(chunk) || attribute_columns(&schema, key).next().is_some() {
+        return Ok(None);
+    }
+    Ok(Some(array_of(&stream_values(key, chunk)?, data_type)))
+}
+
+/// Whether a record here may have values outside the flat columns.
+fn has_overflow(chunk: &Chunk<'_>) -> bool {
+    chunk.rows.column(fixed::OVERFLOW).is_some_and(|column| column.null_count() < column.len())
 }
 
 /// The value of the resource, else of the scope, of each stream that has rows here.
@@ -224,6 +235,12 @@ fn by_record(
         }
     }
     Ok(out.finish())
+}
+
+fn array_of(values: &[Option<&Value<'_>>], data_type: &DataType) -> ArrayRef {
+    let mut array = Builder::new(data_type);
+    values.iter().for_each(|value| array.push(*value));
+    array.finish()
 }
 
 enum Builder {

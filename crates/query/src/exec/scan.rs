@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat_batches, filter_record_batch, prep_null_mask_filter, take_record_batch};
 use arrow::datatypes::{Int64Type, Schema};
 use logkeep_ingest::{ClassView, Snapshot};
@@ -38,13 +39,14 @@ pub(crate) struct Scan {
 }
 
 /// Says of each row whether it matches; null is no.
-pub(crate) type Mask<'a> = &'a dyn Fn(&Chunk<'_>) -> Result<BooleanArray, QueryError>;
+pub(crate) type Mask<'a> = Box<dyn Fn(&Chunk<'_>) -> Result<BooleanArray, QueryError> + 'a>;
 
-/// A further condition on rows, such as one from SQL.
-pub(crate) struct Condition<'a> {
-    /// The physical columns it looks at.
+/// Further conditions on rows, such as those from SQL. All must hold; each is asked of the rows that the ones before left.
+#[derive(Default)]
+pub(crate) struct Conditions<'a> {
+    /// The physical columns they look at.
     pub(crate) columns: Wanted,
-    pub(crate) mask: Mask<'a>,
+    pub(crate) masks: Vec<Mask<'a>>,
 }
 
 impl Scan {
@@ -98,10 +100,10 @@ impl Scan {
         &self,
         source: &Source,
         wanted: &Wanted,
-        condition: Option<Condition<'_>>,
+        conditions: Conditions<'_>,
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, QueryError> {
-        let mut tested = condition.as_ref().map(|condition| condition.columns.clone()).unwrap_or_default();
+        let mut tested = conditions.columns;
         let filter =
             self.filter.as_deref().map(|compiled| Filter::prepare(compiled, source, &mut tested)).transpose()?;
         let (min, max) = source.time_bounds_ns();
@@ -109,7 +111,7 @@ impl Scan {
         if !whole {
             tested.insert(fixed::TIME.to_owned());
         }
-        let pass = Pass { scan: self, class: &source.class, filter, condition, whole };
+        let pass = Pass { scan: self, class: &source.class, filter, masks: conditions.masks, whole };
         let all: Wanted = wanted.union(&tested).cloned().collect();
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
@@ -148,7 +150,7 @@ struct Pass<'a> {
     scan: &'a Scan,
     class: &'a Class,
     filter: Option<Filter<'a>>,
-    condition: Option<Condition<'a>>,
+    masks: Vec<Mask<'a>>,
     /// Every row is in the range of time.
     whole: bool,
 }
@@ -156,7 +158,7 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Whether every row matches.
     fn takes_all(&self) -> bool {
-        self.whole && self.filter.is_none() && self.condition.is_none()
+        self.whole && self.filter.is_none() && self.masks.is_empty()
     }
 
     /// The rows that match, of those that follow row `first`.
@@ -168,19 +170,19 @@ impl Pass<'_> {
         if self.takes_all() {
             return Ok(chunk);
         }
-        if !self.whole || self.filter.is_some() {
+        if !self.whole {
+            chunk.retain(&within(&self.scan.range, &chunk)?)?;
+        }
+        if let Some(filter) = &self.filter {
             let mut alive = vec![true; chunk.len()];
-            if !self.whole {
-                within(&self.scan.range, &chunk, &mut alive)?;
-            }
-            if let Some(filter) = &self.filter {
-                filter.apply(&chunk, &mut alive)?;
-            }
+            filter.apply(&chunk, &mut alive)?;
             chunk.retain(&BooleanArray::from(alive))?;
         }
-        if let Some(condition) = &self.condition {
-            let mask = (condition.mask)(&chunk)?;
-            chunk.retain(&mask)?;
+        for mask in &self.masks {
+            if chunk.len() == 0 {
+                break;
+            }
+            chunk.retain(&mask(&chunk)?)?;
         }
         Ok(chunk)
     }
@@ -371,10 +373,10 @@ impl Chunk<'_> {
     }
 }
 
-fn within(range: &TimeRange, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), QueryError> {
-    let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>();
-    alive.iter_mut().zip(times.values()).for_each(|(alive, time)| *alive &= range.overlaps(*time, *time));
-    Ok(())
+fn within(range: &TimeRange, chunk: &Chunk<'_>) -> Result<BooleanArray, QueryError> {
+    let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>().values();
+    let inside = BooleanBuffer::collect_bool(times.len(), |row| range.overlaps(times[row], times[row]));
+    Ok(BooleanArray::new(inside, None))
 }
 
 /// All columns of some rows of a source, in the order given.

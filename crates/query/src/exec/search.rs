@@ -14,7 +14,7 @@ use logkeep_segment::{Rows, fixed};
 
 use super::QueryError;
 use super::chunk::{Chunk, Wanted};
-use super::scan::{Scan, fetch};
+use super::scan::{Conditions, Scan, fetch};
 
 /// Which end of time comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -124,7 +124,7 @@ impl Scan {
             if best.len() >= keep && self.cannot_win(source.time_bounds_ns(), &best, search.order) {
                 continue;
             }
-            let _ = self.each(source, &wanted, None, &mut |chunk| {
+            let _ = self.each(source, &wanted, Conditions::default(), &mut |chunk| {
                 add_candidates(&chunk, place, search, keep, &mut best)?;
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -143,7 +143,7 @@ impl Scan {
                 continue;
             }
             let mut winner = None;
-            let _ = self.each(source, &wanted, None, &mut |chunk| {
+            let _ = self.each(source, &wanted, Conditions::default(), &mut |chunk| {
                 let batches = chunk.column(fixed::BATCH)?.as_primitive::<UInt64Type>().values();
                 let indexes = chunk.column(fixed::INDEX)?.as_primitive::<UInt32Type>().values();
                 let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>().values();

@@ -4,16 +4,21 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::catalog::{
+    CatalogProvider as _, CatalogProviderList as _, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider,
+};
 use datafusion::common::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{FunctionRegistry as _, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::functions::match_phrase;
+use super::percentiles::PercentilesTogether;
 use super::table::{LogsTable, plan_error};
 use super::{Budget, QueryError};
 use crate::kql::suggest_field;
@@ -46,14 +51,28 @@ pub struct SqlAnswer {
 /// memory of many queries.
 pub(crate) struct SqlRoom {
     options: SqlOptions,
-    memory: Arc<dyn MemoryPool>,
+    /// Functions, rules and settings, without tables.
+    base: SessionState,
     turns: Semaphore,
 }
 
 impl SqlRoom {
-    pub(crate) fn new(options: SqlOptions) -> Self {
-        let memory = Arc::new(GreedyMemoryPool::new(options.memory_bytes));
-        Self { options, memory, turns: Semaphore::new(options.threads.max(1)) }
+    pub(crate) fn new(options: SqlOptions) -> Result<Self, QueryError> {
+        let base = base(&options).map_err(plan_error)?;
+        Ok(Self { options, base, turns: Semaphore::new(options.threads.max(1)) })
+    }
+
+    /// A context of its own for one query: nothing that it can name outlives it.
+    fn context(&self) -> SessionContext {
+        let mut state = self.base.clone();
+        let catalog = MemoryCatalogProvider::new();
+        let catalogs = MemoryCatalogProviderList::new();
+        let names = &self.base.config_options().catalog;
+        // A schema in memory takes any name.
+        let _ = catalog.register_schema(&names.default_schema, Arc::new(MemorySchemaProvider::new()));
+        let _ = catalogs.register_catalog(names.default_catalog.clone(), Arc::new(catalog));
+        state.register_catalog_list(Arc::new(catalogs));
+        SessionContext::new_with_state(state)
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -78,7 +97,7 @@ pub(crate) async fn run(
     budget: &Budget,
 ) -> Result<SqlAnswer, QueryError> {
     let options = room.options;
-    let context = context(room)?;
+    let context = room.context();
     for (name, table) in tables {
         context.register_table(name, Arc::new(table)).map_err(plan_error)?;
     }
@@ -116,22 +135,24 @@ pub(crate) fn may_name(sql: &str, table: &str) -> bool {
     [table, "information_schema", "show"].iter().any(|word| text.contains(word))
 }
 
-fn context(room: &SqlRoom) -> Result<SessionContext, QueryError> {
+fn base(options: &SqlOptions) -> Result<SessionState, DataFusionError> {
     let config = SessionConfig::new()
-        .with_target_partitions(room.threads().max(1))
+        .with_target_partitions(options.threads.max(1))
         .with_information_schema(true)
         .set_bool("datafusion.sql_parser.enable_ident_normalization", true);
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(room.memory.clone())
+        .with_memory_pool(Arc::new(GreedyMemoryPool::new(options.memory_bytes)))
         // Spilling would put plain text on the disk.
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
-        .build_arc()
-        .map_err(plan_error)?;
-    let state =
-        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
-    let context = SessionContext::new_with_state(state);
-    context.register_udf(match_phrase());
-    Ok(context)
+        .build_arc()?;
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_optimizer_rule(Arc::new(PercentilesTogether))
+        .build();
+    state.register_udf(Arc::new(match_phrase()))?;
+    Ok(state)
 }
 
 /// What is wrong with the text, with the nearest name where a name is unknown.

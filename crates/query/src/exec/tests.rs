@@ -4,9 +4,6 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
 use logkeep_ingest::{BatchBuilder, Ingest, IngestConfig, Parts, Snapshot};
@@ -15,9 +12,10 @@ use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 
 use super::cache::BlockCache;
 use super::scan::{Dataset, Scan};
-use super::table::LogsTable;
-use super::{Budget, Order, QueryError, Search, SqlOptions, sql};
+use super::{Budget, Order, QueryError, Search};
 use crate::kql::{Expr, matches, parse};
+
+mod sql;
 
 /// One for all tests, so that questions find what others left, and small enough to push things out.
 fn cache() -> Arc<BlockCache> {
@@ -242,158 +240,6 @@ async fn searches_agree_with_the_evaluator() {
 }
 
 /// More rows than a block has, in a segment.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_cached_is_what_is_stored() {
-    let folder = tempfile::tempdir().unwrap();
-    let ingest = open(folder.path()).await;
-    let rows = 20_000;
-    let resource = Resource::from_attributes(vec![("service.name".into(), Value::str("web"))]);
-    let mut builder = BatchBuilder::default();
-    for number in 0..rows {
-        let mut record = Record::new(number, Value::from(format!("line {number}")), resource.clone());
-        record.time_ns = Some(number);
-        record.attributes = vec![("n".into(), Value::Int(number)), ("even".into(), Value::Bool(number % 2 == 0))];
-        builder.push(&record);
-    }
-    ingest.commit(&TenantId::default(), &Class::default(), builder.finish().unwrap().unwrap(), None).await.unwrap();
-    ingest.close();
-    let ingest = open(folder.path()).await;
-    let snapshot = ingest.snapshot();
-    let one_block = run_sql(&snapshot, "select n from logs where body = 'line 9000'").await.unwrap();
-    assert_eq!(one_block[0].column(0).as_primitive::<Int64Type>().values().to_vec(), [9_000]);
-    // The first time some columns of one block are known, the second time all of all blocks.
-    for _ in 0..2 {
-        let sum = run_sql(&snapshot, "select sum(n), count(body), count(*) from logs where even").await.unwrap();
-        let number = |place: usize| sum[0].column(place).as_primitive::<Int64Type>().value(0);
-        assert_eq!([number(0), number(1), number(2)], [(rows / 2) * (rows / 2 - 1), rows / 2, rows / 2]);
-        let few = run_sql(&snapshot, "select body from logs where n % 7001 = 1 order by n").await.unwrap();
-        let texts: Vec<Option<&str>> = few.iter().flat_map(|batch| batch.column(0).as_string::<i32>()).collect();
-        assert_eq!(texts, ["line 1", "line 7002", "line 14003"].map(Some));
-    }
-    cache().forget_unused(Duration::ZERO);
-    assert_eq!(count(&snapshot, "n >= 0").await as i64, rows);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn severity_is_compared_by_name() {
-    let data = data().await;
-    let snapshot = data.ingest.snapshot();
-    for name in ["trace", "debug", "info", "warn", "error", "fatal", "unspecified", "ERROR", "none"] {
-        let expected = data.records.iter().filter(|record| record.severity.name() == name).count();
-        assert_eq!(count(&snapshot, &format!("severity = '{name}'")).await, expected, "{name}");
-        let others = data.records.len() - expected;
-        assert_eq!(count(&snapshot, &format!("not (severity = '{name}')")).await, others, "not {name}");
-    }
-}
-
-async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, QueryError> {
-    let table = LogsTable::new(scan(snapshot, &Expr::All, TimeRange::ALL), 2).unwrap();
-    let room = sql::SqlRoom::new(SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 });
-    Ok(sql::run(text, vec![("logs", table)], &room, &Budget::new(Duration::from_secs(60))).await?.batches)
-}
-
-#[tokio::test]
-async fn queries_wait_for_their_turn_and_no_longer_than_they_may_take() {
-    let room = sql::SqlRoom::new(SqlOptions { memory_bytes: 1 << 20, rows: 1, threads: 1 });
-    let minute = Budget::new(Duration::from_secs(60));
-    let first = room.turn(&minute).await.unwrap();
-    let impatient = room.turn(&Budget::new(Duration::from_millis(1))).await;
-    assert!(matches!(impatient, Err(QueryError::OverTime(_))));
-    drop(first);
-    assert!(room.turn(&minute).await.is_ok());
-}
-
-async fn count(snapshot: &Snapshot, condition: &str) -> usize {
-    let batches = run_sql(snapshot, &format!("select count(*) from logs where {condition}")).await.unwrap();
-    batches[0].column(0).as_primitive::<Int64Type>().value(0) as usize
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sql_agrees_with_the_records() {
-    let data = data().await;
-    let snapshot = data.ingest.snapshot();
-    type Test = fn(&Record<'_>) -> bool;
-    let service =
-        |record: &Record<'_>| record.resource.attribute("service.name").and_then(Value::as_str).map(str::to_owned);
-    assert_eq!(count(&snapshot, "true").await, data.records.len());
-    let expected = data.records.iter().filter(|record| service(record).as_deref() == Some("web")).count();
-    assert_eq!(count(&snapshot, "\"service.name\" = 'web'").await, expected);
-    let cases: &[(&str, Test)] = &[
-        ("severity = 'error'", |record| record.severity.name() == "error"),
-        ("severity_number >= 13", |record| record.severity.number() >= 13),
-        ("body like '%503%'", |record| {
-            record.body.as_str().is_some_and(|body| body.contains("503"))
-                || !matches!(record.body, Value::Str(_) | Value::Null)
-                    && super::project::text_of(&record.body).contains("503")
-        }),
-        ("trace_id = '01010101010101010101010101010101'", |record| record.trace_id == TraceId::new([1; 16])),
-        ("time >= '1970-01-01T00:00:00.000000100Z' and time < '1970-01-01T00:00:00.000000300Z'", |record| {
-            (100..300).contains(&record.effective_time_ns())
-        }),
-        ("original is not null", |record| record.original.is_some()),
-        ("match_phrase(body, '/Cart 503')", |record| matches(&parse("body:\"/Cart 503\"").unwrap(), record)),
-    ];
-    for (condition, test) in cases {
-        let expected: Vec<&Record<'_>> = data.records.iter().filter(|record| test(record)).collect();
-        assert!(!expected.is_empty(), "{condition} finds something");
-        assert_eq!(count(&snapshot, condition).await, expected.len(), "{condition}");
-        // The columns that are shown are read later than those that decide, and must be of the same rows.
-        let text = format!("select body, \"service.name\", severity_number from logs where {condition}");
-        let mut found: Vec<String> = run_sql(&snapshot, &text).await.unwrap().iter().flat_map(lines).collect();
-        let mut expected: Vec<String> = expected.into_iter().map(shown).collect();
-        found.sort();
-        expected.sort();
-        assert_eq!(found, expected, "{condition}");
-    }
-}
-
-fn shown(record: &Record<'_>) -> String {
-    let body = match &record.body {
-        Value::Null => String::new(),
-        body => super::project::text_of(body),
-    };
-    let service = record.resource.attribute("service.name").and_then(Value::as_str).unwrap_or_default();
-    format!("{body}|{service}|{}", record.severity.number())
-}
-
-fn lines(batch: &RecordBatch) -> Vec<String> {
-    let columns: Vec<_> = batch.columns().iter().map(|column| cast(column, &DataType::Utf8).unwrap()).collect();
-    let cell = |column: &ArrayRef, row| {
-        let column = column.as_string::<i32>();
-        if column.is_valid(row) { column.value(row).to_owned() } else { String::new() }
-    };
-    (0..batch.num_rows())
-        .map(|row| columns.iter().map(|column| cell(column, row)).collect::<Vec<_>>().join("|"))
-        .collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sql_reads_and_nothing_else() {
-    let data = data().await;
-    let snapshot = data.ingest.snapshot();
-    for text in [
-        "drop table logs",
-        "create table t as select 1",
-        "create external table t stored as csv location '/etc/passwd'",
-        "copy logs to '/tmp/x.csv'",
-        "insert into logs values (1)",
-        "set datafusion.execution.batch_size = 1",
-        "select * from '/etc/passwd'",
-        "select * from read_csv('/etc/passwd')",
-        "select 1; drop table logs",
-        "selec 1",
-    ] {
-        assert!(
-            matches!(run_sql(&snapshot, text).await, Err(QueryError::Sql { .. } | QueryError::Internal(_))),
-            "{text}"
-        );
-    }
-    let Err(QueryError::Sql { suggestion, .. }) = run_sql(&snapshot, "select \"service.nam\" from logs").await else {
-        panic!("an unknown column is an error")
-    };
-    assert_eq!(suggestion.as_deref(), Some("\"service.name\""));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_ends_when_its_time_is_over() {
     let data = data().await;

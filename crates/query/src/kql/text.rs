@@ -1,5 +1,8 @@
 //! Finding free text in one text.
 
+use memchr::memmem::Finder;
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
+
 use super::tokens::{is_token_char, lower};
 use super::wildcard::is_boundary;
 use super::{KqlError, TextPattern, Wildcard};
@@ -12,7 +15,7 @@ pub struct TextMatcher(Kind);
 enum Kind {
     Phrase(Box<Phrase>),
     Wildcard(Wildcard),
-    Regex(regex::Regex),
+    Regex(Regex),
 }
 
 impl TextMatcher {
@@ -24,7 +27,7 @@ impl TextMatcher {
         Ok(Self(match pattern {
             TextPattern::Phrase(phrase) => Kind::Phrase(Box::new(Phrase::new(phrase))),
             TextPattern::Wildcard(wildcard) => Kind::Wildcard(wildcard.clone()),
-            TextPattern::Regex(source) => Kind::Regex(compile_regex(source)?),
+            TextPattern::Regex(source) => Kind::Regex(Regex::new(source)?),
         }))
     }
 
@@ -33,31 +36,69 @@ impl TextMatcher {
         match &self.0 {
             Kind::Phrase(phrase) => phrase.is_in(&lower(text)),
             Kind::Wildcard(wildcard) => wildcard.matches_tokens(text),
-            Kind::Regex(regex) => regex.is_match(text),
+            Kind::Regex(regex) => regex.regex.is_match(text),
         }
     }
 
-    /// The same for each of many texts that lie behind one another: text `i` ends at `ends[i]`. Where the phrase is rare,
-    /// they are read as one.
+    /// The same for each of many texts that lie behind one another: text `i` ends at `ends[i]`. Where what every match
+    /// has is rare, they are read as one.
     pub(crate) fn matches_each(&self, texts: &str, ends: &[usize]) -> Vec<bool> {
-        let text_at = |place: usize| &texts[if place == 0 { 0 } else { ends[place - 1] }..ends[place]];
-        let phrase = match &self.0 {
+        match &self.0 {
             // The lower case of a text of ASCII is as long as the text.
-            Kind::Phrase(phrase) if texts.is_ascii() && !phrase.text.is_empty() => phrase,
-            _ => return (0..ends.len()).map(|place| self.matches(text_at(place))).collect(),
-        };
-        let texts = lower(texts);
-        let text_at = |place: usize| &texts[if place == 0 { 0 } else { ends[place - 1] }..ends[place]];
-        let mut found = vec![false; ends.len()];
-        let mut from = 0;
-        while let Some(candidate) = phrase.finder.find(&texts.as_bytes()[from..]) {
-            let start = from + candidate;
-            let place = ends.partition_point(|end| *end <= start);
-            found[place] = phrase.is_in(text_at(place));
-            from = ends[place];
+            Kind::Phrase(phrase) if texts.is_ascii() && !phrase.text.is_empty() => {
+                candidates(&phrase.finder, &lower(texts), ends, |text| phrase.is_in(text))
+            }
+            Kind::Regex(Regex { regex, literal: Some(literal) }) => {
+                candidates(literal, texts, ends, |text| regex.is_match(text))
+            }
+            _ => (0..ends.len()).map(|place| self.matches(text_at(texts, ends, place))).collect(),
         }
-        found
     }
+}
+
+fn text_at<'a>(texts: &'a str, ends: &[usize], place: usize) -> &'a str {
+    &texts[if place == 0 { 0 } else { ends[place - 1] }..ends[place]]
+}
+
+/// Asks `check` only of the texts in which `finder` finds something.
+fn candidates(finder: &Finder<'_>, texts: &str, ends: &[usize], check: impl Fn(&str) -> bool) -> Vec<bool> {
+    let mut found = vec![false; ends.len()];
+    let mut from = 0;
+    while let Some(candidate) = finder.find(&texts.as_bytes()[from..]) {
+        let start = from + candidate;
+        let place = ends.partition_point(|end| *end <= start);
+        found[place] = check(text_at(texts, ends, place));
+        from = ends[place];
+    }
+    found
+}
+
+/// A regular expression, with a text that is part of every match if there is one.
+#[derive(Clone, Debug)]
+struct Regex {
+    regex: regex::Regex,
+    literal: Option<Finder<'static>>,
+}
+
+impl Regex {
+    /// Shorter texts are in too many rows to be worth a search of their own.
+    const LITERAL_BYTES: usize = 2;
+
+    fn new(source: &str) -> Result<Self, KqlError> {
+        let regex = compile_regex(source)?;
+        let literal = required_literal(source).filter(|literal| literal.len() >= Self::LITERAL_BYTES);
+        Ok(Self { regex, literal: literal.map(|literal| Finder::new(&literal).into_owned()) })
+    }
+}
+
+/// What every match of a regular expression begins with, or ends with, whichever is longer.
+fn required_literal(source: &str) -> Option<Vec<u8>> {
+    let hir = regex_syntax::Parser::new().parse(source).ok()?;
+    let mut extractor = Extractor::new();
+    let prefixes = extractor.extract(&hir);
+    let suffixes = extractor.kind(ExtractKind::Suffix).extract(&hir);
+    let (first, last) = (prefixes.longest_common_prefix(), suffixes.longest_common_suffix());
+    [first, last].into_iter().flatten().max_by_key(|literal| literal.len()).map(<[u8]>::to_vec)
 }
 
 /// A phrase, ready to be looked for.
@@ -65,13 +106,13 @@ impl TextMatcher {
 struct Phrase {
     /// In lower case.
     text: String,
-    finder: memchr::memmem::Finder<'static>,
+    finder: Finder<'static>,
 }
 
 impl Phrase {
     fn new(phrase: &str) -> Self {
         let text = lower(phrase).into_owned();
-        let finder = memchr::memmem::Finder::new(&text).into_owned();
+        let finder = Finder::new(&text).into_owned();
         Self { text, finder }
     }
 
@@ -148,8 +189,27 @@ mod tests {
     }
 
     #[test]
+    fn what_every_match_has() {
+        let check = |source: &str, expected: Option<&str>| {
+            let found = required_literal(source).map(|literal| String::from_utf8(literal).unwrap());
+            assert_eq!(found.as_deref().filter(|literal| !literal.is_empty()), expected, "{source}");
+        };
+        check("ORD-[0-9]{5}77[0-9]", Some("ORD-"));
+        check("[0-9]+ms took", Some("ms took"));
+        check("time(out|d out)", Some("time"));
+        check("^GET$", Some("GET"));
+        check("a|b", None);
+        check("(abc)?", None);
+        check("(?i)abc", None);
+        check(".*", None);
+    }
+
+    #[test]
     fn many_texts_at_once_as_each_by_itself() {
-        let matcher = |phrase: &str| TextMatcher::new(&TextPattern::Phrase(phrase.to_owned())).unwrap();
+        let phrase = |phrase: &str| TextMatcher::new(&TextPattern::Phrase(phrase.to_owned())).unwrap();
+        let regex = |source: &str| TextMatcher::new(&TextPattern::Regex(source.to_owned())).unwrap();
+        let phrases = ["foo", "k", "", "o foo", "é"].map(phrase);
+        let regexes = ["fo{2}", "^foo", "foo$", "o f", "[a-z]oo", "fo(o|d)?", "", "(?i)FOO"].map(regex);
         let lists: &[&[&str]] = &[
             &["a foo", "", "Foo", "food", "x", "fo", "o foo foo", ""],
             &["foo", "\u{212a}", "FOO k"],
@@ -158,7 +218,7 @@ mod tests {
             &["fo", "o"],
         ];
         for texts in lists {
-            for phrase in ["foo", "k", "", "o foo", "é"] {
+            for matcher in phrases.iter().chain(&regexes) {
                 let ends: Vec<usize> = texts
                     .iter()
                     .scan(0, |end, text| {
@@ -166,8 +226,8 @@ mod tests {
                         Some(*end)
                     })
                     .collect();
-                let expected: Vec<bool> = texts.iter().map(|text| matcher(phrase).matches(text)).collect();
-                assert_eq!(matcher(phrase).matches_each(&texts.concat(), &ends), expected, "{phrase} in {texts:?}");
+                let expected: Vec<bool> = texts.iter().map(|text| matcher.matches(text)).collect();
+                assert_eq!(matcher.matches_each(&texts.concat(), &ends), expected, "{matcher:?} in {texts:?}");
             }
         }
     }
