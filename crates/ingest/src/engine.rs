@@ -24,6 +24,7 @@ use crate::batch::Batch;
 use crate::compact;
 use crate::files::WalFiles;
 use crate::flush::Flusher;
+use crate::open_segments::OpenSegments;
 use crate::published;
 use crate::reserve::Reserve;
 use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
@@ -48,6 +49,8 @@ pub struct IngestConfig {
     pub wal_file_bytes: u64,
     /// Records of a segment at most, when segments are merged.
     pub segment_records: u64,
+    /// Memory for the footers and indexes of segments that queries have opened, in bytes.
+    pub open_segments_bytes: usize,
     /// Bytes held back so that audit trail and catalog can be written when the disk is full; 0 for none.
     pub reserve_bytes: u64,
 }
@@ -62,6 +65,7 @@ impl IngestConfig {
             live_bytes: 160 << 20,
             wal_file_bytes: 64 << 20,
             segment_records: 196_608,
+            open_segments_bytes: 128 << 20,
             reserve_bytes: 0,
         }
     }
@@ -171,6 +175,7 @@ pub(crate) struct Shared {
     /// For each class that was restored from a backup, the line that its checkpoints carry.
     pub(crate) successions: succession::Lines,
     pub(crate) stopping: AtomicBool,
+    pub(crate) open_segments: Arc<OpenSegments>,
     pub(crate) arrivals: broadcast::Sender<Arrived>,
     /// Held by whoever changes the list of segments, from reading it until the new one is in the catalog and in view.
     pub(crate) catalog_turn: Mutex<()>,
@@ -294,6 +299,7 @@ impl Ingest {
             signer,
             installation,
             stopping: AtomicBool::new(false),
+            open_segments: Arc::new(OpenSegments::new(config.open_segments_bytes)),
             arrivals: broadcast::Sender::new(ARRIVALS),
             catalog_turn: Mutex::new(()),
             wake: (Mutex::new(false), Condvar::new()),
@@ -495,7 +501,7 @@ pub(crate) async fn open_segment(
         .map_err(|error| OpenError::Tree { class: format!("{tenant}/{class}"), what: error.to_string() })?;
     let key = shared.keys.unwrap(&WrappedKey(row.wrapped_key.clone()), path.as_str()).await?;
     let object = shared.objects.open(&path, &key, row.plain_bytes)?;
-    Ok(SegmentHandle::new(row, object))
+    Ok(SegmentHandle::new(row, object, shared.open_segments.clone()))
 }
 
 /// Puts a recovered batch where it was, unless a segment has it already.

@@ -13,6 +13,7 @@ mod compact;
 mod engine;
 mod files;
 mod flush;
+mod open_segments;
 mod published;
 mod reserve;
 mod signing;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use logkeep_catalog::{BatchKey, Head, SegmentRow};
@@ -15,19 +15,23 @@ use logkeep_segment::{RangeReader, Rows, Segment, SegmentError};
 use logkeep_store::SealedObject;
 use logkeep_tlog::Tree;
 
+use crate::open_segments::OpenSegments;
+
 /// A tenant and a class: the first two parts of every path.
 pub(crate) type ClassKey = (TenantId, Class);
 
-/// A segment that the catalog names, opened when first asked for.
+/// A segment that the catalog names, opened when it is asked for.
 pub struct SegmentHandle {
     row: SegmentRow,
     object: SealedObject,
-    open: OnceLock<Segment>,
+    open: Arc<OpenSegments>,
+    place: u64,
 }
 
 impl SegmentHandle {
-    pub(crate) fn new(row: SegmentRow, object: SealedObject) -> Self {
-        Self { row, object, open: OnceLock::new() }
+    pub(crate) fn new(row: SegmentRow, object: SealedObject, open: Arc<OpenSegments>) -> Self {
+        let place = open.new_place();
+        Self { row, object, open, place }
     }
 
     /// What the catalog says of it.
@@ -35,14 +39,15 @@ impl SegmentHandle {
         &self.row
     }
 
-    /// The segment. The first call reads its footer, tables and index, blocking.
+    /// The segment. The first call, and one after a long time, reads its footer, tables and index, blocking.
     ///
     /// # Errors
     /// [`SegmentError`] if the object is damaged or cannot be read.
-    pub fn segment(&self) -> Result<&Segment, SegmentError> {
-        if let Some(segment) = self.open.get() {
-            return Ok(segment);
-        }
+    pub fn segment(&self) -> Result<Arc<Segment>, SegmentError> {
+        self.open.get_or_open(self.place, || self.read())
+    }
+
+    fn read(&self) -> Result<Segment, SegmentError> {
         let segment = Segment::open(Arc::new(ObjectReader(self.object.clone()))).map_err(|error| match error {
             // Whoever has to find the program that wrote it needs to know which one it is.
             version @ SegmentError::Version(_) => {
@@ -53,7 +58,13 @@ impl SegmentHandle {
         if segment.rows() as u64 != self.row.records {
             return Err(SegmentError::Format("it has another number of records than the catalog says"));
         }
-        Ok(self.open.get_or_init(|| segment))
+        Ok(segment)
+    }
+}
+
+impl Drop for SegmentHandle {
+    fn drop(&mut self) {
+        self.open.forget(self.place);
     }
 }
 

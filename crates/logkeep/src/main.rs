@@ -59,11 +59,6 @@ enum Command {
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    if matches!(command, Command::Serve(_) | Command::Demo(_))
-        && let Err(error) = memory::return_when_idle()
-    {
-        return report(&anyhow::Error::new(error).context("a thread cannot be started"));
-    }
     let result = match command {
         Command::Serve(args) => commands::serve::run(args),
         Command::Demo(args) => commands::demo::run(args),

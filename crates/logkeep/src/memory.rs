@@ -3,7 +3,11 @@
 //! The allocator returns free pages as a by-product of allocating. A server that has just taken in a burst and is now
 //! idle does not allocate, and would hold the memory of the burst for as long as it stays idle.
 
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use tokio::runtime::Runtime;
 
 /// The default allocator of the C library gives memory back late and contends under many threads.
 #[global_allocator]
@@ -14,20 +18,40 @@ const TICK: Duration = Duration::from_secs(5);
 /// Processor time in a tick below which the process counts as idle.
 const IDLE: Duration = Duration::from_millis(250);
 
-/// Starts a thread that returns free memory to the system while the process is idle.
-pub(crate) fn return_when_idle() -> std::io::Result<()> {
+/// How often the process was found idle.
+static IDLE_TICKS: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// The tick in which this thread last gave its memory back.
+    static COLLECTED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Starts a thread that has free memory returned to the system while the process is idle, that of each thread of
+/// `runtime` too: a thread can return only its own.
+pub(crate) fn return_when_idle(runtime: &Runtime) -> std::io::Result<()> {
+    let (threads, wake) = (runtime.metrics().num_workers(), runtime.handle().clone());
+    let watch = move || {
+        let mut last = cpu_time();
+        loop {
+            std::thread::sleep(TICK);
+            let now = cpu_time();
+            if now.saturating_sub(last) < IDLE {
+                IDLE_TICKS.fetch_add(1, Ordering::Relaxed);
+                collect();
+                // A thread that is woken for one of these looks at the tick before it sleeps again.
+                (0..threads * 2).for_each(|_| drop(wake.spawn(std::future::ready(()))));
+            }
+            last = now;
+        }
+    };
     std::thread::Builder::new().name("memory".into()).spawn(watch).map(drop)
 }
 
-fn watch() {
-    let mut last = cpu_time();
-    loop {
-        std::thread::sleep(TICK);
-        let now = cpu_time();
-        if now.saturating_sub(last) < IDLE {
-            collect();
-        }
-        last = now;
+/// Gives back the memory of this thread, which is about to sleep, once in each idle tick.
+pub(crate) fn collect_before_sleep() {
+    let tick = IDLE_TICKS.load(Ordering::Relaxed);
+    if COLLECTED.replace(tick) != tick {
+        collect();
     }
 }
 

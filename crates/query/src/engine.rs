@@ -9,6 +9,7 @@ use logkeep_record::{RecordId, TimeRange, Value};
 
 use crate::exec::cache::BlockCache;
 use crate::exec::scan::{Dataset, Scan};
+use crate::exec::schema::{SchemaCache, TableSchema};
 use crate::exec::sql;
 use crate::exec::table::LogsTable;
 use crate::exec::{
@@ -49,6 +50,7 @@ pub struct QueryEngine {
     timeout: Duration,
     sql: Arc<sql::SqlRoom>,
     cache: Arc<BlockCache>,
+    schemas: Arc<SchemaCache>,
 }
 
 impl QueryEngine {
@@ -58,7 +60,13 @@ impl QueryEngine {
     /// [`QueryError`], if SQL cannot be set up.
     pub fn new(ingest: Ingest, options: QueryOptions) -> Result<Self, QueryError> {
         let cache = Arc::new(BlockCache::new(options.cache_bytes));
-        Ok(Self { ingest, timeout: options.timeout, sql: Arc::new(sql::SqlRoom::new(options.sql)?), cache })
+        Ok(Self {
+            ingest,
+            timeout: options.timeout,
+            sql: Arc::new(sql::SqlRoom::new(options.sql)?),
+            cache,
+            schemas: Arc::default(),
+        })
     }
 
     /// A budget that begins now.
@@ -198,12 +206,21 @@ impl QueryEngine {
                 continue;
             }
             let scan = self.scan(grant, dataset, &Expr::All, TimeRange::ALL, budget)?;
-            tables.push((name, blocking(budget, move || LogsTable::new(scan, threads)).await?));
+            let schema = self.schema(&scan, budget).await?;
+            tables.push((name, LogsTable::new(scan, schema, threads)));
         }
         let cancel = budget.cancel_on_drop();
         let answer = sql::run(sql, tables, &self.sql, budget).await;
         cancel.disarm();
         answer
+    }
+
+    async fn schema(&self, scan: &Scan, budget: &Budget) -> Result<Arc<TableSchema>, QueryError> {
+        if let Some(schema) = self.schemas.known(&scan.sources) {
+            return Ok(schema);
+        }
+        let (schemas, sources) = (self.schemas.clone(), scan.sources.clone());
+        blocking(budget, move || schemas.schema(&sources)).await
     }
 
     /// Number of records, and the earliest and latest time among them.

@@ -135,6 +135,10 @@ impl Trailer {
 
 static OPENED: AtomicU64 = AtomicU64::new(0);
 
+/// What a name in a table takes beside its bytes, and what a stream takes, about.
+const NAME_BYTES: usize = 64;
+const STREAM_BYTES: usize = 2_048;
+
 /// An open segment.
 #[derive(Clone)]
 pub struct Segment {
@@ -175,6 +179,12 @@ impl Segment {
         let (streams, forms) = (Arc::new(streams), Arc::new(forms));
         let serial = OPENED.fetch_add(1, Ordering::Relaxed);
         Ok(Self { serial, object, metadata, trailer, streams, forms, batches, index, overflow_keys, attribute_types })
+    }
+
+    /// Bytes that it holds in memory while it is open, about.
+    pub fn memory_bytes(&self) -> usize {
+        let names: usize = self.attribute_types.iter().map(|(key, _)| key.len() + NAME_BYTES).sum();
+        self.parquet().memory_size() + self.index.len_bytes() + names + self.streams.len() * STREAM_BYTES
     }
 
     /// A number that no other segment opened by this process has.

@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -100,26 +99,28 @@ fn properties(rows: &Rows, zstd_level: i32) -> Result<WriterProperties, SegmentE
         .set_data_page_row_count_limit(BLOCK_ROWS)
         .set_data_page_size_limit(1 << 30)
         .set_write_batch_size(BLOCK_ROWS)
-        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(false);
     for field in rows.table().schema_ref().fields() {
-        builder = column_properties(builder, field.name(), field.data_type());
+        builder = column_properties(builder, field.name());
     }
     Ok(builder.build())
 }
 
-fn column_properties(builder: WriterPropertiesBuilder, name: &str, data_type: &DataType) -> WriterPropertiesBuilder {
+fn column_properties(builder: WriterPropertiesBuilder, name: &str) -> WriterPropertiesBuilder {
     let column = ColumnPath::new(vec![name.to_owned()]);
     match name {
-        fixed::TIME | fixed::RECEIVED | fixed::OBSERVED => builder
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
-        // Nearly every value differs: a dictionary would be built and thrown away. Bounds of free text prune nothing.
-        fixed::BODY | fixed::ORIGINAL | fixed::REST | fixed::TRACE_ID | fixed::SPAN_ID => builder
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_statistics_enabled(column, EnabledStatistics::None),
-        _ if matches!(data_type, DataType::Binary) => {
-            builder.set_column_statistics_enabled(column, EnabledStatistics::None)
+        fixed::TIME | fixed::RECEIVED | fixed::OBSERVED => {
+            // The bounds of each block's time are what queries prune by; other bounds would only be carried about.
+            let bounds = if name == fixed::TIME { EnabledStatistics::Page } else { EnabledStatistics::None };
+            builder
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED)
+                .set_column_statistics_enabled(column, bounds)
+        }
+        // Nearly every value differs: a dictionary would be built and thrown away.
+        fixed::BODY | fixed::ORIGINAL | fixed::REST | fixed::TRACE_ID | fixed::SPAN_ID => {
+            builder.set_column_dictionary_enabled(column, false)
         }
         _ => builder,
     }

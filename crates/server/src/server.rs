@@ -53,6 +53,8 @@ pub struct ServerConfig {
     pub flush_bytes: usize,
     /// … or at this age.
     pub flush_interval: Duration,
+    /// Memory for the indexes of open segments, in bytes.
+    pub open_segments_bytes: usize,
     /// Bytes held back for a full disk.
     pub reserve_bytes: u64,
 }
@@ -242,6 +244,7 @@ impl Server {
         let mut ingest_config = IngestConfig::new(&config.data_dir);
         ingest_config.flush_bytes = config.flush_bytes;
         ingest_config.flush_interval = config.flush_interval;
+        ingest_config.open_segments_bytes = config.open_segments_bytes;
         ingest_config.reserve_bytes = config.reserve_bytes;
         let ingest = Ingest::open(ingest_config, parts).await?;
         let intake = Intake::new(ingest.clone(), config.intake.clone());

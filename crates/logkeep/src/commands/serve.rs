@@ -12,6 +12,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use crate::memory;
+
 /// Arguments of `logkeep serve`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -25,8 +27,6 @@ pub(crate) struct Args {
 
 /// Rows of an SQL answer at most.
 const SQL_ROWS: usize = 100_000;
-/// Memory for decoded columns that may be asked for again.
-const CACHE_BYTES: usize = 48 << 20;
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
@@ -47,7 +47,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 
 /// The threads everything runs on.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("threads cannot be started")
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_park(memory::collect_before_sleep)
+        .build()
+        .context("threads cannot be started")?;
+    memory::return_when_idle(&runtime).context("a thread cannot be started")?;
+    Ok(runtime)
 }
 
 /// Structured events on standard error, and into our own store.
@@ -87,10 +93,11 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         query: QueryOptions {
             timeout: config.query.timeout,
             sql: SqlOptions { memory_bytes: config.query.memory_bytes, rows: SQL_ROWS, threads },
-            cache_bytes: CACHE_BYTES,
+            cache_bytes: config.query.cache_bytes,
         },
         flush_bytes: config.flush.bytes,
         flush_interval: config.flush.interval,
+        open_segments_bytes: config.query.index_bytes,
         reserve_bytes: config.reserve_bytes,
     }
 }

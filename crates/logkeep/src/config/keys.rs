@@ -31,6 +31,8 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.record_bytes", "1MiB", "largest record in its source form; longer ones are cut"),
     key("query.timeout", "30s", "time a query may take"),
     key("query.memory", "512MiB", "memory that SQL queries may use together"),
+    key("query.cache", "48MiB", "memory for columns that were read lately"),
+    key("query.index_memory", "1GiB", "memory for the indexes of segments that queries have opened"),
     key("tenants", "default", "names senders may use; `default` always exists"),
     key("flush.bytes", "64MiB", "live records become a segment at this size"),
     key("flush.interval", "30s", "or at this age"),

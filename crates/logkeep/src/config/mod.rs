@@ -89,8 +89,12 @@ pub struct Limits {
 pub struct Query {
     /// Time it may take.
     pub timeout: Duration,
-    /// Memory it may use.
+    /// Memory that all may use together.
     pub memory_bytes: usize,
+    /// Memory for columns that were read lately.
+    pub cache_bytes: usize,
+    /// Memory for the indexes of open segments.
+    pub index_bytes: usize,
 }
 
 /// When live records become a segment.

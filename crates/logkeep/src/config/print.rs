@@ -42,6 +42,8 @@ fn value(config: &Config, path: &str) -> String {
         "limits.record_bytes" => format_bytes(config.limits.record_bytes as u64),
         "query.timeout" => format_duration(config.query.timeout),
         "query.memory" => format_bytes(config.query.memory_bytes as u64),
+        "query.cache" => format_bytes(config.query.cache_bytes as u64),
+        "query.index_memory" => format_bytes(config.query.index_bytes as u64),
         "tenants" => {
             let names: Vec<_> = config.tenants.iter().map(|tenant| quoted(tenant.as_str())).collect();
             format!("[{}]", names.join(", "))

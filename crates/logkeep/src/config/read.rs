@@ -140,6 +140,8 @@ impl<'a> Reader<'a> {
         let query = Query {
             timeout: self.duration("query.timeout", Duration::from_millis(100), Duration::from_secs(3_600)),
             memory_bytes: self.bytes("query.memory", 16 * MIB, 1 << 40),
+            cache_bytes: self.bytes("query.cache", MIB, 1 << 40),
+            index_bytes: self.bytes("query.index_memory", 16 * MIB, 1 << 40),
         };
         let flush = Flush {
             bytes: self.bytes("flush.bytes", MIB, 4096 * MIB),

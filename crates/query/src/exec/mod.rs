@@ -17,7 +17,7 @@ mod plan;
 mod project;
 mod prune;
 pub(crate) mod scan;
-mod schema;
+pub(crate) mod schema;
 mod search;
 pub(crate) mod sql;
 pub(crate) mod table;

@@ -116,7 +116,7 @@ impl Scan {
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
             Place::Segment(handle) => {
-                let segment = handle.segment()?;
+                let segment = &*handle.segment()?;
                 let blocks = self.blocks(segment);
                 match blocks.is_empty() {
                     true => Ok(ControlFlow::Continue(())),

@@ -1,13 +1,15 @@
 //! The columns users know: fixed ones, and one for each attribute by its own name, wherever it is stored.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use logkeep_segment::{ValueType, ValueTypes};
+use logkeep_ingest::SegmentHandle;
+use logkeep_segment::{AttributeTypes, ValueType, ValueTypes};
+use parking_lot::Mutex;
 
 use super::QueryError;
-use super::chunk::Source;
+use super::chunk::{Place, Source};
 
 /// A fixed column of the tables `logs` and `audit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,60 @@ impl TableSchema {
             columns: columns.into_iter().map(|(_, column)| column).collect(),
             arrow: Arc::new(Schema::new(fields)),
         })
+    }
+}
+
+/// The schemas of the tables that were asked for last: most questions are about the same sources as the one before.
+#[derive(Default)]
+pub(crate) struct SchemaCache(Mutex<VecDeque<(Vec<Identity>, Arc<TableSchema>)>>);
+
+impl SchemaCache {
+    /// Schemas kept.
+    const PLACES: usize = 4;
+
+    /// The schema over `sources`, if it is known.
+    pub(crate) fn known(&self, sources: &[Source]) -> Option<Arc<TableSchema>> {
+        let known = self.0.lock();
+        let same = |identities: &[Identity]| {
+            identities.len() == sources.len() && identities.iter().zip(sources).all(|(one, source)| one.is(source))
+        };
+        known.iter().find(|(identities, _)| same(identities)).map(|(_, schema)| schema.clone())
+    }
+
+    /// The schema over `sources`. Opens segments, blocking, if it is not known.
+    pub(crate) fn schema(&self, sources: &[Source]) -> Result<Arc<TableSchema>, QueryError> {
+        if let Some(schema) = self.known(sources) {
+            return Ok(schema);
+        }
+        let schema = Arc::new(TableSchema::of(sources)?);
+        let mut known = self.0.lock();
+        known.truncate(Self::PLACES - 1);
+        known.push_front((sources.iter().map(Identity::of).collect(), schema.clone()));
+        Ok(schema)
+    }
+}
+
+/// What tells one source from another, without keeping its rows.
+enum Identity {
+    Live(Arc<AttributeTypes>),
+    /// While this is here no other handle can take its address.
+    Segment(Weak<SegmentHandle>),
+}
+
+impl Identity {
+    fn of(source: &Source) -> Self {
+        match &source.place {
+            Place::Live(rows) => Self::Live(rows.attribute_types().clone()),
+            Place::Segment(handle) => Self::Segment(Arc::downgrade(handle)),
+        }
+    }
+
+    fn is(&self, source: &Source) -> bool {
+        match (self, &source.place) {
+            (Self::Live(types), Place::Live(rows)) => Arc::ptr_eq(types, rows.attribute_types()),
+            (Self::Segment(known), Place::Segment(handle)) => std::ptr::eq(known.as_ptr(), Arc::as_ptr(handle)),
+            _ => false,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use super::schema::{Column, TableSchema};
 /// The table `logs` or `audit` of one tenant, at one instant.
 pub(crate) struct LogsTable {
     scan: Scan,
-    schema: TableSchema,
+    schema: Arc<TableSchema>,
     partitions: usize,
 }
 
@@ -34,9 +34,8 @@ impl fmt::Debug for LogsTable {
 }
 
 impl LogsTable {
-    pub(crate) fn new(scan: Scan, partitions: usize) -> Result<Self, QueryError> {
-        let schema = TableSchema::of(&scan.sources)?;
-        Ok(Self { scan, schema, partitions: partitions.max(1) })
+    pub(crate) fn new(scan: Scan, schema: Arc<TableSchema>, partitions: usize) -> Self {
+        Self { scan, schema, partitions: partitions.max(1) }
     }
 }
 

@@ -6,6 +6,7 @@ use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
 
+use super::super::schema::SchemaCache;
 use super::super::sql::{self, SqlRoom};
 use super::super::table::LogsTable;
 use super::super::{SqlOptions, Stats};
@@ -59,10 +60,14 @@ async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, Qu
     Ok(run_counted(snapshot, text).await?.0)
 }
 
+/// One for all tests, whose sources differ.
+static SCHEMAS: OnceLock<SchemaCache> = OnceLock::new();
+
 async fn run_counted(snapshot: &Snapshot, text: &str) -> Result<(Vec<RecordBatch>, Stats), QueryError> {
     let scan = scan(snapshot, &Expr::All, TimeRange::ALL);
     let budget = scan.budget.clone();
-    let table = LogsTable::new(scan, 2)?;
+    let schema = SCHEMAS.get_or_init(SchemaCache::default).schema(&scan.sources)?;
+    let table = LogsTable::new(scan, schema, 2);
     let room = SqlRoom::new(SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 })?;
     let answer = sql::run(text, vec![("logs", table)], &room, &budget).await?;
     Ok((answer.batches, budget.stats()))
