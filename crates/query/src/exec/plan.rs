@@ -12,7 +12,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ColumnStatistics, DataFusionError, Result as PlanResult, ScalarValue, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::Column as ColumnExpr;
+use datafusion::physical_expr::expressions::{Column as ColumnExpr, Literal};
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
@@ -291,13 +291,17 @@ impl Partition {
     fn moving_now(&self) -> Result<Vec<Condition>, QueryError> {
         let now = |filter: &Arc<dyn PhysicalExpr>| {
             let filter = snapshot_physical_expr(filter.clone())?;
+            // What a condition says before it knows anything.
+            if filter.downcast_ref::<Literal>().is_some_and(|says| says.value() == &ScalarValue::Boolean(Some(true))) {
+                return Ok(None);
+            }
             let mut places: Vec<usize> = collect_columns(&filter).iter().map(ColumnExpr::index).collect();
             places.sort_unstable();
             let schema = Arc::new(self.schema.project(&places)?);
             let columns = places.iter().map(|place| self.columns[*place].clone()).collect();
-            Ok(Condition::new(reassign_expr_columns(filter, &schema)?, columns, schema))
+            Ok(Some(Condition::new(reassign_expr_columns(filter, &schema)?, columns, schema)))
         };
-        self.moving.iter().map(now).collect::<PlanResult<_>>().map_err(super::table::plan_error)
+        self.moving.iter().filter_map(|filter| now(filter).transpose()).collect::<PlanResult<_>>().map_err(super::table::plan_error)
     }
 
     /// Whether no time in the source can satisfy the moving conditions.
