@@ -38,7 +38,7 @@ struct Look {
 
 /// Fills, looks, restarts, prints.
 pub(crate) fn run(options: &Growth) -> anyhow::Result<()> {
-    let slices = (options.millions * 1_000_000).div_ceil(options.slice);
+    let slices = options.millions;
     let home = Home::make(&options.server, &options.work.join("growth"))?;
     let server = Server::start(&home)?;
     let mut fill = Fill::new(options, slices);
@@ -79,17 +79,17 @@ impl Fill {
     fn new(options: &Growth, slices: u64) -> Self {
         let ns_per_line = DAY_NS as u64 / LINES_A_DAY;
         // The last day is the one of every other measurement.
-        let before_ns = (slices * options.slice).saturating_sub(LINES_A_DAY) * ns_per_line;
+        let before_ns = (slices * options.million).saturating_sub(LINES_A_DAY) * ns_per_line;
         let plan = Plan {
             seed: options.seed,
             start_ns: START_NS - before_ns as i64,
             ns_per_line,
-            needles_over: options.slice,
+            needles_over: options.million,
         };
         Self {
             lines: Lines::new(plan),
             file: options.work.join("growth.ndjson"),
-            slice: options.slice,
+            slice: options.million,
             records: 0,
             needle: needle(options.seed),
             last: VecDeque::new(),
@@ -177,7 +177,7 @@ impl Fill {
             }
             server.kill()?;
             if let Ok(Ok(_)) = load.join() {
-                bail!("the slice was sent before the server could be killed under it: make slices larger");
+                bail!("the slice was sent before the server could be killed under it: `--million` is too small");
             }
             anyhow::Ok((Server::start(home)?, stored))
         })?;

@@ -163,9 +163,9 @@ struct Growth {
     /// How many million records in all
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
     millions: u64,
-    /// Records sent between two looks: a million, or less to try the command out
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
-    slice: u64,
+    /// What to call a million: less, to try the command out
+    #[arg(long, value_name = "RECORDS", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
+    million: u64,
     /// Everything follows from it
     #[arg(long, default_value_t = 42)]
     seed: u64,
