@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The end-to-end tests: the built program, real senders, kill -9, damaged files, a browser. Arguments go to pytest.
-# Ends with pytest's own summary. Longer runs: E2E_KILL9_ROUNDS=50 E2E_FLIPS=200 E2E_CANARIES=10000 E2E_FRESH=1000 e2e/run.sh
+# Ends with pytest's own summary. Longer runs:
+#   E2E_KILL9_ROUNDS=50 E2E_FLIPS=200 E2E_CANARIES=10000 E2E_FRESH=1000
+#   E2E_PREDICATES=1000 e2e/run.sh
 set -euo pipefail
 cd "$(dirname "$0")"
 

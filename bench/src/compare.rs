@@ -6,32 +6,54 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::goals::{Figure, Goal};
 use crate::query::{Question, Rows, questions};
 use crate::truth::Truth;
-use crate::{ingest, report};
+use crate::{goals, procfs, report};
 
-/// Prints the table and fails where an answer differs.
-pub(crate) fn run(file: &Path, ours: &[PathBuf], peer: &[PathBuf]) -> anyhow::Result<()> {
+/// Prints the table, writes everything to `json`, and fails where an answer differs.
+pub(crate) fn run(file: &Path, ours: &[PathBuf], peer: &[PathBuf], json: Option<&Path>) -> anyhow::Result<()> {
     let truth = Truth::load(file)?;
     let (ours, peer) = (merge(ours)?, merge(peer)?);
     let (our_name, peer_name) = (name(&ours), name(&peer));
-    report::line(&format!("{} lines, {} bytes", truth.lines, ingest::file_bytes(file)?))?;
-    report::table(&ingest_rows(&ours, &peer, our_name, peer_name))?;
-    report::line("")?;
-    let mut table = vec![header("query, median ms", our_name, peer_name, "peer / ours")];
-    table[0].push("answers".to_owned());
+    report::line(&format!("{} lines, {} bytes", truth.lines, truth.bytes))?;
+    let mut figures = ingest_figures(&ours, &peer);
+    let mut table = vec![Figure::head(our_name, peer_name)];
+    table.extend(figures.iter().map(Figure::row));
     let mut faults = Vec::new();
     for question in questions()? {
-        let (a, b) = (answer(&ours, &question.id), answer(&peer, &question.id));
-        let mut row = ratio_row(&question.title, number(a, "median_ms"), number(b, "median_ms"), true);
-        let found = verdicts(&question, &truth, [(our_name, a), (peer_name, b)]);
-        row.push(if found.is_empty() { "equal".to_owned() } else { "DIFFER".to_owned() });
-        table.push(row);
+        let (warm, cold) = (answer(&ours, "queries", &question.id), answer(&ours, "cold", &question.id));
+        let theirs = answer(&peer, "queries", &question.id);
+        let goal = goals::of(&question.id).with_context(|| format!("{} has no goal", question.id))?;
+        let title = format!("{}, ms", question.title);
+        let figure = Figure::new(&title, number(warm, "median_ms"), number(theirs, "median_ms"), goal.warm);
+        let found = verdicts(&question, &truth, &[(our_name, warm), (peer_name, theirs)]);
+        add(&mut table, &mut figures, figure, &found);
         faults.extend(found);
+        if let Some(most) = goal.cold {
+            let figure = Figure::new(&format!("{title}, cold"), number(cold, "median_ms"), None, Goal::AtMost(most));
+            let found = cold.map_or_else(Vec::new, |cold| verdicts(&question, &truth, &[(our_name, Some(cold))]));
+            add(&mut table, &mut figures, figure, &found);
+            faults.extend(found);
+        }
     }
+    let ms = |result: &Value, id: &str| number(answer(result, "queries", id), "median_ms");
+    let mean = goals::to_best_peers(|id| Some((ms(&ours, id)?, ms(&peer, id)?)));
+    let mean =
+        Figure::new("geometric mean of the ten to the best peer of each", mean, Some(1.0), Goal::AtMostTimes(1.2));
+    table.push(mean.row());
+    figures.push(mean);
     report::table(&table)?;
+    if let Some(path) = json {
+        let figures: Vec<Value> = figures.iter().map(Figure::json).collect();
+        let all = json!({
+            "machine": procfs::machine()?, "seed": truth.seed, "lines": truth.lines, "bytes": truth.bytes,
+            "figures": figures, "faults": faults, "ours": ours, "peer": peer,
+        });
+        report::result(Some(path), &all)?;
+    }
     for fault in &faults {
         report::line(fault)?;
     }
@@ -39,6 +61,18 @@ pub(crate) fn run(file: &Path, ours: &[PathBuf], peer: &[PathBuf]) -> anyhow::Re
         bail!("{} answers are wrong", faults.len());
     }
     Ok(())
+}
+
+/// Adds a query's line.
+fn add(table: &mut Vec<Vec<String>>, figures: &mut Vec<Figure>, figure: Figure, faults: &[String]) {
+    let mut row = figure.row();
+    row.push(match (figure.ours, faults) {
+        (None, []) => String::new(),
+        (_, []) => "equal".to_owned(),
+        _ => "DIFFER".to_owned(),
+    });
+    table.push(row);
+    figures.push(figure);
 }
 
 /// The fields of all result files of one store.
@@ -56,62 +90,48 @@ fn name(result: &Value) -> &str {
     result["store"].as_str().unwrap_or("?")
 }
 
-fn header(first: &str, ours: &str, peer: &str, last: &str) -> Vec<String> {
-    [first, ours, peer, last].map(str::to_owned).to_vec()
-}
-
-fn ingest_rows(ours: &Value, peer: &Value, our_name: &str, peer_name: &str) -> Vec<Vec<String>> {
+fn ingest_figures(ours: &Value, peer: &Value) -> Vec<Figure> {
+    let mib = 1_048_576.0;
     let measures = [
-        ("ingest, MB/s", "mb_per_second", 1.0, false),
-        ("ingest, lines/s", "lines_per_second", 1.0, false),
-        ("ack p50, ms", "ack_p50_ms", 1.0, true),
-        ("ack p99, ms", "ack_p99_ms", 1.0, true),
-        ("server CPU, s", "server_cpu_seconds", 1.0, true),
-        ("MB per CPU s", "mb_per_cpu_second", 1.0, false),
-        ("peak RSS, MiB", "peak_rss_bytes", 1_048_576.0, true),
-        ("disk, MB", "disk_bytes", 1e6, true),
-        ("raw / stored", "raw_per_stored", 1.0, false),
+        ("ingest, MB/s", "mb_per_second", 1.0, Goal::AtLeastTimes(1.2)),
+        ("ingest, MB per CPU s", "mb_per_cpu_second", 1.0, Goal::AtLeastTimes(1.2)),
+        ("disk, MB", "disk_bytes", 1e6, Goal::AtMostTimes(0.75)),
+        ("peak RSS in ingest, MiB", "peak_rss_bytes", mib, Goal::AtMost(400.0)),
+        ("RSS idle, MiB", "idle_rss_bytes", mib, Goal::AtMost(120.0)),
+        ("ingest, lines/s", "lines_per_second", 1.0, Goal::None),
+        ("ack p50, ms", "ack_p50_ms", 1.0, Goal::None),
+        ("ack p99, ms", "ack_p99_ms", 1.0, Goal::None),
+        ("server CPU, s", "server_cpu_seconds", 1.0, Goal::None),
+        ("raw / stored", "raw_per_stored", 1.0, Goal::None),
     ];
-    let mut rows = vec![header("", our_name, peer_name, "better by")];
-    for (title, key, unit, less_is_better) in measures {
+    let figure = |(title, key, unit, goal)| {
         let value = |result: &Value| number(Some(&result["ingest"]), key).map(|value| value / unit);
-        rows.push(ratio_row(title, value(ours), value(peer), less_is_better));
-    }
-    rows
-}
-
-/// The last cell is above 1 where ours is the better.
-fn ratio_row(title: &str, ours: Option<f64>, peer: Option<f64>, less_is_better: bool) -> Vec<String> {
-    let cell = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
-    let ratio = match (ours, peer) {
-        (Some(ours), Some(peer)) if less_is_better && ours > 0.0 => format!("{:.2}x", peer / ours),
-        (Some(ours), Some(peer)) if !less_is_better && peer > 0.0 => format!("{:.2}x", ours / peer),
-        _ => "-".to_owned(),
+        Figure::new(title, value(ours), value(peer), goal)
     };
-    vec![title.to_owned(), cell(ours), cell(peer), ratio]
+    measures.into_iter().map(figure).collect()
 }
 
-fn answer<'a>(result: &'a Value, id: &str) -> Option<&'a Value> {
-    result["queries"].as_array()?.iter().find(|query| query["id"] == id)
+fn answer<'a>(result: &'a Value, kind: &str, id: &str) -> Option<&'a Value> {
+    result[kind].as_array()?.iter().find(|query| query["id"] == id)
 }
 
 fn number(value: Option<&Value>, key: &str) -> Option<f64> {
     value?.get(key)?.as_f64()
 }
 
-fn verdicts(question: &Question, truth: &Truth, answers: [(&str, Option<&Value>); 2]) -> Vec<String> {
+fn verdicts(question: &Question, truth: &Truth, answers: &[(&str, Option<&Value>)]) -> Vec<String> {
     let Some(expected) = truth.answers.get(&question.id) else {
         return vec![format!("{}: the truth is not known", question.title)];
     };
     let expected: Vec<Value> = expected.iter().cloned().map(Value::Array).collect();
-    let judge = |(store, answer): (&str, Option<&Value>)| {
+    let judge = |(store, answer): &(&str, Option<&Value>)| {
         let fault = match answer.and_then(|answer| answer["rows"].as_array()) {
             Some(rows) => difference(rows, &expected, question.rows)?,
             None => "no answer".to_owned(),
         };
         Some(format!("{}: {store}: {fault}", question.title))
     };
-    answers.into_iter().filter_map(judge).collect()
+    answers.iter().filter_map(judge).collect()
 }
 
 /// The first difference, if there is one.
@@ -189,12 +209,5 @@ mod tests {
         check(json!([["2026-11-20 10:00:00"]]), json!([["2026-11-20T10:00:00.000000000Z"]]), Rows::Ordered, true);
         check(json!([["2026-11-20 10:00:01"]]), json!([["2026-11-20T10:00:00Z"]]), Rows::Ordered, false);
         check(json!([[null]]), json!([[0]]), Rows::Ordered, false);
-    }
-
-    #[test]
-    fn ratios_are_above_one_where_ours_is_better() {
-        assert_eq!(ratio_row("x", Some(10.0), Some(20.0), true)[3], "2.00x");
-        assert_eq!(ratio_row("x", Some(10.0), Some(20.0), false)[3], "0.50x");
-        assert_eq!(ratio_row("x", None, Some(20.0), false)[3], "-");
     }
 }

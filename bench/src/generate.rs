@@ -1,4 +1,4 @@
-//! Makes the file: one day of a company's mesh, with an incident, a few needles, and the truth about all of it.
+//! Makes the lines: days of a company's mesh, with an incident, a few needles, and the truth about all of it.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -6,17 +6,97 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use logkeep_meshsim::{Fault, Kind, Mesh, Mix, Options, Simulator, render};
+use logkeep_meshsim::{Event, Fault, Kind, Mesh, Mix, Options, Simulator, render};
 
 use crate::report;
 use crate::truth::{Counter, Question, Truth};
 
 /// 2026-11-20T00:00:00Z: a fixed day, so that the bytes do not depend on when they are made.
-const START_NS: i64 = 1_795_132_800_000_000_000;
-const DAY_NS: i64 = 86_400_000_000_000;
-/// Lines that hold the needle, spread over the day.
-const NEEDLES: u64 = 7;
-const BAD_SERVICE: &str = "orders-core";
+pub(crate) const START_NS: i64 = 1_795_132_800_000_000_000;
+pub(crate) const DAY_NS: i64 = 86_400_000_000_000;
+/// Lines that hold the needle.
+pub(crate) const NEEDLES: u64 = 7;
+pub(crate) const BAD_SERVICE: &str = "orders-core";
+
+/// The word that the needles hold.
+pub(crate) fn needle(seed: u64) -> String {
+    format!("needle{:016x}", logkeep_meshsim::Rng::new(seed).next_u64())
+}
+
+/// What to make lines of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Everything follows from it.
+    pub(crate) seed: u64,
+    /// Time of the first line.
+    pub(crate) start_ns: i64,
+    pub(crate) ns_per_line: u64,
+    /// The needles are spread over this many lines from the start.
+    pub(crate) needles_over: u64,
+}
+
+/// Lines without end, one after another.
+pub(crate) struct Lines {
+    simulator: Simulator,
+    needles_over: u64,
+    needle: String,
+    needles: u64,
+    number: u64,
+    line: String,
+}
+
+impl Lines {
+    pub(crate) fn new(plan: Plan) -> Self {
+        let at = |percent: i64| plan.start_ns + DAY_NS / 100 * percent;
+        let options = Options {
+            seed: plan.seed,
+            start_ns: plan.start_ns,
+            ns_per_event: plan.ns_per_line,
+            mix: Mix::default(),
+            fault: Some(Fault { service: BAD_SERVICE.to_owned(), at_ns: at(57), until_ns: Some(at(59)) }),
+        };
+        Self {
+            simulator: Simulator::new(Mesh::company(), options),
+            needles_over: plan.needles_over,
+            needle: needle(plan.seed),
+            needles: 0,
+            number: 0,
+            line: String::with_capacity(4_096),
+        }
+    }
+
+    /// Writes the next `count` lines and shows each event with its number; returns their bytes.
+    pub(crate) fn write(
+        &mut self,
+        out: &mut impl Write,
+        count: u64,
+        mut each: impl FnMut(u64, &Event),
+    ) -> anyhow::Result<u64> {
+        let mut bytes = 0;
+        for _ in 0..count {
+            // The simulation never ends.
+            let Some(mut event) = self.simulator.next() else { break };
+            self.hide_needle(&mut event);
+            each(self.number, &event);
+            self.number += 1;
+            self.line.clear();
+            render::document(&event, &mut self.line);
+            self.line.push('\n');
+            bytes += self.line.len() as u64;
+            out.write_all(self.line.as_bytes())?;
+        }
+        Ok(bytes)
+    }
+
+    fn hide_needle(&mut self, event: &mut Event) {
+        let due = self.needles < NEEDLES && self.number >= self.needles_over * self.needles / NEEDLES;
+        if let (true, Kind::App(app)) = (due, &mut event.kind) {
+            app.message.push_str(" ref ");
+            app.message.push_str(&self.needle);
+            self.needles += 1;
+        }
+    }
+}
 
 /// Writes `lines` lines to `out` and the truth beside it.
 pub(crate) fn run(out: &Path, lines: u64, seed: u64) -> anyhow::Result<()> {
@@ -34,43 +114,18 @@ pub(crate) fn run(out: &Path, lines: u64, seed: u64) -> anyhow::Result<()> {
     ))
 }
 
+/// One day of `lines` lines.
 fn write(mut out: impl Write, lines: u64, seed: u64) -> anyhow::Result<Truth> {
     let at = |percent: i64| START_NS + DAY_NS / 100 * percent;
-    let question = Question {
-        needle: format!("needle{:016x}", logkeep_meshsim::Rng::new(seed).next_u64()),
-        service: BAD_SERVICE.to_owned(),
-        window_ns: at(55)..at(60),
-    };
-    let options = Options {
-        seed,
-        start_ns: START_NS,
-        ns_per_event: DAY_NS as u64 / lines.max(1),
-        mix: Mix::default(),
-        fault: Some(Fault { service: BAD_SERVICE.to_owned(), at_ns: at(57), until_ns: Some(at(59)) }),
-    };
-    let mut counter = Counter::new(question.clone());
-    let mut simulator = Simulator::new(Mesh::company(), options);
-    let (mut line, mut bytes, mut needles) = (String::with_capacity(4_096), 0, 0);
-    for number in 0..lines {
-        // The simulation never ends.
-        let Some(mut event) = simulator.next() else { break };
-        if let Kind::App(app) = &mut event.kind
-            && number >= lines * needles / NEEDLES
-        {
-            app.message.push_str(" ref ");
-            app.message.push_str(&question.needle);
-            needles += 1;
-        }
+    let question = Question { needle: needle(seed), service: BAD_SERVICE.to_owned(), window_ns: at(55)..at(60) };
+    let plan = Plan { seed, start_ns: START_NS, ns_per_line: DAY_NS as u64 / lines.max(1), needles_over: lines };
+    let mut counter = Counter::new(question);
+    let bytes = Lines::new(plan).write(&mut out, lines, |number, event| {
         if number >= lines / 2 {
-            counter.seek_trace(&event);
+            counter.seek_trace(event);
         }
-        counter.add(&event);
-        line.clear();
-        render::document(&event, &mut line);
-        line.push('\n');
-        bytes += line.len() as u64;
-        out.write_all(line.as_bytes())?;
-    }
+        counter.add(event);
+    })?;
     out.flush()?;
     Ok(counter.finish(seed, bytes))
 }
@@ -82,6 +137,25 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn slices_are_the_lines_of_one_piece() {
+        let plan = Plan { seed: 7, start_ns: START_NS, ns_per_line: 1_000_000, needles_over: 300 };
+        let (mut whole, mut sliced) = (Vec::new(), Vec::new());
+        Lines::new(plan).write(&mut whole, 1_000, |_, _| ()).unwrap();
+        let mut lines = Lines::new(plan);
+        let mut numbers = Vec::new();
+        for count in [1, 399, 600] {
+            lines.write(&mut sliced, count, |number, _| numbers.push(number)).unwrap();
+        }
+        assert!(whole == sliced);
+        assert!(numbers.into_iter().eq(0..1_000));
+        let text = String::from_utf8(whole).unwrap();
+        let places: Vec<usize> =
+            text.lines().zip(0..).filter(|(line, _)| line.contains(&needle(7))).map(|(_, at)| at).collect();
+        assert_eq!(places.len() as u64, NEEDLES);
+        assert!(places.iter().all(|at| *at < 400), "{places:?}");
+    }
 
     /// The truth against a plain reading of the lines.
     #[test]

@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,26 +37,43 @@ struct Tally {
     acks_ms: Vec<f64>,
 }
 
-/// Runs the whole measurement.
+/// Runs the whole measurement and shows it.
 pub(crate) fn run(options: &Ingest) -> anyhow::Result<()> {
+    let result = measure(options)?;
+    print(&result)?;
+    report::result(options.json.as_deref(), &json!({"store": "logkeep", "ingest": result}))
+}
+
+/// Sends everything, waits for the server to come to rest, and reads what it took.
+pub(crate) fn measure(options: &Ingest) -> anyhow::Result<Value> {
     let cpu_before = options.pid.map(procfs::cpu_seconds).transpose()?;
     let (tally, seconds) = send(options)?;
     let mut result = summary(options, &tally, seconds);
     if let (Some(pid), Some(before)) = (options.pid, cpu_before) {
-        let settled = procfs::settle(pid, Duration::from_secs(options.settle))?;
+        result["server_settled"] = json!(come_to_rest(pid, options)?);
         let cpu = procfs::cpu_seconds(pid)? - before;
         result["server_cpu_seconds"] = json!(cpu);
         result["mb_per_cpu_second"] = json!(tally.raw_bytes as f64 / 1e6 / cpu.max(0.01));
-        result["server_settled"] = json!(settled);
         result["peak_rss_bytes"] = json!(procfs::peak_rss(pid)?);
+        if options.idle.is_some() {
+            result["idle_rss_bytes"] = json!(procfs::rss(pid)?);
+        }
     }
     if let Some(folder) = &options.data_dir {
         let bytes = procfs::folder_bytes(folder)?;
         result["disk_bytes"] = json!(bytes);
         result["raw_per_stored"] = json!(tally.raw_bytes as f64 / bytes.max(1) as f64);
     }
-    print(&result)?;
-    report::result(options.json.as_deref(), &json!({"store": "logkeep", "ingest": result}))
+    Ok(result)
+}
+
+/// Whether the server has nothing more to do, also not what waits for a timer if there was time for that.
+fn come_to_rest(pid: u32, options: &Ingest) -> anyhow::Result<bool> {
+    let limit = Duration::from_secs(options.settle);
+    let settled = procfs::settle(pid, limit)?;
+    let Some(idle) = options.idle else { return Ok(settled) };
+    std::thread::sleep(Duration::from_secs(idle));
+    procfs::settle(pid, limit)
 }
 
 fn summary(options: &Ingest, tally: &Tally, seconds: f64) -> Value {
@@ -250,11 +266,6 @@ fn accepted(text: &str, protocol: Protocol, lines: u64) -> anyhow::Result<()> {
 
 fn excerpt(text: &str) -> String {
     text.chars().take(300).collect()
-}
-
-/// The size of a file, for the peer's results that lack it.
-pub(crate) fn file_bytes(path: &Path) -> anyhow::Result<u64> {
-    Ok(std::fs::metadata(path).with_context(|| path.display().to_string())?.len())
 }
 
 #[cfg(test)]

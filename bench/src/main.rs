@@ -1,15 +1,21 @@
 //! Measures Logkeep and compares it with a peer on the same bytes.
 //!
 //! `generate` makes the lines and the true answers, `ingest` and `query` drive a running server, `compare` puts the
-//! results of two stores side by side and fails where an answer differs. The peer's driver is `chdb_driver.py`; both read
-//! `queries.json`, so neither is asked an easier question.
+//! results of two stores side by side, holds them to what must be reached and fails where an answer differs. `run` does
+//! all of that with servers of its own, and `growth` follows one store as it fills. The peer's driver is
+//! `chdb_driver.py`; both read `queries.json`, so neither is asked an easier question.
 
 mod compare;
+mod evict;
 mod generate;
+mod goals;
+mod growth;
 mod ingest;
 mod procfs;
 mod query;
 mod report;
+mod run;
+mod server;
 mod truth;
 
 #[cfg(test)]
@@ -36,6 +42,10 @@ enum Command {
     Query(Query),
     /// Compare the results of two stores, and their answers with the truth
     Compare(Compare),
+    /// Measure both stores on the same lines and print what was reached
+    Run(Run),
+    /// Fill one store and measure how it slows down
+    Growth(Growth),
 }
 
 #[derive(clap::Args)]
@@ -77,6 +87,9 @@ struct Ingest {
     /// Wait at most this many seconds for the server to finish its work in the background
     #[arg(long, default_value_t = 60)]
     settle: u64,
+    /// Then let it rest this many seconds more and read its memory
+    #[arg(long)]
+    idle: Option<u64>,
     /// Write the result as JSON there
     #[arg(long)]
     json: Option<PathBuf>,
@@ -112,6 +125,59 @@ struct Compare {
     /// Results of the peer
     #[arg(long, required = true, num_args = 1..)]
     peer: Vec<PathBuf>,
+    /// Write every figure and both results as JSON there
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// How many lines
+    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    lines: u64,
+    /// Everything follows from it
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Folder for lines, data and results; data of an earlier run in it is removed
+    #[arg(long)]
+    work: PathBuf,
+    /// The program `logkeep`
+    #[arg(long)]
+    server: PathBuf,
+    /// A Python with chdb
+    #[arg(long)]
+    python: PathBuf,
+    /// The peer's driver, `chdb_driver.py`
+    #[arg(long)]
+    driver: PathBuf,
+    /// Warm repeats of each query
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    repeats: u16,
+    /// Seconds after the server came to rest until its memory is read
+    #[arg(long, default_value_t = 60)]
+    idle: u64,
+}
+
+#[derive(clap::Args)]
+struct Growth {
+    /// How many million records in all
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    millions: u64,
+    /// What to call a million: less, to try the command out
+    #[arg(long, value_name = "RECORDS", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
+    million: u64,
+    /// Everything follows from it
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Folder for lines, data and results; data of an earlier run in it is removed
+    #[arg(long)]
+    work: PathBuf,
+    /// The program `logkeep`
+    #[arg(long)]
+    server: PathBuf,
+    /// Seconds after the server came to rest until its memory is read
+    #[arg(long, default_value_t = 60)]
+    idle: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -127,6 +193,8 @@ fn main() -> anyhow::Result<()> {
         Command::Generate(options) => generate::run(&options.out, options.lines, options.seed),
         Command::Ingest(options) => ingest::run(&options),
         Command::Query(options) => query::run(&options),
-        Command::Compare(options) => compare::run(&options.file, &options.ours, &options.peer),
+        Command::Compare(options) => compare::run(&options.file, &options.ours, &options.peer, options.json.as_deref()),
+        Command::Run(options) => run::run(&options),
+        Command::Growth(options) => growth::run(&options),
     }
 }

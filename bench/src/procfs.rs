@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use serde_json::{Value, json};
 
 /// Linux counts CPU time for user space in hundredths of a second on every architecture.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -26,13 +27,35 @@ fn parse_stat(text: &str) -> Option<f64> {
 
 /// The most memory the process ever had, bytes.
 pub(crate) fn peak_rss(pid: u32) -> anyhow::Result<u64> {
-    let path = format!("/proc/{pid}/status");
-    let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
-    parse_status(&text).with_context(|| format!("{path} has no VmHWM"))
+    status(pid, "VmHWM:")
 }
 
-fn parse_status(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// The memory the process has now, bytes.
+pub(crate) fn rss(pid: u32) -> anyhow::Result<u64> {
+    status(pid, "VmRSS:")
+}
+
+fn status(pid: u32, name: &str) -> anyhow::Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    parse_kilobytes(&text, name).with_context(|| format!("{path} has no {name}"))
+}
+
+/// What this was measured on.
+pub(crate) fn machine() -> anyhow::Result<Value> {
+    let read = |path: &str| std::fs::read_to_string(path).with_context(|| path.to_owned());
+    let (cpus, memory) = (read("/proc/cpuinfo")?, read("/proc/meminfo")?);
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    Ok(json!({
+        "cpu": model.map(|(_, model)| model),
+        "cores": std::thread::available_parallelism()?,
+        "memory_bytes": parse_kilobytes(&memory, "MemTotal:"),
+        "kernel": read("/proc/sys/kernel/osrelease")?.trim(),
+    }))
+}
+
+fn parse_kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1_024)
 }
 
@@ -83,8 +106,8 @@ mod tests {
         let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 100 1000 10";
         assert_eq!(parse_stat(stat), Some(3.0));
         assert_eq!(parse_stat("7 (a"), None);
-        assert_eq!(parse_status("Name:\tx\nVmHWM:\t    2048 kB\n"), Some(2_097_152));
-        assert_eq!(parse_status("Name:\tx\n"), None);
+        assert_eq!(parse_kilobytes("Name:\tx\nVmHWM:\t    2048 kB\n", "VmHWM:"), Some(2_097_152));
+        assert_eq!(parse_kilobytes("Name:\tx\n", "VmHWM:"), None);
     }
 
     #[test]
@@ -92,6 +115,8 @@ mod tests {
         let pid = std::process::id();
         assert!(cpu_seconds(pid).unwrap() >= 0.0);
         assert!(peak_rss(pid).unwrap() > 100_000);
+        assert!(rss(pid).unwrap() > 100_000);
+        assert!(machine().unwrap()["memory_bytes"].as_u64().unwrap() > 100_000);
     }
 
     #[test]

@@ -37,35 +37,29 @@ pub(crate) fn questions() -> anyhow::Result<Vec<Question>> {
     serde_json::from_str(include_str!("../queries.json")).context("queries.json")
 }
 
-/// Puts the parameters of the file into a query.
-fn fill(template: &str, truth: &Truth) -> String {
-    truth.parameters.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+impl Question {
+    /// What to ask Logkeep, with the parameters of the file.
+    pub(crate) fn sql(&self, truth: &Truth) -> String {
+        let fill = |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{name}}}"), value);
+        truth.parameters.iter().fold(self.logkeep.clone(), fill)
+    }
 }
 
 /// Runs the whole measurement.
 pub(crate) fn run(options: &Query) -> anyhow::Result<()> {
     let truth = Truth::load(&options.file)?;
-    let url = format!("{}/api/v1/sql", options.url.trim_end_matches('/'));
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let asker = Asker::new(&options.url);
     let mut answers = Vec::new();
     let mut table = vec![vec!["query".to_owned(), "median ms".to_owned(), "max ms".to_owned(), "rows".to_owned()]];
     for question in questions()? {
-        let sql = fill(&question.logkeep, &truth);
-        let first = Instant::now();
-        let rows = ask(&agent, &url, &sql).with_context(|| question.title.clone())?;
-        let cold_ms = first.elapsed().as_secs_f64() * 1e3;
-        let mut times = Vec::with_capacity(options.repeats.into());
-        for _ in 0..options.repeats {
-            let started = Instant::now();
-            ask(&agent, &url, &sql)?;
-            times.push(started.elapsed().as_secs_f64() * 1e3);
-        }
-        let median = report::quantile(&times, 0.5);
-        let count = rows.as_array().map_or(0, Vec::len);
-        let max = report::quantile(&times, 1.0);
+        let sql = question.sql(&truth);
+        let warm = asker.warm(&sql, options.repeats).with_context(|| question.title.clone())?;
+        let (median, count) = (warm.median_ms(), warm.rows.as_array().map_or(0, Vec::len));
+        let max = report::quantile(&warm.ms, 1.0);
         table.push(vec![question.title.clone(), format!("{median:.1}"), format!("{max:.1}"), count.to_string()]);
         answers.push(json!({
-            "id": question.id, "sql": sql, "median_ms": median, "first_ms": cold_ms, "ms": times, "rows": rows,
+            "id": question.id, "sql": sql, "median_ms": median, "first_ms": warm.first_ms, "ms": warm.ms,
+            "rows": warm.rows,
         }));
     }
     report::table(&table)?;
@@ -79,16 +73,58 @@ pub(crate) fn run(options: &Query) -> anyhow::Result<()> {
     }
 }
 
-fn ask(agent: &ureq::Agent, url: &str, sql: &str) -> anyhow::Result<Value> {
-    let body = serde_json::to_vec(&json!({"sql": sql}))?;
-    let request = agent.post(url).header("content-type", "application/json");
-    let mut response = request.send(body.as_slice()).with_context(|| url.to_owned())?;
-    let status = response.status().as_u16();
-    let text = response.body_mut().with_config().limit(256 << 20).read_to_string()?;
-    ensure!(status == 200, "{url} answered {status} to {sql}: {}", text.chars().take(500).collect::<String>());
-    let mut answer: Value = serde_json::from_str(&text)?;
-    ensure!(answer["rows"].is_array(), "no rows in the answer to {sql}");
-    Ok(answer["rows"].take())
+/// One query, asked once to warm up and then several times.
+#[derive(Debug)]
+pub(crate) struct Warm {
+    pub(crate) rows: Value,
+    pub(crate) first_ms: f64,
+    pub(crate) ms: Vec<f64>,
+}
+
+impl Warm {
+    pub(crate) fn median_ms(&self) -> f64 {
+        report::quantile(&self.ms, 0.5)
+    }
+}
+
+/// Asks one server over one connection.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    agent: ureq::Agent,
+    url: String,
+}
+
+impl Asker {
+    pub(crate) fn new(server: &str) -> Self {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        Self { agent, url: format!("{}/api/v1/sql", server.trim_end_matches('/')) }
+    }
+
+    pub(crate) fn warm(&self, sql: &str, repeats: u16) -> anyhow::Result<Warm> {
+        let (rows, first_ms) = self.ask_timed(sql)?;
+        let ms = (0..repeats).map(|_| Ok(self.ask_timed(sql)?.1)).collect::<anyhow::Result<Vec<f64>>>()?;
+        Ok(Warm { rows, first_ms, ms })
+    }
+
+    /// The rows, and the milliseconds until they were here.
+    pub(crate) fn ask_timed(&self, sql: &str) -> anyhow::Result<(Value, f64)> {
+        let started = Instant::now();
+        let rows = self.ask(sql)?;
+        Ok((rows, started.elapsed().as_secs_f64() * 1e3))
+    }
+
+    fn ask(&self, sql: &str) -> anyhow::Result<Value> {
+        let url = &self.url;
+        let body = serde_json::to_vec(&json!({"sql": sql}))?;
+        let request = self.agent.post(url).header("content-type", "application/json");
+        let mut response = request.send(body.as_slice()).with_context(|| url.clone())?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(256 << 20).read_to_string()?;
+        ensure!(status == 200, "{url} answered {status} to {sql}: {}", text.chars().take(500).collect::<String>());
+        let mut answer: Value = serde_json::from_str(&text)?;
+        ensure!(answer["rows"].is_array(), "no rows in the answer to {sql}");
+        Ok(answer["rows"].take())
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +140,7 @@ mod tests {
         assert_eq!(questions.len(), 10);
         for question in questions {
             assert!(truth.answers.contains_key(&question.id), "{}", question.id);
-            let sql = fill(&question.logkeep, &truth).replace("[0-9]{5}", "");
+            let sql = question.sql(&truth).replace("[0-9]{5}", "");
             assert!(!sql.contains('{'), "{sql}");
         }
         std::fs::remove_file(Truth::path(file.path())).unwrap();

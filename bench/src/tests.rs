@@ -64,6 +64,7 @@ fn options(url: String, file: &Path, protocol: Protocol, json: &Path) -> Ingest 
         pid: Some(std::process::id()),
         data_dir: Some(file.parent().unwrap().to_owned()),
         settle: 0,
+        idle: Some(0),
         json: Some(json.to_owned()),
     }
 }
@@ -139,6 +140,13 @@ fn true_answers_pass_and_a_wrong_one_fails() {
         let options = Query { url, file: file.clone(), repeats: 2, pid: None, json: Some(json.clone()) };
         query::run(&options).unwrap();
     }
-    crate::compare::run(&file, std::slice::from_ref(&ours), std::slice::from_ref(&ours)).unwrap();
-    assert!(crate::compare::run(&file, &[ours], &[wrong]).is_err());
+    let all = folder.path().join("all");
+    crate::compare::run(&file, std::slice::from_ref(&ours), std::slice::from_ref(&ours), Some(&all)).unwrap();
+    let all: Value = serde_json::from_slice(&std::fs::read(&all).unwrap()).unwrap();
+    let figure =
+        |title: &str| all["figures"].as_array().unwrap().iter().find(|figure| figure["title"] == title).unwrap();
+    assert_eq!(figure("regex count on the message, ms")["ratio"], 1.0);
+    assert_eq!(figure("regex count on the message, ms")["reached"], true);
+    assert!(figure("geometric mean of the ten to the best peer of each")["ours"].as_f64().unwrap() > 1.0);
+    assert!(crate::compare::run(&file, &[ours], &[wrong], None).is_err());
 }

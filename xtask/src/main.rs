@@ -1,9 +1,10 @@
-//! Checks of the repository that no lint and no test makes: `cargo xtask tidy`, `cargo xtask fuzz` and
-//! `cargo xtask sim`.
+//! Checks of the repository that no lint and no test makes: `cargo xtask tidy`, `cargo xtask fuzz`, `cargo xtask sim`
+//! and `cargo xtask bench`.
 //!
 //! A rule that nothing checks is a wish. What ARCHITECTURE.md promises about the shape of the code is checked by `tidy`,
 //! in a second and without building anything, so that it runs before every commit.
 
+mod bench;
 mod fuzz;
 mod manifest;
 mod sim;
@@ -13,8 +14,19 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask fuzz [--check] [--seconds N] [target…]\n       cargo xtask sim [--seeds N] [--from S] [--each]\n\n  tidy   dependency arrows, file \
-     sizes, dead files, machine paths, lints\n  fuzz   each fuzz target for N seconds (default 10), keeping corpus and CPU time;\n         with --check without keeping them\n  sim    the storage engine on N seeds (default 200) from S on, with every fault a disk can have";
+const USAGE: &str = "\
+usage: cargo xtask tidy
+       cargo xtask fuzz [--check] [--seconds N] [target…]
+       cargo xtask sim [--seeds N] [--from S] [--each]
+       cargo xtask bench [--lines N] [--work FOLDER] [--python PATH]
+       cargo xtask bench growth [--millions N] [--work FOLDER]
+
+  tidy   dependency arrows, file sizes, dead files, machine paths, lints
+  fuzz   each fuzz target for N seconds (default 10), keeping corpus and CPU time;
+         with --check without keeping them
+  sim    the storage engine on N seeds (default 200) from S on, with every fault a disk can have
+  bench  a release build beside chdb on N lines (default 2,000,000), or as it fills with N million records
+         (default 20); PATH is a Python with chdb, by default one is made in FOLDER (target/bench)";
 
 fn main() -> ExitCode {
     let mut out = io::stdout().lock();
@@ -23,6 +35,10 @@ fn main() -> ExitCode {
         ["tidy"] => report(&mut out),
         ["fuzz", rest @ ..] => match fuzz::Request::parse(rest) {
             Ok(request) => fuzz::run(&root(), &request, &mut out).or_else(|error| failed(&mut out, &error)),
+            Err(what) => writeln!(out, "error: {what}\n{USAGE}").map(|()| false),
+        },
+        ["bench", rest @ ..] => match bench::Request::parse(rest) {
+            Ok(request) => bench::run(&root(), &request).or_else(|error| failed(&mut out, &error)),
             Err(what) => writeln!(out, "error: {what}\n{USAGE}").map(|()| false),
         },
         ["sim", rest @ ..] => sim::run(&root(), rest).or_else(|error| failed(&mut out, &error)),
