@@ -17,6 +17,7 @@ mod builder;
 mod columns;
 mod filter;
 mod index;
+mod interned;
 mod layout;
 mod merge;
 mod payload;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
-use logkeep_record::{BatchSeed, Resource, decode_resource};
+use logkeep_record::{BatchSeed, Resource};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
@@ -20,6 +20,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::columns::fixed;
 use crate::index::TokenIndex;
+use crate::interned;
 use crate::layout::Layout;
 use crate::payload::take_list;
 use crate::rows::{BatchInfo, Rows};
@@ -135,9 +136,8 @@ impl Trailer {
 
 static OPENED: AtomicU64 = AtomicU64::new(0);
 
-/// What a name in a table takes beside its bytes, and what a stream takes, about.
+/// What a name in a table takes beside its bytes, about.
 const NAME_BYTES: usize = 64;
-const STREAM_BYTES: usize = 2_048;
 
 /// An open segment.
 #[derive(Clone)]
@@ -181,10 +181,10 @@ impl Segment {
         Ok(Self { serial, object, metadata, trailer, streams, forms, batches, index, overflow_keys, attribute_types })
     }
 
-    /// Bytes that it holds in memory while it is open, about.
+    /// Bytes that it holds in memory while it is open, about, without the streams that it shares with others.
     pub fn memory_bytes(&self) -> usize {
         let names: usize = self.attribute_types.iter().map(|(key, _)| key.len() + NAME_BYTES).sum();
-        self.parquet().memory_size() + self.index.len_bytes() + names + self.streams.len() * STREAM_BYTES
+        self.parquet().memory_size() + self.index.len_bytes() + names
     }
 
     /// A number that no other segment opened by this process has.
@@ -297,7 +297,7 @@ fn read_tables(bytes: &[u8]) -> Result<Tables, SegmentError> {
     let mut rest = plain.as_slice();
     let mut list = |what| take_list(&mut rest).map_err(|_| bad(what));
     let (streams, shapes, layouts, batches) = (list("streams")?, list("shapes")?, list("layouts")?, list("batches")?);
-    let streams = streams.into_iter().map(|bytes| decode_resource(bytes).map_err(|_| bad("a stream")));
+    let streams = streams.into_iter().map(|bytes| interned::stream(bytes).map_err(|_| bad("a stream")));
     let shapes = shapes.into_iter().map(|bytes| Shape::decode(bytes).ok_or(bad("a shape")));
     let layouts = layouts.into_iter().map(|bytes| Layout::decode(bytes).ok_or(bad("a layout")));
     let batches = batches.into_iter().map(|bytes| decode_batch(bytes).ok_or(bad("a batch")));

@@ -30,14 +30,6 @@ impl Condition {
         Self { expr, columns, schema }
     }
 
-    pub(crate) fn expr(&self) -> &Arc<dyn PhysicalExpr> {
-        &self.expr
-    }
-
-    pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
     /// Which rows it holds for.
     pub(crate) fn mask(&self, chunk: &Chunk<'_>) -> Result<BooleanArray, QueryError> {
         match self.mask_by_stream(chunk)? {

@@ -12,6 +12,8 @@ mod fields;
 mod filter;
 mod functions;
 mod histogram;
+mod moving;
+mod partition;
 mod percentiles;
 mod plan;
 mod project;

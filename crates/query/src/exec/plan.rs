@@ -1,39 +1,30 @@
 //! The scan as a node of a plan of DataFusion.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, TimestampNanosecondArray, UInt64Array};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{ColumnStatistics, DataFusionError, Result as PlanResult, ScalarValue, Statistics};
+use datafusion::common::{ColumnStatistics, Result as PlanResult, ScalarValue, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::{Column as ColumnExpr, Literal};
-use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
-use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
-use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
 };
 use datafusion::physical_plan::sort_pushdown::SortOrderPushdownResult;
 use datafusion::physical_plan::statistics::StatisticsArgs;
-use datafusion::physical_plan::stream::{RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use futures::StreamExt as _;
 use logkeep_record::TimeRange;
 
-use super::QueryError;
-use super::chunk::{Chunk, Source, Wanted};
-use super::condition::{Condition, columns_of};
-use super::project::want;
-use super::scan::{self, Scan};
-use super::schema::{Column, Fixed};
+use super::chunk::Source;
+use super::condition::Condition;
+use super::partition::Partition;
+use super::scan::Scan;
+use super::schema::{Column, Fixed, TIME};
 
 /// Reads the rows of one table that match, newest sources first.
 #[derive(Clone, Debug)]
@@ -41,24 +32,6 @@ pub(crate) struct LogScan {
     partitions: Vec<Partition>,
     properties: Arc<PlanProperties>,
     statistics: Arc<Statistics>,
-}
-
-/// What one thread reads.
-#[derive(Clone)]
-struct Partition {
-    scan: Scan,
-    columns: Vec<Column>,
-    conditions: Vec<Condition>,
-    /// Conditions that an operator above makes stricter while it runs; it checks them itself.
-    moving: Vec<Arc<dyn PhysicalExpr>>,
-    schema: SchemaRef,
-    limit: Option<usize>,
-}
-
-impl fmt::Debug for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} sources", self.scan.sources.len())
-    }
 }
 
 impl LogScan {
@@ -180,19 +153,7 @@ impl ExecutionPlan for LogScan {
     }
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
-        let part = &self.partitions[partition];
-        if part.moving.is_empty() {
-            return Ok(part.clone().read());
-        }
-        // Each source waits until the operator above has seen all of the one before, and so knows better what it wants.
-        let sources = part.scan.sources.clone();
-        let alone = part.clone();
-        let in_turn = futures::stream::iter(sources).flat_map(move |source| {
-            let mut alone = alone.clone();
-            alone.scan.sources = vec![source];
-            alone.read()
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(part.schema.clone(), in_turn)))
+        Ok(self.partitions[partition].clone().read())
     }
 
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> PlanResult<Arc<Statistics>> {
@@ -233,125 +194,5 @@ impl ExecutionPlan for LogScan {
             Some(_) => SortOrderPushdownResult::Inexact { inner: Arc::new(self.oldest_first()) },
             None => SortOrderPushdownResult::Unsupported,
         })
-    }
-}
-
-/// Name of the column of [`Fixed::Time`].
-const TIME: &str = "time";
-
-impl Partition {
-    /// The rows of all sources, read on a thread of its own a few batches ahead.
-    fn read(self) -> SendableRecordBatchStream {
-        let mut builder = RecordBatchReceiverStreamBuilder::new(self.schema.clone(), 4);
-        let sender = builder.tx();
-        builder.spawn_blocking(move || {
-            let send = |batch| match sender.blocking_send(Ok(batch)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            };
-            self.run(send).map_err(|error| DataFusionError::External(Box::new(error)))
-        });
-        builder.build()
-    }
-
-    fn run(&self, mut send: impl FnMut(RecordBatch) -> ControlFlow<()>) -> Result<(), QueryError> {
-        let mut left = self.limit.unwrap_or(usize::MAX);
-        for source in &self.scan.sources {
-            let moving = self.moving_now()?;
-            if self.is_behind(&moving, source) {
-                self.scan.budget.source(true);
-                continue;
-            }
-            let schema = source.schema()?;
-            let mut wanted = Wanted::new();
-            self.columns.iter().try_for_each(|column| want(column, source, &schema, &mut wanted))?;
-            let conditions = self.conditions.iter().chain(&moving);
-            let mut tested = Wanted::new();
-            let columns = conditions.clone().flat_map(|condition| &condition.columns);
-            columns.into_iter().try_for_each(|column| want(column, source, &schema, &mut tested))?;
-            let condition = scan::Conditions {
-                columns: tested,
-                masks: conditions.map(|condition| Box::new(|chunk: &Chunk<'_>| condition.mask(chunk)) as _).collect(),
-            };
-            let flow = self.scan.each(source, &wanted, condition, &mut |chunk| {
-                let batch = columns_of(&self.columns, &self.schema, &chunk)?;
-                let batch = batch.slice(0, left.min(batch.num_rows()));
-                left -= batch.num_rows();
-                let flow = send(batch);
-                Ok(if left == 0 { ControlFlow::Break(()) } else { flow })
-            })?;
-            if flow.is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The moving conditions as they are at this moment.
-    fn moving_now(&self) -> Result<Vec<Condition>, QueryError> {
-        let now = |filter: &Arc<dyn PhysicalExpr>| {
-            let filter = snapshot_physical_expr(filter.clone())?;
-            // What a condition says before it knows anything.
-            if filter.downcast_ref::<Literal>().is_some_and(|says| says.value() == &ScalarValue::Boolean(Some(true))) {
-                return Ok(None);
-            }
-            let mut places: Vec<usize> = collect_columns(&filter).iter().map(ColumnExpr::index).collect();
-            places.sort_unstable();
-            let schema = Arc::new(self.schema.project(&places)?);
-            let columns = places.iter().map(|place| self.columns[*place].clone()).collect();
-            Ok(Some(Condition::new(reassign_expr_columns(filter, &schema)?, columns, schema)))
-        };
-        self.moving.iter().filter_map(|filter| now(filter).transpose()).collect::<PlanResult<_>>().map_err(super::table::plan_error)
-    }
-
-    /// Whether no time in the source can satisfy the moving conditions.
-    fn is_behind(&self, moving: &[Condition], source: &Source) -> bool {
-        let times = SourceTimes(source.time_bounds_ns());
-        moving.iter().any(|condition| {
-            let predicate = PruningPredicateBuilder::new()
-                .with_file_schema(condition.schema().clone())
-                .try_build(condition.expr().clone());
-            predicate.and_then(|predicate| predicate.prune(&times)).is_ok_and(|kept| kept == [false])
-        })
-    }
-}
-
-/// What is known of one source, for pruning.
-struct SourceTimes((i64, i64));
-
-impl SourceTimes {
-    fn if_time(column: &datafusion::common::Column, time: i64) -> Option<ArrayRef> {
-        let times = || TimestampNanosecondArray::from(vec![time]).with_timezone("UTC");
-        (column.name == TIME).then(|| Arc::new(times()) as ArrayRef)
-    }
-}
-
-impl PruningStatistics for SourceTimes {
-    fn min_values(&self, column: &datafusion::common::Column) -> Option<ArrayRef> {
-        Self::if_time(column, self.0.0)
-    }
-
-    fn max_values(&self, column: &datafusion::common::Column) -> Option<ArrayRef> {
-        Self::if_time(column, self.0.1)
-    }
-
-    fn num_containers(&self) -> usize {
-        1
-    }
-
-    fn null_counts(&self, column: &datafusion::common::Column) -> Option<ArrayRef> {
-        (column.name == TIME).then(|| Arc::new(UInt64Array::from(vec![0])) as ArrayRef)
-    }
-
-    fn row_counts(&self) -> Option<ArrayRef> {
-        None
-    }
-
-    fn contained(
-        &self,
-        _: &datafusion::common::Column,
-        _: &std::collections::HashSet<ScalarValue>,
-    ) -> Option<arrow::array::BooleanArray> {
-        None
     }
 }

@@ -30,10 +30,13 @@ pub(crate) enum Fixed {
     ScopeName,
 }
 
+/// Name of the column of [`Fixed::Time`].
+pub(crate) const TIME: &str = "time";
+
 impl Fixed {
     pub(crate) const ALL: &[(&'static str, Self)] = &[
         ("id", Self::Id),
-        ("time", Self::Time),
+        (TIME, Self::Time),
         ("received", Self::Received),
         ("observed", Self::Observed),
         ("severity", Self::Severity),

@@ -18,7 +18,7 @@ use super::functions::{MATCH_PHRASE, match_regex};
 use super::plan::LogScan;
 use super::prune::Needs;
 use super::scan::Scan;
-use super::schema::{Column, TableSchema};
+use super::schema::{Column, TIME, TableSchema};
 
 /// The table `logs` or `audit` of one tenant, at one instant.
 pub(crate) struct LogsTable {
@@ -212,7 +212,7 @@ fn split_time_bounds(range: TimeRange, filters: &[Expr]) -> (TimeRange, Vec<&Exp
 /// The half-open range that a comparison of `time` with an instant means.
 fn time_bound(filter: &Expr) -> Option<(i64, i64)> {
     let Expr::BinaryExpr(binary) = filter else { return None };
-    if column_name(&binary.left) != Some("time") {
+    if column_name(&binary.left) != Some(TIME) {
         return None;
     }
     let Expr::Literal(ScalarValue::TimestampNanosecond(Some(at), _), _) = &*binary.right else { return None };

@@ -1,0 +1,122 @@
+//! What one thread reads of a table, and hands to the plan.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{DataFusionError, Result as PlanResult};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use tokio::sync::mpsc::Sender;
+
+use super::QueryError;
+use super::chunk::{Chunk, Wanted};
+use super::condition::{Condition, columns_of};
+use super::moving::Moving;
+use super::project::want;
+use super::scan::{self, Scan};
+use super::schema::Column;
+
+/// Batches that are read ahead.
+const AHEAD: usize = 4;
+
+/// Some of the sources of a scan.
+#[derive(Clone)]
+pub(crate) struct Partition {
+    pub(crate) scan: Scan,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) conditions: Vec<Condition>,
+    /// Conditions that an operator above makes stricter while it runs; it checks them itself.
+    pub(crate) moving: Vec<Arc<dyn PhysicalExpr>>,
+    pub(crate) schema: SchemaRef,
+    pub(crate) limit: Option<usize>,
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sources", self.scan.sources.len())
+    }
+}
+
+impl Partition {
+    /// The rows of all sources, read on a thread of its own a few batches ahead.
+    pub(crate) fn read(self) -> SendableRecordBatchStream {
+        let mut builder = RecordBatchReceiverStreamBuilder::new(self.schema.clone(), AHEAD);
+        let outlet = Outlet { sender: builder.tx(), unseen: false };
+        builder.spawn_blocking(move || self.run(outlet).map_err(|error| DataFusionError::External(Box::new(error))));
+        builder.build()
+    }
+
+    fn run(&self, mut outlet: Outlet) -> Result<(), QueryError> {
+        let mut moving = Moving::new(&self.moving, &self.columns, &self.schema);
+        let mut left = self.limit.unwrap_or(usize::MAX);
+        for source in &self.scan.sources {
+            if !self.moving.is_empty() {
+                // What this source is asked depends on what was found in those before.
+                if outlet.catch_up(&self.schema).is_break() {
+                    break;
+                }
+                moving.refresh()?;
+            }
+            if moving.excludes(source) {
+                self.scan.budget.source(true);
+                continue;
+            }
+            let schema = source.schema()?;
+            let mut wanted = Wanted::new();
+            self.columns.iter().try_for_each(|column| want(column, source, &schema, &mut wanted))?;
+            let conditions = self.conditions.iter().chain(moving.conditions());
+            let mut tested = Wanted::new();
+            let columns = conditions.clone().flat_map(|condition| &condition.columns);
+            columns.into_iter().try_for_each(|column| want(column, source, &schema, &mut tested))?;
+            let condition = scan::Conditions {
+                columns: tested,
+                masks: conditions.map(|condition| Box::new(|chunk: &Chunk<'_>| condition.mask(chunk)) as _).collect(),
+            };
+            let flow = self.scan.each(source, &wanted, condition, &mut |chunk| {
+                let batch = columns_of(&self.columns, &self.schema, &chunk)?;
+                let batch = batch.slice(0, left.min(batch.num_rows()));
+                left -= batch.num_rows();
+                let flow = outlet.send(batch);
+                Ok(if left == 0 { ControlFlow::Break(()) } else { flow })
+            })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where batches go.
+struct Outlet {
+    sender: Sender<PlanResult<RecordBatch>>,
+    /// Something was sent that may not have been looked at.
+    unseen: bool,
+}
+
+impl Outlet {
+    fn send(&mut self, batch: RecordBatch) -> ControlFlow<()> {
+        self.unseen = true;
+        match self.sender.blocking_send(Ok(batch)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+
+    /// Waits until whoever takes the batches has looked at all of them: it takes an empty one only after that.
+    fn catch_up(&mut self, schema: &SchemaRef) -> ControlFlow<()> {
+        if !self.unseen {
+            return ControlFlow::Continue(());
+        }
+        let flow = self.send(RecordBatch::new_empty(schema.clone()));
+        self.unseen = false;
+        match futures::executor::block_on(self.sender.reserve_many(AHEAD)) {
+            Ok(_) => flow,
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+}
