@@ -34,7 +34,7 @@ pub(super) const KEYS: &[Key] = &[
     key("query.cache", "48MiB", "memory for columns that were read lately"),
     key("query.index_memory", "1GiB", "memory for the indexes of segments that queries have opened"),
     key("tenants", "default", "names senders may use; `default` always exists"),
-    key("flush.bytes", "64MiB", "live records become a segment at this size"),
+    key("flush.bytes", "48MiB", "live records become a segment at this size"),
     key("flush.interval", "30s", "or at this age"),
     key("disk.reserve", "64MiB", "space held back for the audit trail and the catalog when the disk is full"),
     key("log.level", "info", "what Logkeep says about itself: error, warn, info, debug or trace"),
