@@ -11,8 +11,10 @@
 //! Not here: what the bytes mean (`wire`), what the fields mean (`normalize`), what durable is (`ingest`), binding of ports
 //! (`server`).
 
+mod accept;
 mod admission;
 mod body;
+mod connection;
 mod counters;
 mod elasticsearch;
 mod lines;
@@ -21,10 +23,12 @@ mod native;
 mod otlp_grpc;
 mod otlp_http;
 mod prepare;
+mod receivers;
 mod refusal;
 mod request;
 mod store;
 mod syslog;
+mod unanswered;
 
 #[cfg(test)]
 mod tests;
@@ -37,8 +41,9 @@ use logkeep_ingest::Ingest;
 use logkeep_record::{TenantId, limits};
 use tokio::sync::Semaphore;
 
+pub use connection::Connection;
 pub use counters::{Protocol, ProtocolCounters};
-pub use otlp_grpc::OtlpGrpc;
+pub use receivers::{PORTS, Port, Serve, Task};
 
 use counters::Counters;
 use elasticsearch::Elasticsearch;
@@ -59,8 +64,10 @@ pub struct IntakeOptions {
     pub max_concurrent_requests: usize,
     /// How long a request waits for its place before it is refused. The shortest time-out of common senders is 30 s.
     pub max_wait: Duration,
-    /// Connections of syslog over TCP at once; the others wait.
-    pub max_syslog_connections: usize,
+    /// Connections at once on each port that is not HTTP; for one more, the one silent for longest is closed.
+    pub max_connections: usize,
+    /// What all of these connections together hold of messages that are not complete, in bytes.
+    pub connections_bytes: usize,
 }
 
 impl Default for IntakeOptions {
@@ -72,7 +79,8 @@ impl Default for IntakeOptions {
             elasticsearch_version: "8.17.0".into(),
             max_concurrent_requests: 64,
             max_wait: Duration::from_secs(20),
-            max_syslog_connections: 1_024,
+            max_connections: 1_024,
+            connections_bytes: 256 << 20,
         }
     }
 }
@@ -92,7 +100,8 @@ pub(crate) struct Inner {
     requests: Arc<Semaphore>,
     /// Requests being decoded: no more than there are processors, so that the others are not slowed for nothing.
     processors: Arc<Semaphore>,
-    syslog_connections: Arc<Semaphore>,
+    /// What connections hold of messages.
+    room: Arc<Semaphore>,
     resumes: Resumes,
     elasticsearch: Elasticsearch,
 }
@@ -108,7 +117,7 @@ impl Intake {
             counters: Counters::default(),
             requests: Arc::new(Semaphore::new(options.max_concurrent_requests.max(1))),
             processors: Arc::new(Semaphore::new(processors)),
-            syslog_connections: Arc::new(Semaphore::new(options.max_syslog_connections.max(1))),
+            room: connection::room(options.connections_bytes),
             resumes: Resumes::default(),
             elasticsearch: Elasticsearch::new(&options.elasticsearch_version),
             options,

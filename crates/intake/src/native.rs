@@ -30,9 +30,10 @@ struct Asked {
 }
 
 impl Intake {
-    /// `/ndjson` and `/lines`, to be nested under `/api/v1/ingest`.
+    /// `/api/v1/ingest/ndjson` and `/api/v1/ingest/lines`.
     pub fn native_router(&self) -> Router {
-        Router::new().route("/ndjson", post(ndjson)).route("/lines", post(import)).with_state(self.clone())
+        let routes = Router::new().route("/ndjson", post(ndjson)).route("/lines", post(import));
+        Router::new().nest("/api/v1/ingest", routes).with_state(self.clone())
     }
 
     async fn native(self, incoming: Incoming, asked: Asked) -> Result<Response, Refusal> {

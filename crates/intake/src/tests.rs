@@ -26,7 +26,7 @@ use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock, Syste
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::{Intake, IntakeOptions, Protocol, ProtocolCounters};
+use crate::{Intake, IntakeOptions, PORTS, Port, Protocol, ProtocolCounters};
 
 pub(crate) struct Setup {
     pub(crate) ingest: Ingest,
@@ -50,6 +50,11 @@ async fn open(folder: &Path) -> Ingest {
         random: Arc::new(SystemRandom),
     };
     Ingest::open(config, parts).await.unwrap()
+}
+
+/// The port of this name.
+pub(crate) fn port(name: &str) -> &'static Port {
+    PORTS.iter().find(|port| port.name == name).unwrap()
 }
 
 /// What an answer came to.

@@ -13,6 +13,7 @@
 pub mod compress;
 pub mod container;
 pub mod elasticsearch;
+pub mod frame;
 pub mod loki;
 pub mod ndjson;
 pub mod otlp;

@@ -72,12 +72,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         data_dir: config.data_dir.clone(),
         key_file: config.key_file(),
         main: endpoint(config.listen.main),
-        otlp_grpc: config.listen.otlp_grpc.map(endpoint),
-        otlp_http: config.listen.otlp_http.map(endpoint),
-        elasticsearch: config.listen.elasticsearch.map(endpoint),
-        loki: config.listen.loki.map(endpoint),
-        syslog_tcp: config.listen.syslog_tcp.map(endpoint),
-        syslog_udp: config.listen.syslog_udp.map(endpoint),
+        receivers: config.listen.receivers.iter().map(|(port, at)| (*port, at.map(endpoint))).collect(),
         intake: IntakeOptions {
             tenants: config.tenants.clone(),
             request_bytes: config.limits.request_bytes,
@@ -102,7 +97,7 @@ fn announce(running: &Running) -> Result<()> {
     writeln!(out, "Logkeep is ready: http://{}", running.main())?;
     for receiver in running.receivers.iter() {
         if let Some(address) = receiver.address {
-            writeln!(out, "  {:<14} {address}  {}", receiver.protocol, receiver.state.as_str())?;
+            writeln!(out, "  {:<16} {address}  {}", receiver.protocol, receiver.state.as_str())?;
         }
     }
     out.flush()?;

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use logkeep_record::TenantId;
+use logkeep_server::PORTS;
 
 use super::tree::{self, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
@@ -53,7 +54,7 @@ impl<'a> Reader<'a> {
         for entry in entries {
             let path = if section.is_empty() { entry.key.clone() } else { format!("{section}.{}", entry.key) };
             if let Some(key) = keys::KEYS.iter().find(|key| key.path == path) {
-                self.values.push((key.path, &entry.value));
+                self.values.push((&key.path, &entry.value));
             } else if keys::is_section(&path) {
                 self.collect(&entry.value, &path);
             } else {
@@ -81,7 +82,7 @@ impl<'a> Reader<'a> {
     fn value<T>(&mut self, path: &str, parse: impl Fn(&str) -> Result<T, ValueFault>) -> Option<T> {
         let key = keys::find(path);
         let (text, line) = match self.written(path) {
-            None => (key.default, 0),
+            None => (&*key.default, 0),
             Some(node) => match &node.kind {
                 Kind::Scalar(text) => (text.as_str(), node.line),
                 other => {
@@ -111,7 +112,7 @@ impl<'a> Reader<'a> {
             })?;
             within(bytes, min, max, text, format_bytes)
         });
-        let bytes = value.or_else(|| parse_bytes(keys::find(path).default)).unwrap_or(min);
+        let bytes = value.or_else(|| parse_bytes(&keys::find(path).default)).unwrap_or(min);
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
@@ -181,33 +182,23 @@ impl<'a> Reader<'a> {
     fn listen(&mut self) -> Listen {
         let main = self.listener("listen.main");
         let unusable = Listener { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), configured: false };
-        let listen = Listen {
-            main: main.unwrap_or(unusable),
-            otlp_grpc: self.listener("listen.otlp_grpc"),
-            otlp_http: self.listener("listen.otlp_http"),
-            elasticsearch: self.listener("listen.elasticsearch"),
-            loki: self.listener("listen.loki"),
-            syslog_tcp: self.listener("listen.syslog_tcp"),
-            syslog_udp: self.listener("listen.syslog_udp"),
-        };
+        let receivers = PORTS.iter().map(|port| (port, self.listener(&port.setting()))).collect();
+        let listen = Listen { main: main.unwrap_or(unusable), receivers };
         self.refuse_shared_addresses(&listen);
         listen
     }
 
-    /// Two TCP listeners cannot have one address; syslog's UDP port is a space of its own.
+    /// Two TCP listeners cannot have one address; UDP ports are a space of their own.
     fn refuse_shared_addresses(&mut self, listen: &Listen) {
-        let tcp = [
-            ("listen.main", Some(listen.main)),
-            ("listen.otlp_grpc", listen.otlp_grpc),
-            ("listen.otlp_http", listen.otlp_http),
-            ("listen.elasticsearch", listen.elasticsearch),
-            ("listen.loki", listen.loki),
-            ("listen.syslog_tcp", listen.syslog_tcp),
-        ];
-        for (place, (path, listener)) in tcp.iter().enumerate() {
+        let main = ("listen.main".to_owned(), false, Some(listen.main));
+        let others = listen.receivers.iter().map(|(port, listener)| (port.setting(), port.is_udp(), *listener));
+        let all: Vec<_> = std::iter::once(main).chain(others).collect();
+        for (place, (path, udp, listener)) in all.iter().enumerate() {
             let Some(listener) = listener.filter(|listener| listener.address.port() != 0) else { continue };
-            let same = |(_, other): &&(&str, Option<Listener>)| other.is_some_and(|o| o.address == listener.address);
-            if let Some((other, _)) = tcp[..place].iter().find(same) {
+            let same = |(_, other_udp, other): &&(String, bool, Option<Listener>)| {
+                other_udp == udp && other.is_some_and(|other| other.address == listener.address)
+            };
+            if let Some((other, ..)) = all[..place].iter().find(same) {
                 let line = self.line(path).max(self.line(other));
                 let message = format!("`{path}` and `{other}` both have {}", listener.address);
                 self.fault(line, message, Some("give each its own port, or turn one off".into()));
@@ -293,7 +284,7 @@ fn within<T: PartialOrd + Copy>(value: T, min: T, max: T, text: &str, show: fn(T
 }
 
 fn address(path: &str, text: &str) -> Result<SocketAddr, ValueFault> {
-    let default = keys::find(path).default;
+    let default = &keys::find(path).default;
     let address = match text.parse::<u16>() {
         Ok(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         Err(_) => text.replacen("localhost:", "127.0.0.1:", 1).parse().map_err(|_| {

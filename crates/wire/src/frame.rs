@@ -1,4 +1,5 @@
-//! Where one message ends and the next begins on a stream (RFC 6587).
+//! Where one message ends and the next begins on a stream: after a delimiter, or after as many bytes as were announced
+//! (RFC 6587).
 
 use logkeep_record::limits;
 
@@ -7,7 +8,7 @@ use logkeep_record::limits;
 pub struct Frame<'a> {
     /// The message; a line end or NUL may still close it.
     pub bytes: &'a [u8],
-    /// How much of it was far over `limits::record_bytes()` and is gone; [`super::Parser`] cuts the rest.
+    /// How much of it was far over `limits::record_bytes()` and is gone; the decoder cuts the rest.
     pub truncated_bytes: usize,
 }
 
@@ -33,8 +34,8 @@ pub enum FrameError {
         /// What was found.
         byte: u8,
     },
-    /// The stream is not syslog in the clear.
-    #[error("the stream is {what}, not syslog in plain text; change the sender's setting or use the port for it")]
+    /// The stream is not in the clear.
+    #[error("the stream is {what}, not plain text; change the sender's setting or use the port for it")]
     NotPlain {
         /// What it looks like.
         what: &'static str,
@@ -49,12 +50,21 @@ enum Framing {
     Octets,
 }
 
-/// Cuts the bytes of one connection into messages. Which of the two framings it uses is seen from its first bytes. It
-/// holds at most one unfinished message beside what was pushed last.
-#[derive(Debug, Default)]
+/// What a stream may be cut by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Either way of RFC 6587, as its first bytes show.
+    Syslog,
+    /// Always after one of these bytes.
+    Delimited(u8, u8),
+}
+
+/// Cuts the bytes of one connection into messages. It holds at most one unfinished message beside what was pushed last.
+#[derive(Debug)]
 pub struct Framer {
+    kind: Kind,
     framing: Framing,
-    pub(super) buffer: Vec<u8>,
+    pub(crate) buffer: Vec<u8>,
     /// Everything before this was given out.
     start: usize,
     /// Everything before this holds no line end.
@@ -71,6 +81,30 @@ fn max_line_bytes() -> usize {
 const MAX_DIGITS: usize = 8;
 
 impl Framer {
+    /// Counted octets, or messages that end in a line feed or NUL.
+    pub fn syslog() -> Self {
+        Self::new(Kind::Syslog)
+    }
+
+    /// Messages that end in a line feed.
+    pub fn lines() -> Self {
+        Self::new(Kind::Delimited(b'\n', b'\n'))
+    }
+
+    /// Messages that end in NUL, or in a line feed.
+    pub fn nul_or_lines() -> Self {
+        Self::new(Kind::Delimited(0, b'\n'))
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self { kind, framing: Framing::Unknown, buffer: Vec::new(), start: 0, scanned: 0, overflow: 0 }
+    }
+
+    /// Whether a message has begun and not ended.
+    pub fn is_unfinished(&self) -> bool {
+        self.buffer.len() > self.start || self.overflow > 0
+    }
+
     /// Takes bytes as they arrive. Call [`Framer::next_frame`] until it has no more before pushing again.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
@@ -85,7 +119,7 @@ impl Framer {
     /// [`FrameError`]: close the connection.
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         if self.framing == Framing::Unknown {
-            self.framing = detect(&self.buffer[self.start..])?;
+            self.framing = self.detect()?;
         }
         match self.framing {
             Framing::Unknown => Ok(None),
@@ -111,7 +145,11 @@ impl Framer {
 
     fn next_line(&mut self) -> Option<Frame<'_>> {
         loop {
-            let Some(at) = memchr::memchr2(b'\n', 0, &self.buffer[self.scanned..]) else {
+            let (one, other) = match self.kind {
+                Kind::Syslog => (b'\n', 0),
+                Kind::Delimited(one, other) => (one, other),
+            };
+            let Some(at) = memchr::memchr2(one, other, &self.buffer[self.scanned..]) else {
                 self.drop_overflow();
                 return None;
             };
@@ -163,18 +201,31 @@ impl Framer {
     }
 }
 
-/// Digits and a space open a counted message. A stamp or other text may begin with digits, too.
-fn detect(start: &[u8]) -> Result<Framing, FrameError> {
+/// What is plainly not text: `None` if more bytes are needed to tell.
+fn is_plain(start: &[u8]) -> Result<Option<()>, FrameError> {
     match start {
-        [0x16, 0x03, ..] => return Err(FrameError::NotPlain { what: "TLS" }),
-        [0x78, 0x01 | 0x9c | 0xda, ..] => return Err(FrameError::NotPlain { what: "compressed with zlib" }),
-        [0x16 | 0x78] | [] => return Ok(Framing::Unknown),
-        _ => {}
+        [0x16, 0x03, ..] => Err(FrameError::NotPlain { what: "TLS" }),
+        [0x78, 0x01 | 0x9c | 0xda, ..] => Err(FrameError::NotPlain { what: "compressed with zlib" }),
+        [0x16 | 0x78] | [] => Ok(None),
+        _ => Ok(Some(())),
     }
-    let digits = start.iter().take_while(|b| b.is_ascii_digit()).count();
-    Ok(match start.get(digits) {
-        None if digits > 0 && digits <= 2 * MAX_DIGITS => Framing::Unknown,
-        Some(b' ') if digits > 0 && start[0] != b'0' => Framing::Octets,
-        _ => Framing::Lines,
-    })
+}
+
+impl Framer {
+    /// Digits and a space open a counted message. A stamp or other text may begin with digits, too.
+    fn detect(&self) -> Result<Framing, FrameError> {
+        let start = &self.buffer[self.start..];
+        if is_plain(start)?.is_none() {
+            return Ok(Framing::Unknown);
+        }
+        if self.kind != Kind::Syslog {
+            return Ok(Framing::Lines);
+        }
+        let digits = start.iter().take_while(|b| b.is_ascii_digit()).count();
+        Ok(match start.get(digits) {
+            None if digits > 0 && digits <= 2 * MAX_DIGITS => Framing::Unknown,
+            Some(b' ') if digits > 0 && start[0] != b'0' => Framing::Octets,
+            _ => Framing::Lines,
+        })
+    }
 }

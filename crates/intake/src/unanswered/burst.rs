@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_wire::syslog::{Frame, Parser};
+use logkeep_wire::frame::Frame;
 use tokio::time::Instant;
 
-use crate::counters::Protocol;
+use super::Dialect;
 use crate::prepare::{Prepared, Preparing};
 use crate::refusal::Refusal;
 
@@ -72,12 +72,12 @@ const SOURCES: usize = 1_024;
 
 /// What is remembered of senders from one burst to the next.
 #[derive(Default)]
-pub(super) struct Readers {
+pub(super) struct Readers<D> {
     by_source: HashMap<IpAddr, Normalizer>,
-    parser: Parser,
+    dialect: D,
 }
 
-impl Readers {
+impl<D: Dialect> Readers<D> {
     pub(super) fn prepare(&mut self, burst: &Burst, received_ns: i64) -> Result<Prepared, Refusal> {
         // Records of one batch may come from several senders, so they are normalised before they are prepared.
         let mut preparing = Preparing::normalized();
@@ -87,10 +87,10 @@ impl Readers {
             }
             let normalizer = self.by_source.entry(message.source).or_insert_with(|| {
                 let source = message.source.to_canonical().to_string();
-                Normalizer::new(Arrival { protocol: Protocol::Syslog.name(), source })
+                Normalizer::new(Arrival { protocol: D::PROTOCOL.name(), source })
             });
             let frame = Frame { bytes: &burst.bytes[message.place.clone()], truncated_bytes: message.truncated_bytes };
-            let record = self.parser.record(&frame, received_ns);
+            let record = self.dialect.record(&frame, received_ns);
             preparing.push_normalized(&normalizer.normalize(record))?;
         }
         preparing.finish(&burst.bytes)

@@ -1,0 +1,157 @@
+//! Every way in, in one table.
+//!
+//! A receiver is a file in `wire` for its bytes, a file here for its sockets, and one entry below. The ports that the server
+//! binds, the keys of the configuration, the counters and the names in records all follow from the entry
+//! (`docs/receivers.md`).
+
+use std::pin::Pin;
+
+use axum::Router;
+use tokio::net::UdpSocket;
+use tokio_util::sync::CancellationToken;
+
+use crate::Intake;
+use crate::connection::Connection;
+use crate::syslog::Syslog;
+use crate::unanswered;
+
+/// What serves a connection or a socket until its end.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A port that a protocol listens on.
+pub struct Port {
+    /// Such as `syslog-udp`; the key of the configuration is `listen.syslog_udp`.
+    pub name: &'static str,
+    /// Its number, unless the configuration says otherwise.
+    pub number: u16,
+    /// What it takes, in a few words.
+    pub about: &'static str,
+    /// Whose counters it adds to.
+    pub protocol: Protocol,
+    /// How it is served.
+    pub serve: Serve,
+}
+
+/// How a port is served.
+#[derive(Clone, Copy)]
+pub enum Serve {
+    /// Over HTTP/1.1 and HTTP/2.
+    Http(fn(&Intake) -> Router),
+    /// Each connection by itself.
+    Tcp(fn(Intake, Connection) -> Task),
+    /// The whole socket.
+    Udp(fn(Intake, UdpSocket, CancellationToken) -> Task),
+}
+
+impl Port {
+    /// Its key in the configuration.
+    pub fn setting(&self) -> String {
+        format!("listen.{}", self.name.replace('-', "_"))
+    }
+
+    /// Whether it is a UDP port, whose numbers are a space of their own.
+    pub fn is_udp(&self) -> bool {
+        matches!(self.serve, Serve::Udp(_))
+    }
+}
+
+impl std::fmt::Debug for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Port").field(&self.name).finish()
+    }
+}
+
+impl PartialEq for Port {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Port {}
+
+macro_rules! receivers {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal {
+        main: [$($main:expr),*],
+        ports: [$(($port:literal, $number:literal, $about:literal, $serve:expr)),*],
+    })+) => {
+        /// A way in.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Protocol {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Protocol {
+            /// Every protocol, in the order of [`crate::Intake::counters`].
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// As records and metrics name it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+
+        /// Every port, in the order of the configuration.
+        pub static PORTS: &[Port] = &[$($(
+            Port { name: $port, number: $number, about: $about, protocol: Protocol::$variant, serve: $serve },
+        )*)+];
+
+        /// What the main port serves of all protocols, each below paths of its own.
+        static ON_MAIN: &[fn(&Intake) -> Router] = &[$($($main,)*)+];
+    };
+}
+
+receivers! {
+    /// OpenTelemetry over gRPC and HTTP.
+    Otlp = "otlp" {
+        main: [Intake::otlp_http_router, Intake::otlp_grpc_router],
+        ports: [
+            ("otlp-grpc", 4317, "OTLP over gRPC", Serve::Http(Intake::otlp_grpc_router)),
+            ("otlp-http", 4318, "OTLP over HTTP", Serve::Http(Intake::otlp_http_router))
+        ],
+    }
+    /// The bulk API.
+    Elasticsearch = "elasticsearch" {
+        main: [|intake| intake.elasticsearch_router_at("/es")],
+        ports: [("elasticsearch", 9200, "Elasticsearch bulk API", Serve::Http(Intake::elasticsearch_router))],
+    }
+    /// The push API.
+    Loki = "loki" {
+        main: [Intake::loki_router],
+        ports: [("loki", 3100, "Loki push API", Serve::Http(Intake::loki_router))],
+    }
+    /// Over TCP and UDP.
+    Syslog = "syslog" {
+        main: [],
+        ports: [
+            ("syslog-tcp", 5514, "syslog over TCP", Serve::Tcp(unanswered::tcp::<Syslog>)),
+            ("syslog-udp", 5514, "syslog over UDP", Serve::Udp(unanswered::udp::<Syslog>))
+        ],
+    }
+    /// JSON documents and plain lines.
+    Ndjson = "ndjson" { main: [Intake::native_router], ports: [], }
+    /// Lines of files.
+    Import = "import" { main: [], ports: [], }
+}
+
+impl Intake {
+    /// What the main port serves of all protocols, each below paths of its own.
+    pub fn main_router(&self) -> Router {
+        ON_MAIN.iter().fold(Router::new(), |router, part| router.merge(part(self)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_given_once() {
+        for (place, port) in PORTS.iter().enumerate() {
+            for other in &PORTS[..place] {
+                assert_ne!(port.name, other.name);
+                assert!(port.number != other.number || port.is_udp() != other.is_udp(), "{port:?} and {other:?}");
+            }
+        }
+        assert!(PORTS.iter().all(|port| port.number != 7280), "the main port is not a receiver's");
+    }
+}
