@@ -76,6 +76,8 @@ pub struct Connection {
     /// Since when there is an unfinished message.
     message_since: Option<Instant>,
     room: Option<OwnedSemaphorePermit>,
+    /// Bytes taken off the buffer and still held.
+    held: usize,
 }
 
 /// What came of waiting for more.
@@ -108,7 +110,7 @@ impl Connection {
         shutdown: CancellationToken,
     ) -> Self {
         let buffer = BytesMut::new();
-        Self { io, peer, inner, seat, shutdown, buffer, message_since: None, room: None }
+        Self { io, peer, inner, seat, shutdown, buffer, message_since: None, room: None, held: 0 }
     }
 
     /// Address of the sender.
@@ -157,6 +159,11 @@ impl Connection {
         self.message_since = None;
     }
 
+    /// So much is held beside the buffer, and needs room.
+    pub(crate) fn holds(&mut self, bytes: usize) {
+        self.held = bytes;
+    }
+
     /// Sends an answer.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Unsent> {
         let sending = async {
@@ -182,7 +189,7 @@ impl Connection {
 
     /// Takes room for what is in the buffer, or gives back what it no longer needs.
     async fn make_room(&mut self) -> bool {
-        let wanted = (self.buffer.len().saturating_sub(FREE_BYTES)).div_ceil(UNIT);
+        let wanted = (self.buffer.len() + self.held).saturating_sub(FREE_BYTES).div_ceil(UNIT);
         let held = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         if wanted <= held {
             if let Some(room) = &mut self.room {

@@ -17,9 +17,12 @@ mod body;
 mod connection;
 mod counters;
 mod elasticsearch;
+mod forward;
 mod lines;
 mod loki;
+mod lumberjack;
 mod native;
+mod options;
 mod otlp_grpc;
 mod otlp_http;
 mod prepare;
@@ -35,55 +38,19 @@ mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use logkeep_ingest::Ingest;
-use logkeep_record::{TenantId, limits};
+use logkeep_record::TenantId;
 use tokio::sync::Semaphore;
 
 pub use connection::Connection;
 pub use counters::{Protocol, ProtocolCounters};
+pub use options::{ForwardSecurity, IntakeOptions, Secret};
 pub use receivers::{PORTS, Port, Serve, Task};
 
 use counters::Counters;
 use elasticsearch::Elasticsearch;
 use store::Resumes;
-
-/// What can be set.
-#[derive(Clone, Debug)]
-pub struct IntakeOptions {
-    /// Names that senders may use; `default` is always one.
-    pub tenants: Vec<TenantId>,
-    /// Largest body as it arrives, before decompression.
-    pub request_bytes: usize,
-    /// Largest body after decompression.
-    pub request_decompressed_bytes: usize,
-    /// Version that the Elasticsearch API claims; Beats refuse one older than their own.
-    pub elasticsearch_version: String,
-    /// Requests that are read and stored at once; the others wait.
-    pub max_concurrent_requests: usize,
-    /// How long a request waits for its place before it is refused. The shortest time-out of common senders is 30 s.
-    pub max_wait: Duration,
-    /// Connections at once on each port that is not HTTP; for one more, the one silent for longest is closed.
-    pub max_connections: usize,
-    /// What all of these connections together hold of messages that are not complete, in bytes.
-    pub connections_bytes: usize,
-}
-
-impl Default for IntakeOptions {
-    fn default() -> Self {
-        Self {
-            tenants: Vec::new(),
-            request_bytes: limits::REQUEST_BYTES,
-            request_decompressed_bytes: limits::REQUEST_DECOMPRESSED_BYTES,
-            elasticsearch_version: "8.17.0".into(),
-            max_concurrent_requests: 64,
-            max_wait: Duration::from_secs(20),
-            max_connections: 1_024,
-            connections_bytes: 256 << 20,
-        }
-    }
-}
 
 /// All listeners, over one engine. Cheap to clone.
 #[derive(Clone)]

@@ -10,10 +10,9 @@ use axum::Router;
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
-use crate::Intake;
 use crate::connection::Connection;
 use crate::syslog::Syslog;
-use crate::unanswered;
+use crate::{Intake, forward, lumberjack, unanswered};
 
 /// What serves a connection or a socket until its end.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -126,6 +125,19 @@ receivers! {
             ("syslog-tcp", 5514, "syslog over TCP", Serve::Tcp(unanswered::tcp::<Syslog>)),
             ("syslog-udp", 5514, "syslog over UDP", Serve::Udp(unanswered::udp::<Syslog>))
         ],
+    }
+    /// Fluentd's and Fluent Bit's own.
+    Forward = "forward" {
+        main: [],
+        ports: [
+            ("forward-tcp", 24_224, "Fluentd Forward", Serve::Tcp(forward::tcp)),
+            ("forward-udp", 24_224, "heartbeat of Fluentd Forward", Serve::Udp(forward::heartbeat))
+        ],
+    }
+    /// Beats and Logstash.
+    Beats = "beats" {
+        main: [],
+        ports: [("beats", 5044, "Beats and Logstash (Lumberjack)", Serve::Tcp(lumberjack::tcp))],
     }
     /// JSON documents and plain lines.
     Ndjson = "ndjson" { main: [Intake::native_router], ports: [], }

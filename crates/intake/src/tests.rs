@@ -1,6 +1,8 @@
 //! The listeners over a real engine in a temporary folder.
 
+mod conformance;
 mod elasticsearch;
+mod forward;
 mod loki;
 mod native;
 mod otlp;

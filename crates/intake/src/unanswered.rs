@@ -22,6 +22,7 @@ use crate::Intake;
 use crate::counters::{Protocol, add};
 use crate::prepare::Prepared;
 use crate::refusal::Refusal;
+use crate::store::{FIRST_PAUSE, LONGEST_PAUSE};
 use burst::{Burst, Readers};
 
 pub(crate) use tcp::tcp;
@@ -33,9 +34,6 @@ const BURST_BYTES: usize = 1 << 20;
 const LULL: Duration = Duration::from_millis(5);
 /// … though never longer than this, however steadily messages come.
 const LONGEST_LULL: Duration = Duration::from_millis(50);
-/// Between attempts to store a batch.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What one of these protocols has of its own.
 pub(crate) trait Dialect: Default + Send + 'static {

@@ -13,8 +13,11 @@
 pub mod compress;
 pub mod container;
 pub mod elasticsearch;
+pub mod forward;
 pub mod frame;
 pub mod loki;
+pub mod lumberjack;
+pub mod msgpack;
 pub mod ndjson;
 pub mod otlp;
 pub mod syslog;

@@ -59,7 +59,7 @@ impl Intake {
                 Ok(received) => received,
                 Err(error) => {
                     tracing::warn!(protocol = D::PROTOCOL.name(), %error, "a message could not be received");
-                    tokio::time::sleep(super::FIRST_PAUSE).await;
+                    tokio::time::sleep(crate::store::FIRST_PAUSE).await;
                     continue;
                 }
             };

@@ -12,6 +12,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use super::secrets;
+
 /// Arguments of `logkeep serve`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -37,7 +39,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let self_log = start_log(&config.log_level)?;
     logkeep_record::limits::set_record_bytes(config.limits.record_bytes);
     runtime()?.block_on(async {
-        let running = Server::start(server_config(&config), self_log).await?;
+        let mut server = server_config(&config);
+        server.intake.forward = secrets::forward(&config.forward)?;
+        let running = Server::start(server, self_log).await?;
         announce(&running)?;
         stop_signal().await?;
         running.stop().await;

@@ -34,6 +34,12 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         key("listen.main", "127.0.0.1:7280", "API and UI"),
     ];
     let after = [
+        key(
+            "forward.shared_key_file",
+            "",
+            "file with the key that Forward senders must know; without one, any may send",
+        ),
+        key("forward.users_file", "", "file of `user:password` lines that they must know as well"),
         key("limits.request_bytes", "16MiB", "largest request body, before decompression"),
         key("limits.record_bytes", "1MiB", "largest record in its source form; longer ones are cut"),
         key("query.timeout", "30s", "time a query may take"),

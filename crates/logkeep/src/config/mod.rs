@@ -32,6 +32,8 @@ pub struct Config {
     pub configured_key_file: Option<PathBuf>,
     /// Where to listen.
     pub listen: Listen,
+    /// Who may send over Fluentd's Forward protocol.
+    pub forward: Forward,
     /// Bounds on what senders may send.
     pub limits: Limits,
     /// Bounds on a query.
@@ -71,6 +73,15 @@ impl Listen {
     pub fn receiver(&self, name: &str) -> Option<Listener> {
         self.receivers.iter().find(|(port, _)| port.name == name)?.1
     }
+}
+
+/// Who may send over Fluentd's Forward protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// File of the key that senders must know.
+    pub shared_key_file: Option<PathBuf>,
+    /// File of users and passwords that they must know as well.
+    pub users_file: Option<PathBuf>,
 }
 
 /// Bounds on what senders may send.

@@ -1,5 +1,7 @@
 //! A [`Config`] back to YAML.
 
+use std::path::PathBuf;
+
 use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
@@ -27,11 +29,14 @@ pub(super) fn to_yaml(config: &Config) -> String {
 
 fn value(config: &Config, path: &str) -> String {
     let listener = |listener: Option<Listener>| listener.map_or("off".to_owned(), |at| quoted(&at.address.to_string()));
+    let file = |path: &Option<PathBuf>| path.as_ref().map_or("~".to_owned(), |path| quoted(&path.to_string_lossy()));
     let listen = &config.listen;
     match path {
         "data_dir" => quoted(&config.data_dir.to_string_lossy()),
         "key_file" => quoted(&config.key_file().to_string_lossy()),
         "listen.main" => listener(Some(listen.main)),
+        "forward.shared_key_file" => file(&config.forward.shared_key_file),
+        "forward.users_file" => file(&config.forward.users_file),
         "limits.request_bytes" => format_bytes(config.limits.request_bytes as u64),
         "limits.record_bytes" => format_bytes(config.limits.record_bytes as u64),
         "query.timeout" => format_duration(config.query.timeout),

@@ -9,7 +9,7 @@ use logkeep_server::PORTS;
 
 use super::tree::{self, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
-use super::{Config, Fault, Flush, Limits, Listen, Listener, Query, keys, sibling_key};
+use super::{Config, Fault, Flush, Forward, Limits, Listen, Listener, Query, keys, sibling_key};
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const MIB: u64 = 1 << 20;
@@ -137,6 +137,7 @@ impl<'a> Reader<'a> {
 
     fn config(&mut self) -> Config {
         let listen = self.listen();
+        let forward = self.forward();
         let limits = self.limits();
         let query = Query {
             timeout: self.duration("query.timeout", Duration::from_millis(100), Duration::from_secs(3_600)),
@@ -155,6 +156,7 @@ impl<'a> Reader<'a> {
             data_dir,
             configured_key_file,
             listen,
+            forward,
             limits,
             query,
             tenants,
@@ -206,13 +208,24 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn forward(&mut self) -> Forward {
+        let (shared_key_file, users_file) = (self.path("forward.shared_key_file"), self.path("forward.users_file"));
+        if users_file.is_some() && self.written("forward.shared_key_file").is_none() {
+            let message = "`forward.users_file` needs `forward.shared_key_file`".to_owned();
+            let hint = "senders give a password only to a server that has asked for the key";
+            self.fault(self.line("forward.users_file"), message, Some(hint.into()));
+        }
+        Forward { shared_key_file, users_file }
+    }
+
+    /// A path that need not be given.
+    fn path(&mut self, key: &str) -> Option<PathBuf> {
+        self.written(key).and_then(|_| self.value(key, path))
+    }
+
     fn paths(&mut self) -> (PathBuf, Option<PathBuf>) {
-        let path = |text: &str| match text {
-            "" => Err(("is empty".to_owned(), Some("give a path".to_owned()))),
-            text => Ok(PathBuf::from(text)),
-        };
         let data_dir = self.value("data_dir", path).unwrap_or_default();
-        let key_file = self.written("key_file").and_then(|_| self.value("key_file", path));
+        let key_file = self.path("key_file");
         let written_line = self.line("key_file").max(self.line("data_dir"));
         if key_file.is_none() && data_dir.file_name().is_none() && !data_dir.as_os_str().is_empty() {
             let message =
@@ -306,6 +319,13 @@ fn address(path: &str, text: &str) -> Result<SocketAddr, ValueFault> {
 
 fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
+}
+
+fn path(text: &str) -> Result<PathBuf, ValueFault> {
+    match text {
+        "" => Err(("is empty".to_owned(), Some("give a path".to_owned()))),
+        text => Ok(PathBuf::from(text)),
+    }
 }
 
 fn level(text: &str) -> Result<String, ValueFault> {

@@ -99,6 +99,12 @@ fn faults_between_keys() {
         "c.yaml:1: `elasticsearch.version`: `8.1` is no version\n  hint: write three numbers, like `8.17.0`",
     );
     check(
+        "forward: {users_file: /u}",
+        "c.yaml:1: `forward.users_file` needs `forward.shared_key_file`\n  \
+         hint: senders give a password only to a server that has asked for the key",
+    );
+    check("forward: {users_file: /u, shared_key_file: /k}", "no faults");
+    check(
         "data_dir: [a]",
         "c.yaml:1: `data_dir` is a list, expected a single value\n  hint: for example `data_dir: ./logkeep-data`",
     );
