@@ -91,9 +91,9 @@ impl Framer {
         Self::new(Kind::Delimited(b'\n', b'\n'))
     }
 
-    /// Messages that end in NUL, or in a line feed.
-    pub fn nul_or_lines() -> Self {
-        Self::new(Kind::Delimited(0, b'\n'))
+    /// Messages that end in NUL.
+    pub fn nul() -> Self {
+        Self::new(Kind::Delimited(0, 0))
     }
 
     fn new(kind: Kind) -> Self {
