@@ -14,10 +14,17 @@
 mod accept;
 mod admission;
 mod body;
+mod cloud;
 mod connection;
 mod counters;
+mod datadog;
+mod documents;
 mod elasticsearch;
 mod forward;
+mod gelf;
+mod hec;
+mod journal;
+mod json;
 mod lines;
 mod loki;
 mod lumberjack;
@@ -28,6 +35,7 @@ mod otlp_http;
 mod prepare;
 mod receivers;
 mod refusal;
+mod relp;
 mod request;
 mod store;
 mod syslog;
@@ -38,6 +46,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use logkeep_ingest::Ingest;
 use logkeep_record::TenantId;
@@ -69,6 +78,10 @@ pub(crate) struct Inner {
     processors: Arc<Semaphore>,
     /// What connections hold of messages.
     room: Arc<Semaphore>,
+    /// Uploads of journals, which may never end.
+    uploads: Arc<Semaphore>,
+    /// Ack ids given by the event collector.
+    hec_acks: AtomicU64,
     resumes: Resumes,
     elasticsearch: Elasticsearch,
 }
@@ -85,6 +98,8 @@ impl Intake {
             requests: Arc::new(Semaphore::new(options.max_concurrent_requests.max(1))),
             processors: Arc::new(Semaphore::new(processors)),
             room: connection::room(options.connections_bytes),
+            uploads: Arc::new(Semaphore::new(options.max_connections.max(1))),
+            hec_acks: AtomicU64::new(0),
             resumes: Resumes::default(),
             elasticsearch: Elasticsearch::new(&options.elasticsearch_version),
             options,

@@ -111,15 +111,8 @@ async fn respond(intake: &Intake, asked: Result<Asked, Refusal>, protocol: Proto
     };
     result.await.unwrap_or_else(|refusal: Refusal| {
         intake.count_refused(protocol);
-        let (status, code) = match refusal.kind {
-            Kind::Malformed => (400, "bad_request"),
-            Kind::Unsupported => (415, "bad_request"),
-            Kind::TooLarge => (413, "too_large"),
-            Kind::Tenant => (403, "forbidden"),
-            Kind::Busy => (429, "busy"),
-            Kind::Unavailable => (503, "unavailable"),
-        };
-        let body = json!({"error": {"code": code, "message": refusal.message}});
+        let status = if refusal.kind == Kind::Tenant { 403 } else { refusal.status() };
+        let body = json!({"error": {"code": refusal.code(), "message": refusal.message}});
         refused(&refusal, answer(status, JSON, body.to_string()))
     })
 }

@@ -64,6 +64,11 @@ impl<'n> Preparing<'n> {
         self.rejected += 1;
     }
 
+    /// Counts a record that can never be stored, as its sender is told.
+    pub(crate) fn reject_quietly(&mut self) {
+        self.rejected += 1;
+    }
+
     fn close(&mut self) -> Result<(), Refusal> {
         let builder = std::mem::take(&mut self.builder);
         self.parts.extend(builder.finish().map_err(Refusal::defect)?);

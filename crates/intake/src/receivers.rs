@@ -11,8 +11,9 @@ use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
+use crate::gelf::Gelf;
 use crate::syslog::Syslog;
-use crate::{Intake, forward, lumberjack, unanswered};
+use crate::{Intake, datadog, forward, json, lumberjack, relp, unanswered};
 
 /// What serves a connection or a socket until its end.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -138,6 +139,50 @@ receivers! {
     Beats = "beats" {
         main: [],
         ports: [("beats", 5044, "Beats and Logstash (Lumberjack)", Serve::Tcp(lumberjack::tcp))],
+    }
+    /// The HTTP event collector.
+    Hec = "splunk-hec" {
+        main: [Intake::hec_router],
+        ports: [("splunk-hec", 8088, "Splunk HTTP event collector", Serve::Http(Intake::hec_router))],
+    }
+    /// Graylog's format.
+    Gelf = "gelf" {
+        main: [Intake::gelf_router],
+        ports: [
+            ("gelf-udp", 12_201, "GELF over UDP", Serve::Udp(unanswered::udp::<Gelf>)),
+            ("gelf-tcp", 12_201, "GELF over TCP", Serve::Tcp(unanswered::tcp::<Gelf>)),
+            ("gelf-http", 12_202, "GELF over HTTP", Serve::Http(Intake::gelf_router))
+        ],
+    }
+    /// The log intake of Datadog.
+    Datadog = "datadog" {
+        main: [Intake::datadog_router_on_main],
+        ports: [
+            ("datadog-http", 10_518, "Datadog log intake", Serve::Http(Intake::datadog_router)),
+            ("datadog-tcp", 10_516, "Datadog log intake over TCP", Serve::Tcp(unanswered::tcp::<datadog::Lines>))
+        ],
+    }
+    /// RELP, of rsyslog.
+    Relp = "relp" {
+        main: [],
+        ports: [("relp", 20_514, "RELP of rsyslog", Serve::Tcp(relp::tcp))],
+    }
+    /// Uploads of systemd's journal.
+    Journal = "journal" {
+        main: [],
+        ports: [("journal", 19_532, "systemd-journal-upload", Serve::Http(Intake::journal_router))],
+    }
+    /// Amazon's delivery streams.
+    Firehose = "firehose" { main: [Intake::firehose_router], ports: [], }
+    /// Google's push subscriptions.
+    PubSub = "pubsub" { main: [Intake::pubsub_router], ports: [], }
+    /// JSON documents over HTTP, TCP and UDP, as Logstash puts them.
+    Json = "json" {
+        main: [Intake::json_router],
+        ports: [
+            ("json-tcp", 5_170, "lines of JSON over TCP", Serve::Tcp(unanswered::tcp::<json::Lines>)),
+            ("json-udp", 5_170, "lines of JSON over UDP", Serve::Udp(unanswered::udp::<json::Lines>))
+        ],
     }
     /// JSON documents and plain lines.
     Ndjson = "ndjson" { main: [Intake::native_router], ports: [], }

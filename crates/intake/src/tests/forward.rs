@@ -1,17 +1,9 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
-use super::{Setup, options, port};
+use super::{Setup, listen, options, port};
 use crate::{ForwardSecurity, IntakeOptions, Protocol, Secret};
-
-async fn listen(setup: &Setup) -> (std::net::SocketAddr, CancellationToken) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let (intake, stopping) = (setup.intake.clone(), stop.clone());
-    tokio::spawn(async move { intake.serve_tcp(port("forward-tcp"), listener, stopping).await });
-    (address, stop)
-}
 
 /// One event with this text, to be acked as this chunk.
 fn message(text: u8, chunk: u8) -> Vec<u8> {
@@ -27,7 +19,7 @@ async fn acked(stream: &mut TcpStream, chunk: u8) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chunk_sent_again_is_known_by_its_id_and_content() {
     let setup = Setup::new().await;
-    let (address, _stop) = listen(&setup).await;
+    let (address, _stop) = listen(&setup, "forward-tcp").await;
     for (text, chunk) in [(b'a', b'1'), (b'a', b'1'), (b'b', b'1'), (b'a', b'2')] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         // A heartbeat may come between messages.
@@ -42,7 +34,7 @@ async fn a_chunk_sent_again_is_known_by_its_id_and_content() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_messages_of_one_connection_are_acked_in_their_order() {
     let setup = Setup::new().await;
-    let (address, _stop) = listen(&setup).await;
+    let (address, _stop) = listen(&setup, "forward-tcp").await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let all: Vec<u8> = (b'!'..=b'~').flat_map(|chunk| message(chunk, chunk)).collect();
     for part in all.chunks(7) {
@@ -60,7 +52,7 @@ async fn as_client(key: &[u8], user: &[u8], password: &[u8]) -> (bool, String) {
     let users = vec![("ann".to_owned(), Secret::new("pass"))];
     let security = ForwardSecurity { shared_key: Secret::new("key"), users };
     let setup = Setup::with(IntakeOptions { forward: Some(security), ..options() }).await;
-    let (address, _stop) = listen(&setup).await;
+    let (address, _stop) = listen(&setup, "forward-tcp").await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut helo = [0; 65];
     stream.read_exact(&mut helo).await.unwrap();
