@@ -16,11 +16,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("LOGKEEP_BIN", REPOSITORY / "target/debug/logkeep")).resolve()
 
 
-
 def listeners():
     """The keys below `listen`, as the program prints them."""
     printed = subprocess.run([str(BINARY), "config", "print"], capture_output=True, text=True, check=True).stdout
-    return re.findall(r"^  (\w+): ", printed.split("listen:\n")[1].split("limits:\n")[0], re.MULTILINE)
+    section = re.search(r"^listen:\n((?:  .*\n)+)", printed, re.MULTILINE)
+    return re.findall(r"^  (\w+): ", section[1], re.MULTILINE)
 
 
 EVERYTHING = {"from": "1971-01-01T00:00:00Z", "to": "2200-01-01T00:00:00Z"}

@@ -47,6 +47,11 @@ impl Intake {
     pub fn json_router(&self) -> Router {
         Router::new().route("/api/v1/ingest/json", post(receive).put(receive)).with_state(self.clone())
     }
+
+    /// The same at any path, as Logstash's http input has it.
+    pub fn json_router_anywhere(&self) -> Router {
+        Router::new().fallback(post(receive).put(receive)).with_state(self.clone())
+    }
 }
 
 async fn receive(State(intake): State<Intake>, request: Request) -> Response {

@@ -23,6 +23,7 @@ mod elasticsearch;
 mod forward;
 mod gelf;
 mod hec;
+mod http;
 mod journal;
 mod json;
 mod lines;
@@ -53,6 +54,7 @@ use logkeep_record::TenantId;
 use tokio::sync::Semaphore;
 
 pub use connection::Connection;
+pub use http::serve_http;
 pub use counters::{Protocol, ProtocolCounters};
 pub use options::{ForwardSecurity, IntakeOptions, Secret};
 pub use receivers::{PORTS, Port, Serve, Task};

@@ -7,11 +7,15 @@
 use std::pin::Pin;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
 use crate::gelf::Gelf;
+use crate::refusal::Refusal;
+use crate::request::{answer, refused};
 use crate::syslog::Syslog;
 use crate::{Intake, datadog, forward, json, lumberjack, relp, unanswered};
 
@@ -180,6 +184,7 @@ receivers! {
     Json = "json" {
         main: [Intake::json_router],
         ports: [
+            ("json-http", 5_171, "JSON over HTTP, at any path", Serve::Http(Intake::json_router_anywhere)),
             ("json-tcp", 5_170, "lines of JSON over TCP", Serve::Tcp(unanswered::tcp::<json::Lines>)),
             ("json-udp", 5_170, "lines of JSON over UDP", Serve::Udp(unanswered::udp::<json::Lines>))
         ],
@@ -193,8 +198,27 @@ receivers! {
 impl Intake {
     /// What the main port serves of all protocols, each below paths of its own.
     pub fn main_router(&self) -> Router {
-        ON_MAIN.iter().fold(Router::new(), |router, part| router.merge(part(self)))
+        outliving(ON_MAIN.iter().fold(Router::new(), |router, part| router.merge(part(self))))
     }
+
+    /// What a port serves, if that is HTTP.
+    pub fn port_router(&self, port: &Port) -> Option<Router> {
+        match port.serve {
+            Serve::Http(router) => Some(outliving(router(self))),
+            Serve::Tcp(_) | Serve::Udp(_) => None,
+        }
+    }
+}
+
+/// Some senders hang up as soon as they have sent, and the server then drops what answers them, even before it has looked
+/// at a body that is all there. So every request is a task of its own.
+fn outliving(router: Router) -> Router {
+    router.layer(from_fn(async |request: Request, next: Next| {
+        tokio::spawn(next.run(request)).await.unwrap_or_else(|error| {
+            let refusal = Refusal::defect(error);
+            refused(&refusal, answer(refusal.status(), "text/plain; charset=utf-8", format!("{refusal}\n")))
+        })
+    }))
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use axum::Router;
-use logkeep_intake::{Intake, Port, Serve};
+use logkeep_intake::{Intake, Port, serve_http};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::guard;
 use crate::server::{ServerConfig, StartError};
@@ -139,12 +139,12 @@ impl Bound {
         tasks.spawn(serve_http(self.main, main, stop.clone()));
         for (port, socket) in self.sockets {
             let (intake, stop) = (intake.clone(), stop.clone());
-            match (socket, port.serve) {
-                (Socket::Tcp(listener), Serve::Http(router)) => {
-                    let router = router(&intake).layer(axum::middleware::from_fn(guard::loopback_only));
+            match (socket, intake.port_router(port)) {
+                (Socket::Tcp(listener), Some(router)) => {
+                    let router = router.layer(axum::middleware::from_fn(guard::loopback_only));
                     tasks.spawn(serve_http(listener, router, stop));
                 }
-                (Socket::Tcp(listener), _) => {
+                (Socket::Tcp(listener), None) => {
                     tasks.spawn(async move { intake.serve_tcp(port, listener, stop).await });
                 }
                 (Socket::Udp(socket), _) => {
@@ -153,12 +153,5 @@ impl Bound {
             }
         }
         tasks
-    }
-}
-
-async fn serve_http(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await {
-        error!(%error, "a listener ended");
     }
 }

@@ -10,14 +10,17 @@ use tokio_util::sync::CancellationToken;
 use super::{Setup, options, port, send, wait_until};
 use crate::{Intake, IntakeOptions, Protocol};
 
+/// Texts to bytes.
+type Request = fn(&[&str]) -> Vec<u8>;
+
 /// A receiver, and how its senders speak.
 struct Case {
     protocol: Protocol,
     over: Over,
     /// A request, or what one connection sends, with a record for each of these texts. The text is its body.
-    request: fn(&[&str]) -> Vec<u8>,
+    request: Request,
     /// The same with an entry that can never be a record in the middle; `None` if the protocol has nothing that cannot.
-    with_a_bad_one: Option<fn(&[&str]) -> Vec<u8>>,
+    with_a_bad_one: Option<Request>,
 }
 
 enum Over {

@@ -1,4 +1,5 @@
-use tokio::net::UdpSocket;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::{Setup, gzip, port, send, wait_until};
@@ -52,4 +53,23 @@ async fn over_http() {
     let packed = zlib.finish().unwrap();
     assert_eq!(send(&router, "POST /gelf\ncontent-encoding: gzip,deflate", packed).await.status, 202);
     assert_eq!(setup.bodies(), ["a"; 5]);
+}
+
+/// graypy does so.
+#[tokio::test(flavor = "multi_thread")]
+async fn senders_that_hang_up_without_reading_the_answer() {
+    let setup = Setup::new().await;
+    let router = setup.intake.port_router(port("gelf-http")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(crate::serve_http(listener, router, stop.clone()));
+    let body = r#"{"version":"1.1","host":"h","short_message":"a"}"#;
+    let request = format!("POST /gelf HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    for _ in 0..200 {
+        TcpStream::connect(address).await.unwrap().write_all(request.as_bytes()).await.unwrap();
+    }
+    wait_until("storing", || setup.bodies().len() == 200).await;
+    stop.cancel();
+    serving.await.unwrap();
 }
