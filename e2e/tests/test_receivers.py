@@ -182,7 +182,7 @@ def test_splunk_handler(shared_server, word):
     logger = logging.Logger("shop")
     logger.addHandler(handler)
     for n in range(COUNT):
-        logger.log(logging.INFO, fields(word, n))
+        logger.log(logging.INFO, json.dumps(fields(word, n)))
     handler.force_flush()
     records = by_number(shared_server.wait_for(word, COUNT), attribute("n"))
     for n, record in records.items():

@@ -54,8 +54,8 @@ use logkeep_record::TenantId;
 use tokio::sync::Semaphore;
 
 pub use connection::Connection;
-pub use http::serve_http;
 pub use counters::{Protocol, ProtocolCounters};
+pub use http::serve_http;
 pub use options::{ForwardSecurity, IntakeOptions, Secret};
 pub use receivers::{PORTS, Port, Serve, Task};
 
