@@ -22,8 +22,6 @@ use crate::counters::{Protocol, add};
 use crate::receivers::{Port, Serve, Task};
 use crate::{Inner, Intake};
 
-/// A connection that has been silent for so long may be closed for another.
-const IDLE: Duration = Duration::from_secs(10);
 /// Before accepting again when that failed, most likely for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -46,15 +44,14 @@ impl Seats {
     }
 
     /// Asks the connection that is silent for longest to end, if any is silent for long.
-    fn free_one(&self) -> bool {
+    fn free_one(&self, silent_for: Duration) {
         let now = Instant::now();
         let mut taken = self.taken.lock();
         let idle = taken.iter().filter_map(|(number, seat)| Some((seat.idle_for(now)?, *number)));
-        let Some((_, number)) = idle.filter(|(silent, _)| *silent >= IDLE).max() else { return false };
-        if let Some(seat) = taken.remove(&number) {
+        let longest = idle.filter(|(silent, _)| *silent >= silent_for).max();
+        if let Some(seat) = longest.and_then(|(_, number)| taken.remove(&number)) {
             seat.close();
         }
-        true
     }
 }
 
@@ -87,7 +84,7 @@ impl Intake {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(port = port.name, %error, "a connection could not be accepted");
-                    seats.free_one();
+                    seats.free_one(self.inner.options.idle_connection);
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
@@ -96,7 +93,7 @@ impl Intake {
                 if let Ok(place) = places.clone().try_acquire_owned() {
                     break Some(place);
                 }
-                seats.free_one();
+                seats.free_one(self.inner.options.idle_connection);
                 tokio::select! {
                     place = places.clone().acquire_owned() => break place.ok(),
                     () = shutdown.cancelled() => break None,

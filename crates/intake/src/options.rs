@@ -23,6 +23,8 @@ pub struct IntakeOptions {
     pub max_wait: Duration,
     /// Connections at once on each port that is not HTTP; for one more, the one silent for longest is closed.
     pub max_connections: usize,
+    /// … if it has been silent for so long.
+    pub idle_connection: Duration,
     /// What all of these connections together hold of messages that are not complete, in bytes.
     pub connections_bytes: usize,
     /// Whom the Forward port takes events from; `None` is everyone.
@@ -39,6 +41,7 @@ impl Default for IntakeOptions {
             max_concurrent_requests: 64,
             max_wait: Duration::from_secs(20),
             max_connections: 1_024,
+            idle_connection: Duration::from_secs(10),
             connections_bytes: 256 << 20,
             forward: None,
         }

@@ -29,8 +29,8 @@ pub(crate) fn tcp(intake: Intake, mut connection: Connection) -> Task {
         if let Err(reason) = intake.relp(&mut connection).await {
             intake.count_refused(Protocol::Relp);
             tracing::warn!(%peer, reason, "a connection of RELP was closed");
+            connection.close().await;
         }
-        connection.close().await;
     })
 }
 

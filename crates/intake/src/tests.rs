@@ -3,6 +3,7 @@
 mod beats;
 mod cloud;
 mod conformance;
+mod connections;
 mod datadog;
 mod elasticsearch;
 mod forward;

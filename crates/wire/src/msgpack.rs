@@ -238,16 +238,21 @@ impl<'a> Reader<'a> {
             Token::Map(count) => {
                 let mut pairs = Vec::with_capacity(count.min(32));
                 for _ in 0..count {
-                    pairs.push((self.key(depth + 1)?, self.value(depth + 1)?));
+                    pairs.push((self.key()?, self.value(depth + 1)?));
                 }
                 Value::Map(pairs)
             }
         })
     }
 
-    /// Keys are text nearly always; others are written as JSON.
-    pub(crate) fn key(&mut self, depth: usize) -> Result<Cow<'a, str>, MsgpackError> {
-        Ok(match self.value(depth)? {
+    /// Keys are text nearly always, and otherwise plain values, which are written as JSON. What has values inside is no key:
+    /// written as text within text within text, sixty levels of it would fill any memory.
+    fn key(&mut self) -> Result<Cow<'a, str>, MsgpackError> {
+        let token = self.token()?;
+        if matches!(token, Token::Array(_) | Token::Map(_)) {
+            return Err(self.fault(format!("{} where a key must be", token.name())));
+        }
+        Ok(match self.content(token, 0)? {
             Value::Str(text) => text,
             other => {
                 let mut text = String::new();
@@ -382,6 +387,7 @@ mod tests {
             (b"\x82\xa1a\x01\x02\xc0", "{\"a\":1,\"2\":null}"),
             (b"\xde\x00\x01\xa1a\x01", "{\"a\":1}"),
             (b"\xdf\x00\x00\x00\x01\xa1a\x01", "{\"a\":1}"),
+            (b"\x81\x82\xc0\xc0\xc0\xc0\xc0", "a map where a key must be"),
             (b"\xc1", "0xc1 is never used"),
             (b"", "it ends in the middle of a value"),
             (b"\xa3ab", "it ends in the middle of a value"),
