@@ -22,6 +22,7 @@ mod documents;
 mod elasticsearch;
 mod forward;
 mod gelf;
+mod grpc;
 mod hec;
 mod http;
 mod journal;

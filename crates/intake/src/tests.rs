@@ -119,9 +119,13 @@ impl Setup {
 
     /// `text` of each record stored for a tenant, in order.
     pub(crate) fn stored(&self, tenant: &str, text: impl Fn(&Record<'_>) -> String) -> Vec<String> {
+        self.stored_in(&Class::default(), tenant, text)
+    }
+
+    pub(crate) fn stored_in(&self, class: &Class, tenant: &str, text: impl Fn(&Record<'_>) -> String) -> Vec<String> {
         let snapshot = self.ingest.snapshot();
         let tenant = TenantId::new(tenant).unwrap();
-        let Some(view) = snapshot.class(&tenant, &Class::default()) else { return Vec::new() };
+        let Some(view) = snapshot.class(&tenant, class) else { return Vec::new() };
         let rows = view.live.iter().flat_map(|rows| (0..rows.len()).map(move |row| rows.record(row).unwrap()));
         rows.map(|record| text(&record)).collect()
     }
