@@ -1,17 +1,34 @@
 """Traces: real tracers, every span once with all of its fields, never among the logs, and found with its logs."""
 
+import gzip
 import json
+import socket
 import threading
 
+import grpc
+import jaeger_client.thrift_gen.jaeger.ttypes as jaeger
+import opentracing
 import pytest
+from jaeger_client import Config
+from jaeger_client.thrift_gen.agent import Agent
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.exporter.zipkin.json import ZipkinExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, set_span_in_context
 
+from py_zipkin import Encoding, Kind
+from py_zipkin.encoding._encoders import get_encoder
+from py_zipkin.encoding._helpers import Endpoint, Span
+from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.Thrift import TMessageType
+from thrift.transport.TTransport import TMemoryBuffer
+
+from support.envoy import Envoy
+from support.http import Connection
 from support.server import EVERYTHING, pairs
 from support.wait import until
 
@@ -179,3 +196,221 @@ def test_kill_9_loses_no_acknowledged_span(make_server, word):
     server.stop()
     checked = server.verify()
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_zipkin_exporter_of_opentelemetry(shared_server, word):
+    exporter = ZipkinExporter(endpoint=f"http://{shared_server.address('zipkin')}/api/v2/spans", local_node_ipv4="10.0.0.1")
+    provider = provider_for(exporter, f"{word}-shop")
+    tracer = provider.get_tracer("checkout")
+    for n in range(COUNT):
+        start = START_NS + n * 1_000
+        with tracer.start_as_current_span("root", kind=SpanKind.SERVER, start_time=start, end_on_exit=False) as root:
+            child = tracer.start_span("child", kind=SpanKind.CLIENT, attributes={"n": n}, start_time=start + 1_000)
+            child.add_event("retry", timestamp=start + 2_000)
+            child.set_status(Status(StatusCode.ERROR, "refused"))
+            child.end(start + 3_000)
+            root.end(start + 2_500_000)
+    assert provider.force_flush()
+    provider.shutdown()
+    found = wait_for_spans(shared_server, f"service.name:{word}-shop", 2 * COUNT)
+    roots = {span["span_id"]: span for span in found if span["kind"] == "server"}
+    children = [span for span in found if span["kind"] == "client"]
+    assert sorted(pairs(child, "attributes")["n"] for child in children) == sorted(str(n) for n in range(COUNT))
+    for child in children:
+        root, n = roots[child["parent_span_id"]], int(pairs(child, "attributes")["n"])
+        assert root["trace_id"] == child["trace_id"]
+        assert (root["time_ns"], root["duration_ms"]) == (str(START_NS + n * 1_000), 2.5)
+        assert (child["name"], child["status_code"], child["status_message"]) == ("child", "error", "refused")
+        assert len(child["events"]) == 1
+        assert pairs(child, "attributes")["network.local.address"] == "10.0.0.1"
+
+
+ZIPKIN_FORMS = {
+    "v2-json": (Encoding.V2_JSON, "/api/v2/spans", "application/json"),
+    "v2-proto": (Encoding.V2_PROTO3, "/api/v2/spans", "application/x-protobuf"),
+    "v1-json": (Encoding.V1_JSON, "/api/v1/spans", ""),
+}
+
+
+@pytest.mark.parametrize("form", ZIPKIN_FORMS)
+@pytest.mark.parametrize("sent_as", ["plain", "gzip", "main-port"])
+def test_py_zipkin(shared_server, word, form, sent_as):
+    encoding, path, content_type = ZIPKIN_FORMS[form]
+    encoder = get_encoder(encoding)
+    here, there = Endpoint(f"{word}-shop", "10.0.0.1", None, 80), Endpoint("cart", "10.0.0.2", None, 0)
+    encoded = []
+    for n in range(COUNT):
+        at = float(1_795_168_800 + n)
+        span = Span(
+            f"{n + 1:016x}", f"get-{n}", "b7" if n % 2 else None, f"{n + 1:016x}", Kind.CLIENT if n % 3 else Kind.SERVER,
+            at, 0.0025, here, there, False, False, {"retry": float(at + 1)}, {"n": str(n)},
+        )  # fmt: skip
+        encoded.append(encoder.encode_span(span))
+    body = encoder.encode_queue(encoded)
+    body = body.encode() if isinstance(body, str) else body
+    headers = {"content-type": content_type} if content_type else {}
+    url = shared_server.url if sent_as == "main-port" else f"http://{shared_server.address('zipkin')}"
+    if sent_as == "gzip":
+        body, headers["content-encoding"] = gzip.compress(body), "gzip"
+    with Connection(url) as connection:
+        answer = connection.post(("/zipkin" if sent_as == "main-port" else "") + path, body, headers)
+    assert (answer.status, answer.text) == (202, "")
+    found = {span["name"]: span for span in spans(shared_server, f"service.name:{word}-shop")}
+    assert len(found) == COUNT
+    for n in range(COUNT):
+        span = found[f"get-{n}"]
+        assert (span["trace_id"], span["span_id"]) == (f"{n + 1:032x}", f"{n + 1:016x}")
+        assert span["parent_span_id"] == ("00000000000000b7" if n % 2 else None)
+        assert span["kind"] == ("client" if n % 3 else "server")
+        assert (span["time_ns"], span["duration_ms"]) == (str((1_795_168_800 + n) * 10**9), 2.5)
+        assert [(event["name"], event["time_ns"]) for event in span["events"]] == [
+            ("retry", str((1_795_168_801 + n) * 10**9))
+        ]
+        attributes = pairs(span, "attributes")
+        assert (attributes["n"], attributes["peer.service"]) == (str(n), "cart")
+        assert (attributes["network.peer.address"], attributes["network.local.port"]) == ("10.0.0.2", 80)
+        assert "network.peer.port" not in attributes
+
+
+def test_envoy_traces_to_zipkin(shared_server, tmp_path):
+    with Envoy(tmp_path, shared_server.port("zipkin")) as envoy:
+        with Connection(f"http://127.0.0.1:{envoy.port}") as connection:
+            for n in range(20):
+                assert connection.get(f"/traced/{n}/200").status == 200
+        found = []
+
+        def all_arrived():
+            found[:] = spans(shared_server, '"traced"')
+            return len(found) >= 40
+
+        until(all_arrived, lambda: f"40 spans of Envoy's, found {len(found)}", every_s=0.2)
+    assert len(found) == 40
+    servers = {span["span_id"]: span for span in found if span["kind"] == "server"}
+    clients = [span for span in found if span["kind"] == "client"]
+    assert len(servers) == len(clients) == 20
+    for client in clients:
+        server = servers[client["parent_span_id"]]
+        assert server["trace_id"] == client["trace_id"]
+        assert pairs(client, "attributes")["http.status_code"] == "200"
+        assert server["duration_ms"] >= client["duration_ms"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b"", 202, ""),
+        (b"[]", 202, ""),
+        (b"<xml>", 400, "JSON or protobuf"),
+        (b'[{"traceId":"zz"},{"traceId":"ab","name":"kept"}]', 400, "1 spans were not stored, all others were: span 0"),
+    ],
+)
+def test_zipkin_answers(shared_server, body, status, said):
+    with Connection(f"http://{shared_server.address('zipkin')}") as connection:
+        answer = connection.post("/api/v2/spans", body, {})
+    assert answer.status == status
+    assert said in answer.text
+
+
+def jaeger_batch(word, count):
+    string, number = jaeger.TagType.STRING, jaeger.TagType.LONG
+    spans = [
+        jaeger.Span(
+            n + 1, 0, n + 1, 0, f"get-{n}", None, 1, 1_795_168_800_000_000 + n, 2_500,
+            [jaeger.Tag("span.kind", string, vStr="server"), jaeger.Tag("n", number, vLong=n)],
+            [jaeger.Log(1_795_168_800_000_001, [jaeger.Tag("event", string, vStr="retry")])],
+        )
+        for n in range(count)
+    ]  # fmt: skip
+    return jaeger.Batch(jaeger.Process(f"{word}-shop", [jaeger.Tag("hostname", string, vStr="web-1")]), spans)
+
+
+def check_jaeger(server, word, count):
+    found = {span["name"]: span for span in wait_for_spans(server, f"service.name:{word}-shop", count)}
+    for n in range(count):
+        span = found[f"get-{n}"]
+        assert (span["trace_id"], span["span_id"], span["parent_span_id"]) == (f"{n + 1:032x}", f"{n + 1:016x}", None)
+        assert (span["kind"], span["attributes"], span["flags"]) == ("server", [["n", n]], 1)
+        assert (span["time_ns"], span["duration_ms"]) == (str(START_NS + n * 1_000), 2.5)
+        assert [event["name"] for event in span["events"]] == ["retry"]
+        assert pairs(span, "resource")["hostname"] == "web-1"
+
+
+def test_jaeger_client_over_compact_udp(shared_server, word):
+    agent = {
+        "reporting_host": "127.0.0.1",
+        "reporting_port": shared_server.port("jaeger-compact"),
+        "sampling_port": shared_server.port("jaeger-sampling"),
+    }
+    config = Config(
+        config={"sampler": {"type": "remote"}, "local_agent": agent, "sampling_refresh_interval": 1},
+        service_name=f"{word}-shop",
+        validate=True,
+    )
+    # "remote" begins with the local probability of a thousandth: the tags make it sample what it is not asked to yet.
+    tracer = config.new_tracer()
+    force = {opentracing.tags.SAMPLING_PRIORITY: 1}
+    count = 100
+    for n in range(count):
+        root = tracer.start_span("root", tags={**force, "span.kind": "server"})
+        child = tracer.start_span("child", child_of=root)
+        child.set_tag("n", n)
+        child.set_tag("error", True)
+        child.log_kv({"event": "retry", "why": "slow"})
+        child.finish()
+        root.finish()
+    closed = tracer.close()
+    until(closed.done, "jaeger-client flushes")
+    found = wait_for_spans(shared_server, f"service.name:{word}-shop", 2 * count)
+    roots = {span["span_id"]: span for span in found if span["name"] == "root"}
+    children = [span for span in found if span["name"] == "child"]
+    assert sorted(pairs(child, "attributes")["n"] for child in children) == list(range(count))
+    for child in children:
+        root = roots[child["parent_span_id"]]
+        assert (root["kind"], root["trace_id"]) == ("server", child["trace_id"])
+        assert child["status_code"] == "error"
+        assert child["events"][0]["name"] == "retry"
+        assert child["events"][0]["attributes"] == [["why", "slow"]]
+
+
+def test_jaeger_thrift_over_binary_udp_and_http(shared_server, word):
+    memory = TMemoryBuffer()
+    protocol = TBinaryProtocol(memory)
+    protocol.writeMessageBegin("emitBatch", TMessageType.ONEWAY, 1)
+    Agent.emitBatch_args(jaeger_batch(word, 20)).write(protocol)
+    protocol.writeMessageEnd()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+        agent.sendto(memory.getvalue(), ("127.0.0.1", shared_server.port("jaeger-binary")))
+    check_jaeger(shared_server, word, 20)
+    for prefix, url in [("", f"http://{shared_server.address('jaeger-http')}"), ("/jaeger", shared_server.url)]:
+        other, memory = word + (prefix[1:] or "http"), TMemoryBuffer()
+        jaeger_batch(other, COUNT).write(TBinaryProtocol(memory))
+        with Connection(url) as connection:
+            headers = {"content-type": "application/x-thrift"}
+            answer = connection.post(f"{prefix}/api/traces?format=jaeger.thrift", memory.getvalue(), headers)
+            assert (answer.status, answer.text) == (202, "")
+            answer = connection.post(f"{prefix}/api/traces", b"not thrift", headers)
+            assert answer.status == 400
+            assert "Jaeger batch in Thrift" in answer.text
+            sampling = connection.get(f"{prefix}/sampling?service=shop").json()
+            assert sampling["probabilisticSampling"]["samplingRate"] == 1
+        check_jaeger(shared_server, other, COUNT)
+
+
+def test_jaeger_over_grpc(shared_server, word):
+    """No package has this service's client: the message is written by hand."""
+
+    def field(tag, value):
+        return bytes([tag << 3 | 2, len(value)]) + value
+
+    span = field(1, bytes(15) + b"\x07") + field(2, bytes(7) + b"\x08") + field(3, b"get")
+    batch = field(1, span) + field(2, field(1, f"{word}-shop".encode()))
+    for address in [shared_server.address("jaeger-grpc"), shared_server.url.removeprefix("http://")]:
+        with grpc.insecure_channel(address) as channel:
+            assert channel.unary_unary("/jaeger.api_v2.CollectorService/PostSpans")(field(1, batch), timeout=60) == b""
+            strategy = channel.unary_unary("/jaeger.api_v2.SamplingManager/GetSamplingStrategy")
+            assert strategy(field(1, b"shop"), timeout=60)
+            with pytest.raises(grpc.RpcError) as refused:
+                channel.unary_unary("/jaeger.api_v2.CollectorService/PostSpans")(b"\xff", timeout=60)
+            assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    found = wait_for_spans(shared_server, f"service.name:{word}-shop", 2)
+    assert {(span["trace_id"], span["name"]) for span in found} == {(f"{7:032x}", "get")}

@@ -25,6 +25,7 @@ mod gelf;
 mod grpc;
 mod hec;
 mod http;
+mod jaeger;
 mod journal;
 mod json;
 mod lines;
@@ -42,6 +43,7 @@ mod request;
 mod store;
 mod syslog;
 mod unanswered;
+mod zipkin;
 
 #[cfg(test)]
 mod tests;
