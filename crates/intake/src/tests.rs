@@ -31,7 +31,7 @@ use http_body_util::BodyExt;
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
 use logkeep_ingest::{Ingest, IngestConfig, Parts};
-use logkeep_record::{Class, Record, TenantId};
+use logkeep_record::{Class, Record, Span, TenantId};
 use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -132,6 +132,12 @@ impl Setup {
 
     pub(crate) fn bodies(&self) -> Vec<String> {
         self.stored("default", |record| record.body.as_str().unwrap_or("?").to_owned())
+    }
+
+    /// What each record was sent for: the bodies of logs, the names of spans.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let name = |span: &Record<'_>| Span::from_record(span.clone()).name.into_owned();
+        [self.bodies(), self.stored_in(&Class::spans(), "default", name)].concat()
     }
 
     pub(crate) fn counts(&self, protocol: Protocol) -> ProtocolCounters {
