@@ -136,8 +136,16 @@ impl Setup {
 
     /// What each record was sent for: the bodies of logs, the names of spans.
     pub(crate) fn texts(&self) -> Vec<String> {
-        let name = |span: &Record<'_>| Span::from_record(span.clone()).name.into_owned();
-        [self.bodies(), self.stored_in(&Class::spans(), "default", name)].concat()
+        let text = |record: &Record<'_>| match record.body.as_str() {
+            Some(body) => body.to_owned(),
+            None => Span::from_record(record.clone()).name.into_owned(),
+        };
+        self.logs_and_spans(text)
+    }
+
+    /// `text` of each log, then of each span.
+    pub(crate) fn logs_and_spans(&self, text: impl Fn(&Record<'_>) -> String) -> Vec<String> {
+        [Class::default(), Class::spans()].iter().flat_map(|class| self.stored_in(class, "default", &text)).collect()
     }
 
     pub(crate) fn counts(&self, protocol: Protocol) -> ProtocolCounters {

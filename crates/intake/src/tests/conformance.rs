@@ -453,7 +453,7 @@ async fn what_is_acked_is_stored_and_counted() {
         let counts = setup.counts(case.protocol);
         assert_eq!((counts.received, counts.stored, counts.connections), (2, 2, 0), "{name}");
         assert!(counts.bytes > 0, "{name}");
-        let protocol = setup.stored("default", |record| {
+        let protocol = setup.logs_and_spans(|record| {
             record.resource.attribute("logkeep.protocol").and_then(|value| value.as_str()).unwrap_or("?").to_owned()
         });
         assert_eq!(protocol, [case.protocol.name(); 2], "{name}");
