@@ -168,7 +168,7 @@ def test_kill_9_loses_no_acknowledged_span(make_server, word):
         n = 0
         while not stop.is_set():
             n += 1
-            span = {"name": f"{word}-{n}", "traceId": f"{n:032x}", "spanId": f"{n:016x}", "startTimeUnixNano": START_NS + n}
+            span = {"name": f"{word}-{n}", "traceId": f"{n:032x}", "spanId": f"{n:016x}", "startTimeUnixNano": START_NS}
             body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
             try:
                 with server.connect() as connection:
@@ -198,7 +198,8 @@ def test_kill_9_loses_no_acknowledged_span(make_server, word):
 
 
 def test_zipkin_exporter_of_opentelemetry(shared_server, word):
-    exporter = ZipkinExporter(endpoint=f"http://{shared_server.address('zipkin')}/api/v2/spans", local_node_ipv4="10.0.0.1")
+    endpoint = f"http://{shared_server.address('zipkin')}/api/v2/spans"
+    exporter = ZipkinExporter(endpoint=endpoint, local_node_ipv4="10.0.0.1")
     provider = provider_for(exporter, f"{word}-shop")
     tracer = provider.get_tracer("checkout")
     for n in range(COUNT):
@@ -241,8 +242,8 @@ def test_py_zipkin(shared_server, word, form, sent_as):
     for n in range(COUNT):
         at = float(1_795_168_800 + n)
         span = Span(
-            f"{n + 1:016x}", f"get-{n}", "b7" if n % 2 else None, f"{n + 1:016x}", Kind.CLIENT if n % 3 else Kind.SERVER,
-            at, 0.0025, here, there, False, False, {"retry": float(at + 1)}, {"n": str(n)},
+            f"{n + 1:016x}", f"get-{n}", "b7" if n % 2 else None, f"{n + 1:016x}",
+            Kind.CLIENT if n % 3 else Kind.SERVER, at, 0.0025, here, there, False, False, {"retry": float(at + 1)}, {"n": str(n)},
         )  # fmt: skip
         encoded.append(encoder.encode_span(span))
     body = encoder.encode_queue(encoded)
