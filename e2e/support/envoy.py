@@ -41,8 +41,6 @@ ZIPKIN = {
     "@type": "type.googleapis.com/envoy.config.trace.v3.ZipkinConfig",
     "collector_cluster": "zipkin",
     "collector_endpoint": "/api/v2/spans",
-    # Without it Envoy says the cluster's name, which is no name of a loopback port.
-    "collector_hostname": "localhost",
     "collector_endpoint_version": "HTTP_JSON",
     "shared_span_context": True,
 }
