@@ -1,5 +1,7 @@
 //! What can be asked of one tenant's data, given leave.
 
+pub(crate) mod services;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -233,21 +235,34 @@ impl QueryEngine {
     /// # Errors
     /// [`QueryError`].
     pub async fn sql(&self, grant: &Grant, sql: &str, budget: &Budget) -> Result<SqlAnswer, QueryError> {
-        let threads = self.sql.threads();
         let _turn = self.sql.turn(budget).await?;
         let mut tables = Vec::new();
         for (name, dataset) in [("logs", Dataset::Logs), ("spans", Dataset::Spans), ("audit", Dataset::Audit)] {
-            if !sql::may_name(sql, name) {
-                continue;
+            if sql::may_name(sql, name) {
+                tables.push((name, self.table(grant, &Selection::all(dataset), budget).await?));
             }
-            let scan = self.scan(grant, &Selection::all(dataset), budget)?;
-            let schema = self.schema(&scan, budget).await?;
-            tables.push((name, LogsTable::new(scan, schema, threads)));
         }
+        self.select(sql, tables, budget).await
+    }
+
+    /// Runs a statement for a caller that has a turn.
+    async fn select(
+        &self,
+        sql: &str,
+        tables: Vec<(&'static str, LogsTable)>,
+        budget: &Budget,
+    ) -> Result<SqlAnswer, QueryError> {
         let cancel = budget.cancel_on_drop();
         let answer = sql::run(sql, tables, &self.sql, budget).await;
         cancel.disarm();
         answer
+    }
+
+    /// What is selected, as a table.
+    async fn table(&self, grant: &Grant, selection: &Selection, budget: &Budget) -> Result<LogsTable, QueryError> {
+        let scan = self.scan(grant, selection, budget)?;
+        let schema = self.schema(&scan, budget).await?;
+        Ok(LogsTable::new(scan, schema, self.sql.threads()))
     }
 
     async fn schema(&self, scan: &Scan, budget: &Budget) -> Result<Arc<TableSchema>, QueryError> {

@@ -37,6 +37,11 @@ impl LogsTable {
     pub(crate) fn new(scan: Scan, schema: Arc<TableSchema>, partitions: usize) -> Self {
         Self { scan, schema, partitions: partitions.max(1) }
     }
+
+    /// Whether there is a column of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.schema.arrow.column_with_name(name).is_some()
+    }
 }
 
 #[async_trait]

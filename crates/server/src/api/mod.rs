@@ -5,6 +5,7 @@ mod error;
 mod params;
 mod render;
 mod search;
+mod services;
 mod sql;
 mod status;
 mod tail;
@@ -50,6 +51,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/logs/{id}/context", get(search::context))
         .route("/spans", get(search::spans))
         .route("/traces/{id}", get(trace::trace))
+        .route("/services", get(services::services))
+        .route("/graph", get(services::graph))
         .route("/histogram", get(search::histogram))
         .route("/fields", get(search::fields))
         .route("/fields/{name}/values", get(search::values))

@@ -1,0 +1,86 @@
+//! Services with their rate, errors and durations, and who calls whom.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
+use axum::response::Response;
+use logkeep_query::exec::Dataset;
+use logkeep_query::{Edge, Figures, Selection, Service};
+use serde_json::{Map, Value, json};
+
+use super::answer::{JSON, outcome, release, stats};
+use super::search::Parameters;
+use super::{ApiError, AppState};
+
+/// Services, or edges, of one answer unless `limit` says otherwise, and at most.
+const LIMIT: (usize, usize) = (100, 1_000);
+
+pub(crate) async fn services(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    let params = state.params(query);
+    let (selection, limit) = (params.selection(Dataset::Spans)?, params.count("limit", LIMIT.0, LIMIT.1)?);
+    let grant = state.grant(peer, &params, "services")?;
+    let budget = state.query.budget();
+    let found = state.query.services(&grant, &selection, limit, &budget).await;
+    let (grant, found) = outcome(grant, found)?;
+    let seconds = seconds(&selection);
+    let service = |service: &Service| {
+        let mut out = Map::from_iter([("service".to_owned(), json!(service.name))]);
+        figures("requests", &service.figures, seconds, &mut out);
+        Value::Object(out)
+    };
+    let body = json!({
+        "services": found.items.iter().map(service).collect::<Vec<_>>(),
+        "seconds": seconds,
+        "more": found.more,
+        "stats": stats(&budget),
+    });
+    release(grant, body.to_string(), JSON, found.items.len() as u64).await
+}
+
+pub(crate) async fn graph(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    let params = state.params(query);
+    let (selection, limit) = (params.selection(Dataset::Spans)?, params.count("limit", LIMIT.0, LIMIT.1)?);
+    let grant = state.grant(peer, &params, "graph")?;
+    let budget = state.query.budget();
+    let found = state.query.graph(&grant, &selection, limit, &budget).await;
+    let (grant, found) = outcome(grant, found)?;
+    let seconds = seconds(&selection);
+    let edge = |edge: &Edge| {
+        let ends = [("caller", json!(edge.caller)), ("callee", json!(edge.callee)), ("traced", json!(edge.traced))];
+        let mut out = Map::from_iter(ends.map(|(name, value)| (name.to_owned(), value)));
+        figures("calls", &edge.figures, seconds, &mut out);
+        Value::Object(out)
+    };
+    let body = json!({
+        "edges": found.items.iter().map(edge).collect::<Vec<_>>(),
+        "seconds": seconds,
+        "more": found.more,
+        "stats": stats(&budget),
+    });
+    release(grant, body.to_string(), JSON, found.items.len() as u64).await
+}
+
+/// Length of the range of time, by which counts become rates.
+fn seconds(selection: &Selection) -> f64 {
+    (selection.range.end_ns() as f64 - selection.range.start_ns() as f64) / 1e9
+}
+
+fn figures(counted: &str, figures: &Figures, seconds: f64, out: &mut Map<String, Value>) {
+    let per = |whole: f64| if whole > 0.0 { 1.0 / whole } else { 0.0 };
+    let [p50, p95, p99] = figures.duration_ms;
+    out.extend([
+        (counted.to_owned(), json!(figures.count)),
+        ("rate".to_owned(), json!(figures.count as f64 * per(seconds))),
+        ("errors".to_owned(), json!(figures.errors)),
+        ("error_ratio".to_owned(), json!(figures.errors as f64 * per(figures.count as f64))),
+        ("duration_ms".to_owned(), json!({"p50": p50, "p95": p95, "p99": p99})),
+    ]);
+}
