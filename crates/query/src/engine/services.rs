@@ -166,8 +166,7 @@ fn most<T>(answer: &SqlAnswer, limit: usize, item: impl Fn(&Row<'_>) -> T) -> Re
     Ok(Most { items, more })
 }
 
-/// The columns of a batch by their types, each list in the batch's order.
-#[derive(Default)]
+/// The columns of a batch by their types.
 struct Columns(Vec<Column>);
 
 enum Column {
