@@ -17,6 +17,8 @@ missing=()
 need() { [ -e "$1" ] || missing+=("$2"); }
 need /usr/sbin/rsyslogd rsyslog
 need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/omelasticsearch.so" rsyslog-elasticsearch
+need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/omrelp.so" rsyslog-relp
+need /lib/systemd/systemd-journal-upload systemd-journal-remote
 command -v strace >/dev/null || missing+=(strace)
 command -v curl >/dev/null || missing+=(curl)
 [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null || missing+=(chromium)

@@ -14,7 +14,15 @@ from .wait import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("LOGKEEP_BIN", REPOSITORY / "target/debug/logkeep")).resolve()
-LISTENERS = ["main", "otlp_grpc", "otlp_http", "elasticsearch", "loki", "syslog_tcp", "syslog_udp"]
+
+
+def listeners():
+    """The keys below `listen`, as the program prints them."""
+    printed = subprocess.run([str(BINARY), "config", "print"], capture_output=True, text=True, check=True).stdout
+    section = re.search(r"^listen:\n((?:  .*\n)+)", printed, re.MULTILINE)
+    return re.findall(r"^  (\w+): ", section[1], re.MULTILINE)
+
+
 EVERYTHING = {"from": "1971-01-01T00:00:00Z", "to": "2200-01-01T00:00:00Z"}
 START_S = 60
 
@@ -29,7 +37,7 @@ class Server:
         self.key = self.folder / "key"
         self.config = self.folder / "logkeep.yaml"
         self.wrap = list(wrap)
-        listen = "".join(f'  {name}: "127.0.0.1:0"\n' for name in LISTENERS)
+        listen = "".join(f'  {name}: "127.0.0.1:0"\n' for name in listeners())
         self.config.write_text(f'data_dir: "{self.data}"\nkey_file: "{self.key}"\nlisten:\n{listen}{settings}')
         self.process = None
         self.url = None

@@ -60,7 +60,7 @@ impl IngestConfig {
     pub fn new(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
-            flush_bytes: 64 << 20,
+            flush_bytes: 48 << 20,
             flush_interval: Duration::from_secs(60),
             live_bytes: 160 << 20,
             wal_file_bytes: 64 << 20,

@@ -5,40 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-macro_rules! protocols {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
-        /// A way in.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Protocol {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl Protocol {
-            /// Every protocol, in the order of [`crate::Intake::counters`].
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// As records and metrics name it.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-        }
-    };
-}
-
-protocols! {
-    /// OpenTelemetry over gRPC and HTTP.
-    Otlp = "otlp",
-    /// The bulk API.
-    Elasticsearch = "elasticsearch",
-    /// The push API.
-    Loki = "loki",
-    /// Over TCP and UDP.
-    Syslog = "syslog",
-    /// JSON documents and plain lines.
-    Ndjson = "ndjson",
-    /// Lines of files.
-    Import = "import",
-}
+pub use crate::receivers::Protocol;
 
 /// What one protocol brought so far.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,71 +11,57 @@
 //! Not here: what the bytes mean (`wire`), what the fields mean (`normalize`), what durable is (`ingest`), binding of ports
 //! (`server`).
 
+mod accept;
 mod admission;
 mod body;
+mod cloud;
+mod connection;
 mod counters;
+mod datadog;
+mod documents;
 mod elasticsearch;
+mod forward;
+mod gelf;
+mod hec;
+mod http;
+mod journal;
+mod json;
 mod lines;
 mod loki;
+mod lumberjack;
 mod native;
+mod options;
 mod otlp_grpc;
 mod otlp_http;
 mod prepare;
+mod receivers;
 mod refusal;
+mod relp;
 mod request;
 mod store;
 mod syslog;
+mod unanswered;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
 use logkeep_ingest::Ingest;
-use logkeep_record::{TenantId, limits};
+use logkeep_record::TenantId;
 use tokio::sync::Semaphore;
 
+pub use connection::Connection;
 pub use counters::{Protocol, ProtocolCounters};
-pub use otlp_grpc::OtlpGrpc;
+pub use http::serve_http;
+pub use options::{ForwardSecurity, IntakeOptions, Secret};
+pub use receivers::{PORTS, Port, Serve, Task};
 
 use counters::Counters;
 use elasticsearch::Elasticsearch;
 use store::Resumes;
-
-/// What can be set.
-#[derive(Clone, Debug)]
-pub struct IntakeOptions {
-    /// Names that senders may use; `default` is always one.
-    pub tenants: Vec<TenantId>,
-    /// Largest body as it arrives, before decompression.
-    pub request_bytes: usize,
-    /// Largest body after decompression.
-    pub request_decompressed_bytes: usize,
-    /// Version that the Elasticsearch API claims; Beats refuse one older than their own.
-    pub elasticsearch_version: String,
-    /// Requests that are read and stored at once; the others wait.
-    pub max_concurrent_requests: usize,
-    /// How long a request waits for its place before it is refused. The shortest time-out of common senders is 30 s.
-    pub max_wait: Duration,
-    /// Connections of syslog over TCP at once; the others wait.
-    pub max_syslog_connections: usize,
-}
-
-impl Default for IntakeOptions {
-    fn default() -> Self {
-        Self {
-            tenants: Vec::new(),
-            request_bytes: limits::REQUEST_BYTES,
-            request_decompressed_bytes: limits::REQUEST_DECOMPRESSED_BYTES,
-            elasticsearch_version: "8.17.0".into(),
-            max_concurrent_requests: 64,
-            max_wait: Duration::from_secs(20),
-            max_syslog_connections: 1_024,
-        }
-    }
-}
 
 /// All listeners, over one engine. Cheap to clone.
 #[derive(Clone)]
@@ -92,7 +78,12 @@ pub(crate) struct Inner {
     requests: Arc<Semaphore>,
     /// Requests being decoded: no more than there are processors, so that the others are not slowed for nothing.
     processors: Arc<Semaphore>,
-    syslog_connections: Arc<Semaphore>,
+    /// What connections hold of messages.
+    room: Arc<Semaphore>,
+    /// Uploads of journals, which may never end.
+    uploads: Arc<Semaphore>,
+    /// Ack ids given by the event collector.
+    hec_acks: AtomicU64,
     resumes: Resumes,
     elasticsearch: Elasticsearch,
 }
@@ -108,7 +99,9 @@ impl Intake {
             counters: Counters::default(),
             requests: Arc::new(Semaphore::new(options.max_concurrent_requests.max(1))),
             processors: Arc::new(Semaphore::new(processors)),
-            syslog_connections: Arc::new(Semaphore::new(options.max_syslog_connections.max(1))),
+            room: connection::room(options.connections_bytes),
+            uploads: Arc::new(Semaphore::new(options.max_connections.max(1))),
+            hec_acks: AtomicU64::new(0),
             resumes: Resumes::default(),
             elasticsearch: Elasticsearch::new(&options.elasticsearch_version),
             options,

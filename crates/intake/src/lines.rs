@@ -5,6 +5,7 @@ use std::sync::Arc;
 use logkeep_normalize::{Arrival, LineFormat, Normalizer, detect};
 use logkeep_record::{Resource, limits};
 use logkeep_wire::container::{Format, Joiner};
+use logkeep_wire::frame::Frame;
 use logkeep_wire::{ndjson, syslog};
 
 use crate::prepare::{Prepared, Preparing};
@@ -39,7 +40,7 @@ pub(crate) fn prepare(
         LineFormat::Syslog => {
             let mut parser = syslog::Parser::new(0);
             for line in ndjson::lines(body) {
-                preparing.push(parser.record(&syslog::Frame::new(line), received_ns))?;
+                preparing.push(parser.record(&Frame::new(line), received_ns))?;
             }
         }
         _ => {

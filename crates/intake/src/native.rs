@@ -30,9 +30,10 @@ struct Asked {
 }
 
 impl Intake {
-    /// `/ndjson` and `/lines`, to be nested under `/api/v1/ingest`.
+    /// `/api/v1/ingest/ndjson` and `/api/v1/ingest/lines`.
     pub fn native_router(&self) -> Router {
-        Router::new().route("/ndjson", post(ndjson)).route("/lines", post(import)).with_state(self.clone())
+        let routes = Router::new().route("/ndjson", post(ndjson)).route("/lines", post(import));
+        Router::new().nest("/api/v1/ingest", routes).with_state(self.clone())
     }
 
     async fn native(self, incoming: Incoming, asked: Asked) -> Result<Response, Refusal> {
@@ -110,15 +111,8 @@ async fn respond(intake: &Intake, asked: Result<Asked, Refusal>, protocol: Proto
     };
     result.await.unwrap_or_else(|refusal: Refusal| {
         intake.count_refused(protocol);
-        let (status, code) = match refusal.kind {
-            Kind::Malformed => (400, "bad_request"),
-            Kind::Unsupported => (415, "bad_request"),
-            Kind::TooLarge => (413, "too_large"),
-            Kind::Tenant => (403, "forbidden"),
-            Kind::Busy => (429, "busy"),
-            Kind::Unavailable => (503, "unavailable"),
-        };
-        let body = json!({"error": {"code": code, "message": refusal.message}});
+        let status = if refusal.kind == Kind::Tenant { 403 } else { refusal.status() };
+        let body = json!({"error": {"code": refusal.code(), "message": refusal.message}});
         refused(&refusal, answer(status, JSON, body.to_string()))
     })
 }

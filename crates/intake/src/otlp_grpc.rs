@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use axum::Router;
 use bytes::{Buf, BufMut, Bytes};
 use logkeep_normalize::Arrival;
 use logkeep_record::TenantId;
@@ -28,13 +29,18 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// `opentelemetry.proto.collector.logs.v1.LogsService`, for tonic's router.
 #[derive(Clone)]
-pub struct OtlpGrpc {
+pub(crate) struct OtlpGrpc {
     intake: Intake,
 }
 
 impl Intake {
     /// OTLP's log service over gRPC; accepts gzip and zstd.
-    pub fn otlp_grpc(&self) -> OtlpGrpc {
+    pub fn otlp_grpc_router(&self) -> Router {
+        let path = format!("/{}/{{*method}}", OtlpGrpc::NAME);
+        Router::new().route_service(&path, self.otlp_grpc())
+    }
+
+    pub(crate) fn otlp_grpc(&self) -> OtlpGrpc {
         OtlpGrpc { intake: self.clone() }
     }
 }

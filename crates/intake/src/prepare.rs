@@ -16,23 +16,26 @@ pub(crate) struct Preparing<'n> {
     normalizer: Option<&'n mut Normalizer>,
     builder: BatchBuilder,
     parts: Vec<Batch>,
+    rejected: usize,
 }
 
 /// The batches of one request, in order.
 pub(crate) struct Prepared {
     pub(crate) parts: Vec<Batch>,
+    /// Records that can never be stored, to be counted with the others.
+    pub(crate) rejected: usize,
     /// SHA-256 of the body; only where there are several parts.
     pub(crate) fingerprint: Option<[u8; 32]>,
 }
 
 impl<'n> Preparing<'n> {
     pub(crate) fn new(normalizer: &'n mut Normalizer) -> Self {
-        Self { normalizer: Some(normalizer), builder: BatchBuilder::default(), parts: Vec::new() }
+        Self { normalizer: Some(normalizer), builder: BatchBuilder::default(), parts: Vec::new(), rejected: 0 }
     }
 
     /// For records of several sources, each with its own normalizer.
     pub(crate) fn normalized() -> Self {
-        Self { normalizer: None, builder: BatchBuilder::default(), parts: Vec::new() }
+        Self { normalizer: None, builder: BatchBuilder::default(), parts: Vec::new(), rejected: 0 }
     }
 
     pub(crate) fn push(&mut self, record: Record<'_>) -> Result<(), Refusal> {
@@ -53,6 +56,19 @@ impl<'n> Preparing<'n> {
         Ok(())
     }
 
+    /// Counts a record that can never be stored, where its sender cannot be told why.
+    pub(crate) fn reject(&mut self, reason: &str) {
+        if self.rejected == 0 {
+            tracing::warn!(reason, "a record cannot be stored; those that follow in the same request are only counted");
+        }
+        self.rejected += 1;
+    }
+
+    /// Counts a record that can never be stored, as its sender is told.
+    pub(crate) fn reject_quietly(&mut self) {
+        self.rejected += 1;
+    }
+
     fn close(&mut self) -> Result<(), Refusal> {
         let builder = std::mem::take(&mut self.builder);
         self.parts.extend(builder.finish().map_err(Refusal::defect)?);
@@ -63,7 +79,7 @@ impl<'n> Preparing<'n> {
     pub(crate) fn finish(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
         self.close()?;
         let fingerprint = (self.parts.len() > 1).then(|| Sha256::digest(body).into());
-        Ok(Prepared { parts: self.parts, fingerprint })
+        Ok(Prepared { parts: self.parts, rejected: self.rejected, fingerprint })
     }
 }
 

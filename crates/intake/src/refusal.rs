@@ -54,6 +54,17 @@ impl Refusal {
         }
     }
 
+    /// What our own API calls it (docs/api.md).
+    pub(crate) fn code(&self) -> &'static str {
+        match self.kind {
+            Kind::Malformed | Kind::Unsupported => "bad_request",
+            Kind::TooLarge => "too_large",
+            Kind::Tenant => "forbidden",
+            Kind::Busy => "busy",
+            Kind::Unavailable => "unavailable",
+        }
+    }
+
     /// Set where the sender should try again.
     pub(crate) fn retry_after_s(&self) -> Option<u32> {
         matches!(self.kind, Kind::Busy | Kind::Unavailable).then_some(RETRY_AFTER_S)

@@ -6,17 +6,23 @@
 //! comes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use logkeep_ingest::CommitError;
 use logkeep_record::{Class, RecordId, TenantId};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use crate::Intake;
 use crate::counters::{Protocol, add};
 use crate::prepare::Prepared;
 use crate::refusal::Refusal;
 
+/// Between attempts to store what no sender will send again.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Bodies stored in part that are remembered; at this number all are forgotten.
 const RESUMES: usize = 4_096;
 
@@ -94,6 +100,13 @@ impl Stored {
     }
 }
 
+/// Records that were not stored after all, if they could be read at all, and why.
+#[derive(Debug)]
+pub(crate) struct Unstored {
+    pub(crate) records: usize,
+    pub(crate) refusal: Refusal,
+}
+
 /// The key of one part: the first has the sender's own, so that a request of one part is known by it alone.
 fn part_key(key: &[u8], part: usize) -> Vec<u8> {
     if part == 0 { key.to_vec() } else { [key, b"\0part ", part.to_string().as_bytes()].concat() }
@@ -109,6 +122,7 @@ impl Intake {
         key: Option<&[u8]>,
     ) -> Stored {
         let resume = prepared.fingerprint.filter(|_| key.is_none()).map(|body| resume_key(protocol, tenant, &body));
+        self.count_rejected(protocol, prepared.rejected);
         let done = resume.as_ref().map_or(0, |key| self.inner.resumes.stored(key));
         let mut stored = Stored::default();
         for (place, batch) in prepared.parts.into_iter().enumerate() {
@@ -138,6 +152,56 @@ impl Intake {
         }
         self.count(protocol, &stored);
         stored
+    }
+
+    /// Stores what `prepare` makes, trying again for as long as we run.
+    ///
+    /// # Errors
+    /// [`Unstored`]: `prepare` can never make anything of it, or we stop and one more attempt has failed.
+    pub(crate) async fn persist(
+        &self,
+        protocol: Protocol,
+        tenant: &TenantId,
+        prepare: impl Fn() -> Result<Prepared, Refusal> + Send + Sync + 'static,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Unstored> {
+        let prepare = Arc::new(prepare);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let work = prepare.clone();
+            let prepared = self.process(move || work()).await.flatten();
+            let prepared = prepared.map_err(|refusal| Unstored { records: 0, refusal })?;
+            let stored = self.commit(protocol, tenant, prepared, None).await;
+            let records = stored.not_stored();
+            let Some(error) = stored.error else { return Ok(()) };
+            if shutdown.is_cancelled() {
+                return Err(Unstored { records, refusal: error.into() });
+            }
+            tracing::warn!(protocol = protocol.name(), records, %error, "messages wait to be stored");
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.cancelled() => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Stores what no sender will send again; what cannot be stored is counted.
+    pub(crate) async fn store_for_sure(
+        &self,
+        protocol: Protocol,
+        tenant: &TenantId,
+        prepare: impl Fn() -> Result<Prepared, Refusal> + Send + Sync + 'static,
+        shutdown: &CancellationToken,
+    ) {
+        let Err(Unstored { records, refusal }) = self.persist(protocol, tenant, prepare, shutdown).await else {
+            return;
+        };
+        let counts = self.inner.counters.of(protocol);
+        tracing::error!(protocol = protocol.name(), records, error = %refusal, "messages could not be stored");
+        add(&counts.refused, usize::from(records == 0));
+        add(&counts.received, records);
+        add(&counts.dropped, records);
     }
 
     fn count(&self, protocol: Protocol, stored: &Stored) {

@@ -1,9 +1,19 @@
 //! The listeners over a real engine in a temporary folder.
 
+mod beats;
+mod cloud;
+mod conformance;
+mod connections;
+mod datadog;
 mod elasticsearch;
+mod forward;
+mod gelf;
+mod hec;
+mod journal;
 mod loki;
 mod native;
 mod otlp;
+mod relp;
 mod syslog;
 
 use std::io::Write;
@@ -24,9 +34,11 @@ use logkeep_ingest::{Ingest, IngestConfig, Parts};
 use logkeep_record::{Class, Record, TenantId};
 use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{Intake, IntakeOptions, Protocol, ProtocolCounters};
+use crate::{Intake, IntakeOptions, PORTS, Port, Protocol, ProtocolCounters};
 
 pub(crate) struct Setup {
     pub(crate) ingest: Ingest,
@@ -50,6 +62,20 @@ async fn open(folder: &Path) -> Ingest {
         random: Arc::new(SystemRandom),
     };
     Ingest::open(config, parts).await.unwrap()
+}
+
+/// The port of this name.
+pub(crate) fn port(name: &str) -> &'static Port {
+    PORTS.iter().find(|port| port.name == name).unwrap()
+}
+
+/// A TCP port that is served until the token is cancelled.
+pub(crate) async fn listen(setup: &Setup, name: &'static str) -> (SocketAddr, CancellationToken) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let (intake, stopping) = (setup.intake.clone(), stop.clone());
+    tokio::spawn(async move { intake.serve_tcp(port(name), listener, stopping).await });
+    (address, stop)
 }
 
 /// What an answer came to.

@@ -58,6 +58,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    memory::prepare();
     let command = Cli::parse().command;
     let result = match command {
         Command::Serve(args) => commands::serve::run(args),

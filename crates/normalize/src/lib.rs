@@ -38,7 +38,7 @@ use crate::semconv::Rule;
 /// What is known of the connection a record came over.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// `otlp`, `elasticsearch`, `loki`, `syslog`, `ndjson` or `import`.
+    /// As the table of receivers names it, such as `otlp`, `loki` or `import`.
     pub protocol: &'static str,
     /// The peer's address, or the file.
     pub source: String,

@@ -183,7 +183,7 @@ impl Segment {
 
     /// Bytes that it holds in memory while it is open, about, without the streams that it shares with others.
     pub fn memory_bytes(&self) -> usize {
-        let names: usize = self.attribute_types.iter().map(|(key, _)| key.len() + NAME_BYTES).sum();
+        let names: usize = self.attribute_types.keys().map(|key| key.len() + NAME_BYTES).sum();
         self.parquet().memory_size() + self.index.len_bytes() + names
     }
 

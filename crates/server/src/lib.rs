@@ -13,7 +13,7 @@ mod selflog;
 mod server;
 mod ui;
 
-pub use logkeep_intake::IntakeOptions;
+pub use logkeep_intake::{ForwardSecurity, IntakeOptions, PORTS, Port, Secret};
 
 pub use listen::{Endpoint, Receiver, ReceiverState};
 pub use rotate::{Rotated, rotate_keys};

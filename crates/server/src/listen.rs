@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use axum::Router;
-use logkeep_intake::Intake;
+use logkeep_intake::{Intake, Port, serve_http};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::guard;
 use crate::server::{ServerConfig, StartError};
@@ -58,74 +58,51 @@ pub struct Receiver {
 pub(crate) struct Bound {
     main: TcpListener,
     main_address: SocketAddr,
-    tcp: Vec<(Kind, Option<TcpListener>)>,
-    udp: Option<UdpSocket>,
+    sockets: Vec<(&'static Port, Socket)>,
     receivers: Vec<Receiver>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    OtlpGrpc,
-    OtlpHttp,
-    Elasticsearch,
-    Loki,
-    SyslogTcp,
+enum Socket {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
 }
 
-impl Kind {
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::OtlpGrpc => ("otlp-grpc", "listen.otlp_grpc"),
-            Self::OtlpHttp => ("otlp-http", "listen.otlp_http"),
-            Self::Elasticsearch => ("elasticsearch", "listen.elasticsearch"),
-            Self::Loki => ("loki", "listen.loki"),
-            Self::SyslogTcp => ("syslog-tcp", "listen.syslog_tcp"),
+impl Socket {
+    async fn bind(port: &Port, address: SocketAddr) -> std::io::Result<(Self, SocketAddr)> {
+        if port.is_udp() {
+            let socket = UdpSocket::bind(address).await?;
+            let address = socket.local_addr()?;
+            return Ok((Self::Udp(socket), address));
         }
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((Self::Tcp(listener), address))
     }
 }
 
 /// Binds every listener of the configuration.
 pub(crate) async fn bind(config: &ServerConfig) -> Result<Bound, StartError> {
-    let failed = |protocol, key, address| move |cause| StartError::Listen { protocol, address, key, cause };
-    let main =
-        TcpListener::bind(config.main.address).await.map_err(failed("http", "listen.main", config.main.address))?;
-    let main_address = main.local_addr().map_err(failed("http", "listen.main", config.main.address))?;
+    let address = config.main.address;
+    let failed = |cause| StartError::Listen { protocol: "http", address, key: "listen.main".to_owned(), cause };
+    let main = TcpListener::bind(address).await.map_err(failed)?;
+    let main_address = main.local_addr().map_err(failed)?;
     let mut receivers =
         vec![Receiver { protocol: "http", address: Some(main_address), state: ReceiverState::Listening }];
-    let mut tcp = Vec::new();
-    for (kind, endpoint) in [
-        (Kind::OtlpGrpc, config.otlp_grpc),
-        (Kind::OtlpHttp, config.otlp_http),
-        (Kind::Elasticsearch, config.elasticsearch),
-        (Kind::Loki, config.loki),
-        (Kind::SyslogTcp, config.syslog_tcp),
-    ] {
-        let (protocol, key) = kind.names();
-        let listener = match endpoint {
-            Some(endpoint) => match TcpListener::bind(endpoint.address).await {
-                Ok(listener) => Some(listener),
-                Err(cause) => {
-                    taken(endpoint, protocol, key, cause)?;
-                    None
+    let mut sockets = Vec::new();
+    for (port, endpoint) in &config.receivers {
+        let mut bound = None;
+        if let Some(endpoint) = endpoint {
+            match Socket::bind(port, endpoint.address).await {
+                Ok((socket, address)) => {
+                    sockets.push((*port, socket));
+                    bound = Some(address);
                 }
-            },
-            None => None,
-        };
-        receivers.push(receiver(protocol, endpoint, listener.as_ref().and_then(|listener| listener.local_addr().ok())));
-        tcp.push((kind, listener));
-    }
-    let udp = match config.syslog_udp {
-        Some(endpoint) => match UdpSocket::bind(endpoint.address).await {
-            Ok(socket) => Some(socket),
-            Err(cause) => {
-                taken(endpoint, "syslog-udp", "listen.syslog_udp", cause)?;
-                None
+                Err(cause) => taken(*endpoint, port, cause)?,
             }
-        },
-        None => None,
-    };
-    receivers.push(receiver("syslog-udp", config.syslog_udp, udp.as_ref().and_then(|socket| socket.local_addr().ok())));
-    Ok(Bound { main, main_address, tcp, udp, receivers })
+        }
+        receivers.push(receiver(port.name, *endpoint, bound));
+    }
+    Ok(Bound { main, main_address, sockets, receivers })
 }
 
 fn receiver(protocol: &'static str, wanted: Option<Endpoint>, bound: Option<SocketAddr>) -> Receiver {
@@ -138,16 +115,12 @@ fn receiver(protocol: &'static str, wanted: Option<Endpoint>, bound: Option<Sock
 }
 
 /// A default port that another program has is no reason not to start.
-fn taken(
-    endpoint: Endpoint,
-    protocol: &'static str,
-    key: &'static str,
-    cause: std::io::Error,
-) -> Result<(), StartError> {
+fn taken(endpoint: Endpoint, port: &Port, cause: std::io::Error) -> Result<(), StartError> {
+    let (protocol, address, key) = (port.name, endpoint.address, port.setting());
     if endpoint.required {
-        return Err(StartError::Listen { protocol, address: endpoint.address, key, cause });
+        return Err(StartError::Listen { protocol, address, key, cause });
     }
-    warn!(protocol, address = %endpoint.address, error = %cause, setting = key, "this default port cannot be used; going on without it");
+    warn!(protocol, %address, error = %cause, setting = key, "this default port cannot be used; going on without it");
     Ok(())
 }
 
@@ -164,39 +137,21 @@ impl Bound {
     pub(crate) fn serve(self, main: Router, intake: &Intake, stop: &CancellationToken) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(serve_http(self.main, main, stop.clone()));
-        for (kind, listener) in self.tcp {
-            let Some(listener) = listener else { continue };
-            let router = match kind {
-                Kind::OtlpGrpc => grpc_router(intake),
-                Kind::OtlpHttp => intake.otlp_http_router(),
-                Kind::Elasticsearch => intake.elasticsearch_router(),
-                Kind::Loki => intake.loki_router(),
-                Kind::SyslogTcp => {
-                    let (intake, stop) = (intake.clone(), stop.clone());
-                    tasks.spawn(async move { intake.serve_syslog_tcp(listener, stop).await });
-                    continue;
-                }
-            };
-            let router = router.layer(axum::middleware::from_fn(guard::loopback_only));
-            tasks.spawn(serve_http(listener, router, stop.clone()));
-        }
-        if let Some(socket) = self.udp {
+        for (port, socket) in self.sockets {
             let (intake, stop) = (intake.clone(), stop.clone());
-            tasks.spawn(async move { intake.serve_syslog_udp(socket, stop).await });
+            match (socket, intake.port_router(port)) {
+                (Socket::Tcp(listener), Some(router)) => {
+                    let router = router.layer(axum::middleware::from_fn(guard::loopback_only));
+                    tasks.spawn(serve_http(listener, router, stop));
+                }
+                (Socket::Tcp(listener), None) => {
+                    tasks.spawn(async move { intake.serve_tcp(port, listener, stop).await });
+                }
+                (Socket::Udp(socket), _) => {
+                    tasks.spawn(async move { intake.serve_udp(port, socket, stop).await });
+                }
+            }
         }
         tasks
-    }
-}
-
-/// The OTLP service over gRPC as routes.
-pub(crate) fn grpc_router(intake: &Intake) -> Router {
-    let path = format!("/{}/{{*method}}", <logkeep_intake::OtlpGrpc as tonic::server::NamedService>::NAME);
-    Router::new().route_service(&path, intake.otlp_grpc())
-}
-
-async fn serve_http(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await {
-        error!(%error, "a listener ended");
     }
 }

@@ -9,7 +9,7 @@ use logkeep_access::Access;
 use logkeep_catalog::{CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey};
 use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
-use logkeep_intake::{Intake, IntakeOptions};
+use logkeep_intake::{Intake, IntakeOptions, Port};
 use logkeep_query::exec::QueryError;
 use logkeep_query::{QueryEngine, QueryOptions};
 use logkeep_record::TenantId;
@@ -33,18 +33,8 @@ pub struct ServerConfig {
     pub key_file: PathBuf,
     /// API and console.
     pub main: Endpoint,
-    /// OTLP over gRPC.
-    pub otlp_grpc: Option<Endpoint>,
-    /// OTLP over HTTP.
-    pub otlp_http: Option<Endpoint>,
-    /// Elasticsearch bulk API.
-    pub elasticsearch: Option<Endpoint>,
-    /// Loki push API.
-    pub loki: Option<Endpoint>,
-    /// Syslog over TCP.
-    pub syslog_tcp: Option<Endpoint>,
-    /// Syslog over UDP.
-    pub syslog_udp: Option<Endpoint>,
+    /// Ports of receivers; `None` is off.
+    pub receivers: Vec<(&'static Port, Option<Endpoint>)>,
     /// Intake.
     pub intake: IntakeOptions,
     /// Queries.
@@ -102,7 +92,7 @@ pub enum StartError {
         /// Where.
         address: std::net::SocketAddr,
         /// The setting.
-        key: &'static str,
+        key: String,
         /// Why.
         #[source]
         cause: std::io::Error,

@@ -130,6 +130,11 @@ fn sniff(body: &[u8]) -> Option<Encoding> {
     }
 }
 
+/// Whether the first bytes are those of a compressed stream. Text may begin like zlib's lowest level.
+pub fn is_compressed(body: &[u8]) -> bool {
+    sniff(body).is_some()
+}
+
 fn open(encoding: Encoding, body: &[u8], max_bytes: usize) -> Result<Vec<u8>, CompressError> {
     match encoding {
         Encoding::Identity => Ok(body.to_vec()),

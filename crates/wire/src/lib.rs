@@ -10,12 +10,23 @@
 //!
 //! Not here: sockets, headers and backpressure (`intake`), what the fields mean (`normalize`).
 
+pub mod cloud;
 pub mod compress;
 pub mod container;
+pub mod datadog;
+pub mod documents;
 pub mod elasticsearch;
+pub mod forward;
+pub mod frame;
+pub mod gelf;
+pub mod hec;
+pub mod journal;
 pub mod loki;
+pub mod lumberjack;
+pub mod msgpack;
 pub mod ndjson;
 pub mod otlp;
+pub mod relp;
 pub mod syslog;
 mod text;
 

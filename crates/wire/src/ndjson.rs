@@ -4,11 +4,13 @@
 //! its own message, one that is too long is cut and says so. Reading is lazy, because a body of tiny lines would be a
 //! hundred times larger as records.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use logkeep_record::{Record, Resource};
+use logkeep_record::{Record, Resource, Value};
 
-use crate::text::{Text, body_and_original, trim_cr};
+use crate::frame::Frame;
+use crate::text::{TRUNCATED_BYTES, Text, body_and_original, trim_cr};
 
 /// The lines of `body`, in order; empty lines are skipped and the last one need not end in a line feed.
 pub fn lines(body: &[u8]) -> Lines<'_> {
@@ -57,9 +59,18 @@ pub fn records<'a>(
 /// The record of one line: the body of a JSON object is a map, that of any other line is its text.
 pub fn record(line: &[u8], received_ns: i64, resource: Arc<Resource>) -> Record<'_> {
     let text = Text::new(line);
-    let mut record = Record::new(received_ns, logkeep_record::Value::Null, resource);
+    let mut record = Record::new(received_ns, Value::Null, resource);
     text.mark(&mut record.attributes);
     (record.body, record.original) = body_and_original(text.text);
+    record
+}
+
+/// The record of a line that a stream was cut into.
+pub fn framed<'a>(line: &Frame<'a>, received_ns: i64, resource: Arc<Resource>) -> Record<'a> {
+    let mut record = record(line.bytes, received_ns, resource);
+    if line.truncated_bytes > 0 {
+        record.attributes.push((Cow::Borrowed(TRUNCATED_BYTES), Value::Int(line.truncated_bytes as i64)));
+    }
     record
 }
 
@@ -109,7 +120,7 @@ mod tests {
     #[test]
     fn text_is_borrowed_from_the_request() {
         let records = decode(b"{\"key\":\"value\"}");
-        assert!(matches!(records[0].original, Some(std::borrow::Cow::Borrowed(_))));
+        assert!(matches!(records[0].original, Some(Cow::Borrowed(_))));
     }
 
     proptest! {

@@ -6,7 +6,6 @@
 //!
 //! Not here: sockets and TLS (`intake`), what is inside the message (`normalize`).
 
-mod frame;
 mod rfc3164;
 mod rfc5424;
 #[cfg(test)]
@@ -19,8 +18,8 @@ use std::sync::Arc;
 
 use logkeep_record::{Attributes, Record, Resource, Severity, Value};
 
+use crate::frame::Frame;
 use crate::text::Text;
-pub use frame::{Frame, FrameError, Framer};
 
 /// Turns frames into records. It remembers the sources it saw, so that their records share one resource.
 #[derive(Debug, Default)]

@@ -225,6 +225,10 @@ impl Round<'_> {
     ) -> Result<ClassLine, BackupError> {
         let folder = TileFolder::new(system_disk(), &self.path("tlog"), &class.0, &class.1);
         let flushed = state.map_or(0, |state| state.head.flushed);
+        if flushed > 0 && checkpoint.is_none() {
+            // A flush publishes before it commits: this one did both after the checkpoints were read.
+            return Err(BackupError::Vanished(folder.checkpoint_path().display().to_string()));
+        }
         let published = checkpoint.map_or(0, Checkpoint::size);
         let told = [flushed, published];
         let mut tree = CopiedTree::of_tiles(target, &folder, class, flushed.max(published), &told)?;

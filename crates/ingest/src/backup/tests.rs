@@ -215,6 +215,20 @@ async fn what_is_merged_away_meanwhile_is_copied_as_what_it_became() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_flushed_is_not_copied_without_a_checkpoint() {
+    let lab = Lab::new().await;
+    let checkpoint = lab.path("data/tlog/default/default/checkpoint");
+    let text = fs::read(&checkpoint).unwrap();
+    fs::remove_file(&checkpoint).unwrap();
+    let refused = lab.backup().await.unwrap_err().to_string();
+    assert!(refused.contains("default/checkpoint"), "{refused}");
+    fs::write(&checkpoint, text).unwrap();
+    lab.backup().await.unwrap();
+    lab.restore("copy").await.unwrap();
+    lab.ingest.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_or_missing_file_is_named_and_nothing_is_restored() {
     let lab = Lab::new().await;
     lab.backup().await.unwrap();

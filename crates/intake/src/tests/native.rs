@@ -4,8 +4,7 @@ use super::{Answered, Setup, gzip, options, send};
 use crate::{IntakeOptions, Protocol};
 
 async fn post(setup: &Setup, head: &str, body: impl Into<axum::body::Body>) -> Answered {
-    let router = axum::Router::new().nest("/api/v1/ingest", setup.intake.native_router());
-    send(&router, &format!("POST /api/v1/ingest/{head}"), body).await
+    send(&setup.intake.native_router(), &format!("POST /api/v1/ingest/{head}"), body).await
 }
 
 fn counted(answer: &Answered) -> (u16, i64, i64) {

@@ -2,7 +2,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
-use super::{Setup, wait_until};
+use super::{Setup, port, wait_until};
 use crate::Protocol;
 
 /// Sends `bytes` in pieces over one connection, and checks what is stored of it.
@@ -12,7 +12,7 @@ async fn check_tcp(bytes: &[u8], piece: usize, expected: &[&str]) {
     let address = listener.local_addr().unwrap();
     let (intake, shutdown) = (setup.intake.clone(), CancellationToken::new());
     let stopping = shutdown.clone();
-    let serving = tokio::spawn(async move { intake.serve_syslog_tcp(listener, stopping).await });
+    let serving = tokio::spawn(async move { intake.serve_tcp(port("syslog-tcp"), listener, stopping).await });
     let mut stream = TcpStream::connect(address).await.unwrap();
     for part in bytes.chunks(piece) {
         // The server may have closed a connection it cannot read.
@@ -52,7 +52,7 @@ async fn udp() {
     let address = socket.local_addr().unwrap();
     let (intake, shutdown) = (setup.intake.clone(), CancellationToken::new());
     let stopping = shutdown.clone();
-    let serving = tokio::spawn(async move { intake.serve_syslog_udp(socket, stopping).await });
+    let serving = tokio::spawn(async move { intake.serve_udp(port("syslog-udp"), socket, stopping).await });
     let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for text in ["<34>1 2026-11-20T10:00:00Z host app 7 - - one", "<13>two\n", "", "\u{feff}three"] {
         sender.send_to(text.as_bytes(), address).await.unwrap();
@@ -79,7 +79,7 @@ async fn what_cannot_be_stored_while_stopping_is_counted() {
     setup.ingest.close();
     let (intake, shutdown) = (setup.intake.clone(), CancellationToken::new());
     let stopping = shutdown.clone();
-    let serving = tokio::spawn(async move { intake.serve_syslog_tcp(listener, stopping).await });
+    let serving = tokio::spawn(async move { intake.serve_tcp(port("syslog-tcp"), listener, stopping).await });
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"<13>kept\n").await.unwrap();
     // The ledger balances only once nothing is under way, so it is not checked here.

@@ -47,15 +47,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut server = server_config(&config);
     // Free ports: the demo must start beside anything, and its senders are told where to send.
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listeners = [
-        &mut server.otlp_grpc,
-        &mut server.otlp_http,
-        &mut server.elasticsearch,
-        &mut server.loki,
-        &mut server.syslog_tcp,
-        &mut server.syslog_udp,
-    ];
-    for endpoint in listeners.into_iter().flatten() {
+    for endpoint in server.receivers.iter_mut().filter_map(|(_, endpoint)| endpoint.as_mut()) {
         endpoint.address = loopback;
     }
     let self_log = start_log(&config.log_level)?;

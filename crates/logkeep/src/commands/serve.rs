@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use super::secrets;
 use crate::memory;
 
 /// Arguments of `logkeep serve`.
@@ -37,7 +38,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let self_log = start_log(&config.log_level)?;
     logkeep_record::limits::set_record_bytes(config.limits.record_bytes);
     runtime()?.block_on(async {
-        let running = Server::start(server_config(&config), self_log).await?;
+        let mut server = server_config(&config);
+        server.intake.forward = secrets::forward(&config.forward)?;
+        let running = Server::start(server, self_log).await?;
         announce(&running)?;
         stop_signal().await?;
         running.stop().await;
@@ -78,12 +81,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         data_dir: config.data_dir.clone(),
         key_file: config.key_file(),
         main: endpoint(config.listen.main),
-        otlp_grpc: config.listen.otlp_grpc.map(endpoint),
-        otlp_http: config.listen.otlp_http.map(endpoint),
-        elasticsearch: config.listen.elasticsearch.map(endpoint),
-        loki: config.listen.loki.map(endpoint),
-        syslog_tcp: config.listen.syslog_tcp.map(endpoint),
-        syslog_udp: config.listen.syslog_udp.map(endpoint),
+        receivers: config.listen.receivers.iter().map(|(port, at)| (*port, at.map(endpoint))).collect(),
         intake: IntakeOptions {
             tenants: config.tenants.clone(),
             request_bytes: config.limits.request_bytes,
@@ -109,7 +107,7 @@ fn announce(running: &Running) -> Result<()> {
     writeln!(out, "Logkeep is ready: http://{}", running.main())?;
     for receiver in running.receivers.iter() {
         if let Some(address) = receiver.address {
-            writeln!(out, "  {:<14} {address}  {}", receiver.protocol, receiver.state.as_str())?;
+            writeln!(out, "  {:<16} {address}  {}", receiver.protocol, receiver.state.as_str())?;
         }
     }
     out.flush()?;

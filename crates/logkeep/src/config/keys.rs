@@ -1,45 +1,60 @@
 //! Every key there is, in the order `config print` shows them.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use logkeep_server::PORTS;
+
 /// A configuration file of more than this is surely something else.
 pub(super) const FILE_BYTES: u64 = 1 << 20;
 
 /// One key of the file.
 pub(super) struct Key {
     /// Sections and name, joined by dots.
-    pub(super) path: &'static str,
+    pub(super) path: Cow<'static, str>,
     /// Its value where the file has none; empty where it is derived.
-    pub(super) default: &'static str,
+    pub(super) default: Cow<'static, str>,
     /// What it is, in one line.
-    pub(super) about: &'static str,
+    pub(super) about: Cow<'static, str>,
 }
 
-const fn key(path: &'static str, default: &'static str, about: &'static str) -> Key {
-    Key { path, default, about }
+fn key(path: &'static str, default: &'static str, about: &'static str) -> Key {
+    Key { path: path.into(), default: default.into(), about: about.into() }
 }
 
-pub(super) const KEYS: &[Key] = &[
-    key("data_dir", "./logkeep-data", "folder that holds everything but the key"),
-    key("key_file", "", "file of the key that seals the data; never inside data_dir (default: <data_dir>.key)"),
-    key("listen.main", "127.0.0.1:7280", "API and UI"),
-    key("listen.otlp_grpc", "127.0.0.1:4317", "OTLP over gRPC, or off"),
-    key("listen.otlp_http", "127.0.0.1:4318", "OTLP over HTTP, or off"),
-    key("listen.elasticsearch", "127.0.0.1:9200", "Elasticsearch bulk API, or off"),
-    key("listen.loki", "127.0.0.1:3100", "Loki push API, or off"),
-    key("listen.syslog_tcp", "127.0.0.1:5514", "syslog over TCP, or off"),
-    key("listen.syslog_udp", "127.0.0.1:5514", "syslog over UDP, or off"),
-    key("limits.request_bytes", "16MiB", "largest request body, before decompression"),
-    key("limits.record_bytes", "1MiB", "largest record in its source form; longer ones are cut"),
-    key("query.timeout", "30s", "time a query may take"),
-    key("query.memory", "512MiB", "memory that SQL queries may use together"),
-    key("query.cache", "48MiB", "memory for columns that were read lately"),
-    key("query.index_memory", "1GiB", "memory for the indexes of segments that queries have opened"),
-    key("tenants", "default", "names senders may use; `default` always exists"),
-    key("flush.bytes", "64MiB", "live records become a segment at this size"),
-    key("flush.interval", "30s", "or at this age"),
-    key("disk.reserve", "64MiB", "space held back for the audit trail and the catalog when the disk is full"),
-    key("log.level", "info", "what Logkeep says about itself: error, warn, info, debug or trace"),
-    key("elasticsearch.version", "8.17.0", "version the Elasticsearch API claims"),
-];
+pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let receiver = |port: &logkeep_server::Port| Key {
+        path: port.setting().into(),
+        default: format!("127.0.0.1:{}", port.number).into(),
+        about: format!("{}, or off", port.about).into(),
+    };
+    let before = [
+        key("data_dir", "./logkeep-data", "folder that holds everything but the key"),
+        key("key_file", "", "file of the key that seals the data; never inside data_dir (default: <data_dir>.key)"),
+        key("listen.main", "127.0.0.1:7280", "API and UI"),
+    ];
+    let after = [
+        key(
+            "forward.shared_key_file",
+            "",
+            "file with the key that Forward senders must know; without one, any may send",
+        ),
+        key("forward.users_file", "", "file of `user:password` lines that they must know as well"),
+        key("limits.request_bytes", "16MiB", "largest request body, before decompression"),
+        key("limits.record_bytes", "1MiB", "largest record in its source form; longer ones are cut"),
+        key("query.timeout", "30s", "time a query may take"),
+        key("query.memory", "512MiB", "memory that SQL queries may use together"),
+        key("query.cache", "48MiB", "memory for columns that were read lately"),
+        key("query.index_memory", "1GiB", "memory for the indexes of segments that queries have opened"),
+        key("tenants", "default", "names senders may use; `default` always exists"),
+        key("flush.bytes", "48MiB", "live records become a segment at this size"),
+        key("flush.interval", "30s", "or at this age"),
+        key("disk.reserve", "64MiB", "space held back for the audit trail and the catalog when the disk is full"),
+        key("log.level", "info", "what Logkeep says about itself: error, warn, info, debug or trace"),
+        key("elasticsearch.version", "8.17.0", "version the Elasticsearch API claims"),
+    ];
+    before.into_iter().chain(PORTS.iter().map(receiver)).chain(after).collect()
+});
 
 /// The key at `path`; every caller names one of the table.
 pub(super) fn find(path: &str) -> &'static Key {
@@ -51,7 +66,7 @@ pub(super) fn names_under(section: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = KEYS
         .iter()
         .filter_map(|key| match section {
-            "" => Some(key.path),
+            "" => Some(&*key.path),
             section => key.path.strip_prefix(section)?.strip_prefix('.'),
         })
         .map(|rest| rest.split('.').next().unwrap_or(rest))

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use logkeep_record::TenantId;
+use logkeep_server::Port;
 
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub configured_key_file: Option<PathBuf>,
     /// Where to listen.
     pub listen: Listen,
+    /// Who may send over Fluentd's Forward protocol.
+    pub forward: Forward,
     /// Bounds on what senders may send.
     pub limits: Limits,
     /// Bounds on a query.
@@ -56,23 +59,29 @@ pub struct Listener {
     pub configured: bool,
 }
 
-/// Where to listen; `None` is off.
+/// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// API and UI.
     pub main: Listener,
-    /// OTLP over gRPC.
-    pub otlp_grpc: Option<Listener>,
-    /// OTLP over HTTP.
-    pub otlp_http: Option<Listener>,
-    /// Elasticsearch's bulk API.
-    pub elasticsearch: Option<Listener>,
-    /// Loki's push API.
-    pub loki: Option<Listener>,
-    /// Syslog over TCP.
-    pub syslog_tcp: Option<Listener>,
-    /// Syslog over UDP.
-    pub syslog_udp: Option<Listener>,
+    /// Every port of a receiver; `None` is off.
+    pub receivers: Vec<(&'static Port, Option<Listener>)>,
+}
+
+impl Listen {
+    /// Where the receiver of this name listens; `None` if it is off, or there is none of this name.
+    pub fn receiver(&self, name: &str) -> Option<Listener> {
+        self.receivers.iter().find(|(port, _)| port.name == name)?.1
+    }
+}
+
+/// Who may send over Fluentd's Forward protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// File of the key that senders must know.
+    pub shared_key_file: Option<PathBuf>,
+    /// File of users and passwords that they must know as well.
+    pub users_file: Option<PathBuf>,
 }
 
 /// Bounds on what senders may send.

@@ -1,5 +1,7 @@
 //! A [`Config`] back to YAML.
 
+use std::path::PathBuf;
+
 use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
@@ -8,15 +10,15 @@ use super::{Config, Listener, keys};
 pub(super) fn to_yaml(config: &Config) -> String {
     let mut out = String::new();
     let mut section = "";
-    for key in keys::KEYS {
-        let (parent, name) = key.path.split_once('.').unwrap_or(("", key.path));
+    for key in keys::KEYS.iter() {
+        let (parent, name) = key.path.split_once('.').unwrap_or(("", &key.path));
         if parent != section && !parent.is_empty() {
             out.push_str(&format!("{parent}:\n"));
         }
         section = parent;
         let indent = if parent.is_empty() { "" } else { "  " };
-        let value = value(config, key.path);
-        let default = match key.default {
+        let value = value(config, &key.path);
+        let default = match &*key.default {
             "" => String::new(),
             default => format!(" (default: {default})"),
         };
@@ -27,17 +29,14 @@ pub(super) fn to_yaml(config: &Config) -> String {
 
 fn value(config: &Config, path: &str) -> String {
     let listener = |listener: Option<Listener>| listener.map_or("off".to_owned(), |at| quoted(&at.address.to_string()));
+    let file = |path: &Option<PathBuf>| path.as_ref().map_or("~".to_owned(), |path| quoted(&path.to_string_lossy()));
     let listen = &config.listen;
     match path {
         "data_dir" => quoted(&config.data_dir.to_string_lossy()),
         "key_file" => quoted(&config.key_file().to_string_lossy()),
         "listen.main" => listener(Some(listen.main)),
-        "listen.otlp_grpc" => listener(listen.otlp_grpc),
-        "listen.otlp_http" => listener(listen.otlp_http),
-        "listen.elasticsearch" => listener(listen.elasticsearch),
-        "listen.loki" => listener(listen.loki),
-        "listen.syslog_tcp" => listener(listen.syslog_tcp),
-        "listen.syslog_udp" => listener(listen.syslog_udp),
+        "forward.shared_key_file" => file(&config.forward.shared_key_file),
+        "forward.users_file" => file(&config.forward.users_file),
         "limits.request_bytes" => format_bytes(config.limits.request_bytes as u64),
         "limits.record_bytes" => format_bytes(config.limits.record_bytes as u64),
         "query.timeout" => format_duration(config.query.timeout),
@@ -53,7 +52,10 @@ fn value(config: &Config, path: &str) -> String {
         "disk.reserve" => format_bytes(config.reserve_bytes),
         "log.level" => config.log_level.clone(),
         "elasticsearch.version" => quoted(&config.elasticsearch_version),
-        other => unreachable!("`{other}` is in the table of keys but not printed"),
+        other => match listen.receivers.iter().find(|(port, _)| port.setting() == other) {
+            Some((_, at)) => listener(*at),
+            None => unreachable!("`{other}` is in the table of keys but not printed"),
+        },
     }
 }
 

@@ -5,10 +5,11 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use logkeep_record::TenantId;
+use logkeep_server::PORTS;
 
 use super::tree::{self, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
-use super::{Config, Fault, Flush, Limits, Listen, Listener, Query, keys, sibling_key};
+use super::{Config, Fault, Flush, Forward, Limits, Listen, Listener, Query, keys, sibling_key};
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const MIB: u64 = 1 << 20;
@@ -53,7 +54,7 @@ impl<'a> Reader<'a> {
         for entry in entries {
             let path = if section.is_empty() { entry.key.clone() } else { format!("{section}.{}", entry.key) };
             if let Some(key) = keys::KEYS.iter().find(|key| key.path == path) {
-                self.values.push((key.path, &entry.value));
+                self.values.push((&key.path, &entry.value));
             } else if keys::is_section(&path) {
                 self.collect(&entry.value, &path);
             } else {
@@ -81,7 +82,7 @@ impl<'a> Reader<'a> {
     fn value<T>(&mut self, path: &str, parse: impl Fn(&str) -> Result<T, ValueFault>) -> Option<T> {
         let key = keys::find(path);
         let (text, line) = match self.written(path) {
-            None => (key.default, 0),
+            None => (&*key.default, 0),
             Some(node) => match &node.kind {
                 Kind::Scalar(text) => (text.as_str(), node.line),
                 other => {
@@ -111,7 +112,7 @@ impl<'a> Reader<'a> {
             })?;
             within(bytes, min, max, text, format_bytes)
         });
-        let bytes = value.or_else(|| parse_bytes(keys::find(path).default)).unwrap_or(min);
+        let bytes = value.or_else(|| parse_bytes(&keys::find(path).default)).unwrap_or(min);
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
@@ -136,6 +137,7 @@ impl<'a> Reader<'a> {
 
     fn config(&mut self) -> Config {
         let listen = self.listen();
+        let forward = self.forward();
         let limits = self.limits();
         let query = Query {
             timeout: self.duration("query.timeout", Duration::from_millis(100), Duration::from_secs(3_600)),
@@ -156,6 +158,7 @@ impl<'a> Reader<'a> {
             data_dir,
             configured_key_file,
             listen,
+            forward,
             limits,
             query,
             tenants,
@@ -183,33 +186,23 @@ impl<'a> Reader<'a> {
     fn listen(&mut self) -> Listen {
         let main = self.listener("listen.main");
         let unusable = Listener { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), configured: false };
-        let listen = Listen {
-            main: main.unwrap_or(unusable),
-            otlp_grpc: self.listener("listen.otlp_grpc"),
-            otlp_http: self.listener("listen.otlp_http"),
-            elasticsearch: self.listener("listen.elasticsearch"),
-            loki: self.listener("listen.loki"),
-            syslog_tcp: self.listener("listen.syslog_tcp"),
-            syslog_udp: self.listener("listen.syslog_udp"),
-        };
+        let receivers = PORTS.iter().map(|port| (port, self.listener(&port.setting()))).collect();
+        let listen = Listen { main: main.unwrap_or(unusable), receivers };
         self.refuse_shared_addresses(&listen);
         listen
     }
 
-    /// Two TCP listeners cannot have one address; syslog's UDP port is a space of its own.
+    /// Two TCP listeners cannot have one address; UDP ports are a space of their own.
     fn refuse_shared_addresses(&mut self, listen: &Listen) {
-        let tcp = [
-            ("listen.main", Some(listen.main)),
-            ("listen.otlp_grpc", listen.otlp_grpc),
-            ("listen.otlp_http", listen.otlp_http),
-            ("listen.elasticsearch", listen.elasticsearch),
-            ("listen.loki", listen.loki),
-            ("listen.syslog_tcp", listen.syslog_tcp),
-        ];
-        for (place, (path, listener)) in tcp.iter().enumerate() {
+        let main = ("listen.main".to_owned(), false, Some(listen.main));
+        let others = listen.receivers.iter().map(|(port, listener)| (port.setting(), port.is_udp(), *listener));
+        let all: Vec<_> = std::iter::once(main).chain(others).collect();
+        for (place, (path, udp, listener)) in all.iter().enumerate() {
             let Some(listener) = listener.filter(|listener| listener.address.port() != 0) else { continue };
-            let same = |(_, other): &&(&str, Option<Listener>)| other.is_some_and(|o| o.address == listener.address);
-            if let Some((other, _)) = tcp[..place].iter().find(same) {
+            let same = |(_, other_udp, other): &&(String, bool, Option<Listener>)| {
+                other_udp == udp && other.is_some_and(|other| other.address == listener.address)
+            };
+            if let Some((other, ..)) = all[..place].iter().find(same) {
                 let line = self.line(path).max(self.line(other));
                 let message = format!("`{path}` and `{other}` both have {}", listener.address);
                 self.fault(line, message, Some("give each its own port, or turn one off".into()));
@@ -217,13 +210,24 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn forward(&mut self) -> Forward {
+        let (shared_key_file, users_file) = (self.path("forward.shared_key_file"), self.path("forward.users_file"));
+        if users_file.is_some() && self.written("forward.shared_key_file").is_none() {
+            let message = "`forward.users_file` needs `forward.shared_key_file`".to_owned();
+            let hint = "senders give a password only to a server that has asked for the key";
+            self.fault(self.line("forward.users_file"), message, Some(hint.into()));
+        }
+        Forward { shared_key_file, users_file }
+    }
+
+    /// A path that need not be given.
+    fn path(&mut self, key: &str) -> Option<PathBuf> {
+        self.written(key).and_then(|_| self.value(key, path))
+    }
+
     fn paths(&mut self) -> (PathBuf, Option<PathBuf>) {
-        let path = |text: &str| match text {
-            "" => Err(("is empty".to_owned(), Some("give a path".to_owned()))),
-            text => Ok(PathBuf::from(text)),
-        };
         let data_dir = self.value("data_dir", path).unwrap_or_default();
-        let key_file = self.written("key_file").and_then(|_| self.value("key_file", path));
+        let key_file = self.path("key_file");
         let written_line = self.line("key_file").max(self.line("data_dir"));
         if key_file.is_none() && data_dir.file_name().is_none() && !data_dir.as_os_str().is_empty() {
             let message =
@@ -295,7 +299,7 @@ fn within<T: PartialOrd + Copy>(value: T, min: T, max: T, text: &str, show: fn(T
 }
 
 fn address(path: &str, text: &str) -> Result<SocketAddr, ValueFault> {
-    let default = keys::find(path).default;
+    let default = &keys::find(path).default;
     let address = match text.parse::<u16>() {
         Ok(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         Err(_) => text.replacen("localhost:", "127.0.0.1:", 1).parse().map_err(|_| {
@@ -317,6 +321,13 @@ fn address(path: &str, text: &str) -> Result<SocketAddr, ValueFault> {
 
 fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
+}
+
+fn path(text: &str) -> Result<PathBuf, ValueFault> {
+    match text {
+        "" => Err(("is empty".to_owned(), Some("give a path".to_owned()))),
+        text => Ok(PathBuf::from(text)),
+    }
 }
 
 fn level(text: &str) -> Result<String, ValueFault> {

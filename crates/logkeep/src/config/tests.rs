@@ -23,9 +23,9 @@ fn good_files() {
     .unwrap();
     assert_eq!(config.key_file(), Path::new("/srv/logs.key"));
     assert_eq!(config.listen.main.address.to_string(), "127.0.0.1:8000");
-    assert!(config.listen.main.configured && !config.listen.otlp_grpc.unwrap().configured);
-    assert_eq!(config.listen.loki, None);
-    assert_eq!(config.listen.syslog_udp.unwrap().address.to_string(), "[::1]:514");
+    assert!(config.listen.main.configured && !config.listen.receiver("otlp-grpc").unwrap().configured);
+    assert_eq!(config.listen.receiver("loki"), None);
+    assert_eq!(config.listen.receiver("syslog-udp").unwrap().address.to_string(), "[::1]:514");
     assert_eq!(config.limits.request_bytes, 32 << 20);
     assert_eq!(config.query.timeout, Duration::from_secs(90));
     assert_eq!(config.tenants.iter().map(TenantId::as_str).collect::<Vec<_>>(), ["default", "shop"]);
@@ -99,6 +99,12 @@ fn faults_between_keys() {
         "c.yaml:1: `elasticsearch.version`: `8.1` is no version\n  hint: write three numbers, like `8.17.0`",
     );
     check(
+        "forward: {users_file: /u}",
+        "c.yaml:1: `forward.users_file` needs `forward.shared_key_file`\n  \
+         hint: senders give a password only to a server that has asked for the key",
+    );
+    check("forward: {users_file: /u, shared_key_file: /k}", "no faults");
+    check(
         "data_dir: [a]",
         "c.yaml:1: `data_dir` is a list, expected a single value\n  hint: for example `data_dir: ./logkeep-data`",
     );
@@ -128,10 +134,10 @@ fn printing_reads_as_itself() {
         assert_eq!(again.query, config.query);
         assert_eq!(again.tenants, config.tenants);
     }
-    for key in keys::KEYS {
+    for key in keys::KEYS.iter() {
         let name = key.path.rsplit('.').next().unwrap();
         assert!(Config::default().to_yaml().contains(&format!("{name}: ")), "{}", key.path);
-        assert_eq!(keys::find(key.path).path, key.path);
+        assert_eq!(keys::find(&key.path).path, key.path);
     }
 }
 

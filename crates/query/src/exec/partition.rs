@@ -65,6 +65,10 @@ impl Partition {
                 self.scan.budget.source(true);
                 continue;
             }
+            // Most segments have none of the tokens of a rare word, and need not be looked at any further.
+            if !self.scan.may_match(source)? {
+                continue;
+            }
             let schema = source.schema()?;
             let mut wanted = Wanted::new();
             self.columns.iter().try_for_each(|column| want(column, source, &schema, &mut wanted))?;

@@ -94,6 +94,14 @@ impl Scan {
         self.needs = Arc::new(Needs::All(both));
     }
 
+    /// False only if bounds and index say that nothing in the source matches.
+    pub(crate) fn may_match(&self, source: &Source) -> Result<bool, QueryError> {
+        Ok(match &source.place {
+            Place::Live(_) => true,
+            Place::Segment(handle) => !self.blocks(handle.segment()?.as_ref()).is_empty(),
+        })
+    }
+
     /// Hands the matching rows of one source to `sink`, block by block, with the columns of `wanted` and those that
     /// were needed to decide. Columns a source does not have are left out.
     pub(crate) fn each(
@@ -130,7 +138,9 @@ impl Scan {
 
     /// The blocks of a segment that may hold a match.
     fn blocks(&self, segment: &Segment) -> Vec<usize> {
-        let times = segment.block_times_ns();
+        let (min, max) = segment.time_bounds_ns();
+        let whole = self.range.start_ns() <= min && max < self.range.end_ns();
+        let times = if whole { None } else { segment.block_times_ns() };
         let in_range = |block: usize| {
             times.as_ref().and_then(|times| times.get(block)).is_none_or(|(min, max)| self.range.overlaps(*min, *max))
         };

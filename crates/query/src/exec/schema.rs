@@ -1,6 +1,7 @@
 //! The columns users know: fixed ones, and one for each attribute by its own name, wherever it is stored.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -127,12 +128,31 @@ impl SchemaCache {
         if let Some(schema) = self.known(sources) {
             return Ok(schema);
         }
+        open_all(sources)?;
         let schema = Arc::new(TableSchema::of(sources)?);
         let mut known = self.0.lock();
         known.truncate(Self::PLACES - 1);
         known.push_front((sources.iter().map(Identity::of).collect(), schema.clone()));
         Ok(schema)
     }
+}
+
+/// Opens the segments among the sources. One that is not in memory waits for the disk four times, so several wait at once.
+fn open_all(sources: &[Source]) -> Result<(), QueryError> {
+    const WAITING: usize = 8;
+    let next = AtomicUsize::new(0);
+    let open_some = || {
+        while let Some(source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
+            source.attribute_types()?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|threads| {
+        let others: Vec<_> = (1..WAITING.min(sources.len())).map(|_| threads.spawn(open_some)).collect();
+        let own = open_some();
+        let panicked = |_| Err(QueryError::Internal("a segment could not be opened: a thread panicked".into()));
+        others.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).fold(own, Result::and)
+    })
 }
 
 /// What tells one source from another, without keeping its rows.

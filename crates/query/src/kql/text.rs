@@ -15,7 +15,7 @@ pub struct TextMatcher(Kind);
 enum Kind {
     Phrase(Box<Phrase>),
     Wildcard(Wildcard),
-    Regex(Regex),
+    Regex(Box<Regex>),
 }
 
 impl TextMatcher {
@@ -27,7 +27,7 @@ impl TextMatcher {
         Ok(Self(match pattern {
             TextPattern::Phrase(phrase) => Kind::Phrase(Box::new(Phrase::new(phrase))),
             TextPattern::Wildcard(wildcard) => Kind::Wildcard(wildcard.clone()),
-            TextPattern::Regex(source) => Kind::Regex(Regex::new(source)?),
+            TextPattern::Regex(source) => Kind::Regex(Box::new(Regex::new(source)?)),
         }))
     }
 
@@ -48,8 +48,8 @@ impl TextMatcher {
             Kind::Phrase(phrase) if texts.is_ascii() && !phrase.text.is_empty() => {
                 candidates(&phrase.finder, &lower(texts), ends, |text| phrase.is_in(text))
             }
-            Kind::Regex(Regex { regex, literal: Some(literal) }) => {
-                candidates(literal, texts, ends, |text| regex.is_match(text))
+            Kind::Regex(regex) if let Some(literal) = &regex.literal => {
+                candidates(literal, texts, ends, |text| regex.regex.is_match(text))
             }
             _ => (0..ends.len()).map(|place| self.matches(text_at(texts, ends, place))).collect(),
         }

@@ -21,7 +21,7 @@ use logkeep_query::QueryEngine;
 use logkeep_record::TenantId;
 use tokio_util::sync::CancellationToken;
 
-use crate::listen::{Receiver, grpc_router};
+use crate::listen::Receiver;
 use crate::{metrics, ui};
 
 pub(crate) use error::ApiError;
@@ -53,7 +53,6 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tail", get(tail::tail))
         .route("/sql", post(sql::sql))
         .route("/status", get(status::status))
-        .nest("/ingest", intake.native_router().with_state(()))
         .fallback(error::no_such_path);
     Router::new()
         .nest("/api/v1", api)
@@ -61,8 +60,6 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/readyz", get(status::readyz))
         .route("/metrics", get(metrics::metrics))
         .with_state(state)
-        .merge(intake.elasticsearch_router_at("/es"))
-        .merge(intake.loki_router().fallback(ui::file))
-        .merge(intake.otlp_http_router())
-        .merge(grpc_router(&intake))
+        .merge(intake.main_router())
+        .fallback(ui::file)
 }

@@ -2,6 +2,7 @@ use logkeep_record::{json, limits};
 use proptest::prelude::*;
 
 use super::*;
+use crate::frame::Framer;
 
 /// 2026-01-02T00:00:00Z
 const RECEIVED_NS: i64 = 1_767_312_000_000_000_000;
@@ -106,7 +107,7 @@ fn sources_share_a_resource() {
 
 /// The messages of a stream that arrives in pieces of `step` bytes.
 fn frames(stream: &[u8], step: usize) -> Vec<String> {
-    let mut framer = Framer::default();
+    let mut framer = Framer::syslog();
     let mut out = Vec::new();
     for piece in stream.chunks(step.max(1)) {
         framer.push(piece);
@@ -149,7 +150,7 @@ fn framing() {
 
 #[test]
 fn a_long_line_is_cut_and_memory_stays_bounded() {
-    let mut framer = Framer::default();
+    let mut framer = Framer::syslog();
     for _ in 0..40 {
         framer.push(&[b'a'; 100_000]);
         assert_eq!(framer.next_frame(), Ok(None));

@@ -1,0 +1,261 @@
+//! Fluentd's Forward protocol over TCP, and the heartbeat over UDP.
+//!
+//! A sender that gives its events a chunk id waits for an ack, and sends them again over another connection if there is
+//! none; one that gives none is never answered. So events of the first kind are acked when they are durable, known again
+//! by chunk and content, and refused by closing the connection; events of the second kind are kept until they are stored.
+//! What a connection has sent by now is stored together, or a sender of one event a message would wait for the disk each
+//! time.
+//!
+//! A port either asks for the shared key or does not: who is not asked must hear nothing.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use logkeep_cipher::random_bytes;
+use logkeep_normalize::{Arrival, Normalizer};
+use logkeep_record::TenantId;
+use logkeep_wire::forward::handshake::{PING_BYTES, helo, ping, refused};
+use logkeep_wire::forward::{ForwardError, ack, message};
+use logkeep_wire::msgpack::Extent;
+use sha2::{Digest, Sha256};
+use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::Intake;
+use crate::connection::{Connection, Read};
+use crate::counters::{Protocol, add};
+use crate::options::ForwardSecurity;
+use crate::prepare::{Prepared, Preparing};
+use crate::receivers::Task;
+use crate::refusal::{Kind, Refusal};
+
+/// Messages that are stored together, and their bytes.
+const MESSAGES: usize = 1_024;
+const MESSAGES_BYTES: usize = 1 << 20;
+
+/// Why a connection ends before its sender ends it.
+type Closed = String;
+
+impl From<ForwardError> for Refusal {
+    fn from(error: ForwardError) -> Self {
+        match error {
+            ForwardError::Malformed(error) => Self::new(Kind::Malformed, error.to_string()),
+            ForwardError::Compress(error) => error.into(),
+        }
+    }
+}
+
+/// Serves a connection to its end.
+pub(crate) fn tcp(intake: Intake, mut connection: Connection) -> Task {
+    Box::pin(async move {
+        let peer = connection.peer();
+        if let Err(reason) = intake.forward(&mut connection).await {
+            intake.count_refused(Protocol::Forward);
+            tracing::warn!(%peer, reason, "a forward connection was closed");
+            connection.close().await;
+        }
+    })
+}
+
+/// Answers heartbeats: one byte for each datagram, whatever it holds.
+pub(crate) fn heartbeat(_: Intake, socket: UdpSocket, shutdown: CancellationToken) -> Task {
+    Box::pin(async move {
+        let mut datagram = [0; 64];
+        loop {
+            let received = tokio::select! {
+                received = socket.recv_from(&mut datagram) => received,
+                () = shutdown.cancelled() => return,
+            };
+            // Who does not get it is told by silence, as it would be by a lost datagram.
+            if let Ok((_, peer)) = received {
+                let _ = socket.send_to(b"\0", peer).await;
+            }
+        }
+    })
+}
+
+/// One message, cut off the stream.
+struct Sent {
+    bytes: Bytes,
+    chunk: Option<Bytes>,
+}
+
+impl Intake {
+    async fn forward(&self, connection: &mut Connection) -> Result<(), Closed> {
+        if let Some(security) = self.inner.options.forward.clone()
+            && !self.shake_hands(connection, &security).await?
+        {
+            return Ok(());
+        }
+        let max_bytes = self.inner.options.request_bytes;
+        let mut extent = Extent::new(max_bytes);
+        loop {
+            let mut sent = Vec::new();
+            let mut bytes = 0;
+            let mut faulty = Ok(());
+            while sent.len() < MESSAGES && bytes < MESSAGES_BYTES {
+                match next(connection, &mut extent, max_bytes) {
+                    Ok(Some(message)) => {
+                        bytes += message.bytes.len();
+                        sent.push(message);
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        faulty = Err(error);
+                        break;
+                    }
+                }
+            }
+            if !sent.is_empty() {
+                add(&self.inner.counters.of(Protocol::Forward).bytes, bytes);
+                self.forwarded(connection, sent).await?;
+            } else if faulty.is_ok() && connection.read(false, None).await == Read::End {
+                return Ok(());
+            }
+            faulty?;
+        }
+    }
+
+    /// Stores messages, and sends their acks in their order.
+    async fn forwarded(&self, connection: &mut Connection, sent: Vec<Sent>) -> Result<(), Closed> {
+        let (acked, plain): (Vec<_>, Vec<_>) = sent.into_iter().partition(|sent| sent.chunk.is_some());
+        let peer = connection.peer();
+        if !plain.is_empty() {
+            let plain: Vec<Bytes> = plain.into_iter().map(|sent| sent.bytes).collect();
+            let (intake, shutdown) = (self.clone(), connection.shutdown().clone());
+            Self::to_the_end(async move { intake.keep(peer, plain, &shutdown).await })
+                .await
+                .map_err(|refusal| refusal.message)?;
+        }
+        let mut storing = JoinSet::new();
+        let chunks: Vec<_> = acked.iter().filter_map(|sent| sent.chunk.clone()).collect();
+        for (place, sent) in acked.into_iter().enumerate() {
+            let intake = self.clone();
+            storing.spawn(async move { (place, intake.store_chunk(peer, sent).await) });
+        }
+        let mut failures = vec![None; chunks.len()];
+        while let Some(stored) = storing.join_next().await {
+            let (place, stored) = stored.map_err(|error| Refusal::defect(error).message)?;
+            failures[place] = stored.err().map(|refusal| refusal.message);
+        }
+        let stored = chunks.iter().zip(&failures).filter(|(_, failure)| failure.is_none());
+        let acks: Vec<u8> = stored.flat_map(|(chunk, _)| ack(chunk)).collect();
+        connection.send(&acks).await.map_err(|unsent| unsent.to_string())?;
+        failures.into_iter().flatten().next().map_or(Ok(()), Err)
+    }
+
+    /// Events whose sender will not send them again.
+    async fn keep(self, peer: IpAddr, messages: Vec<Bytes>, shutdown: &CancellationToken) {
+        let counts = self.inner.counters.of(Protocol::Forward);
+        add(&counts.requests, 1);
+        let (max_bytes, received_ns) = (self.inner.options.request_decompressed_bytes, self.now_ns());
+        let prepare = move || prepare(peer, messages.iter(), received_ns, max_bytes);
+        self.store_for_sure(Protocol::Forward, &TenantId::default(), prepare, shutdown).await;
+    }
+
+    async fn store_chunk(self, peer: IpAddr, sent: Sent) -> Result<(), Refusal> {
+        let Sent { bytes, chunk } = sent;
+        let admission = self.admit(Protocol::Forward).await?;
+        let (max_bytes, received_ns) = (self.inner.options.request_decompressed_bytes, self.now_ns());
+        let work = move || {
+            let prepared = prepare(peer, [&bytes], received_ns, max_bytes)?;
+            Ok::<_, Refusal>((prepared, Sha256::digest(&bytes)))
+        };
+        let (prepared, content) = self.process(work).await??;
+        // Two senders may choose the same id, and a sender may use one again for other events.
+        let chunk = chunk.unwrap_or_default();
+        let key = [b"forward\0", peer.to_string().as_bytes(), b"\0", &content, &chunk].concat();
+        self.commit(Protocol::Forward, &TenantId::default(), prepared, Some(&key)).await.whole()?;
+        drop(admission);
+        Ok(())
+    }
+
+    /// Whether the client is one of those who may send.
+    async fn shake_hands(&self, connection: &mut Connection, security: &ForwardSecurity) -> Result<bool, Closed> {
+        let (nonce, auth) = (random_bytes(), random_bytes::<16>());
+        let auth: &[u8] = if security.users.is_empty() { b"" } else { &auth };
+        connection.send(&helo(&nonce, auth)).await.map_err(|unsent| unsent.to_string())?;
+        let mut extent = Extent::new(PING_BYTES);
+        let length = loop {
+            if let Some(length) = extent.find(&connection.buffer).map_err(|error| error.to_string())? {
+                break length;
+            }
+            if connection.read(true, None).await == Read::End {
+                // Connections that say nothing are how senders see whether a port is open.
+                return if connection.buffer.is_empty() {
+                    Ok(false)
+                } else {
+                    Err("it ended in the middle of PING".into())
+                };
+            }
+        };
+        let bytes = connection.buffer.split_to(length).freeze();
+        connection.message_taken();
+        let ping = ping(&bytes).map_err(|error| error.to_string())?;
+        let reason = if !ping.knows_key(&nonce, security.shared_key.reveal()) {
+            "shared key mismatch"
+        } else if !security.users.is_empty() && !security.knows(&ping, auth) {
+            "username/password mismatch"
+        } else {
+            let accepted = ping.accepted("logkeep", &nonce, security.shared_key.reveal());
+            connection.send(&accepted).await.map_err(|unsent| unsent.to_string())?;
+            return Ok(true);
+        };
+        // Whoever is refused is told why before the connection ends.
+        let _ = connection.send(&refused(reason)).await;
+        Err(reason.to_owned())
+    }
+}
+
+/// The next message in the buffer, if it is there in full.
+fn next(connection: &mut Connection, extent: &mut Extent, max_bytes: usize) -> Result<Option<Sent>, Closed> {
+    if connection.buffer.starts_with(&[0x16, 0x03]) {
+        return Err("the stream is TLS, which this port does not speak".to_owned());
+    }
+    let Some(length) = extent.find(&connection.buffer).map_err(|error| error.to_string())? else { return Ok(None) };
+    *extent = Extent::new(max_bytes);
+    let bytes = connection.buffer.split_to(length).freeze();
+    connection.message_taken();
+    let Some(message) = message(&bytes).map_err(|error| error.to_string())? else {
+        // A heartbeat.
+        return next(connection, extent, max_bytes);
+    };
+    let chunk = message.chunk.map(|chunk| bytes.slice_ref(chunk));
+    Ok(Some(Sent { bytes, chunk }))
+}
+
+fn prepare<'a>(
+    peer: IpAddr,
+    messages: impl IntoIterator<Item = &'a Bytes>,
+    received_ns: i64,
+    max_bytes: usize,
+) -> Result<Prepared, Refusal> {
+    let arrival = Arrival { protocol: Protocol::Forward.name(), source: peer.to_string() };
+    let mut normalizer = Normalizer::new(arrival);
+    let mut preparing = Preparing::new(&mut normalizer);
+    let mut content = Sha256::new();
+    for bytes in messages {
+        content.update(bytes);
+        let Some(message) = message(bytes)? else { continue };
+        if !message.is_logs() {
+            preparing.reject("it holds metrics or traces, not log records");
+            continue;
+        }
+        let body = match message.body(max_bytes) {
+            Ok(body) => body,
+            Err(error) if message.chunk.is_some() => return Err(error.into()),
+            Err(error) => {
+                preparing.reject(&error.to_string());
+                continue;
+            }
+        };
+        for event in message.events(&body, received_ns) {
+            match event {
+                Ok(record) => preparing.push(record)?,
+                Err(reason) => preparing.reject(&reason),
+            }
+        }
+    }
+    preparing.finish(&content.finalize())
+}

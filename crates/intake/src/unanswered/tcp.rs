@@ -1,0 +1,78 @@
+//! One task per connection; reading stops while a batch is being stored.
+
+use logkeep_wire::frame::{FrameError, Framer};
+
+use super::Dialect;
+use super::burst::{Burst, Readers};
+use crate::Intake;
+use crate::connection::{Connection, Read};
+use crate::counters::add;
+use crate::receivers::Task;
+
+/// Serves a connection to its end.
+pub(crate) fn tcp<D: Dialect>(intake: Intake, connection: Connection) -> Task {
+    Box::pin(async move {
+        let peer = connection.peer();
+        let readers = Readers::<D>::default();
+        let mut serving =
+            Serving { intake: &intake, connection, framer: D::framer(), burst: Burst::default(), readers };
+        if let Err(error) = serving.run().await {
+            add(&intake.inner.counters.of(D::PROTOCOL).refused, 1);
+            tracing::warn!(protocol = D::PROTOCOL.name(), %peer, %error, "a connection was closed");
+        }
+    })
+}
+
+struct Serving<'i, D> {
+    intake: &'i Intake,
+    connection: Connection,
+    framer: Framer,
+    burst: Burst,
+    readers: Readers<D>,
+}
+
+impl<D: Dialect> Serving<'_, D> {
+    /// Reads to the end of the stream. What was read whole is stored in any case.
+    async fn run(&mut self) -> Result<(), FrameError> {
+        loop {
+            let read = self.connection.read(self.framer.is_unfinished(), self.burst.deadline()).await;
+            let faulty = self.cut().await;
+            if faulty.is_err() || read != Read::Bytes {
+                if read == Read::End
+                    && let Some(frame) = self.framer.finish()
+                {
+                    self.burst.push(&frame, self.connection.peer());
+                }
+                self.store().await;
+            }
+            faulty?;
+            if read == Read::End {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn cut(&mut self) -> Result<(), FrameError> {
+        let bytes = self.connection.buffer.split();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.framer.push(&bytes);
+        while let Some(frame) = self.framer.next_frame()? {
+            self.connection.message_taken();
+            self.burst.push(&frame, self.connection.peer());
+            if self.burst.is_full() {
+                self.store().await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn store(&mut self) {
+        if self.burst.is_empty() {
+            return;
+        }
+        let (burst, readers) = (std::mem::take(&mut self.burst), std::mem::take(&mut self.readers));
+        (self.burst, self.readers) = self.intake.store_burst(burst, readers, self.connection.shutdown()).await;
+    }
+}
