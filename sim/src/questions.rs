@@ -3,8 +3,11 @@
 //! The engine answers from columns, leaving out what bounds and token index say cannot match. Here the same is decided
 //! for one record after the other, from what its sender knows of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::{Int64Type, TimestampNanosecondType};
 use logkeep_access::Grant;
 use logkeep_ingest::Ingest;
 use logkeep_query::exec::{Order, PageKey, QueryError, Search, SqlOptions};
@@ -17,6 +20,8 @@ use crate::rng::Rng;
 
 /// Longer than any run: what is asked may not depend on how fast the machine is.
 const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// Records of a SELECT for the last few.
+const LAST: usize = 5;
 
 /// Which records are asked for.
 enum Condition {
@@ -68,6 +73,21 @@ impl Condition {
         }
     }
 
+    /// In SQL.
+    fn sql(&self) -> String {
+        match self {
+            Everything => "true".into(),
+            Self::Batch(batch) => format!("batch = {batch}"),
+            BatchesFrom(batch) => format!("batch >= {batch}"),
+            Service(batch) => format!("\"service.name\" = '{}'", service_of(*batch)),
+            Note(batch) => format!("note = '{}'", note_of(*batch)),
+            Needle(batch, index) => format!("body LIKE '{CANARY} {batch} {index} %'"),
+            Not(inner) => format!("NOT ({})", inner.sql()),
+            Both(one, other) => format!("({}) AND ({})", one.sql(), other.sql()),
+            Either(one, other) => format!("({}) OR ({})", one.sql(), other.sql()),
+        }
+    }
+
     /// Whether the record is one of them.
     fn holds(&self, (batch, index): (usize, usize)) -> bool {
         match self {
@@ -95,7 +115,7 @@ pub(crate) struct Asker<'a> {
 
 impl<'a> Asker<'a> {
     pub(crate) fn new(runtime: &'a Runtime, ingest: Ingest, rng: &mut Rng) -> Result<Self, QueryError> {
-        let sql = SqlOptions { memory_bytes: 16 << 20, rows: 2, threads: 1 };
+        let sql = SqlOptions { memory_bytes: 16 << 20, rows: LAST, threads: 1 };
         let cache_bytes = [0, 20_000, 1 << 20][rng.below(3) as usize];
         let engine = QueryEngine::new(ingest, QueryOptions { timeout: TIMEOUT, sql, cache_bytes })?;
         Ok(Self { runtime, engine })
@@ -166,18 +186,47 @@ impl<'a> Asker<'a> {
         if which != *record { Err(format!("the id of record {record:?} gives {which:?}")) } else { Ok(()) }
     }
 
-    /// As a SELECT counts them.
-    pub(crate) fn count_by_sql(&self, grant: &Grant, there: &Records) -> Result<(), String> {
-        let expected = of_tenant(there, grant).len() as i64;
-        let budget = self.engine.budget();
-        let answer = self.engine.sql(grant, "SELECT count(*) FROM logs", &budget);
-        let answer = self.runtime.block_on(answer).map_err(|error| format!("SQL: {error}"))?;
-        let counted = answer.batches.iter().find_map(|batch| {
-            let counts = batch.column(0).as_any().downcast_ref::<arrow::array::Int64Array>()?;
-            counts.values().first().copied()
-        });
-        if counted != Some(expected) { Err(format!("SQL counts {counted:?} records of {expected}")) } else { Ok(()) }
+    /// Asks in SQL how many there are, and for the last few.
+    pub(crate) fn ask_sql(&self, rng: &mut Rng, grant: &Grant, there: &Records, batches: usize) -> Result<(), String> {
+        let there = of_tenant(there, grant);
+        // Columns come with the first record.
+        let depth = if there.is_empty() { None } else { Some(1) };
+        let condition = depth.map_or(Everything, |depth| Condition::any(rng, batches as u64, depth));
+        let matching = there.into_iter().filter(|(_, record)| condition.holds(*record));
+        let mut expected: Vec<(i64, String)> = matching.map(|(key, _)| (key.time_ns, key.id().to_string())).collect();
+        expected.sort_unstable_by(|one, other| other.cmp(one));
+        let filter = condition.sql();
+        let asked = |what: String| format!("SQL `{filter}` of `{}`: {what}", grant.tenant());
+        let counted = self.sql(grant, &format!("SELECT count(*) FROM logs WHERE {filter}")).map_err(asked)?;
+        let counted: i64 = counted.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values()).sum();
+        if counted != expected.len() as i64 {
+            return Err(asked(format!("counts {counted} records of {}", expected.len())));
+        }
+        let last = format!("SELECT id, time FROM logs WHERE {filter} ORDER BY time DESC LIMIT {LAST}");
+        last_of(&self.sql(grant, &last).map_err(asked)?, &expected).map_err(asked)
     }
+
+    fn sql(&self, grant: &Grant, text: &str) -> Result<Vec<RecordBatch>, String> {
+        let answer = self.runtime.block_on(self.engine.sql(grant, text, &self.engine.budget()));
+        answer.map(|answer| answer.batches).map_err(|error| error.to_string())
+    }
+}
+
+/// Those found are the latest of all; which of several of one time is not said.
+fn last_of(found: &[RecordBatch], expected: &[(i64, String)]) -> Result<(), String> {
+    let mut last = Vec::new();
+    for batch in found {
+        let times = batch.column(1).as_primitive::<TimestampNanosecondType>().values().iter().copied();
+        let ids = batch.column(0).as_string::<i32>().iter().map(|id| id.unwrap_or_default().to_owned());
+        last.extend(times.zip(ids));
+    }
+    let times = |records: &[(i64, String)]| records.iter().take(LAST).map(|(time, _)| *time).collect::<Vec<_>>();
+    let distinct: BTreeSet<_> = last.iter().collect();
+    let real = distinct.len() == last.len() && distinct.iter().all(|record| expected.contains(record));
+    if times(&last) != times(expected) || last.len() > LAST || !real {
+        return Err(format!("the last are {last:?} and should be of {expected:?}"));
+    }
+    Ok(())
 }
 
 /// The tenant's records, but for those in the class of its audit trail.
