@@ -14,7 +14,8 @@ use logkeep_tlog::{Checkpoint, Hash};
 use tracing::{debug, warn};
 
 use crate::compact::{FULL_ZSTD_LEVEL, is_full_size};
-use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_segment};
+use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_with};
+use crate::log_keys::wrap_blocking;
 use crate::reserve::is_full;
 use crate::state::{ClassKey, Live, Partition, SegmentHandle};
 use crate::wal;
@@ -269,7 +270,7 @@ pub(crate) fn store_segment(
     let id = SegmentId::new(first, last, first_bytes(shared.random.secret()));
     let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, id.as_str())?;
     let key = shared.random.key();
-    let wrapped = shared.runtime.block_on(shared.keys.wrap(&key, path.as_str()))?;
+    let wrapped = wrap_blocking(shared, &key, path.as_str())?;
     let plain_bytes = segment.bytes.len() as u64;
     let receipt = shared.runtime.block_on(shared.objects.put(&path, &key, segment.bytes))?;
     let (min_time_ns, max_time_ns, max_received_ns) = segment.time_bounds;
@@ -286,5 +287,5 @@ pub(crate) fn store_segment(
         sha256: receipt.sha256,
         wrapped_key: wrapped.0,
     };
-    Ok(Arc::new(shared.runtime.block_on(open_segment(shared, class, row))?))
+    Ok(Arc::new(open_with(shared, &path, row, &key)?))
 }

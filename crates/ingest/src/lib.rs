@@ -13,6 +13,7 @@ mod compact;
 mod engine;
 mod files;
 mod flush;
+mod log_keys;
 mod open_segments;
 mod published;
 mod reserve;
@@ -25,6 +26,8 @@ mod verify;
 mod wal;
 mod writer;
 
+#[cfg(test)]
+mod key_tests;
 #[cfg(test)]
 mod tests;
 

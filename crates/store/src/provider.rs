@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -87,6 +88,9 @@ pub enum KeyProviderError {
         #[source]
         cause: io::Error,
     },
+    /// No answer; retry later.
+    #[error("the key provider has not answered for {} s", .0.as_secs())]
+    Silent(Duration),
     /// The wrapped key is not of this provider or was altered. Do not retry.
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),
