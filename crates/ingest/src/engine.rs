@@ -16,7 +16,7 @@ use logkeep_store::{
     Clock, Disk, Folders, KeyProvider, KeyProviderError, ObjectKind, ObjectPath, Random, SealedObjects,
 };
 use logkeep_tlog::{Signer, Tree};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{info, warn};
 
@@ -33,7 +33,7 @@ use crate::steps::Steps;
 use crate::succession;
 use crate::tiles::TileFolder;
 use crate::wal::{self, BatchFrame, Fault, Recovered, WalFile};
-use crate::writer::{CommitError, Committed, QUEUE, Request, Writer};
+use crate::writer::{CommitError, Committed, Message, QUEUE, Request, Writer};
 
 /// What can be set.
 #[derive(Clone, Debug)]
@@ -180,6 +180,9 @@ pub(crate) struct Shared {
     pub(crate) arrivals: broadcast::Sender<Arrived>,
     /// Held by whoever changes the list of segments, from reading it until the new one is in the catalog and in view.
     pub(crate) catalog_turn: Mutex<()>,
+    /// Held for reading from wrapping a segment's key until the catalog has it, and for writing by whoever changes the key
+    /// that wraps.
+    pub(crate) key_turn: RwLock<()>,
     wake: (Mutex<bool>, Condvar),
     room: Condvar,
 }
@@ -233,8 +236,8 @@ impl Shared {
 /// A running engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Ingest {
-    shared: Arc<Shared>,
-    queue: mpsc::Sender<Request>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: mpsc::Sender<Message>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
     key_secret: Arc<[u8]>,
     faults: Arc<Vec<Fault>>,
@@ -303,6 +306,7 @@ impl Ingest {
             open_segments: Arc::new(OpenSegments::new(config.open_segments_bytes)),
             arrivals: broadcast::Sender::new(ARRIVALS),
             catalog_turn: Mutex::new(()),
+            key_turn: RwLock::new(()),
             wake: (Mutex::new(false), Condvar::new()),
             room: Condvar::new(),
             config,
@@ -343,7 +347,7 @@ impl Ingest {
         if self.shared.stopping.load(Ordering::Relaxed) {
             return Err(CommitError::Stopping);
         }
-        self.queue.send(request).await.map_err(|_| CommitError::Stopping)?;
+        self.queue.send(Message::Commit(request)).await.map_err(|_| CommitError::Stopping)?;
         answer.await.map_err(|_| CommitError::Stopping)?
     }
 

@@ -122,6 +122,7 @@ impl Flusher {
         let level = if full { FULL_ZSTD_LEVEL } else { SMALL_ZSTD_LEVEL };
         let segment = write_segment(merged.stretches(), level)?;
         drop(merged);
+        let _key = self.shared.key_turn.read();
         let handle = store_segment(&self.shared, class, segment, first, last)?;
         self.publish_checkpoint(class)?;
         let _turn = self.shared.catalog_turn.lock();

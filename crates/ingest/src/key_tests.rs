@@ -30,7 +30,7 @@ impl Distant {
 
 #[async_trait::async_trait]
 impl KeyProvider for Distant {
-    fn key_id(&self) -> &str {
+    fn key_id(&self) -> String {
         self.keys.key_id()
     }
 
@@ -124,7 +124,7 @@ impl Gated {
 
 #[async_trait::async_trait]
 impl KeyProvider for Gated {
-    fn key_id(&self) -> &str {
+    fn key_id(&self) -> String {
         self.keys.key_id()
     }
 

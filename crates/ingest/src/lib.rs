@@ -17,6 +17,7 @@ mod log_keys;
 mod open_segments;
 mod published;
 mod reserve;
+mod rewrap;
 mod signing;
 mod state;
 mod steps;
@@ -28,6 +29,8 @@ mod writer;
 
 #[cfg(test)]
 mod key_tests;
+#[cfg(test)]
+mod rewrap_tests;
 #[cfg(test)]
 mod tests;
 

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::Shared;
 use crate::wal::WalFile;
-use crate::writer::{CommitError, QUEUE, Request};
+use crate::writer::{CommitError, Message, QUEUE, Request};
 
 /// How long one answer of a key provider is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,12 +37,12 @@ type Aside = Arc<Mutex<HashMap<TenantId, Vec<Request>>>>;
 
 pub(crate) struct LogKeys {
     shared: Arc<Shared>,
-    queue: mpsc::WeakSender<Request>,
+    queue: mpsc::WeakSender<Message>,
     aside: Aside,
 }
 
 impl LogKeys {
-    pub(crate) fn new(shared: Arc<Shared>, queue: mpsc::WeakSender<Request>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, queue: mpsc::WeakSender<Message>) -> Self {
         Self { shared, queue, aside: Aside::default() }
     }
 
@@ -109,7 +109,7 @@ impl LogKeys {
 async fn come_back(
     waiting: Vec<Request>,
     wrapped: Result<LogKey, KeyProviderError>,
-    queue: &mpsc::WeakSender<Request>,
+    queue: &mpsc::WeakSender<Message>,
 ) {
     let mut key = match wrapped {
         Ok(key) => Some(key),
@@ -122,7 +122,7 @@ async fn come_back(
     let Some(queue) = queue.upgrade() else { return };
     for mut request in waiting {
         request.log_key = key.take();
-        drop(queue.send(request).await);
+        drop(queue.send(Message::Commit(request)).await);
     }
 }
 
@@ -145,4 +145,13 @@ pub(crate) async fn in_time<T>(
 pub(crate) fn wrap_blocking(shared: &Shared, key: &DataKey, context: &str) -> Result<WrappedKey, KeyProviderError> {
     let keys: &dyn KeyProvider = &*shared.keys;
     shared.runtime.block_on(async { in_time(keys.wrap(key, context)).await })
+}
+
+/// Unwraps a key, likewise.
+pub(crate) fn unwrap_blocking(
+    shared: &Shared,
+    wrapped: &WrappedKey,
+    context: &str,
+) -> Result<DataKey, KeyProviderError> {
+    shared.runtime.block_on(async { in_time(shared.keys.unwrap(wrapped, context)).await })
 }

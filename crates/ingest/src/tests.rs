@@ -221,7 +221,7 @@ async fn a_log_that_ends_before_its_checkpoint_is_refused() {
     assert!(refused.starts_with("batches 0 to 0 of `default/default` are missing"), "{refused}");
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());

@@ -62,6 +62,14 @@ pub(crate) struct Request {
     pub(crate) reply: oneshot::Sender<Result<Committed, CommitError>>,
 }
 
+/// What the writer is asked for.
+pub(crate) enum Message {
+    /// To store a batch.
+    Commit(Request),
+    /// To begin a file of the log now, and say which.
+    BeginFile(oneshot::Sender<io::Result<u64>>),
+}
+
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     wal: WalFile,
@@ -81,32 +89,45 @@ struct Placed {
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, wal: WalFile, queue: mpsc::WeakSender<Request>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, wal: WalFile, queue: mpsc::WeakSender<Message>) -> Self {
         Self { keys: LogKeys::new(shared.clone(), queue), shared, wal, broken: None, spent: false }
     }
 
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         while let Some(first) = queue.blocking_recv() {
             self.group(first, &mut queue);
         }
     }
 
     /// Commits a request with those that wait behind it.
-    pub(crate) fn group(&mut self, first: Request, queue: &mut mpsc::Receiver<Request>) {
-        let mut bytes = first.batch.payload.len();
-        let mut group = vec![first];
-        while bytes < GROUP_BYTES
-            && let Ok(request) = queue.try_recv()
-        {
-            bytes += request.batch.payload.len();
-            group.push(request);
+    pub(crate) fn group(&mut self, first: Message, queue: &mut mpsc::Receiver<Message>) {
+        let (mut bytes, mut group, mut begin) = (0, Vec::new(), None);
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Commit(request) => {
+                    bytes += request.batch.payload.len();
+                    group.push(request);
+                }
+                Message::BeginFile(reply) => begin = Some(reply),
+            }
+            next = if bytes < GROUP_BYTES && begin.is_none() { queue.try_recv().ok() } else { None };
         }
         let group = self.admit(group);
-        if group.is_empty() {
-            return;
+        if !group.is_empty() {
+            self.shared.wait_for_room();
+            self.commit(group);
         }
-        self.shared.wait_for_room();
-        self.commit(group);
+        if let Some(reply) = begin {
+            drop(reply.send(self.begin_file()));
+        }
+    }
+
+    fn begin_file(&mut self) -> io::Result<u64> {
+        match &self.broken {
+            Some(broken) => Err(io::Error::other(broken.clone())),
+            None => self.rotate_even_if_full().map(|()| self.wal.number()),
+        }
     }
 
     /// While the disk is full, only the audit trail is written.
