@@ -1,11 +1,13 @@
-//! The way of a record from its sender to a merged segment and into an answer, on one seed: disk, clock, randomness, catalog and the order
-//! of the engine's steps are simulated, and everything that can fail does.
+//! The way of a record from its sender to a merged segment and into an answer, on one seed: disk, clock, randomness,
+//! catalog and the order of the engine's steps are simulated, and everything that can fail does.
 //!
 //! The engine is the real one. A seed that breaks an invariant breaks it again in every run.
 
 mod catalog;
 mod crash;
 mod disk;
+mod faults;
+mod files;
 #[cfg(test)]
 mod full_tests;
 mod keys;
@@ -17,7 +19,7 @@ mod trail;
 mod world;
 
 pub use catalog::{Gate, ModelCatalog};
-pub use disk::Tally;
+pub use faults::Tally;
 pub use senders::Counts;
 pub use world::{Outcome, Scenario};
 

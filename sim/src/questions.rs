@@ -10,8 +10,8 @@ use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampNanosecondType};
 use logkeep_access::Grant;
 use logkeep_ingest::Ingest;
-use logkeep_query::exec::{Order, PageKey, QueryError, Search, SqlOptions};
-use logkeep_query::{QueryEngine, QueryOptions, kql};
+use logkeep_query::exec::{Dataset, Order, PageKey, QueryError, Search, SqlOptions};
+use logkeep_query::{QueryEngine, QueryOptions, Selection, kql};
 use logkeep_record::{Class, TimeRange};
 use tokio::runtime::Runtime;
 
@@ -127,14 +127,15 @@ impl<'a> Asker<'a> {
         let there = of_tenant(there, grant);
         let range = any_range(rng, &there);
         let filter = kql::parse(&condition.text()).map_err(|error| error.to_string())?;
+        let selection = Selection { dataset: Dataset::Logs, filter, range };
         let matching = there.into_iter().filter(|(key, record)| {
             condition.holds(*record) && range.start_ns() <= key.time_ns && key.time_ns < range.end_ns()
         });
         let mut expected: Vec<Placed> = matching.collect();
         expected.sort_unstable();
         let asked = format!("`{}` of `{}` in {range:?}", condition.text(), grant.tenant());
-        self.pages(rng, grant, &filter, range, expected.clone()).map_err(|what| format!("{asked}: {what}"))?;
-        self.counts(grant, &filter, range, &expected).map_err(|what| format!("{asked}: {what}"))
+        self.pages(rng, grant, &selection, expected.clone()).map_err(|what| format!("{asked}: {what}"))?;
+        self.counts(grant, selection, &expected).map_err(|what| format!("{asked}: {what}"))
     }
 
     /// All pages, in one order or the other.
@@ -142,8 +143,7 @@ impl<'a> Asker<'a> {
         &self,
         rng: &mut Rng,
         grant: &Grant,
-        filter: &kql::Expr,
-        range: TimeRange,
+        selection: &Selection,
         mut expected: Vec<Placed>,
     ) -> Result<(), String> {
         let order = if rng.chance(50) { Order::Ascending } else { Order::Descending };
@@ -155,7 +155,7 @@ impl<'a> Asker<'a> {
         let mut found: Vec<Placed> = Vec::new();
         loop {
             let budget = self.engine.budget();
-            let page = self.engine.search(grant, filter, range, search.clone(), &budget);
+            let page = self.engine.search(grant, selection, search.clone(), &budget);
             let page = self.runtime.block_on(page).map_err(|error| error.to_string())?;
             for record in &page.records {
                 let which = identify(&record.record().map_err(|error| error.to_string())?)?;
@@ -170,11 +170,12 @@ impl<'a> Asker<'a> {
     }
 
     /// Counts: by time, and of one record by its id.
-    fn counts(&self, grant: &Grant, filter: &kql::Expr, range: TimeRange, expected: &[Placed]) -> Result<(), String> {
+    fn counts(&self, grant: &Grant, mut selection: Selection, expected: &[Placed]) -> Result<(), String> {
         let (Some((first, record)), Some((last, _))) = (expected.first(), expected.last()) else { return Ok(()) };
         let budget = self.engine.budget();
-        let around = range.narrowed(first.time_ns, last.time_ns + 1).unwrap_or(range);
-        let histogram = self.engine.histogram(grant, filter, around, 10, &budget);
+        let range = selection.range;
+        selection.range = range.narrowed(first.time_ns, last.time_ns + 1).unwrap_or(range);
+        let histogram = self.engine.histogram(grant, &selection, 10, &budget);
         let histogram = self.runtime.block_on(histogram).map_err(|error| error.to_string())?;
         let counted: u64 = histogram.buckets.iter().map(logkeep_query::exec::Bucket::total).sum();
         if counted != expected.len() as u64 {

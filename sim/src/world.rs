@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 use crate::catalog::ModelCatalog;
-use crate::disk::{SimDisk, Tally};
+use crate::disk::SimDisk;
+use crate::faults::{Plan, Tally};
 use crate::keys::SimKeys;
 use crate::model::{CANARY, Model, TENANTS};
 use crate::questions::Asker;
@@ -163,7 +164,7 @@ impl<'a> World<'a> {
     }
 
     fn calm(&mut self) {
-        self.disk.with(|state| state.plan = crate::disk::Plan::default());
+        self.disk.with(|state| state.plan = Plan::default());
     }
 
     /// Whether something may fail now without anybody being to blame.
