@@ -63,6 +63,7 @@ pub(crate) struct Request {
 }
 
 /// What the writer is asked for.
+#[expect(clippy::large_enum_variant, reason = "all but a few are the large one")]
 pub(crate) enum Message {
     /// To store a batch.
     Commit(Request),
