@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::disk::{Inode, Node, SimDisk, State, Tally, Write, apply};
+use crate::disk::SimDisk;
+use crate::faults::Tally;
+use crate::files::{Inode, Node, State, Write, apply};
 use crate::rng::Rng;
 
 /// What a disk writes as one.

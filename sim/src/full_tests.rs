@@ -32,7 +32,7 @@ struct Machine {
 
 impl Machine {
     fn new(reserve_bytes: u64) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
         let disk = SimDisk::new(Path::new(DATA), Rng::new(1));
         Self { runtime, disk, catalog: ModelCatalog::new(Arc::new(|| Ok(()))), reserve_bytes }
     }

@@ -20,8 +20,8 @@ fn tag(masked: &[u8], context: &str) -> [u8; 32] {
 
 #[async_trait]
 impl KeyProvider for SimKeys {
-    fn key_id(&self) -> &str {
-        "simulation"
+    fn key_id(&self) -> String {
+        "simulation".to_owned()
     }
 
     async fn wrap(&self, key: &DataKey, context: &str) -> Result<WrappedKey, KeyProviderError> {

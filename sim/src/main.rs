@@ -52,7 +52,8 @@ fn main() -> ExitCode {
 /// How many seeds broke an invariant.
 fn run(request: &Request, out: &mut impl Write) -> io::Result<u64> {
     let simulator = Simulator::new()?;
-    let (mut tally, mut counts, mut steps, mut lives, mut checks) = (Tally::default(), Counts::default(), 0, 0, 0);
+    let (mut tally, mut counts, mut steps, mut lives) = (Tally::default(), Counts::default(), 0, 0);
+    let (mut checks, mut questions) = (0, 0);
     let mut broken = 0;
     for seed in request.from..request.from.saturating_add(request.seeds) {
         match simulator.run(Scenario { crash_at: request.crash_at, ..Scenario::of(seed) }) {
@@ -67,6 +68,7 @@ fn run(request: &Request, out: &mut impl Write) -> io::Result<u64> {
                 steps += outcome.steps;
                 lives += outcome.lives;
                 checks += outcome.checks;
+                questions += outcome.questions;
             }
             Err(what) => {
                 broken += 1;
@@ -76,7 +78,7 @@ fn run(request: &Request, out: &mut impl Write) -> io::Result<u64> {
     }
     writeln!(
         out,
-        "{} seeds, {lives} lives, {steps} steps, {} operations of the disk, {checks} checks: {broken} broke an invariant",
+        "{} seeds, {lives} lives, {steps} steps, {} operations of the disk, {checks} checks, {questions} questions: {broken} broke an invariant",
         request.seeds, tally.operations
     )?;
     writeln!(

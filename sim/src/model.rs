@@ -10,6 +10,9 @@ use crate::rng::Rng;
 /// In every record, and nowhere else.
 pub(crate) const CANARY: &str = "canary-in-the-clear";
 
+/// Those whose classes a model has.
+pub(crate) const TENANTS: [&str; 2] = ["default", "acme"];
+
 /// What the sender of a batch may believe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -30,6 +33,8 @@ pub(crate) struct Sent {
     pub(crate) place: Option<RecordId>,
     /// It was sent at least once without a certain answer.
     pub(crate) uncertain: bool,
+    /// When, each time: a batch that is sent again has the time of that.
+    pub(crate) times_ns: Vec<i64>,
 }
 
 /// All batches; a batch's number is its place.
@@ -39,12 +44,27 @@ pub(crate) struct Model {
 }
 
 /// A record as it was found.
-struct Found {
-    class: (TenantId, Class),
-    place: (u64, u32),
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) class: (TenantId, Class),
+    pub(crate) place: (u64, u32),
+    pub(crate) time_ns: i64,
 }
 
-type Records = BTreeMap<(usize, usize), Vec<Found>>;
+/// By batch and index, as they were sent.
+pub(crate) type Records = BTreeMap<(usize, usize), Vec<Found>>;
+
+pub(crate) fn service_of(batch: usize) -> String {
+    format!("service-{}", batch % 3)
+}
+
+pub(crate) fn note_of(batch: usize) -> String {
+    format!("{CANARY} {}", batch % 5)
+}
+
+fn time_of(sent_ns: i64, index: usize) -> i64 {
+    sent_ns - index as i64 * 1_000
+}
 
 fn text(batch: usize, index: usize) -> String {
     let fill = "and more of the same ".repeat((batch * 7 + index * 3) % 12);
@@ -53,7 +73,8 @@ fn text(batch: usize, index: usize) -> String {
 
 impl Model {
     pub(crate) fn new(classes: usize) -> Self {
-        let all = [("default", "default"), ("default", "audit"), ("acme", "default"), ("acme", "pii")];
+        let [one, other] = TENANTS;
+        let all = [(one, "default"), (one, "audit"), (other, "default"), (other, "pii")];
         let names = all.iter().take(classes);
         let classes = names.filter_map(|(tenant, class)| Some((TenantId::new(tenant).ok()?, Class::new(class).ok()?)));
         Self { sent: Vec::new(), classes: classes.collect() }
@@ -71,20 +92,21 @@ impl Model {
         let class = self.classes[rng.below(self.classes.len() as u64) as usize].clone();
         let key = rng.chance(70).then(|| format!("{CANARY} key {batch}").into_bytes());
         let records = rng.between(1, 6) as usize;
-        self.sent.push(Sent { class, key, records, fate: Fate::Unknown, place: None, uncertain: false });
+        let (fate, place, times_ns) = (Fate::Unknown, None, Vec::new());
+        self.sent.push(Sent { class, key, records, fate, place, uncertain: false, times_ns });
         batch
     }
 
-    /// The same bytes each time it is sent.
-    pub(crate) fn build(&self, batch: usize, now_ns: i64, seed: [u8; 32]) -> Result<Batch, String> {
-        let service = format!("service-{}", batch % 3);
-        let resource = Resource::from_attributes(vec![("service.name".into(), Value::from(service))]);
+    /// The same each time it is sent, but for its time.
+    pub(crate) fn build(&mut self, batch: usize, now_ns: i64, seed: [u8; 32]) -> Result<Batch, String> {
+        self.sent[batch].times_ns.push(now_ns);
+        let resource = Resource::from_attributes(vec![("service.name".into(), Value::from(service_of(batch)))]);
         let mut builder = BatchBuilder::with_seed(seed);
         for index in 0..self.sent[batch].records {
             let mut record = Record::new(now_ns, Value::from(text(batch, index)), resource.clone());
-            record.time_ns = Some(now_ns - (index as i64) * 1_000);
+            record.time_ns = Some(time_of(now_ns, index));
             record.attributes.push(("batch".into(), Value::Int(batch as i64)));
-            record.attributes.push(("note".into(), Value::from(format!("{CANARY} {}", batch % 5))));
+            record.attributes.push(("note".into(), Value::from(note_of(batch))));
             builder.push(&record);
         }
         builder.finish().map_err(|error| error.to_string())?.ok_or_else(|| "a batch has no records".to_owned())
@@ -113,7 +135,8 @@ impl Model {
                     let record = rows.record(row).map_err(|error| error.to_string())?;
                     let key = identify(&record)?;
                     let place = rows.place(row).map_err(|error| error.to_string())?;
-                    found.entry(key).or_default().push(Found { class: class.clone(), place });
+                    let found_here = Found { class: class.clone(), place, time_ns: record.effective_time_ns() };
+                    found.entry(key).or_default().push(found_here);
                 }
             }
         }
@@ -122,7 +145,7 @@ impl Model {
 
     /// Holds what is there against what must be. With `damaged` records may be missing, and the answer is whether any
     /// is; none may be wrong.
-    pub(crate) fn check(&self, ingest: &Ingest, damaged: bool) -> Result<Missing, String> {
+    pub(crate) fn check(&self, ingest: &Ingest, damaged: bool) -> Result<Checked, String> {
         let (found, unreadable) = self.read(ingest)?;
         if let Some(error) = unreadable.as_ref().filter(|_| !damaged) {
             return Err(format!("a segment cannot be read: {error}"));
@@ -134,30 +157,31 @@ impl Model {
         for (batch, sent) in self.sent.iter().enumerate() {
             missing |= check_batch(batch, sent, &found, damaged)?;
         }
-        Ok(Missing { records: missing, reported: unreadable.is_some() })
+        Ok(Checked { found, missing, reported: unreadable.is_some() })
     }
 }
 
-/// What a damaged disk has taken.
-pub(crate) struct Missing {
+/// What is there.
+pub(crate) struct Checked {
+    /// Each record once.
+    pub(crate) found: Records,
     /// Whether acknowledged records are not there.
-    pub(crate) records: bool,
+    pub(crate) missing: bool,
     /// Whether reading said so.
     pub(crate) reported: bool,
 }
 
 /// Which record it is, having compared all of it.
-fn identify(record: &Record<'_>) -> Result<(usize, usize), String> {
+pub(crate) fn identify(record: &Record<'_>) -> Result<(usize, usize), String> {
     let body = record.body.as_str().ok_or("a record's body is no text")?;
     let mut words = body.strip_prefix(CANARY).unwrap_or_default().split_whitespace();
     let mut number = || words.next().and_then(|word| word.parse::<usize>().ok());
     let (Some(batch), Some(index)) = (number(), number()) else { return Err(format!("a record says `{body}`")) };
     let batch_attribute = record.attribute("batch") == Some(&Value::Int(batch as i64));
-    let note = format!("{CANARY} {}", batch % 5);
-    let note = record.attribute("note").and_then(Value::as_str) == Some(note.as_str());
-    let service = format!("service-{}", batch % 3);
-    let service = record.resource.attribute("service.name").and_then(Value::as_str) == Some(service.as_str());
-    if body != text(batch, index) || !batch_attribute || !note || !service {
+    let note = record.attribute("note").and_then(Value::as_str) == Some(note_of(batch).as_str());
+    let service = record.resource.attribute("service.name").and_then(Value::as_str) == Some(service_of(batch).as_str());
+    let time = record.time_ns == Some(time_of(record.received_ns, index));
+    if body != text(batch, index) || !batch_attribute || !note || !service || !time {
         return Err(format!("record {batch}/{index} is not what was sent"));
     }
     Ok((batch, index))
@@ -175,6 +199,9 @@ fn check_batch(batch: usize, sent: &Sent, found: &Records, damaged: bool) -> Res
         there += 1;
         if copy.class != sent.class {
             return Err(format!("record {batch}/{index} is in the class {}/{}", copy.class.0, copy.class.1));
+        }
+        if !sent.times_ns.iter().any(|sent_ns| time_of(*sent_ns, index) == copy.time_ns) {
+            return Err(format!("record {batch}/{index} has a time at which it was not sent"));
         }
         let expected = sent.place.as_ref().map(|first| (first.batch, first.index + index as u32));
         if expected.is_some_and(|expected| expected != copy.place) {

@@ -13,14 +13,21 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 use crate::catalog::ModelCatalog;
-use crate::disk::{SimDisk, Tally};
+use crate::disk::SimDisk;
+use crate::faults::{Plan, Tally};
 use crate::keys::SimKeys;
-use crate::model::{CANARY, Model};
+use crate::model::{CANARY, Model, TENANTS};
+use crate::questions::Asker;
 use crate::rng::{Rng, SimRandom};
 use crate::senders::{Counts, Senders};
+use crate::trail::Grants;
 
 const DATA: &str = "/data";
 const START_NS: i64 = 1_800_000_000_000_000_000;
+/// Questions to an engine that has just been opened, and to one at the end.
+const AFTER_RECOVERY: u64 = 4;
+/// Of those so many are asked in SQL too, whose plans take longer than their answers.
+const SQL_PERCENT: u64 = 25;
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +56,8 @@ pub struct Outcome {
     pub lives: u64,
     /// Times everything was held against what must be there.
     pub checks: u64,
+    /// Questions whose answers were held against it too.
+    pub questions: u64,
     /// What was answered.
     pub counts: Counts,
     /// What the disk did.
@@ -59,7 +68,10 @@ pub struct Outcome {
 
 pub(crate) struct World<'a> {
     runtime: &'a Runtime,
+    grants: &'a Grants,
     rng: Rng,
+    /// What is asked changes nothing, so it takes no part in what happens.
+    curiosity: Rng,
     disk: SimDisk,
     catalog: ModelCatalog,
     clock: Arc<ManualClock>,
@@ -70,18 +82,20 @@ pub(crate) struct World<'a> {
     steps: u64,
     lives: u64,
     checks: u64,
+    questions: u64,
     crash_at: Option<u64>,
 }
 
 /// A running engine.
-struct Life {
+struct Life<'a> {
     senders: Arc<Mutex<Senders>>,
+    asker: Asker<'a>,
     flusher: FlusherStep,
     compactor: CompactorStep,
 }
 
 impl<'a> World<'a> {
-    pub(crate) fn new(runtime: &'a Runtime, scenario: Scenario) -> Self {
+    pub(crate) fn new(runtime: &'a Runtime, grants: &'a Grants, scenario: Scenario) -> Self {
         let mut rng = Rng::new(scenario.seed);
         let root = PathBuf::from(DATA);
         let disk = SimDisk::new(&root, rng.fork());
@@ -96,6 +110,8 @@ impl<'a> World<'a> {
         let classes = rng.between(1, 4) as usize;
         Self {
             runtime,
+            grants,
+            curiosity: Rng::new(!scenario.seed),
             catalog: ModelCatalog::new(Arc::new(move || gate.gate())),
             clock: Arc::new(ManualClock::at(START_NS)),
             random: Arc::new(SimRandom::new(rng.fork())),
@@ -107,6 +123,7 @@ impl<'a> World<'a> {
             steps: 0,
             lives: 0,
             checks: 0,
+            questions: 0,
             crash_at: scenario.crash_at,
         }
     }
@@ -123,6 +140,7 @@ impl<'a> World<'a> {
             steps: self.steps,
             lives: self.lives,
             checks: self.checks,
+            questions: self.questions,
             counts: self.counts,
             tally: self.disk.tally(),
             trace: self.disk.trace(),
@@ -146,7 +164,7 @@ impl<'a> World<'a> {
     }
 
     fn calm(&mut self) {
-        self.disk.with(|state| state.plan = crate::disk::Plan::default());
+        self.disk.with(|state| state.plan = Plan::default());
     }
 
     /// Whether something may fail now without anybody being to blame.
@@ -166,16 +184,19 @@ impl<'a> World<'a> {
         })
     }
 
-    fn open(&mut self) -> Result<Life, OpenError> {
+    fn open(&mut self) -> Result<Life<'a>, OpenError> {
         self.lives += 1;
         let parts = self.parts()?;
         let opened = self.runtime.block_on(Ingest::open_stepped(self.config.clone(), parts));
         let (ingest, steps) = opened?;
         let (writer, flusher, compactor) = steps.split();
         let model = self.model.take().unwrap_or_else(|| Model::new(1));
+        let asker = Asker::new(self.runtime, ingest.clone(), &mut self.curiosity);
+        let no_asker = |error| OpenError::Io { path: "queries".into(), cause: std::io::Error::other(error) };
+        let asker = asker.map_err(no_asker)?;
         let place = (self.clock.clone(), self.disk.clone());
         let senders = Senders::new((ingest, writer), place, self.rng.fork(), model, self.counts);
-        Ok(Life { senders: Arc::new(Mutex::new(senders)), flusher, compactor })
+        Ok(Life { senders: Arc::new(Mutex::new(senders)), asker, flusher, compactor })
     }
 
     fn live(&mut self) -> Result<(), String> {
@@ -188,7 +209,7 @@ impl<'a> World<'a> {
             }
             Err(error) => return Err(format!("the data folder does not open: {error}")),
         };
-        let mut lived = self.check(&life);
+        let mut lived = self.check(&life, AFTER_RECOVERY);
         for _ in 0..self.rng.between(10, 60) {
             if lived.is_err() || self.disk.is_dead() {
                 break;
@@ -222,7 +243,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn step(&mut self, life: &mut Life) -> Result<(), String> {
+    fn step(&mut self, life: &mut Life<'_>) -> Result<(), String> {
         self.steps += 1;
         let mut senders = life.senders.lock();
         match self.rng.below(100) {
@@ -233,7 +254,7 @@ impl<'a> World<'a> {
             40..65 => {
                 senders.write()?;
                 drop(senders);
-                if self.rng.chance(50) { self.check(life) } else { Ok(()) }
+                if self.rng.chance(50) { self.check(life, 1) } else { Ok(()) }
             }
             65..80 => {
                 drop(senders);
@@ -261,7 +282,7 @@ impl<'a> World<'a> {
             }
             _ => {
                 drop(senders);
-                self.check(life)
+                self.check(life, 1)
             }
         }
     }
@@ -273,14 +294,26 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Searchable when acknowledged, exactly once, where it was.
-    fn check(&mut self, life: &Life) -> Result<(), String> {
+    /// Searchable when acknowledged, exactly once, where it was; and found by whoever asks, so many times.
+    fn check(&mut self, life: &Life<'_>, questions: u64) -> Result<(), String> {
         if self.disk.is_dead() {
             return Ok(());
         }
         self.checks += 1;
         let senders = life.senders.lock();
-        senders.model.check(&senders.ingest, false).map(drop)
+        let there = senders.model.check(&senders.ingest, false)?.found;
+        let batches = senders.model.sent.len();
+        for _ in 0..questions {
+            let tenant = self.curiosity.pick(&TENANTS).and_then(|tenant| self.grants.of(tenant));
+            let Some(grant) = tenant else { break };
+            self.questions += 1;
+            life.asker.ask(&mut self.curiosity, grant, &there, batches)?;
+            if questions == AFTER_RECOVERY && self.curiosity.chance(SQL_PERCENT) {
+                self.questions += 1;
+                life.asker.ask_sql(&mut self.curiosity, grant, &there, batches)?;
+            }
+        }
+        Ok(())
     }
 
     fn verify(&self) -> Result<Report, String> {
@@ -298,10 +331,10 @@ impl<'a> World<'a> {
     /// Without any fault: everything is there, and a third party can prove it.
     fn last_check(&mut self) -> Result<Ingest, String> {
         let mut life = self.open().map_err(|error| format!("the data folder does not open in the end: {error}"))?;
-        let mut done = self.check(&life);
+        let mut done = self.check(&life, AFTER_RECOVERY);
         let all = self.rng.chance(50);
         done = done.and_then(|()| life.flusher.step(all).map_err(|error| format!("the last flush failed: {error}")));
-        done = done.and_then(|()| self.check(&life));
+        done = done.and_then(|()| self.check(&life, AFTER_RECOVERY));
         let mut senders = life.senders.lock();
         self.model = Some(std::mem::replace(&mut senders.model, Model::new(1)));
         let ingest = senders.ingest.clone();
@@ -337,9 +370,9 @@ impl<'a> World<'a> {
         }
         let Ok(life) = self.open() else { return Ok(()) };
         let senders = life.senders.lock();
-        let missing = senders.model.check(&senders.ingest, true)?;
-        let reported = told || missing.reported || !senders.ingest.faults().is_empty();
-        if missing.records && !reported {
+        let checked = senders.model.check(&senders.ingest, true)?;
+        let reported = told || checked.reported || !senders.ingest.faults().is_empty();
+        if checked.missing && !reported {
             return Err(format!("a bit of {} rotted, records are missing, and nobody says so", path.display()));
         }
         Ok(())

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::{BatchKey, Catalog, CatalogError, Change, ClassState, SegmentRow};
 
@@ -69,11 +69,16 @@ impl SqliteCatalog {
         serde_json::from_slice(&plain).map_err(|error| CatalogError::Corrupt(format!("`{name}`: {error}")))
     }
 
-    async fn segments_of(&self, tenant: &TenantId, class: &Class) -> Result<Vec<SegmentRow>, CatalogError> {
+    async fn segments_of(
+        &self,
+        tx: &mut SqliteConnection,
+        tenant: &TenantId,
+        class: &Class,
+    ) -> Result<Vec<SegmentRow>, CatalogError> {
         let rows = sqlx::query("SELECT id, body FROM segments WHERE tenant = ? AND class = ? ORDER BY id")
             .bind(tenant.as_str())
             .bind(class.as_str())
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *tx)
             .await?;
         let open = |row: SqliteRow| {
             let id: String = row.try_get("id")?;
@@ -121,8 +126,10 @@ fn head_name(tenant: &TenantId, class: &Class) -> String {
 #[async_trait]
 impl Catalog for SqliteCatalog {
     async fn load(&self) -> Result<Vec<ClassState>, CatalogError> {
+        // One snapshot of the database: a running server commits in between.
+        let mut tx = self.pool.begin().await?;
         let heads =
-            sqlx::query("SELECT tenant, class, body FROM heads ORDER BY tenant, class").fetch_all(&self.pool).await?;
+            sqlx::query("SELECT tenant, class, body FROM heads ORDER BY tenant, class").fetch_all(&mut *tx).await?;
         let mut states = Vec::with_capacity(heads.len());
         let mut segments = 0;
         for row in heads {
@@ -131,12 +138,12 @@ impl Catalog for SqliteCatalog {
             let tenant = TenantId::new(&name("tenant")?).map_err(corrupt)?;
             let class = Class::new(&name("class")?).map_err(corrupt)?;
             let head = self.open_row(&head_name(&tenant, &class), row.try_get("body")?)?;
-            let state = ClassState { head, segments: self.segments_of(&tenant, &class).await?, tenant, class };
+            let state = ClassState { head, segments: self.segments_of(&mut tx, &tenant, &class).await?, tenant, class };
             state.check()?;
             segments += state.segments.len() as i64;
             states.push(state);
         }
-        let all: i64 = sqlx::query_scalar("SELECT count(*) FROM segments").fetch_one(&self.pool).await?;
+        let all: i64 = sqlx::query_scalar("SELECT count(*) FROM segments").fetch_one(&mut *tx).await?;
         if all != segments {
             return Err(CatalogError::Corrupt("of a segment belongs to no head".into()));
         }

@@ -118,6 +118,7 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
     }
     let (first, last) = (inputs[0].row().first_batch, inputs[inputs.len() - 1].row().last_batch);
     let segment = write_segment([Ok(rows)], FULL_ZSTD_LEVEL)?;
+    let key = shared.key_turn.read();
     let merged = store_segment(shared, class, segment, first, last)?;
     let turn = shared.catalog_turn.lock();
     let (segments, size, root) = {
@@ -148,7 +149,7 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
         let next = state.snapshot(&shared.snapshot.load(), [class]);
         shared.snapshot.store(Arc::new(next));
     }
-    drop(turn);
+    drop((turn, key));
     for input in &inputs {
         let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, input.row().id.as_str())?;
         // Queries that still read it hold it open.

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use logkeep_catalog::{BatchKey, Catalog, ClassState};
-use logkeep_cipher::{WrappedKey, hmac_sha256};
+use logkeep_cipher::{DataKey, WrappedKey, hmac_sha256};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
 use logkeep_store::{
     Clock, Disk, Folders, KeyProvider, KeyProviderError, ObjectKind, ObjectPath, Random, SealedObjects,
 };
 use logkeep_tlog::{Signer, Tree};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{info, warn};
 
@@ -24,6 +24,7 @@ use crate::batch::Batch;
 use crate::compact;
 use crate::files::WalFiles;
 use crate::flush::Flusher;
+use crate::log_keys::key_context;
 use crate::open_segments::OpenSegments;
 use crate::published;
 use crate::reserve::Reserve;
@@ -32,7 +33,7 @@ use crate::steps::Steps;
 use crate::succession;
 use crate::tiles::TileFolder;
 use crate::wal::{self, BatchFrame, Fault, Recovered, WalFile};
-use crate::writer::{CommitError, Committed, QUEUE, Request, Writer, key_context};
+use crate::writer::{CommitError, Committed, Message, QUEUE, Request, Writer};
 
 /// What can be set.
 #[derive(Clone, Debug)]
@@ -179,6 +180,9 @@ pub(crate) struct Shared {
     pub(crate) arrivals: broadcast::Sender<Arrived>,
     /// Held by whoever changes the list of segments, from reading it until the new one is in the catalog and in view.
     pub(crate) catalog_turn: Mutex<()>,
+    /// Held for reading from wrapping a segment's key until the catalog has it, and for writing by whoever changes the key
+    /// that wraps.
+    pub(crate) key_turn: RwLock<()>,
     wake: (Mutex<bool>, Condvar),
     room: Condvar,
 }
@@ -232,8 +236,8 @@ impl Shared {
 /// A running engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Ingest {
-    shared: Arc<Shared>,
-    queue: mpsc::Sender<Request>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: mpsc::Sender<Message>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
     key_secret: Arc<[u8]>,
     faults: Arc<Vec<Fault>>,
@@ -302,6 +306,7 @@ impl Ingest {
             open_segments: Arc::new(OpenSegments::new(config.open_segments_bytes)),
             arrivals: broadcast::Sender::new(ARRIVALS),
             catalog_turn: Mutex::new(()),
+            key_turn: RwLock::new(()),
             wake: (Mutex::new(false), Condvar::new()),
             room: Condvar::new(),
             config,
@@ -312,7 +317,7 @@ impl Ingest {
         shared.wal_files.lock().begin(next_file.number);
         shared.reserve.restore();
         let (queue, requests) = mpsc::channel(QUEUE);
-        let writer = Writer::new(shared.clone(), wal);
+        let writer = Writer::new(shared.clone(), wal, queue.downgrade());
         let flusher = Flusher::new(shared.clone());
         let ingest = Self {
             shared: shared.clone(),
@@ -338,11 +343,11 @@ impl Ingest {
     ) -> Result<Committed, CommitError> {
         let (reply, answer) = oneshot::channel();
         let key = key.map(|key| hmac_sha256(&self.key_secret, key));
-        let request = Request { tenant: tenant.clone(), class: class.clone(), batch, key, reply };
+        let request = Request { tenant: tenant.clone(), class: class.clone(), batch, key, log_key: None, reply };
         if self.shared.stopping.load(Ordering::Relaxed) {
             return Err(CommitError::Stopping);
         }
-        self.queue.send(request).await.map_err(|_| CommitError::Stopping)?;
+        self.queue.send(Message::Commit(request)).await.map_err(|_| CommitError::Stopping)?;
         answer.await.map_err(|_| CommitError::Stopping)?
     }
 
@@ -500,7 +505,17 @@ pub(crate) async fn open_segment(
     let path = ObjectPath::new(tenant, class, ObjectKind::Segment, row.id.as_str())
         .map_err(|error| OpenError::Tree { class: format!("{tenant}/{class}"), what: error.to_string() })?;
     let key = shared.keys.unwrap(&WrappedKey(row.wrapped_key.clone()), path.as_str()).await?;
-    let object = shared.objects.open(&path, &key, row.plain_bytes)?;
+    Ok(open_with(shared, &path, row, &key)?)
+}
+
+/// The segment of a key that is at hand.
+pub(crate) fn open_with(
+    shared: &Shared,
+    path: &ObjectPath,
+    row: logkeep_catalog::SegmentRow,
+    key: &DataKey,
+) -> Result<SegmentHandle, logkeep_store::StoreError> {
+    let object = shared.objects.open(path, key, row.plain_bytes)?;
     Ok(SegmentHandle::new(row, object, shared.open_segments.clone()))
 }
 

@@ -14,7 +14,8 @@ use logkeep_tlog::{Checkpoint, Hash};
 use tracing::{debug, warn};
 
 use crate::compact::{FULL_ZSTD_LEVEL, is_full_size};
-use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_segment};
+use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_with};
+use crate::log_keys::wrap_blocking;
 use crate::reserve::is_full;
 use crate::state::{ClassKey, Live, Partition, SegmentHandle};
 use crate::wal;
@@ -121,6 +122,7 @@ impl Flusher {
         let level = if full { FULL_ZSTD_LEVEL } else { SMALL_ZSTD_LEVEL };
         let segment = write_segment(merged.stretches(), level)?;
         drop(merged);
+        let _key = self.shared.key_turn.read();
         let handle = store_segment(&self.shared, class, segment, first, last)?;
         self.publish_checkpoint(class)?;
         let _turn = self.shared.catalog_turn.lock();
@@ -269,7 +271,7 @@ pub(crate) fn store_segment(
     let id = SegmentId::new(first, last, first_bytes(shared.random.secret()));
     let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, id.as_str())?;
     let key = shared.random.key();
-    let wrapped = shared.runtime.block_on(shared.keys.wrap(&key, path.as_str()))?;
+    let wrapped = wrap_blocking(shared, &key, path.as_str())?;
     let plain_bytes = segment.bytes.len() as u64;
     let receipt = shared.runtime.block_on(shared.objects.put(&path, &key, segment.bytes))?;
     let (min_time_ns, max_time_ns, max_received_ns) = segment.time_bounds;
@@ -286,5 +288,5 @@ pub(crate) fn store_segment(
         sha256: receipt.sha256,
         wrapped_key: wrapped.0,
     };
-    Ok(Arc::new(shared.runtime.block_on(open_segment(shared, class, row))?))
+    Ok(Arc::new(open_with(shared, &path, row, &key)?))
 }

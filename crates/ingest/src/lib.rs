@@ -13,9 +13,11 @@ mod compact;
 mod engine;
 mod files;
 mod flush;
+mod log_keys;
 mod open_segments;
 mod published;
 mod reserve;
+mod rewrap;
 mod signing;
 mod state;
 mod steps;
@@ -25,6 +27,10 @@ mod verify;
 mod wal;
 mod writer;
 
+#[cfg(test)]
+mod key_tests;
+#[cfg(test)]
+mod rewrap_tests;
 #[cfg(test)]
 mod tests;
 

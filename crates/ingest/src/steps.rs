@@ -10,19 +10,19 @@ use tokio::sync::mpsc;
 use crate::compact;
 use crate::engine::Shared;
 use crate::flush::{FlushError, Flusher};
-use crate::writer::{Request, Writer};
+use crate::writer::{Message, Writer};
 
 /// What the threads of an engine do, a step at a time. They share what they stand on, so one may be done while another
 /// waits for the disk.
 pub struct Steps {
     pub(crate) writer: Writer,
-    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) requests: mpsc::Receiver<Message>,
     pub(crate) flusher: Flusher,
     pub(crate) shared: Arc<Shared>,
 }
 
 /// The writer's steps.
-pub struct WriterStep(Writer, mpsc::Receiver<Request>);
+pub struct WriterStep(Writer, mpsc::Receiver<Message>);
 
 /// The flusher's steps.
 pub struct FlusherStep(Flusher);

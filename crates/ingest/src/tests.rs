@@ -2,17 +2,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use logkeep_catalog::SqliteCatalog;
-use logkeep_cipher::{DataKey, WrappedKey};
+use logkeep_cipher::DataKey;
 use logkeep_record::{Class, Record, Resource, TenantId, Value};
-use logkeep_store::{KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
+use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 
-use crate::{BatchBuilder, Ingest, IngestConfig, OpenError, Parts, Report, Verification, verify};
+use crate::{BatchBuilder, Ingest, IngestConfig, Parts, Report, Verification, verify};
 
-async fn parts(folder: &Path) -> Parts {
+pub(crate) async fn parts(folder: &Path) -> Parts {
     let data = folder.join("data");
     std::fs::create_dir_all(&data).unwrap();
     let keys = LocalKeyFile::open_or_create(&folder.join("key"), &data, data.join("catalog.sqlite").exists()).unwrap();
@@ -186,7 +185,7 @@ async fn a_rolled_back_folder_is_noticed_against_a_checkpoint_kept_elsewhere() {
 }
 
 /// A copy of the folder as a kill would leave it, once the checkpoint is on the disk.
-async fn killed(folder: &Path, ingest: &Ingest) -> tempfile::TempDir {
+pub(crate) async fn killed(folder: &Path, ingest: &Ingest) -> tempfile::TempDir {
     let checkpoint = folder.join("data/tlog/default/default/checkpoint");
     wait_until("the checkpoint", || checkpoint.exists()).await;
     let copied = tempfile::tempdir().unwrap();
@@ -222,7 +221,7 @@ async fn a_log_that_ends_before_its_checkpoint_is_refused() {
     assert!(refused.starts_with("batches 0 to 0 of `default/default` are missing"), "{refused}");
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
@@ -233,90 +232,4 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), &target).unwrap();
         }
     }
-}
-
-/// A key provider that can be away.
-#[derive(Debug)]
-struct Distant {
-    keys: Arc<dyn KeyProvider>,
-    away: Arc<AtomicBool>,
-}
-
-impl Distant {
-    fn answer(&self) -> Result<(), KeyProviderError> {
-        let cause = || std::io::Error::from(std::io::ErrorKind::TimedOut);
-        let away = || KeyProviderError::Unavailable { path: "provider".into(), what: "asked", cause: cause() };
-        if self.away.load(Ordering::SeqCst) { Err(away()) } else { Ok(()) }
-    }
-}
-
-#[async_trait::async_trait]
-impl KeyProvider for Distant {
-    fn key_id(&self) -> &str {
-        self.keys.key_id()
-    }
-
-    async fn wrap(&self, key: &DataKey, context: &str) -> Result<WrappedKey, KeyProviderError> {
-        self.answer()?;
-        self.keys.wrap(key, context).await
-    }
-
-    async fn unwrap(&self, wrapped: &WrappedKey, context: &str) -> Result<DataKey, KeyProviderError> {
-        self.answer()?;
-        self.keys.unwrap(wrapped, context).await
-    }
-}
-
-async fn open_distant(folder: &Path, away: &Arc<AtomicBool>, flush_bytes: usize) -> Result<Ingest, OpenError> {
-    let mut parts = parts(folder).await;
-    parts.keys = Arc::new(Distant { keys: parts.keys, away: away.clone() });
-    let mut config = IngestConfig::new(&folder.join("data"));
-    config.flush_bytes = flush_bytes;
-    Ingest::open(config, parts).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_provider_that_is_away_delays_and_loses_nothing() {
-    let (folder, away) = (tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(false)));
-    let ingest = open_distant(folder.path(), &away, 1).await.unwrap();
-    away.store(true, Ordering::SeqCst);
-    let mut batch = BatchBuilder::default();
-    batch.push(&Record::new(1, Value::str("early"), Resource::from_attributes(vec![])));
-    let batch = batch.finish().unwrap().unwrap();
-    let refused = ingest.commit(&TenantId::default(), &Class::default(), batch, None).await;
-    assert!(matches!(refused, Err(crate::CommitError::Unavailable(_))), "there is no key to seal it with: {refused:?}");
-    away.store(false, Ordering::SeqCst);
-    store(&ingest, &texts(0..5), None).await;
-    wait_until("the flush", || segments(&ingest) == 1).await;
-
-    away.store(true, Ordering::SeqCst);
-    store(&ingest, &texts(5..10), None).await;
-    assert_eq!(
-        bodies(&ingest),
-        texts(0..10),
-        "the log's key is in memory, and what cannot be flushed stays searchable"
-    );
-    away.store(false, Ordering::SeqCst);
-    wait_until("the flush that was put off", || segments(&ingest) == 2).await;
-    ingest.close();
-    let again = open_distant(folder.path(), &away, usize::MAX).await.unwrap();
-    assert_eq!(bodies(&again), texts(0..10));
-    again.close();
-    assert_eq!(verify_folder(folder.path(), vec![]).await.findings, []);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_can_open_now_is_not_taken_for_a_damaged_one() {
-    let (folder, away) = (tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(false)));
-    let ingest = open_distant(folder.path(), &away, usize::MAX).await.unwrap();
-    store(&ingest, &texts(0..5), None).await;
-    let killed = killed(folder.path(), &ingest).await;
-    away.store(true, Ordering::SeqCst);
-    let refused = open_distant(killed.path(), &away, usize::MAX).await;
-    assert!(matches!(refused, Err(OpenError::Key(_))));
-    assert!(!killed.path().join("data/quarantine").exists());
-    away.store(false, Ordering::SeqCst);
-    let again = open_distant(killed.path(), &away, usize::MAX).await.unwrap();
-    assert_eq!((bodies(&again), again.faults()), (texts(0..5), [].as_slice()));
-    again.close();
 }

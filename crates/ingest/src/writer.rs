@@ -16,6 +16,7 @@ use tracing::{error, warn};
 
 use crate::batch::Batch;
 use crate::engine::{Arrived, Shared};
+use crate::log_keys::{LogKey, LogKeys};
 use crate::reserve::is_full;
 use crate::state::{ClassKey, Partition, State};
 use crate::wal::WalFile;
@@ -56,12 +57,24 @@ pub(crate) struct Request {
     pub(crate) class: Class,
     pub(crate) batch: Batch,
     pub(crate) key: Option<[u8; 32]>,
+    /// The key of its tenant, if it stepped aside to wait for that.
+    pub(crate) log_key: Option<LogKey>,
     pub(crate) reply: oneshot::Sender<Result<Committed, CommitError>>,
+}
+
+/// What the writer is asked for.
+#[expect(clippy::large_enum_variant, reason = "all but a few are the large one")]
+pub(crate) enum Message {
+    /// To store a batch.
+    Commit(Request),
+    /// To begin a file of the log now, and say which.
+    BeginFile(oneshot::Sender<io::Result<u64>>),
 }
 
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     wal: WalFile,
+    keys: LogKeys,
     /// After a failure that could not be undone: refuse everything until a restart has sorted it out.
     broken: Option<CommitError>,
     /// The last group did not become durable. It took sequence numbers with it, and perhaps the frame of a tenant's key,
@@ -77,32 +90,45 @@ struct Placed {
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, wal: WalFile) -> Self {
-        Self { shared, wal, broken: None, spent: false }
+    pub(crate) fn new(shared: Arc<Shared>, wal: WalFile, queue: mpsc::WeakSender<Message>) -> Self {
+        Self { keys: LogKeys::new(shared.clone(), queue), shared, wal, broken: None, spent: false }
     }
 
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         while let Some(first) = queue.blocking_recv() {
             self.group(first, &mut queue);
         }
     }
 
     /// Commits a request with those that wait behind it.
-    pub(crate) fn group(&mut self, first: Request, queue: &mut mpsc::Receiver<Request>) {
-        let mut bytes = first.batch.payload.len();
-        let mut group = vec![first];
-        while bytes < GROUP_BYTES
-            && let Ok(request) = queue.try_recv()
-        {
-            bytes += request.batch.payload.len();
-            group.push(request);
+    pub(crate) fn group(&mut self, first: Message, queue: &mut mpsc::Receiver<Message>) {
+        let (mut bytes, mut group, mut begin) = (0, Vec::new(), None);
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Commit(request) => {
+                    bytes += request.batch.payload.len();
+                    group.push(request);
+                }
+                Message::BeginFile(reply) => begin = Some(reply),
+            }
+            next = if bytes < GROUP_BYTES && begin.is_none() { queue.try_recv().ok() } else { None };
         }
         let group = self.admit(group);
-        if group.is_empty() {
-            return;
+        if !group.is_empty() {
+            self.shared.wait_for_room();
+            self.commit(group);
         }
-        self.shared.wait_for_room();
-        self.commit(group);
+        if let Some(reply) = begin {
+            drop(reply.send(self.begin_file()));
+        }
+    }
+
+    fn begin_file(&mut self) -> io::Result<u64> {
+        match &self.broken {
+            Some(broken) => Err(io::Error::other(broken.clone())),
+            None => self.rotate_even_if_full().map(|()| self.wal.number()),
+        }
     }
 
     /// While the disk is full, only the audit trail is written.
@@ -129,6 +155,10 @@ impl Writer {
         {
             let answer = refusal(&cause);
             group.into_iter().for_each(|request| drop(request.reply.send(Err(answer.clone()))));
+            return;
+        }
+        let group = self.keys.ready(&mut self.wal, group);
+        if group.is_empty() {
             return;
         }
         let (placed, repeats) = self.place(group);
@@ -189,13 +219,6 @@ impl Writer {
             max_received_ns: batch.bounds.received.1,
             root: batch.root,
         };
-        if !self.wal.knows(&request.tenant) {
-            let key = self.shared.random.key();
-            let context = key_context(self.wal.number(), &request.tenant);
-            let wrapped =
-                self.shared.runtime.block_on(self.shared.keys.wrap(&key, &context)).map_err(io::Error::other)?;
-            self.wal.add_key(&request.tenant, &key, &wrapped.0);
-        }
         self.wal.add_batch(&request.tenant, &entry, request.key.as_ref(), &batch.seed, &batch.payload)?;
         entry.encode().map_err(io::Error::other)
     }
@@ -283,11 +306,6 @@ fn refusal(cause: &io::Error) -> CommitError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::Full,
         _ => CommitError::Unavailable(cause.to_string()),
     }
-}
-
-/// What a tenant's key in a file of the log is wrapped for.
-pub(crate) fn key_context(file: u64, tenant: &TenantId) -> String {
-    format!("wal/{file:012}/{tenant}")
 }
 
 fn publish_one(

@@ -1,118 +1,145 @@
 //! Another key-encryption key for a data folder, without rewriting data.
 //!
-//! Only wrapped keys are written anew: one in `catalog.key`, one in the row of each segment. The write-ahead log's are in
-//! files that never change, so what is in them goes to segments. Until all of that is done the retired key still opens what
-//! is left, so a rotation that is cut short is simply begun again, and goes on.
+//! Whoever may write the key file may rotate: a new key file is the order, and a server that runs on the folder carries it
+//! out when it sees it. Only wrapped keys are written anew; that of the catalog comes last, and says that nothing else is
+//! left. Until then the retired key still opens what is left, so a rotation that is cut short is simply begun again.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use logkeep_catalog::{Catalog as _, Change, ClassState, SegmentRow};
 use logkeep_cipher::WrappedKey;
 use logkeep_ingest::{Ingest, IngestConfig};
-use logkeep_store::{KeyProvider as _, LocalKeyFile, ObjectKind, ObjectPath};
+use logkeep_store::{KeyProvider, LocalKeyFile};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
-use crate::server::{
-    CATALOG_KEY_CONTEXT, CATALOG_KEY_FILE, OpenFolder, StartError, folder_error, lock, open_folder, open_parts,
-};
+use crate::server::{CATALOG_KEY_CONTEXT, CATALOG_KEY_FILE, StartError, folder_error, lock, lock_file, open_parts};
 
-/// A file of the log in which nothing was written: its head.
-const EMPTY_LOG_BYTES: u64 = 16;
+/// How often a server looks for a new key file, and after a failure tries again.
+const LOOK: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_secs(10);
+/// How long a server may take. It goes on also when nobody waits any more.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What was done.
 #[derive(Debug)]
 pub struct Rotated {
     /// Id of the key that everything is under now.
     pub current: String,
-    /// Segments whose keys were wrapped anew.
-    pub segments: u64,
+    /// Segments whose keys were wrapped anew; `None` if a running server did it.
+    pub segments: Option<u64>,
     /// Whether a rotation that was cut short before was brought to its end.
     pub resumed: bool,
     /// Files of retired keys, which nothing in the folder needs.
     pub retired: Vec<PathBuf>,
 }
 
-/// Puts a new key in the place of the key file's, and everything in the folder under it. No server may run on it.
+/// Puts a new key in the place of the key file's, and everything in the folder under it, or waits until the server that
+/// runs on it has done that.
 ///
 /// # Errors
 /// [`StartError`]; everything can still be read, and the next call goes on where this one stopped.
 pub async fn rotate_keys(data_dir: &Path, key_file: &Path) -> Result<Rotated, StartError> {
-    let _lock = lock(data_dir)?;
-    let folder = open_folder(data_dir, key_file, false).await?;
+    // A second new key before the first is carried out would leave the first without a name.
+    let _only = lock_file(data_dir, "rotation")?;
     let keys = LocalKeyFile::open(key_file)?;
-    let resumed = needs_retired(&folder, &keys).await?;
-    folder.catalog.close().await;
+    let resumed = !is_done(data_dir, &keys)?;
     let keys = if resumed { keys } else { LocalKeyFile::replace(key_file)? };
-    let folder = open_folder(data_dir, key_file, false).await?;
-    let segments = wrap_anew(&folder, &keys).await?;
-    folder.catalog.close().await;
-    empty_log(data_dir, key_file).await?;
+    let segments = by_anyone(data_dir, key_file, &keys).await?;
     let retired = LocalKeyFile::retired(key_file)?.into_iter().map(|(_, path)| path).collect();
-    Ok(Rotated { current: keys.key_id().to_owned(), segments, resumed, retired })
+    Ok(Rotated { current: keys.key_id(), segments, resumed, retired })
 }
 
-/// Whether something is left that the current key does not open.
-async fn needs_retired(folder: &OpenFolder, keys: &LocalKeyFile) -> Result<bool, StartError> {
-    let path = folder.data_dir.join(CATALOG_KEY_FILE);
-    let wrapped = WrappedKey(std::fs::read(&path).map_err(folder_error(&path))?);
-    if !keys.is_current(&wrapped, CATALOG_KEY_CONTEXT) {
-        return Ok(true);
-    }
-    let states = folder.catalog.load().await?;
-    let old = |state: &ClassState| state.segments.iter().any(|row| !is_current(keys, state, row));
-    Ok(states.iter().any(old))
+/// Whether everything is under the current key.
+fn is_done(data_dir: &Path, keys: &LocalKeyFile) -> Result<bool, StartError> {
+    Ok(keys.is_current(&read_catalog_key(data_dir)?, CATALOG_KEY_CONTEXT))
 }
 
-fn context(state: &ClassState, row: &SegmentRow) -> Option<ObjectPath> {
-    ObjectPath::new(&state.tenant, &state.class, ObjectKind::Segment, row.id.as_str()).ok()
+fn read_catalog_key(data_dir: &Path) -> Result<WrappedKey, StartError> {
+    let path = data_dir.join(CATALOG_KEY_FILE);
+    Ok(WrappedKey(std::fs::read(&path).map_err(folder_error(&path))?))
 }
 
-fn is_current(keys: &LocalKeyFile, state: &ClassState, row: &SegmentRow) -> bool {
-    let wrapped = WrappedKey(row.wrapped_key.clone());
-    context(state, row).is_some_and(|path| keys.is_current(&wrapped, path.as_str()))
-}
-
-/// The catalog's rows first, its own key last: it says that nothing else is left. Returns how many segments' keys were wrapped.
-async fn wrap_anew(folder: &OpenFolder, keys: &LocalKeyFile) -> Result<u64, StartError> {
-    let mut wrapped = 0;
-    for state in folder.catalog.load().await? {
-        let mut rows = Vec::new();
-        for row in state.segments.iter().filter(|row| !is_current(keys, &state, row)) {
-            let Some(path) = context(&state, row) else { continue };
-            let key = keys.unwrap(&WrappedKey(row.wrapped_key.clone()), path.as_str()).await?;
-            rows.push(SegmentRow { wrapped_key: keys.wrap(&key, path.as_str()).await?.0, ..row.clone() });
-        }
-        wrapped += rows.len() as u64;
-        if !rows.is_empty() {
-            let remove = rows.iter().map(|row| row.id.clone()).collect();
-            let ClassState { tenant, class, head, .. } = state;
-            folder.catalog.commit(Change { tenant, class, add: rows, remove, head, keys: vec![] }).await?;
+async fn by_anyone(data_dir: &Path, key_file: &Path, keys: &LocalKeyFile) -> Result<Option<u64>, StartError> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        match lock(data_dir) {
+            Ok(_lock) if is_done(data_dir, keys)? => return Ok(None),
+            Ok(_lock) => return by_ourselves(data_dir, key_file).await.map(Some),
+            Err(StartError::InUse(_)) if is_done(data_dir, keys)? => return Ok(None),
+            Err(StartError::InUse(folder)) if begun.elapsed() > PATIENCE => return Err(StartError::Rotating(folder)),
+            Err(StartError::InUse(_)) => tokio::time::sleep(LOOK / 10).await,
+            Err(error) => return Err(error),
         }
     }
-    let path = folder.data_dir.join(CATALOG_KEY_FILE);
-    let old = WrappedKey(std::fs::read(&path).map_err(folder_error(&path))?);
+}
+
+async fn by_ourselves(data_dir: &Path, key_file: &Path) -> Result<u64, StartError> {
+    let parts = open_parts(data_dir, key_file, true).await?;
+    let keys = parts.keys.clone();
+    let ingest = Ingest::open(IngestConfig::new(data_dir), parts).await?;
+    let done = carry_out(&ingest, &*keys, data_dir).await;
+    let closed = tokio::task::spawn_blocking(move || ingest.close()).await;
+    closed.map_err(|stopped| folder_error(data_dir)(std::io::Error::other(stopped)))?;
+    done
+}
+
+/// The engine's keys first, the catalog's own last.
+async fn carry_out(ingest: &Ingest, keys: &dyn KeyProvider, data_dir: &Path) -> Result<u64, StartError> {
+    let segments =
+        ingest.take_up_new_key().await.map_err(|cause| folder_error(data_dir)(std::io::Error::other(cause)))?;
+    let old = read_catalog_key(data_dir)?;
     if !keys.is_current(&old, CATALOG_KEY_CONTEXT) {
         let key = keys.unwrap(&old, CATALOG_KEY_CONTEXT).await?;
         let new = keys.wrap(&key, CATALOG_KEY_CONTEXT).await?;
+        let path = data_dir.join(CATALOG_KEY_FILE);
         logkeep_ingest::write_durably(&path, &new.0).map_err(folder_error(&path))?;
     }
-    Ok(wrapped)
+    Ok(segments)
 }
 
-/// Lets what is only in the log go to segments, whose keys are then under the current key, and its files with it.
-async fn empty_log(data_dir: &Path, key_file: &Path) -> Result<(), StartError> {
-    let parts = open_parts(data_dir, key_file, true).await?;
-    let ingest = Ingest::open(IngestConfig::new(data_dir), parts).await?;
-    let closing = ingest.clone();
-    let closed = tokio::task::spawn_blocking(move || closing.close()).await;
-    closed.map_err(|stopped| folder_error(data_dir)(std::io::Error::other(stopped)))?;
-    let wal = data_dir.join("wal");
-    for entry in std::fs::read_dir(&wal).map_err(folder_error(&wal))? {
-        let path = entry.map_err(folder_error(&wal))?.path();
-        if std::fs::metadata(&path).map_err(folder_error(&path))?.len() > EMPTY_LOG_BYTES {
-            let left =
-                "it still has batches under a retired key, which could not be flushed; mend that and rotate again";
-            return Err(folder_error(&path)(std::io::Error::other(left)));
+/// Which file it is and when it was written, as far as that can be told.
+fn stamp(key_file: &Path) -> Option<(u64, i64, i64)> {
+    std::fs::metadata(key_file).ok().map(|file| (file.ino(), file.mtime(), file.mtime_nsec()))
+}
+
+/// What a server needs to carry out a rotation.
+pub(crate) struct Rotation {
+    pub(crate) ingest: Ingest,
+    pub(crate) keys: Arc<dyn KeyProvider>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) key_file: PathBuf,
+}
+
+impl Rotation {
+    /// Carries out what it finds ordered, also before it was started, until it is told to stop.
+    pub(crate) async fn watch(self, stop: CancellationToken) {
+        let (mut seen, mut rest) = (None, LOOK);
+        while tokio::time::timeout(rest, stop.cancelled()).await.is_err() {
+            rest = LOOK;
+            let now = stamp(&self.key_file);
+            // The file is needed to start only: a running server does not mind if it is put away.
+            if now.is_none() || now == seen {
+                continue;
+            }
+            match self.look().await {
+                Ok(()) => seen = now,
+                Err(error) => {
+                    warn!(%error, "the keys could not be rotated; both keys are needed until that is done, trying again");
+                    rest = RETRY;
+                }
+            }
         }
     }
-    Ok(())
+
+    async fn look(&self) -> Result<(), StartError> {
+        if is_done(&self.data_dir, &LocalKeyFile::open(&self.key_file)?)? {
+            return Ok(());
+        }
+        let segments = carry_out(&self.ingest, &*self.keys, &self.data_dir).await?;
+        info!(key = self.keys.key_id(), segments, "the keys are rotated");
+        Ok(())
+    }
 }

@@ -22,6 +22,7 @@ use tracing::info;
 use crate::api::{self, AppState};
 use crate::guard;
 use crate::listen::{self, Endpoint, Receiver};
+use crate::rotate::Rotation;
 use crate::selflog::SelfLog;
 
 /// Everything a server needs to know.
@@ -64,6 +65,11 @@ pub enum StartError {
     /// Another process has the folder open.
     #[error("data folder `{0}` is in use by another process; stop it, or use another folder with --data-dir")]
     InUse(String),
+    /// A server has been told to rotate and is not done.
+    #[error(
+        "the server on `{0}` has not put everything under the new key yet; it goes on, and its log says what stands in the way"
+    )]
+    Rotating(String),
     /// The key file.
     #[error(transparent)]
     Key(#[from] KeyProviderError),
@@ -236,6 +242,7 @@ impl Server {
         ingest_config.flush_interval = config.flush_interval;
         ingest_config.open_segments_bytes = config.open_segments_bytes;
         ingest_config.reserve_bytes = config.reserve_bytes;
+        let keys = parts.keys.clone();
         let ingest = Ingest::open(ingest_config, parts).await?;
         let intake = Intake::new(ingest.clone(), config.intake.clone());
         let stop = CancellationToken::new();
@@ -257,6 +264,9 @@ impl Server {
         let address = bound.main_address();
         let mut tasks = bound.serve(main, &intake, &stop);
         tasks.spawn(forget_unused(query.clone(), stop.clone()));
+        let rotation =
+            Rotation { ingest: ingest.clone(), keys, data_dir: config.data_dir.clone(), key_file: config.key_file };
+        tasks.spawn(rotation.watch(stop.clone()));
         self_log.attach(ingest.clone());
         info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Running { receivers, main: address, ingest, stop, tasks, self_log, _lock: lock })
@@ -296,7 +306,11 @@ async fn forget_unused(query: QueryEngine, stop: CancellationToken) {
 
 /// One server a folder: the lock goes with the process.
 pub(crate) fn lock(data_dir: &Path) -> Result<std::fs::File, StartError> {
-    let path = data_dir.join("lock");
+    lock_file(data_dir, "lock")
+}
+
+pub(crate) fn lock_file(data_dir: &Path, name: &str) -> Result<std::fs::File, StartError> {
+    let path = data_dir.join(name);
     let file =
         std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(folder_error(&path))?;
     match file.try_lock() {

@@ -10,10 +10,13 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use logkeep_cipher::{DataKey, KEY_BYTES, KeyEncryptionKey, UnwrapError, WrappedKey, hmac_sha256};
+use parking_lot::RwLock;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::disk::system_disk;
@@ -29,7 +32,20 @@ const MAX_FILE_BYTES: u64 = 4096;
 #[async_trait]
 pub trait KeyProvider: Send + Sync + fmt::Debug {
     /// Names the key-encryption key that [`KeyProvider::wrap`] uses, to be kept with what it wrapped.
-    fn key_id(&self) -> &str;
+    fn key_id(&self) -> String;
+
+    /// Looks for a new key to wrap with; the old ones still unwrap. A service that does so by itself has nothing to do.
+    ///
+    /// # Errors
+    /// [`KeyProviderError`]; it goes on with the keys that it has.
+    fn reload(&self) -> Result<(), KeyProviderError> {
+        Ok(())
+    }
+
+    /// Whether [`KeyProvider::wrap`] would use the key that this was wrapped with.
+    fn is_current(&self, _wrapped: &WrappedKey, _context: &str) -> bool {
+        true
+    }
 
     /// Wraps a data key for `context`, which says what it is for.
     async fn wrap(&self, key: &DataKey, context: &str) -> Result<WrappedKey, KeyProviderError>;
@@ -87,6 +103,9 @@ pub enum KeyProviderError {
         #[source]
         cause: io::Error,
     },
+    /// No answer; retry later.
+    #[error("the key provider has not answered for {} s", .0.as_secs())]
+    Silent(Duration),
     /// The wrapped key is not of this provider or was altered. Do not retry.
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),
@@ -98,6 +117,13 @@ pub enum KeyProviderError {
 /// the key, so that a damaged file is told from a foreign one.
 #[derive(Debug)]
 pub struct LocalKeyFile {
+    path: PathBuf,
+    keys: RwLock<Arc<Keys>>,
+}
+
+/// What is in the file and in those beside it.
+#[derive(Debug)]
+struct Keys {
     id: String,
     key: KeyEncryptionKey,
     /// Keys that were replaced, to unwrap what is not under the new one yet.
@@ -130,8 +156,11 @@ impl LocalKeyFile {
     /// # Errors
     /// [`KeyProviderError`].
     pub fn open(path: &Path) -> Result<Self, KeyProviderError> {
-        let (id, key) = read_key(path)?;
-        Ok(Self { id, key, retired: Self::retired_keys(path)? })
+        Ok(Self { path: path.to_owned(), keys: RwLock::new(Arc::new(Keys::read(path)?)) })
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        self.keys.read().clone()
     }
 
     fn create(path: &Path) -> Result<Self, KeyProviderError> {
@@ -140,7 +169,7 @@ impl LocalKeyFile {
             private_folders(folder).map_err(failed)?;
         }
         let key = KeyEncryptionKey::generate();
-        let (id, text) = (id_of(&key), retired::text_of(&key));
+        let text = retired::text_of(&key);
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".new-{}", std::process::id()));
         let temporary = path.with_file_name(name);
@@ -149,7 +178,23 @@ impl LocalKeyFile {
         written.map_err(failed)?;
         // The leftover would be a second copy of the key.
         removed.map_err(failed)?;
-        Ok(Self { id, key, retired: Vec::new() })
+        Self::open(path)
+    }
+}
+
+impl Keys {
+    fn read(path: &Path) -> Result<Self, KeyProviderError> {
+        // The current one first: one that is replaced meanwhile is then found among the retired.
+        let (id, key) = read_key(path)?;
+        Ok(Self { id, key, retired: LocalKeyFile::retired_keys(path)? })
+    }
+
+    fn unwrap(&self, wrapped: &WrappedKey, context: &str) -> Result<DataKey, UnwrapError> {
+        let refused = match self.key.unwrap(wrapped, context) {
+            Err(refused @ UnwrapError::Refused { .. }) => refused,
+            done => return done,
+        };
+        self.retired.iter().find_map(|key| key.unwrap(wrapped, context).ok()).ok_or(refused)
     }
 }
 
@@ -214,21 +259,32 @@ fn id_of(key: &KeyEncryptionKey) -> String {
 
 #[async_trait]
 impl KeyProvider for LocalKeyFile {
-    fn key_id(&self) -> &str {
-        &self.id
+    fn key_id(&self) -> String {
+        self.keys().id.clone()
+    }
+
+    fn reload(&self) -> Result<(), KeyProviderError> {
+        *self.keys.write() = Arc::new(Keys::read(&self.path)?);
+        Ok(())
+    }
+
+    fn is_current(&self, wrapped: &WrappedKey, context: &str) -> bool {
+        self.keys().key.unwrap(wrapped, context).is_ok()
     }
 
     async fn wrap(&self, key: &DataKey, context: &str) -> Result<WrappedKey, KeyProviderError> {
-        Ok(self.key.wrap(key, context))
+        Ok(self.keys().key.wrap(key, context))
     }
 
     async fn unwrap(&self, wrapped: &WrappedKey, context: &str) -> Result<DataKey, KeyProviderError> {
-        let refused = match self.key.unwrap(wrapped, context) {
-            Err(refused @ UnwrapError::Refused { .. }) => refused,
-            done => return Ok(done?),
-        };
-        let retired = self.retired.iter().find_map(|key| key.unwrap(wrapped, context).ok());
-        retired.ok_or_else(|| refused.into())
+        match self.keys().unwrap(wrapped, context) {
+            // Another process may have rotated since: a backup does not end because of that.
+            Err(refused @ UnwrapError::Refused { .. }) => match self.reload() {
+                Ok(()) => Ok(self.keys().unwrap(wrapped, context)?),
+                Err(_) => Err(refused.into()),
+            },
+            done => Ok(done?),
+        }
     }
 }
 

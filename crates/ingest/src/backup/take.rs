@@ -85,7 +85,7 @@ pub async fn backup(source: &BackupSource, target: &Path) -> Result<BackupReport
         number: target.number(),
         taken_ns: source.clock.now_ns(),
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        key_id: source.keys.key_id().to_owned(),
+        key_id: source.keys.key_id(),
         files: contents.files.len() as u64,
         bytes: contents.files.iter().map(|file| file.digest.bytes).sum(),
         records: contents.classes.iter().map(|class| class.records).sum(),

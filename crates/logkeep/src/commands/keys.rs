@@ -18,7 +18,7 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Make a new key in the place of the key file's, and wrap the keys of all data with it; stop the server before
+    /// Make a new key in the place of the key file's, and wrap the keys of all data with it, also while the server runs
     Rotate(FolderArgs),
 }
 
@@ -30,11 +30,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let rotated = runtime()?.block_on(logkeep_server::rotate_keys(&config.data_dir, &key_file))?;
     let mut out = std::io::stdout().lock();
     let how = if rotated.resumed { "a rotation that was cut short is complete" } else { "rotated" };
-    writeln!(
-        out,
-        "{how}: everything is under the key {}, {} segments wrapped anew",
-        rotated.current, rotated.segments
-    )?;
+    let by = rotated.segments.map_or("by the server".into(), |segments| format!("{segments} segments wrapped anew"));
+    writeln!(out, "{how}: everything is under the key {}, {by}", rotated.current)?;
     writeln!(out, "`{}` is the new key file: keep a copy elsewhere", key_file.display())?;
     for retired in rotated.retired {
         writeln!(out, "`{}` is retired: only backups taken before need it, so keep it with them", retired.display())?;

@@ -10,10 +10,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use logkeep_cipher::{KeyEncryptionKey, WrappedKey};
+use logkeep_cipher::KeyEncryptionKey;
 use zeroize::Zeroizing;
 
-use super::{FIRST_LINE, KeyProviderError, LocalKeyFile, id_of, read_key};
+use super::{FIRST_LINE, KeyProvider as _, KeyProviderError, LocalKeyFile, id_of, read_key};
 use crate::disk::{folder_of, system_disk};
 use crate::local::write_new;
 
@@ -29,7 +29,7 @@ impl LocalKeyFile {
     pub fn replace(path: &Path) -> Result<Self, KeyProviderError> {
         let failed = |cause| KeyProviderError::Unavailable { path: path.to_owned(), what: "replaced", cause };
         let current = Self::open(path)?;
-        let (next, retired) = (beside(path, NEXT), beside(path, &current.id));
+        let (next, retired) = (beside(path, NEXT), beside(path, &current.key_id()));
         let temporary = beside(path, &format!("{NEXT}-{}", std::process::id()));
         for left in [&next, &temporary] {
             remove(left).map_err(failed)?;
@@ -46,11 +46,6 @@ impl LocalKeyFile {
         fs::rename(&next, path).map_err(failed)?;
         disk.sync_folder(folder_of(path)).map_err(failed)?;
         Self::open(path)
-    }
-
-    /// Whether the current key wrapped it, so that no retired one is needed for it.
-    pub fn is_current(&self, wrapped: &WrappedKey, context: &str) -> bool {
-        self.key.unwrap(wrapped, context).is_ok()
     }
 
     /// The files of retired keys, by id.

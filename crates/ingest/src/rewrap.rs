@@ -1,0 +1,118 @@
+//! Another key-encryption key, while everything goes on.
+//!
+//! From the moment at which the provider has its new key nothing more is wrapped with the old one. What was before lies in
+//! older files of the log, which are brought to segments, and in rows of the catalog, whose keys are wrapped anew; data are
+//! not rewritten. It may end anywhere: as long as the old key still unwraps, it is simply begun again.
+
+use std::collections::HashSet;
+use std::io;
+use std::time::Duration;
+
+use logkeep_catalog::{Change, ClassState, SegmentRow};
+use logkeep_cipher::WrappedKey;
+use logkeep_store::{ObjectKind, ObjectPath};
+use tokio::sync::oneshot;
+
+use crate::engine::{Ingest, Shared};
+use crate::flush::FlushError;
+use crate::log_keys::{unwrap_blocking, wrap_blocking};
+use crate::wal;
+use crate::writer::Message;
+
+/// How often to look whether the log has got rid of its older files, and how often at most.
+const LOOK: Duration = Duration::from_millis(20);
+const LOOKS: u32 = 6_000;
+/// Looks at the catalog: what is merged during one shows in the next, and is under the new key.
+const PASSES: u32 = 3;
+
+impl Ingest {
+    /// Has the provider look for a new key, and wraps the keys of all data with the one it has then. Returns the number of
+    /// segments whose keys were not under it yet. Runs inside a multi-threaded runtime, and stops nobody.
+    ///
+    /// # Errors
+    /// What stood in the way: everything can be read, and the next call goes on where this one stopped.
+    pub async fn take_up_new_key(&self) -> Result<u64, FlushError> {
+        let shared = self.shared.clone();
+        let reload = move || {
+            // Waits for whoever has wrapped a key and not told the catalog yet.
+            let _nobody = shared.key_turn.write();
+            shared.keys.reload()
+        };
+        tokio::task::spawn_blocking(reload).await??;
+        let file = self.begin_log_file().await?;
+        self.wait_for_older_files(file).await?;
+        let shared = self.shared.clone();
+        tokio::task::spawn_blocking(move || rewrap_segments(&shared)).await?
+    }
+
+    async fn begin_log_file(&self) -> Result<u64, FlushError> {
+        let (reply, answer) = oneshot::channel();
+        let stopped = "the engine is stopping";
+        self.queue.send(Message::BeginFile(reply)).await.map_err(|_| stopped)?;
+        Ok(answer.await.map_err(|_| stopped)??)
+    }
+
+    /// The flusher takes what holds back the oldest file first.
+    async fn wait_for_older_files(&self, file: u64) -> io::Result<()> {
+        for _ in 0..LOOKS {
+            let files = wal::list(&*self.shared.disk, &self.shared.wal_folder)?;
+            if files.iter().all(|(number, _)| *number >= file) {
+                return Ok(());
+            }
+            self.shared.wake_flusher();
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(io::Error::other("the write-ahead log still has batches under the old key, which could not be flushed"))
+    }
+}
+
+fn rewrap_segments(shared: &Shared) -> Result<u64, FlushError> {
+    let mut total = 0;
+    for _ in 0..PASSES {
+        let mut found = 0;
+        for state in shared.runtime.block_on(shared.catalog.load())? {
+            let rows = rewrapped(shared, &state)?;
+            found += rows.len();
+            total += exchange(shared, state, rows)?;
+        }
+        if found == 0 {
+            return Ok(total);
+        }
+    }
+    Err("segments are still under the old key; their class changes all the time".into())
+}
+
+/// The rows that are not under the current key, as they are with it.
+fn rewrapped(shared: &Shared, state: &ClassState) -> Result<Vec<SegmentRow>, FlushError> {
+    let mut rows = Vec::new();
+    for row in &state.segments {
+        let path = ObjectPath::new(&state.tenant, &state.class, ObjectKind::Segment, row.id.as_str())?;
+        let wrapped = WrappedKey(row.wrapped_key.clone());
+        if shared.keys.is_current(&wrapped, path.as_str()) {
+            continue;
+        }
+        let key = unwrap_blocking(shared, &wrapped, path.as_str())?;
+        rows.push(SegmentRow { wrapped_key: wrap_blocking(shared, &key, path.as_str())?.0, ..row.clone() });
+    }
+    Ok(rows)
+}
+
+/// Puts them in the place of those that are still there.
+fn exchange(shared: &Shared, class: ClassState, mut rows: Vec<SegmentRow>) -> Result<u64, FlushError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let ClassState { tenant, class, .. } = class;
+    let _turn = shared.catalog_turn.lock();
+    let head = {
+        let state = shared.state.lock();
+        let Some(partition) = state.partitions.get(&(tenant.clone(), class.clone())) else { return Ok(0) };
+        let there: HashSet<&str> = partition.segments.iter().map(|segment| segment.row().id.as_str()).collect();
+        rows.retain(|row| there.contains(row.id.as_str()));
+        partition.head.clone()
+    };
+    let done = rows.len() as u64;
+    let remove = rows.iter().map(|row| row.id.clone()).collect();
+    shared.runtime.block_on(shared.catalog.commit(Change { tenant, class, add: rows, remove, head, keys: vec![] }))?;
+    Ok(done)
+}
