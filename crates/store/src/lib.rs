@@ -5,6 +5,7 @@
 //!
 //! Not here: what is in an object (`segment`, `ingest`), which objects exist (`catalog`).
 
+mod bucket;
 mod clock;
 mod disk;
 mod error;
@@ -15,6 +16,7 @@ mod provider;
 mod random;
 mod sealed;
 
+pub use bucket::{Bucket, BucketError, Pending, Piece, S3Options, Uploads};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{Disk, DiskEntry, DiskFile, Folders, system_disk};
 pub use error::StoreError;
