@@ -64,7 +64,12 @@ impl StoreError {
     pub(crate) fn remote(path: &str, what: &'static str, cause: object_store::Error) -> Self {
         match Self::object(path, what, cause) {
             Self::Unavailable { path, what, cause } => {
-                Self::Unavailable { path, what, cause: std::io::Error::other(explain(&cause)) }
+                let said = explain(&cause);
+                // The client tells this apart from other answers only when it asks for an object.
+                if said.contains("<Code>NoSuchBucket</Code>") {
+                    return Self::Missing { path };
+                }
+                Self::Unavailable { path, what, cause: std::io::Error::other(said) }
             }
             other => other,
         }

@@ -3,6 +3,8 @@
 //! Everything that is kept goes through here, so there is one place where plaintext becomes ciphertext, one way in
 //! which a path is made (it always begins with tenant and class), and one meaning of "written": on stable storage.
 //!
+//! What others keep (backups) is streamed in and out of a [`Bucket`] as it is.
+//!
 //! Not here: what is in an object (`segment`, `ingest`), which objects exist (`catalog`).
 
 mod bucket;
