@@ -37,6 +37,14 @@ JSON_FORMAT = {
     "x_forwarded_for": "%REQ(X-FORWARDED-FOR)%",
 }
 
+ZIPKIN = {
+    "@type": "type.googleapis.com/envoy.config.trace.v3.ZipkinConfig",
+    "collector_cluster": "zipkin",
+    "collector_endpoint": "/api/v2/spans",
+    "collector_endpoint_version": "HTTP_JSON",
+    "shared_span_context": True,
+}
+
 
 class Upstream(BaseHTTPRequestHandler):
     """Answers with the status that the path ends in, and as many bytes."""
@@ -59,8 +67,10 @@ class Upstream(BaseHTTPRequestHandler):
 
 
 class Envoy:
-    def __init__(self, folder):
-        self.folder = folder
+    """With `zipkin`, a port on this machine, every request is traced to it."""
+
+    def __init__(self, folder, zipkin=None):
+        self.folder, self.zipkin = folder, zipkin
         self.json_log, self.text_log = folder / "access.json", folder / "access.txt"
         self.upstream = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
         self.process = None
@@ -104,6 +114,13 @@ class Envoy:
                 ]
             },
         }
+        clusters = [cluster("shop", self.upstream_port), cluster("dead", 1)]
+        if self.zipkin:
+            clusters.append(cluster("zipkin", self.zipkin))
+            manager["tracing"] = {
+                "provider": {"name": "envoy.tracers.zipkin", "typed_config": ZIPKIN},
+                "spawn_upstream_span": True,
+            }
         listener = {
             "name": "in",
             "address": address(0),
@@ -115,7 +132,7 @@ class Envoy:
             "admin": {"address": address(0)},
             "static_resources": {
                 "listeners": [listener],
-                "clusters": [cluster("shop", self.upstream_port), cluster("dead", 1)],
+                "clusters": clusters,
             },
         }
 

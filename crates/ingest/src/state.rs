@@ -106,10 +106,9 @@ impl Snapshot {
         self.classes.get(&(tenant.clone(), class.clone()))
     }
 
-    /// The views of one tenant, but for its audit trail.
-    pub fn data_of<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = &'a Arc<ClassView>> {
-        let audit = Class::audit();
-        self.classes.values().filter(move |view| view.tenant == *tenant && view.class != audit)
+    /// The views of one tenant's logs: neither its audit trail nor its spans.
+    pub fn logs_of<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = &'a Arc<ClassView>> {
+        self.classes.values().filter(move |view| view.tenant == *tenant && view.class.holds_logs())
     }
 }
 

@@ -22,8 +22,10 @@ mod documents;
 mod elasticsearch;
 mod forward;
 mod gelf;
+mod grpc;
 mod hec;
 mod http;
+mod jaeger;
 mod journal;
 mod json;
 mod lines;
@@ -41,6 +43,7 @@ mod request;
 mod store;
 mod syslog;
 mod unanswered;
+mod zipkin;
 
 #[cfg(test)]
 mod tests;

@@ -7,22 +7,24 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
+use logkeep_normalize::Arrival;
+use logkeep_record::TenantId;
 use logkeep_wire::Decoded;
 use logkeep_wire::compress::decompress;
 use logkeep_wire::otlp::{
-    OtlpError, PartialSuccess, Status, decode_json, decode_protobuf, error_json, error_protobuf, success_json,
-    success_protobuf,
+    OtlpError, PartialSuccess, Signal, Status, count_points_json, count_points_protobuf, decode_json, decode_protobuf,
+    decode_traces_json, decode_traces_protobuf, error_json, error_protobuf, success_json, success_protobuf,
 };
 
 use crate::Intake;
 use crate::counters::Protocol;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Prepared, prepare, prepare_spans};
 use crate::refusal::{Kind, Refusal};
 use crate::request::{Incoming, SCOPE_ORG_ID, TENANT, answer, refused};
 
 /// The two forms of the same messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Json,
     Protobuf,
 }
@@ -76,41 +78,79 @@ impl From<OtlpError> for Refusal {
 }
 
 impl Intake {
-    /// `POST /v1/logs`.
+    /// `POST /v1/logs`, `/v1/traces` and `/v1/metrics`.
     pub fn otlp_http_router(&self) -> Router {
-        Router::new().route("/v1/logs", post(export)).with_state(self.clone())
+        let take = |signal| post(async move |State(intake), request| respond(&intake, signal, TENANT, request).await);
+        Router::new()
+            .route("/v1/logs", take(Signal::Logs))
+            .route("/v1/traces", take(Signal::Traces))
+            .route("/v1/metrics", take(Signal::Metrics))
+            .with_state(self.clone())
     }
 
-    async fn otlp_export(self, incoming: Incoming) -> Result<PartialSuccess, Refusal> {
+    async fn otlp_export(self, signal: Signal, incoming: Incoming) -> Result<PartialSuccess, Refusal> {
         let max_bytes = self.inner.options.request_decompressed_bytes;
-        let (incoming, (prepared, partial)) = self.decode(incoming, move |incoming| read(incoming, max_bytes)).await?;
+        let read = move |incoming: &Incoming| {
+            let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
+            let form = form(Form::declared(&incoming.content_type)?, &body);
+            read(signal, form, &body, incoming.arrival(Protocol::Otlp), incoming.received_ns)
+        };
+        let (incoming, (prepared, partial)) = self.decode(incoming, read).await?;
+        self.otlp_store(&incoming.tenant, prepared, partial).await
+    }
+
+    pub(crate) async fn otlp_store(
+        &self,
+        tenant: &TenantId,
+        prepared: Prepared,
+        partial: PartialSuccess,
+    ) -> Result<PartialSuccess, Refusal> {
         self.count_rejected(Protocol::Otlp, partial.rejected);
-        self.commit(Protocol::Otlp, &incoming.tenant, prepared, None).await.whole()?;
+        self.commit(Protocol::Otlp, tenant, prepared, None).await.whole()?;
         Ok(partial)
     }
 }
 
-fn read(incoming: &Incoming, max_bytes: usize) -> Result<(Prepared, PartialSuccess), Refusal> {
-    let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
-    let declared = Form::declared(&incoming.content_type)?;
-    let Decoded { records, rejected } = match (declared, sniff(&body)) {
-        (Some(Form::Json), _) | (_, Form::Json) => decode_json(&body, incoming.received_ns)?,
-        (_, Form::Protobuf) => decode_protobuf(&body, incoming.received_ns)?,
+/// What a body is that is said to be this.
+fn form(declared: Option<Form>, body: &[u8]) -> Form {
+    match declared {
+        Some(Form::Json) => Form::Json,
+        _ => sniff(body),
+    }
+}
+
+/// The records of a request, ready to be stored, and what of it cannot be.
+pub(crate) fn read(
+    signal: Signal,
+    form: Form,
+    body: &[u8],
+    arrival: Arrival,
+    received_ns: i64,
+) -> Result<(Prepared, PartialSuccess), Refusal> {
+    let decoded = match (signal, form) {
+        (Signal::Logs, Form::Json) => decode_json(body, received_ns)?,
+        (Signal::Logs, Form::Protobuf) => decode_protobuf(body, received_ns)?,
+        (Signal::Traces, Form::Json) => decode_traces_json(body, received_ns)?,
+        (Signal::Traces, Form::Protobuf) => decode_traces_protobuf(body, received_ns)?,
+        (Signal::Metrics, form) => {
+            let count = if form == Form::Json { count_points_json } else { count_points_protobuf };
+            return Ok((prepare(arrival, [], body)?, PartialSuccess::of_metrics(count(body)?)));
+        }
     };
-    let prepared = prepare(incoming.arrival(Protocol::Otlp), records, &incoming.body)?;
-    Ok((prepared, PartialSuccess::new(&rejected)))
+    let Decoded { records, rejected } = decoded;
+    let prepared = match signal {
+        Signal::Traces => prepare_spans(arrival, records, body),
+        Signal::Logs | Signal::Metrics => prepare(arrival, records, body),
+    };
+    Ok((prepared?, PartialSuccess::new(&rejected)))
 }
 
-async fn export(State(intake): State<Intake>, request: Request) -> Response {
-    respond(&intake, TENANT, request).await
-}
-
-/// Under Loki's address, with Loki's header for the tenant.
+/// Logs under Loki's address, with Loki's header for the tenant.
 pub(crate) async fn export_scoped(State(intake): State<Intake>, request: Request) -> Response {
-    respond(&intake, SCOPE_ORG_ID, request).await
+    respond(&intake, Signal::Logs, SCOPE_ORG_ID, request).await
 }
 
-async fn respond(intake: &Intake, tenant_header: &str, request: Request) -> Response {
+async fn respond(intake: &Intake, signal: Signal, tenant_header: &str, request: Request) -> Response {
     let content_type = crate::request::joined(request.headers(), "content-type");
     let mut form = Form::declared(&content_type).ok().flatten();
     let result = async {
@@ -118,13 +158,13 @@ async fn respond(intake: &Intake, tenant_header: &str, request: Request) -> Resp
         let incoming = intake.read(Protocol::Otlp, tenant_header, request).await?;
         Form::declared(&content_type)?;
         form = form.or_else(|| Some(sniff(&incoming.body)));
-        Intake::to_the_end(intake.clone().otlp_export(incoming)).await?
+        Intake::to_the_end(intake.clone().otlp_export(signal, incoming)).await?
     };
     let result = result.await;
     let form = form.unwrap_or(Form::Json);
     match result {
         Ok(partial) => {
-            let body = if form == Form::Json { success_json(&partial) } else { success_protobuf(&partial) };
+            let body = if form == Form::Json { success_json(signal, &partial) } else { success_protobuf(&partial) };
             answer(200, form.media_type(), body)
         }
         Err(refusal) => {

@@ -4,7 +4,7 @@
 
 use logkeep_ingest::{Batch, BatchBuilder};
 use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_record::Record;
+use logkeep_record::{Class, Record};
 use sha2::{Digest, Sha256};
 
 use crate::refusal::Refusal;
@@ -21,6 +21,8 @@ pub(crate) struct Preparing<'n> {
 
 /// The batches of one request, in order.
 pub(crate) struct Prepared {
+    /// Of which class they are.
+    pub(crate) class: Class,
     pub(crate) parts: Vec<Batch>,
     /// Records that can never be stored, to be counted with the others.
     pub(crate) rejected: usize,
@@ -79,7 +81,7 @@ impl<'n> Preparing<'n> {
     pub(crate) fn finish(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
         self.close()?;
         let fingerprint = (self.parts.len() > 1).then(|| Sha256::digest(body).into());
-        Ok(Prepared { parts: self.parts, rejected: self.rejected, fingerprint })
+        Ok(Prepared { class: Class::default(), parts: self.parts, rejected: self.rejected, fingerprint })
     }
 }
 
@@ -95,4 +97,18 @@ pub(crate) fn prepare<'a>(
         preparing.push(record)?;
     }
     preparing.finish(body)
+}
+
+/// Prepares the spans of one request, as records.
+pub(crate) fn prepare_spans<'a>(
+    arrival: Arrival,
+    spans: impl IntoIterator<Item = Record<'a>>,
+    body: &[u8],
+) -> Result<Prepared, Refusal> {
+    let mut normalizer = Normalizer::new(arrival);
+    let mut preparing = Preparing::normalized();
+    for span in spans {
+        preparing.push_normalized(&normalizer.normalize_span(span))?;
+    }
+    Ok(Prepared { class: Class::spans(), ..preparing.finish(body)? })
 }

@@ -17,7 +17,7 @@ use crate::gelf::Gelf;
 use crate::refusal::Refusal;
 use crate::request::{answer, refused};
 use crate::syslog::Syslog;
-use crate::{Intake, datadog, forward, json, lumberjack, relp, unanswered};
+use crate::{Intake, datadog, forward, jaeger, json, lumberjack, relp, unanswered};
 
 /// What serves a connection or a socket until its end.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -187,6 +187,22 @@ receivers! {
             ("json-http", 5_171, "JSON over HTTP, at any path", Serve::Http(Intake::json_router_anywhere)),
             ("json-tcp", 5_170, "lines of JSON over TCP", Serve::Tcp(unanswered::tcp::<json::Lines>)),
             ("json-udp", 5_170, "lines of JSON over UDP", Serve::Udp(unanswered::udp::<json::Lines>))
+        ],
+    }
+    /// Zipkin's collector.
+    Zipkin = "zipkin" {
+        main: [|intake| Router::new().nest("/zipkin", intake.zipkin_router())],
+        ports: [("zipkin", 9411, "Zipkin spans", Serve::Http(Intake::zipkin_router))],
+    }
+    /// Jaeger's collector and agent.
+    Jaeger = "jaeger" {
+        main: [Intake::jaeger_grpc_router, |intake| Router::new().nest("/jaeger", intake.jaeger_http_router())],
+        ports: [
+            ("jaeger-grpc", 14_250, "Jaeger spans over gRPC", Serve::Http(Intake::jaeger_grpc_router)),
+            ("jaeger-http", 14_268, "Jaeger spans in Thrift over HTTP", Serve::Http(Intake::jaeger_http_router)),
+            ("jaeger-sampling", 5778, "Jaeger's sampling strategies", Serve::Http(Intake::jaeger_sampling_router)),
+            ("jaeger-compact", 6831, "Jaeger spans in compact Thrift over UDP", Serve::Udp(jaeger::udp)),
+            ("jaeger-binary", 6832, "Jaeger spans in binary Thrift over UDP", Serve::Udp(jaeger::udp))
         ],
     }
     /// JSON documents and plain lines.

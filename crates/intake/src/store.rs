@@ -26,7 +26,7 @@ pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Bodies stored in part that are remembered; at this number all are forgotten.
 const RESUMES: usize = 4_096;
 
-/// By digest of tenant, protocol and body: how many parts are stored.
+/// By digest of protocol, tenant, class and body: how many parts are stored.
 #[derive(Default)]
 pub(crate) struct Resumes {
     stored: Mutex<HashMap<[u8; 32], usize>>,
@@ -121,7 +121,9 @@ impl Intake {
         prepared: Prepared,
         key: Option<&[u8]>,
     ) -> Stored {
-        let resume = prepared.fingerprint.filter(|_| key.is_none()).map(|body| resume_key(protocol, tenant, &body));
+        let class = prepared.class;
+        let resume = prepared.fingerprint.filter(|_| key.is_none());
+        let resume = resume.map(|body| resume_key(protocol, tenant, &class, &body));
         self.count_rejected(protocol, prepared.rejected);
         let done = resume.as_ref().map_or(0, |key| self.inner.resumes.stored(key));
         let mut stored = Stored::default();
@@ -133,7 +135,7 @@ impl Intake {
                 Part::Known { records }
             } else {
                 let key = key.map(|key| part_key(key, place));
-                match self.inner.ingest.commit(tenant, &Class::default(), batch, key.as_deref()).await {
+                match self.inner.ingest.commit(tenant, &class, batch, key.as_deref()).await {
                     Ok(committed) => match committed.first {
                         Some(first) => Part::Stored { first, records },
                         None => Part::Known { records },
@@ -225,12 +227,13 @@ impl Intake {
     }
 }
 
-fn resume_key(protocol: Protocol, tenant: &TenantId, body: &[u8; 32]) -> [u8; 32] {
+/// The same bytes may be logs and spans.
+fn resume_key(protocol: Protocol, tenant: &TenantId, class: &Class, body: &[u8; 32]) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    hasher.update(protocol.name());
-    hasher.update([0]);
-    hasher.update(tenant.as_str());
-    hasher.update([0]);
+    for name in [protocol.name(), tenant.as_str(), class.as_str()] {
+        hasher.update(name);
+        hasher.update([0]);
+    }
     hasher.update(body);
     hasher.finalize().into()
 }

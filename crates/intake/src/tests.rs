@@ -31,7 +31,7 @@ use http_body_util::BodyExt;
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
 use logkeep_ingest::{Ingest, IngestConfig, Parts};
-use logkeep_record::{Class, Record, TenantId};
+use logkeep_record::{Class, Record, Span, TenantId};
 use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -119,15 +119,33 @@ impl Setup {
 
     /// `text` of each record stored for a tenant, in order.
     pub(crate) fn stored(&self, tenant: &str, text: impl Fn(&Record<'_>) -> String) -> Vec<String> {
+        self.stored_in(&Class::default(), tenant, text)
+    }
+
+    pub(crate) fn stored_in(&self, class: &Class, tenant: &str, text: impl Fn(&Record<'_>) -> String) -> Vec<String> {
         let snapshot = self.ingest.snapshot();
         let tenant = TenantId::new(tenant).unwrap();
-        let Some(view) = snapshot.class(&tenant, &Class::default()) else { return Vec::new() };
+        let Some(view) = snapshot.class(&tenant, class) else { return Vec::new() };
         let rows = view.live.iter().flat_map(|rows| (0..rows.len()).map(move |row| rows.record(row).unwrap()));
         rows.map(|record| text(&record)).collect()
     }
 
     pub(crate) fn bodies(&self) -> Vec<String> {
         self.stored("default", |record| record.body.as_str().unwrap_or("?").to_owned())
+    }
+
+    /// What each record was sent for: the bodies of logs, the names of spans.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let text = |record: &Record<'_>| match record.body.as_str() {
+            Some(body) => body.to_owned(),
+            None => Span::from_record(record.clone()).name.into_owned(),
+        };
+        self.logs_and_spans(text)
+    }
+
+    /// `text` of each log, then of each span.
+    pub(crate) fn logs_and_spans(&self, text: impl Fn(&Record<'_>) -> String) -> Vec<String> {
+        [Class::default(), Class::spans()].iter().flat_map(|class| self.stored_in(class, "default", &text)).collect()
     }
 
     pub(crate) fn counts(&self, protocol: Protocol) -> ProtocolCounters {

@@ -41,7 +41,9 @@ enum Command {
     Query(commands::query::Args),
     /// Show matching records as they arrive
     Tail(commands::tail::Args),
-    /// Run an SQL query over `logs`
+    /// Show one trace: its spans as a tree, with its log records
+    Trace(commands::trace::Args),
+    /// Run an SQL query over `logs` and `spans`
     Sql(commands::sql::Args),
     /// Check that a data folder holds exactly what was acknowledged
     Verify(commands::verify::Args),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => commands::keys::run(args),
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),
+        Command::Trace(args) => commands::trace::run(args),
         Command::Sql(args) => commands::sql::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Config(args) => commands::config::run(args),

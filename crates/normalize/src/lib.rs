@@ -87,6 +87,13 @@ impl Normalizer {
         self.finish(record, fields)
     }
 
+    /// A span's record: its sender's identity as in logs, and everything else as it came, because tracers share one
+    /// vocabulary already. Never refuses.
+    pub fn normalize_span<'a>(&mut self, mut record: Record<'a>) -> Record<'a> {
+        record.resource = self.resources.resource(&self.arrival, &record.resource, Vec::new(), None);
+        record
+    }
+
     /// What the decoder gave as attributes. OTLP's are in our vocabulary already, so only ids and levels are read
     /// from them; labels and structured data of other protocols may also say who sent the record.
     fn own_attributes<'a>(&self, fields: &mut Fields<'a>, attributes: Attributes<'a>) {

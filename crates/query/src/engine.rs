@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use logkeep_access::Grant;
 use logkeep_ingest::{Ingest, Snapshot};
-use logkeep_record::{RecordId, TimeRange, Value};
+use logkeep_record::{Class, RecordId, TimeRange, TraceId, Value};
 
 use crate::exec::cache::BlockCache;
 use crate::exec::scan::{Dataset, Scan};
@@ -28,6 +28,24 @@ pub struct QueryOptions {
     pub cache_bytes: usize,
 }
 
+/// Which records a question is about.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Logs, spans or the audit trail.
+    pub dataset: Dataset,
+    /// Those that match it.
+    pub filter: Expr,
+    /// Those within it.
+    pub range: TimeRange,
+}
+
+impl Selection {
+    /// All of a dataset.
+    pub fn all(dataset: Dataset) -> Self {
+        Self { dataset, filter: Expr::All, range: TimeRange::ALL }
+    }
+}
+
 /// Records before and after one.
 pub struct Context {
     /// Oldest first, ending just before the record.
@@ -38,6 +56,14 @@ pub struct Context {
     pub after: Vec<Found>,
     /// The fields that all of them share.
     pub by: Vec<&'static str>,
+}
+
+/// The spans and the records of logs of one trace.
+pub struct Trace {
+    /// Its spans, by their start.
+    pub spans: Page,
+    /// The records that carry its id.
+    pub logs: Page,
 }
 
 /// Fields that tell which log a record stood in, most telling last.
@@ -79,15 +105,9 @@ impl QueryEngine {
         self.cache.forget_unused(after);
     }
 
-    fn scan(
-        &self,
-        grant: &Grant,
-        dataset: Dataset,
-        filter: &Expr,
-        range: TimeRange,
-        budget: &Budget,
-    ) -> Result<Scan, QueryError> {
-        Scan::new(&self.snapshot(), grant.tenant(), dataset, range, filter, budget.clone(), self.cache.clone())
+    fn scan(&self, grant: &Grant, selection: &Selection, budget: &Budget) -> Result<Scan, QueryError> {
+        let Selection { dataset, filter, range } = selection;
+        Scan::new(&self.snapshot(), grant.tenant(), *dataset, *range, filter, budget.clone(), self.cache.clone())
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -101,12 +121,11 @@ impl QueryEngine {
     pub async fn search(
         &self,
         grant: &Grant,
-        filter: &Expr,
-        range: TimeRange,
+        selection: &Selection,
         search: Search,
         budget: &Budget,
     ) -> Result<Page, QueryError> {
-        let scan = self.scan(grant, Dataset::Logs, filter, range, budget)?;
+        let scan = self.scan(grant, selection, budget)?;
         blocking(budget, move || scan.page(&search)).await
     }
 
@@ -117,12 +136,11 @@ impl QueryEngine {
     pub async fn histogram(
         &self,
         grant: &Grant,
-        filter: &Expr,
-        range: TimeRange,
+        selection: &Selection,
         buckets: usize,
         budget: &Budget,
     ) -> Result<Histogram, QueryError> {
-        let scan = self.scan(grant, Dataset::Logs, filter, range, budget)?;
+        let scan = self.scan(grant, selection, budget)?;
         blocking(budget, move || scan.histogram(buckets)).await
     }
 
@@ -130,14 +148,8 @@ impl QueryEngine {
     ///
     /// # Errors
     /// [`QueryError`].
-    pub async fn fields(
-        &self,
-        grant: &Grant,
-        filter: &Expr,
-        range: TimeRange,
-        budget: &Budget,
-    ) -> Result<Fields, QueryError> {
-        let scan = self.scan(grant, Dataset::Logs, filter, range, budget)?;
+    pub async fn fields(&self, grant: &Grant, selection: &Selection, budget: &Budget) -> Result<Fields, QueryError> {
+        let scan = self.scan(grant, selection, budget)?;
         blocking(budget, move || scan.fields()).await
     }
 
@@ -148,13 +160,12 @@ impl QueryEngine {
     pub async fn values(
         &self,
         grant: &Grant,
+        selection: &Selection,
         name: &str,
-        filter: &Expr,
-        range: TimeRange,
         limit: usize,
         budget: &Budget,
     ) -> Result<Option<FieldValues>, QueryError> {
-        let scan = self.scan(grant, Dataset::Logs, filter, range, budget)?;
+        let scan = self.scan(grant, selection, budget)?;
         let name = name.to_owned();
         blocking(budget, move || scan.values(&name, limit)).await
     }
@@ -164,7 +175,8 @@ impl QueryEngine {
     /// # Errors
     /// [`QueryError`].
     pub async fn record(&self, grant: &Grant, id: &RecordId, budget: &Budget) -> Result<Option<Found>, QueryError> {
-        let scan = self.scan(grant, Dataset::Logs, &Expr::All, TimeRange::ALL, budget)?;
+        let dataset = if id.class == Class::spans() { Dataset::Spans } else { Dataset::Logs };
+        let scan = self.scan(grant, &Selection::all(dataset), budget)?;
         let id = id.clone();
         blocking(budget, move || scan.by_id(&id)).await
     }
@@ -182,10 +194,11 @@ impl QueryEngine {
         budget: &Budget,
     ) -> Result<Option<Context>, QueryError> {
         let Some(found) = self.record(grant, id, budget).await? else { return Ok(None) };
-        let (same_log, by) = same_log(&found)?;
+        let (filter, by) = same_log(&found)?;
+        let same_log = Selection { filter, ..Selection::all(Dataset::Logs) };
         let page = |order, limit, after: PageKey| {
             let search = Search { limit, order, after: Some(after) };
-            self.search(grant, &same_log, TimeRange::ALL, search, budget)
+            self.search(grant, &same_log, search, budget)
         };
         let mut earlier = page(Order::Descending, before, found.key.clone()).await?.records;
         earlier.reverse();
@@ -193,7 +206,29 @@ impl QueryEngine {
         Ok(Some(Context { before: earlier, record: found, after: later, by }))
     }
 
-    /// A SELECT over the tables `logs` and `audit`.
+    /// What is known of one trace, oldest first: at most so many spans, and so many records of logs that carry its id.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn trace(
+        &self,
+        grant: &Grant,
+        id: TraceId,
+        spans: usize,
+        logs: usize,
+        budget: &Budget,
+    ) -> Result<Trace, QueryError> {
+        let predicate = Predicate::Phrase(id.to_string());
+        let filter = Expr::Field { name: "trace_id".into(), predicate, span: Span::default() };
+        let page = async |dataset, limit| {
+            let selection = Selection { filter: filter.clone(), ..Selection::all(dataset) };
+            let search = Search { limit, order: Order::Ascending, after: None };
+            self.search(grant, &selection, search, budget).await
+        };
+        Ok(Trace { spans: page(Dataset::Spans, spans).await?, logs: page(Dataset::Logs, logs).await? })
+    }
+
+    /// A SELECT over the tables `logs`, `spans` and `audit`.
     ///
     /// # Errors
     /// [`QueryError`].
@@ -201,11 +236,11 @@ impl QueryEngine {
         let threads = self.sql.threads();
         let _turn = self.sql.turn(budget).await?;
         let mut tables = Vec::new();
-        for (name, dataset) in [("logs", Dataset::Logs), ("audit", Dataset::Audit)] {
+        for (name, dataset) in [("logs", Dataset::Logs), ("spans", Dataset::Spans), ("audit", Dataset::Audit)] {
             if !sql::may_name(sql, name) {
                 continue;
             }
-            let scan = self.scan(grant, dataset, &Expr::All, TimeRange::ALL, budget)?;
+            let scan = self.scan(grant, &Selection::all(dataset), budget)?;
             let schema = self.schema(&scan, budget).await?;
             tables.push((name, LogsTable::new(scan, schema, threads)));
         }
@@ -216,14 +251,14 @@ impl QueryEngine {
     }
 
     async fn schema(&self, scan: &Scan, budget: &Budget) -> Result<Arc<TableSchema>, QueryError> {
-        if let Some(schema) = self.schemas.known(&scan.sources) {
+        if let Some(schema) = self.schemas.known(scan) {
             return Ok(schema);
         }
-        let (schemas, sources) = (self.schemas.clone(), scan.sources.clone());
-        blocking(budget, move || schemas.schema(&sources)).await
+        let (schemas, scan) = (self.schemas.clone(), scan.clone());
+        blocking(budget, move || schemas.schema(&scan)).await
     }
 
-    /// Number of records, and the earliest and latest time among them.
+    /// Number of records of logs, and the earliest and latest time among them.
     pub fn extent(&self, grant: &Grant) -> (u64, Option<(i64, i64)>) {
         let snapshot = self.snapshot();
         let (mut records, mut bounds) = (0, None::<(i64, i64)>);
@@ -232,7 +267,7 @@ impl QueryEngine {
             let (low, high) = bounds.unwrap_or((min, max));
             bounds = Some((low.min(min), high.max(max)));
         };
-        for view in snapshot.data_of(grant.tenant()) {
+        for view in snapshot.logs_of(grant.tenant()) {
             view.segments
                 .iter()
                 .for_each(|segment| add(segment.row().records, (segment.row().min_time_ns, segment.row().max_time_ns)));

@@ -8,4 +8,4 @@ pub mod exec;
 pub mod kql;
 pub mod time;
 
-pub use engine::{Context, QueryEngine, QueryOptions};
+pub use engine::{Context, QueryEngine, QueryOptions, Selection, Trace};

@@ -85,6 +85,16 @@ impl Class {
     pub fn audit() -> Self {
         Self("audit".into())
     }
+
+    /// The class that holds trace spans.
+    pub fn spans() -> Self {
+        Self("spans".into())
+    }
+
+    /// Whether it holds records of logs, as all classes do but the two of their own kind.
+    pub fn holds_logs(&self) -> bool {
+        !matches!(self.as_str(), "audit" | "spans")
+    }
 }
 
 macro_rules! id_type {

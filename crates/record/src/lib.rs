@@ -1,4 +1,4 @@
-//! What a log record is, and nothing else.
+//! What a log record and a span are, and nothing else.
 //!
 //! Every protocol decodes into [`Record`], every store reads from it, and every proof is about its canonical bytes.
 //! It follows the OpenTelemetry log data model (<https://opentelemetry.io/docs/specs/otel/logs/data-model/>), so that
@@ -12,6 +12,7 @@ pub mod json;
 pub mod limits;
 mod record;
 mod severity;
+pub mod span;
 mod value;
 
 pub use canonical::{
@@ -21,4 +22,5 @@ pub use canonical::{
 pub use ids::{BatchNumber, Class, NameError, RecordId, RecordIdError, SpanId, TenantId, TimeRange, TraceId};
 pub use record::{Record, Resource, Scope};
 pub use severity::Severity;
+pub use span::{Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 pub use value::{Attributes, Value};

@@ -2,6 +2,10 @@
 //!
 //! A loopback port can be reached by any page the user has open: by a name that resolves to 127.0.0.1 (DNS rebinding), or
 //! by a cross-site form. Requests from this machine name a loopback host and no foreign origin.
+//!
+//! The ports of senders show nothing, and senders call them what they like: to Envoy a host is the name of a cluster. There a
+//! rebound name gives a page nothing that a plain address would not, and what a browser sends is told by what it
+//! cannot leave out.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -10,6 +14,24 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::api::ApiError;
 
+fn refused(what: &str) -> Response {
+    ApiError::new(StatusCode::FORBIDDEN, "forbidden", what).into_response()
+}
+
+/// For ports that only take: refuses what a page has sent.
+pub(crate) async fn no_pages(request: Request, next: Next) -> Response {
+    if is_from_a_page(request.headers()) {
+        return refused("this port is for senders of logs and traces; what a page in a browser sends is refused");
+    }
+    next.run(request).await
+}
+
+/// Browsers put an origin on every request that may change something, and no page can take it away. Programs that use a
+/// library made for browsers may say other things in their manner (`sec-fetch-mode`), but not from where.
+fn is_from_a_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
 /// Refuses requests for another host than this machine, and from pages of another origin.
 pub(crate) async fn loopback_only(request: Request, next: Next) -> Response {
     let host = request
@@ -17,7 +39,6 @@ pub(crate) async fn loopback_only(request: Request, next: Next) -> Response {
         .authority()
         .map(|authority| authority.as_str().to_owned())
         .or_else(|| text(request.headers(), header::HOST).map(str::to_owned));
-    let refused = |what: &str| ApiError::new(StatusCode::FORBIDDEN, "forbidden", what).into_response();
     if host.as_deref().is_some_and(|host| !is_loopback(host)) {
         return refused("this server answers on loopback only: use 127.0.0.1 or localhost as the host");
     }
@@ -58,6 +79,19 @@ mod tests {
         for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "10.0.0.1", "", "0.0.0.0:1"] {
             assert!(!is_loopback(host), "{host}");
         }
+    }
+
+    #[test]
+    fn pages_and_programs() {
+        let check = |name: &'static str, value: &'static str, expected| {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
+            assert_eq!(is_from_a_page(&headers), expected, "{name}: {value}");
+        };
+        check("origin", "null", true);
+        check("origin", "http://127.0.0.1:4318", true);
+        check("sec-fetch-site", "same-origin", true);
+        check("sec-fetch-mode", "cors", false);
+        check("host", "zipkin-cluster", false);
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Bound {
             let (intake, stop) = (intake.clone(), stop.clone());
             match (socket, intake.port_router(port)) {
                 (Socket::Tcp(listener), Some(router)) => {
-                    let router = router.layer(axum::middleware::from_fn(guard::loopback_only));
+                    let router = router.layer(axum::middleware::from_fn(guard::no_pages));
                     tasks.spawn(serve_http(listener, router, stop));
                 }
                 (Socket::Tcp(listener), None) => {

@@ -20,6 +20,7 @@ pub mod forward;
 pub mod frame;
 pub mod gelf;
 pub mod hec;
+pub mod jaeger;
 pub mod journal;
 pub mod loki;
 pub mod lumberjack;
@@ -27,8 +28,11 @@ pub mod msgpack;
 pub mod ndjson;
 pub mod otlp;
 pub mod relp;
+mod spans;
 pub mod syslog;
 mod text;
+mod thrift;
+pub mod zipkin;
 
 use logkeep_record::Record;
 

@@ -17,7 +17,7 @@ type Request = fn(&[&str]) -> Vec<u8>;
 struct Case {
     protocol: Protocol,
     over: Over,
-    /// A request, or what one connection sends, with a record for each of these texts. The text is its body.
+    /// A request, or what one connection sends, with a record for each of these texts. The text is its body, or the name of a span.
     request: Request,
     /// The same with an entry that can never be a record in the middle; `None` if the protocol has nothing that cannot.
     with_a_bad_one: Option<Request>,
@@ -211,6 +211,43 @@ const CASES: &[Case] = &[
         request: |texts| lines(texts, |text| format!("{{\"message\":\"{text}\"}}")),
         with_a_bad_one: None,
     },
+    Case {
+        protocol: Protocol::Otlp,
+        over: Over::Http {
+            router: Intake::otlp_http_router,
+            head: "POST /v1/traces\ncontent-type: application/json",
+            good: 200,
+            partly: 200,
+        },
+        request: |texts| otlp_spans(texts.iter().map(|text| format!(r#"{{"name":"{text}"}}"#))),
+        with_a_bad_one: Some(|texts| {
+            otlp_spans(texts.iter().map(|text| format!(r#"{{"name":"{text}"}}"#)).chain([r#"{"name":1}"#.to_owned()]))
+        }),
+    },
+    Case {
+        protocol: Protocol::Zipkin,
+        over: Over::Http { router: Intake::zipkin_router, head: "POST /api/v2/spans", good: 202, partly: 400 },
+        request: |texts| zipkin(texts.iter().map(|text| format!(r#"{{"traceId":"1","name":"{text}"}}"#))),
+        with_a_bad_one: Some(|texts| {
+            let good = texts.iter().map(|text| format!(r#"{{"traceId":"1","name":"{text}"}}"#));
+            zipkin(std::iter::once("{}".to_owned()).chain(good))
+        }),
+    },
+    Case {
+        protocol: Protocol::Jaeger,
+        over: Over::Http { router: Intake::jaeger_http_router, head: "POST /api/traces", good: 202, partly: 400 },
+        request: jaeger,
+        with_a_bad_one: None,
+    },
+    Case {
+        protocol: Protocol::Jaeger,
+        over: Over::Unanswered { port: "jaeger-binary" },
+        request: |texts| {
+            let head = b"\x80\x01\x00\x04\x00\x00\x00\x09emitBatch\x00\x00\x00\x01\x0c\x00\x01".to_vec();
+            [head, jaeger(texts), vec![0]].concat()
+        },
+        with_a_bad_one: None,
+    },
 ];
 
 fn gelf(text: &str) -> String {
@@ -256,6 +293,23 @@ fn lines(texts: &[&str], line: impl Fn(&str) -> String) -> Vec<u8> {
 fn otlp(records: impl Iterator<Item = String>) -> Vec<u8> {
     let records = records.collect::<Vec<_>>().join(",");
     format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{records}]}}]}}]}}"#).into_bytes()
+}
+
+fn otlp_spans(spans: impl Iterator<Item = String>) -> Vec<u8> {
+    let spans = spans.collect::<Vec<_>>().join(",");
+    format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#).into_bytes()
+}
+
+fn zipkin(spans: impl Iterator<Item = String>) -> Vec<u8> {
+    format!("[{}]", spans.collect::<Vec<_>>().join(",")).into_bytes()
+}
+
+/// A batch in binary Thrift: an empty process, and spans that have only a name.
+fn jaeger(texts: &[&str]) -> Vec<u8> {
+    let count = (texts.len() as u32).to_be_bytes();
+    let span = |text: &&str| [&[11, 0, 5][..], &(text.len() as u32).to_be_bytes(), text.as_bytes(), &[0]].concat();
+    let spans: Vec<u8> = texts.iter().flat_map(span).collect();
+    [&[12, 0, 1, 0, 15, 0, 2, 12][..], &count, &spans, &[0]].concat()
 }
 
 fn loki(entries: impl Iterator<Item = String>) -> Vec<u8> {
@@ -390,16 +444,16 @@ async fn what_is_acked_is_stored_and_counted() {
         let name = served.name();
         let outcome = served.send((case.request)(&["one", "two"]), 2).await;
         if served.is_unanswered() {
-            wait_until("storing", || served.setup.bodies().len() >= 2).await;
+            wait_until("storing", || served.setup.texts().len() >= 2).await;
         } else {
             assert_eq!(outcome, Outcome::Acked, "{name}");
         }
-        assert_eq!(served.setup.bodies(), ["one", "two"], "{name}");
+        assert_eq!(served.setup.texts(), ["one", "two"], "{name}");
         let setup = served.stop().await;
         let counts = setup.counts(case.protocol);
         assert_eq!((counts.received, counts.stored, counts.connections), (2, 2, 0), "{name}");
         assert!(counts.bytes > 0, "{name}");
-        let protocol = setup.stored("default", |record| {
+        let protocol = setup.logs_and_spans(|record| {
             record.resource.attribute("logkeep.protocol").and_then(|value| value.as_str()).unwrap_or("?").to_owned()
         });
         assert_eq!(protocol, [case.protocol.name(); 2], "{name}");
@@ -435,11 +489,11 @@ async fn a_bad_record_costs_only_itself() {
         let name = served.name();
         let outcome = served.send(with_a_bad_one(&["one", "two"]), 3).await;
         if served.is_unanswered() {
-            wait_until("storing", || served.setup.bodies().len() >= 2).await;
+            wait_until("storing", || served.setup.texts().len() >= 2).await;
         } else {
             assert_eq!(outcome, Outcome::Acked, "{name}");
         }
-        assert_eq!(served.setup.bodies(), ["one", "two"], "{name}");
+        assert_eq!(served.setup.texts(), ["one", "two"], "{name}");
         let setup = served.stop().await;
         let counts = setup.counts(case.protocol);
         assert_eq!((counts.received, counts.stored, counts.rejected), (3, 2, 1), "{name}");
@@ -473,7 +527,7 @@ async fn of_a_request_that_breaks_off_nothing_is_acked_and_no_record_is_half() {
         // RELP answers each message for itself, so the first may be there.
         let whole = |body: &String| matches!(body.as_str(), "one");
         if !unanswered {
-            assert!(setup.bodies().iter().all(whole), "{name}: {:?}", setup.bodies());
+            assert!(setup.texts().iter().all(whole), "{name}: {:?}", setup.texts());
         }
     }
 }
@@ -497,7 +551,7 @@ async fn what_is_too_large_is_refused_and_the_next_is_not() {
         let claimed = usize::from(matches!(case.over, Over::Tcp { .. }));
         assert_ne!(served.send(bytes, claimed).await, Outcome::Acked, "{name}");
         assert_eq!(served.send((case.request)(&["one"]), 1).await, Outcome::Acked, "{name}");
-        assert_eq!(served.setup.bodies(), ["one"], "{name}");
+        assert_eq!(served.setup.texts(), ["one"], "{name}");
         let setup = served.stop().await;
         assert_eq!(setup.counts(case.protocol).refused, 1, "{name}");
     }

@@ -5,12 +5,17 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Setup, listen, options, wait_until};
+use super::{Setup, listen, options};
 use crate::{IntakeOptions, Protocol};
 
 /// One message of RELP, and what it is answered.
 async fn is_served(stream: &mut TcpStream) {
-    stream.write_all(b"1 open 0\n2 syslog 4 text\n").await.unwrap();
+    is_served_before(stream, "").await;
+}
+
+/// The same, with `more` sent along, which has arrived with what is answered.
+async fn is_served_before(stream: &mut TcpStream, more: &str) {
+    stream.write_all(format!("1 open 0\n2 syslog 4 text\n{more}").as_bytes()).await.unwrap();
     let mut said = Vec::new();
     while !said.ends_with(b"2 rsp 6 200 OK\n") {
         assert_ne!(stream.read_buf(&mut said).await.unwrap(), 0, "{}", String::from_utf8_lossy(&said));
@@ -45,9 +50,7 @@ async fn a_connection_in_the_middle_of_a_message_keeps_its_place() {
     let setup = Setup::with(IntakeOptions { max_connections: 1, idle_connection, ..options() }).await;
     let (address, _stop) = listen(&setup, "relp").await;
     let mut busy = TcpStream::connect(address).await.unwrap();
-    is_served(&mut busy).await;
-    busy.write_all(b"3 syslog 4 te").await.unwrap();
-    wait_until("reading", || setup.counts(Protocol::Relp).stored == 1).await;
+    is_served_before(&mut busy, "3 syslog 4 te").await;
     let mut waiting = TcpStream::connect(address).await.unwrap();
     busy.write_all(b"xt\n").await.unwrap();
     let mut said = Vec::new();

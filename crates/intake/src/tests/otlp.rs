@@ -1,7 +1,11 @@
+use logkeep_record::{Class, Span};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as SpanMessage};
 use prost::Message;
 use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
@@ -82,12 +86,16 @@ async fn faults_of_ours_are_503_and_unavailable() {
 }
 
 async fn client(setup: &Setup) -> LogsServiceClient<tonic::transport::Channel> {
+    LogsServiceClient::new(channel(setup).await)
+}
+
+async fn channel(setup: &Setup) -> tonic::transport::Channel {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let server = tonic::transport::Server::builder().add_service(setup.intake.otlp_grpc());
+    let server = tonic::transport::Server::builder().add_routes(setup.intake.otlp_grpc_router().into());
     let accepted = tonic::transport::server::TcpIncoming::from(listener);
     tokio::spawn(server.serve_with_incoming(accepted));
-    LogsServiceClient::connect(address).await.unwrap()
+    tonic::transport::Endpoint::new(address).unwrap().connect().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,4 +144,68 @@ async fn a_busy_server_asks_to_come_back() {
     assert_eq!((status.code(), status.details().is_empty()), (Code::ResourceExhausted, false), "with RetryInfo");
     let answer = send(&setup.intake.elasticsearch_router(), "POST /_bulk", "").await;
     assert_eq!((answer.status, answer.header("x-elastic-product")), (429, "Elasticsearch"));
+}
+
+fn one_span() -> ExportTraceServiceRequest {
+    let span =
+        |trace_id: &[u8]| SpanMessage { trace_id: trace_id.to_vec(), name: "GET /".into(), ..Default::default() };
+    let scope_spans = vec![ScopeSpans { spans: vec![span(&[7; 16])], ..Default::default() }];
+    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..Default::default() }] }
+}
+
+const TRACES_JSON: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[
+    {"name":"json","traceId":"07070707070707070707070707070707","kind":"SPAN_KIND_CLIENT"},{"name":5}]}]}]}"#;
+
+fn spans(setup: &Setup) -> Vec<String> {
+    let line = |span: &logkeep_record::Record<'_>| {
+        let span = Span::from_record(span.clone());
+        format!("{} {} {}", span.trace_id.map(|id| id.to_string()).unwrap_or_default(), span.name, span.kind.word())
+    };
+    setup.stored_in(&Class::spans(), "default", line)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_have_a_class_of_their_own() {
+    let setup = Setup::new().await;
+    let router = setup.intake.otlp_http_router();
+    let answer = send(&router, "POST /v1/traces", one_span().encode_to_vec()).await;
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
+    let answer = send(&router, "POST /v1/traces\ncontent-type: application/json", TRACES_JSON).await;
+    let said = serde_json::json!({"rejectedSpans": "1", "errorMessage": "record 1: `name`: must be a string"});
+    assert_eq!(answer.json()["partialSuccess"], said);
+    let mut grpc = TraceServiceClient::new(channel(&setup).await);
+    assert_eq!(grpc.export(one_span()).await.unwrap().into_inner().partial_success, None);
+    let id = "07".repeat(16);
+    let plain = format!("{id} GET / unspecified");
+    assert_eq!(spans(&setup), [plain.clone(), format!("{id} json client"), plain]);
+    assert!(setup.bodies().is_empty(), "no span is a log");
+    let counts = setup.counts(Protocol::Otlp);
+    assert_eq!((counts.received, counts.stored, counts.rejected), (4, 3, 1));
+    let answer = send(&router, "POST /v1/traces", "{\"resourceSpans\":1}").await;
+    assert_eq!((answer.status, answer.json()["code"].as_i64()), (400, Some(3)));
+    setup.ingest.close();
+    let status = grpc.export(one_span()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_refused_in_words() {
+    let setup = Setup::new().await;
+    let router = setup.intake.otlp_http_router();
+    let json = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[
+        {"name":"a","gauge":{"dataPoints":[{},{}]}},{"name":"b","histogram":{"dataPoints":[{}]}}]}]}]}"#;
+    let answer = send(&router, "POST /v1/metrics\ncontent-type: application/json", json).await;
+    let partial = &answer.json()["partialSuccess"];
+    assert_eq!((answer.status, partial["rejectedDataPoints"].as_str()), (200, Some("3")));
+    assert!(partial["errorMessage"].as_str().unwrap().contains("not stored"));
+    // A metric with a sum of two points, in protobuf.
+    let nested = |tag: u8, inner: &[u8]| [&[tag << 3 | 2, inner.len() as u8], inner].concat();
+    let metric = nested(7, &[nested(1, b""), nested(1, b"")].concat());
+    let request = nested(1, &nested(2, &nested(2, &metric)));
+    let answer = send(&router, "POST /v1/metrics", request.clone()).await;
+    let response = ExportLogsServiceResponse::decode(answer.body.as_slice()).unwrap();
+    assert_eq!(response.partial_success.unwrap().rejected_log_records, 2);
+    let answer = send(&router, "POST /v1/metrics", request[..request.len() - 1].to_vec()).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(setup.counts(Protocol::Otlp).rejected, 5);
 }

@@ -13,4 +13,5 @@ pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod sql;
 pub(crate) mod tail;
+pub(crate) mod trace;
 pub(crate) mod verify;

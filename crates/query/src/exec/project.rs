@@ -7,8 +7,8 @@ use arrow::array::{
     StringArray, StringBuilder, TimestampNanosecondArray, new_null_array,
 };
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Int64Type, SchemaRef, UInt8Type, UInt32Type, UInt64Type};
-use logkeep_record::{Resource, Severity, Value, json};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, UInt8Type, UInt32Type, UInt64Type};
+use logkeep_record::{Resource, Severity, Value, json, span};
 use logkeep_segment::{AttributeColumn, ValueType, fixed};
 
 use super::QueryError;
@@ -44,17 +44,23 @@ pub(crate) fn want(
             Fixed::Flags => &[fixed::FLAGS],
             Fixed::EventName => &[fixed::EVENT_NAME],
             Fixed::ScopeName => &[fixed::STREAM],
-        },
-        Column::Attribute { key, .. } => {
-            let overflow_keys = source.overflow_keys()?;
-            if overflows(&overflow_keys, key) {
-                wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
+            Fixed::End | Fixed::DurationMs => {
+                want_attribute(span::name::DURATION_NS, source, schema, wanted)?;
+                &[fixed::TIME]
             }
-            wanted.extend(attribute_columns(schema, key).map(str::to_owned));
-            &[fixed::STREAM]
-        }
+        },
+        Column::Attribute { key, .. } => return want_attribute(key, source, schema, wanted),
     };
     wanted.extend(names.iter().map(|name| (*name).to_owned()));
+    Ok(())
+}
+
+fn want_attribute(key: &str, source: &Source, schema: &SchemaRef, wanted: &mut Wanted) -> Result<(), QueryError> {
+    if overflows(&*source.overflow_keys()?, key) {
+        wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
+    }
+    wanted.extend(attribute_columns(schema, key).map(str::to_owned));
+    wanted.insert(fixed::STREAM.to_owned());
     Ok(())
 }
 
@@ -98,7 +104,21 @@ fn project_fixed(column: Fixed, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryErro
                 chunk.rows.streams().iter().map(|stream| Some(stream.scope().name.as_str())).collect();
             take(&names, chunk.column(fixed::STREAM)?, None).map_err(arrow_error)?
         }
+        Fixed::End => {
+            let (starts, lasted) = (chunk.column(fixed::TIME)?.as_primitive::<Int64Type>(), durations(chunk)?);
+            let ends = starts.iter().zip(lasted.as_primitive::<Int64Type>()).map(|(at, ns)| at?.checked_add(ns?));
+            Arc::new(ends.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
+        }
+        Fixed::DurationMs => {
+            let lasted = durations(chunk)?;
+            Arc::new(lasted.as_primitive::<Int64Type>().unary::<_, Float64Type>(|ns| ns as f64 / 1e6))
+        }
     })
+}
+
+/// How long each span took, in nanoseconds.
+fn durations(chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
+    project_attribute(span::name::DURATION_NS, &DataType::Int64, chunk)
 }
 
 fn ids(chunk: &Chunk<'_>) -> Result<StringArray, QueryError> {

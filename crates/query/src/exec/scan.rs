@@ -19,10 +19,13 @@ use super::{Budget, QueryError};
 use crate::kql::{Compiled, Expr};
 
 /// Which classes of a tenant a scan reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dataset {
-    /// Records of all classes but the audit trail.
+    /// Records of all classes that hold logs.
+    #[default]
     Logs,
+    /// Trace spans.
+    Spans,
     /// The audit trail.
     Audit,
 }
@@ -30,6 +33,7 @@ pub enum Dataset {
 /// What to read: one tenant's rows in a range of time that match a filter.
 #[derive(Clone)]
 pub(crate) struct Scan {
+    pub(crate) dataset: Dataset,
     pub(crate) sources: Vec<Source>,
     pub(crate) range: TimeRange,
     pub(crate) budget: Budget,
@@ -59,9 +63,11 @@ impl Scan {
         budget: Budget,
         cache: Arc<BlockCache>,
     ) -> Result<Self, QueryError> {
+        let only = |class| snapshot.class(tenant, &class).cloned().into_iter().collect();
         let views: Vec<Arc<ClassView>> = match dataset {
-            Dataset::Logs => snapshot.data_of(tenant).cloned().collect(),
-            Dataset::Audit => snapshot.class(tenant, &Class::audit()).cloned().into_iter().collect(),
+            Dataset::Logs => snapshot.logs_of(tenant).cloned().collect(),
+            Dataset::Spans => only(Class::spans()),
+            Dataset::Audit => only(Class::audit()),
         };
         let mut sources = Vec::new();
         for view in views {
@@ -79,6 +85,7 @@ impl Scan {
         }
         let filter_all = *filter == Expr::All;
         Ok(Self {
+            dataset,
             sources,
             range,
             budget,

@@ -6,13 +6,15 @@ use std::sync::{Arc, Weak};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use logkeep_ingest::SegmentHandle;
+use logkeep_record::span;
 use logkeep_segment::{AttributeTypes, ValueType, ValueTypes};
 use parking_lot::Mutex;
 
 use super::QueryError;
 use super::chunk::{Place, Source};
+use super::scan::{Dataset, Scan};
 
-/// A fixed column of the tables `logs` and `audit`.
+/// A column that is made from the fixed parts of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fixed {
     Id,
@@ -29,13 +31,18 @@ pub(crate) enum Fixed {
     Flags,
     EventName,
     ScopeName,
+    /// When a span ended.
+    End,
+    /// How long a span took, in milliseconds.
+    DurationMs,
 }
 
 /// Name of the column of [`Fixed::Time`].
 pub(crate) const TIME: &str = "time";
 
 impl Fixed {
-    pub(crate) const ALL: &[(&'static str, Self)] = &[
+    /// Those of the tables `logs` and `audit`.
+    const OF_RECORDS: &[(&'static str, Self)] = &[
         ("id", Self::Id),
         (TIME, Self::Time),
         ("received", Self::Received),
@@ -52,13 +59,27 @@ impl Fixed {
         ("scope_name", Self::ScopeName),
     ];
 
+    /// Those of the table `spans`.
+    const OF_SPANS: &[(&'static str, Self)] = &[
+        ("id", Self::Id),
+        (TIME, Self::Time),
+        ("end", Self::End),
+        ("duration_ms", Self::DurationMs),
+        ("received", Self::Received),
+        ("trace_id", Self::TraceId),
+        ("span_id", Self::SpanId),
+        ("flags", Self::Flags),
+        ("scope_name", Self::ScopeName),
+    ];
+
     pub(crate) fn data_type(self) -> DataType {
         match self {
-            Self::Time | Self::Received | Self::Observed => {
+            Self::Time | Self::End | Self::Received | Self::Observed => {
                 DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
             }
             Self::SeverityNumber => DataType::UInt8,
             Self::Flags => DataType::UInt32,
+            Self::DurationMs => DataType::Float64,
             _ => DataType::Utf8,
         }
     }
@@ -80,6 +101,18 @@ impl Column {
     }
 }
 
+/// Columns of the table `spans` that are attributes under a shorter name.
+const SPAN_ATTRIBUTES: &[(&str, &str)] = &[
+    ("parent_span_id", span::name::PARENT_ID),
+    ("name", span::name::NAME),
+    ("kind", span::name::KIND),
+    ("status_code", span::name::STATUS_CODE),
+    ("status_message", span::name::STATUS_MESSAGE),
+    ("trace_state", span::name::TRACE_STATE),
+    ("events", span::name::EVENTS),
+    ("links", span::name::LINKS),
+];
+
 /// The columns of a table, over the sources of one query.
 #[derive(Clone, Debug)]
 pub(crate) struct TableSchema {
@@ -88,12 +121,12 @@ pub(crate) struct TableSchema {
 }
 
 impl TableSchema {
-    pub(crate) fn of(sources: &[Source]) -> Result<Self, QueryError> {
-        let mut columns: Vec<(String, Column)> =
-            Fixed::ALL.iter().map(|(name, fixed)| ((*name).to_owned(), Column::Fixed(*fixed))).collect();
+    pub(crate) fn of(dataset: Dataset, sources: &[Source]) -> Result<Self, QueryError> {
+        let mut columns = fixed_columns(dataset);
+        let fixed = columns.len();
         for (key, types) in attribute_types(sources)? {
             // An attribute that is called like a fixed column goes by its longer name.
-            let taken = Fixed::ALL.iter().any(|(name, _)| *name == key);
+            let taken = columns[..fixed].iter().any(|(name, _)| *name == key);
             let name = if taken { format!("attributes.{key}") } else { key.clone() };
             columns.push((name, Column::Attribute { key, data_type: data_type(types) }));
         }
@@ -104,35 +137,63 @@ impl TableSchema {
             arrow: Arc::new(Schema::new(fields)),
         })
     }
+
+    /// Whether the table has this column.
+    pub(crate) fn has(&self, fixed: Fixed) -> bool {
+        self.columns.contains(&Column::Fixed(fixed))
+    }
+}
+
+/// The columns a table has whatever is in it.
+fn fixed_columns(dataset: Dataset) -> Vec<(String, Column)> {
+    let (fixed, attributes) = match dataset {
+        Dataset::Logs | Dataset::Audit => (Fixed::OF_RECORDS, &[][..]),
+        Dataset::Spans => (Fixed::OF_SPANS, SPAN_ATTRIBUTES),
+    };
+    let attribute = |key: &str| Column::Attribute { key: key.to_owned(), data_type: DataType::Utf8 };
+    let fixed = fixed.iter().map(|(name, fixed)| ((*name).to_owned(), Column::Fixed(*fixed)));
+    fixed.chain(attributes.iter().map(|(name, key)| ((*name).to_owned(), attribute(key)))).collect()
 }
 
 /// The schemas of the tables that were asked for last: most questions are about the same sources as the one before.
 #[derive(Default)]
-pub(crate) struct SchemaCache(Mutex<VecDeque<(Vec<Identity>, Arc<TableSchema>)>>);
+pub(crate) struct SchemaCache(Mutex<VecDeque<Known>>);
+
+/// The schema of one table.
+struct Known {
+    dataset: Dataset,
+    sources: Vec<Identity>,
+    schema: Arc<TableSchema>,
+}
+
+impl Known {
+    fn is_of(&self, scan: &Scan) -> bool {
+        self.dataset == scan.dataset
+            && self.sources.len() == scan.sources.len()
+            && self.sources.iter().zip(&scan.sources).all(|(one, source)| one.is(source))
+    }
+}
 
 impl SchemaCache {
     /// Schemas kept.
-    const PLACES: usize = 4;
+    const PLACES: usize = 6;
 
-    /// The schema over `sources`, if it is known.
-    pub(crate) fn known(&self, sources: &[Source]) -> Option<Arc<TableSchema>> {
-        let known = self.0.lock();
-        let same = |identities: &[Identity]| {
-            identities.len() == sources.len() && identities.iter().zip(sources).all(|(one, source)| one.is(source))
-        };
-        known.iter().find(|(identities, _)| same(identities)).map(|(_, schema)| schema.clone())
+    /// The schema of what `scan` reads, if it is known.
+    pub(crate) fn known(&self, scan: &Scan) -> Option<Arc<TableSchema>> {
+        self.0.lock().iter().find(|known| known.is_of(scan)).map(|known| known.schema.clone())
     }
 
-    /// The schema over `sources`. Opens segments, blocking, if it is not known.
-    pub(crate) fn schema(&self, sources: &[Source]) -> Result<Arc<TableSchema>, QueryError> {
-        if let Some(schema) = self.known(sources) {
+    /// The schema of what `scan` reads. Opens segments, blocking, if it is not known.
+    pub(crate) fn schema(&self, scan: &Scan) -> Result<Arc<TableSchema>, QueryError> {
+        if let Some(schema) = self.known(scan) {
             return Ok(schema);
         }
-        open_all(sources)?;
-        let schema = Arc::new(TableSchema::of(sources)?);
+        open_all(&scan.sources)?;
+        let schema = Arc::new(TableSchema::of(scan.dataset, &scan.sources)?);
+        let sources = scan.sources.iter().map(Identity::of).collect();
         let mut known = self.0.lock();
         known.truncate(Self::PLACES - 1);
-        known.push_front((sources.iter().map(Identity::of).collect(), schema.clone()));
+        known.push_front(Known { dataset: scan.dataset, sources, schema: schema.clone() });
         Ok(schema)
     }
 }

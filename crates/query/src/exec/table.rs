@@ -18,9 +18,9 @@ use super::functions::{MATCH_PHRASE, match_regex};
 use super::plan::LogScan;
 use super::prune::Needs;
 use super::scan::Scan;
-use super::schema::{Column, TIME, TableSchema};
+use super::schema::{Column, Fixed, TIME, TableSchema};
 
-/// The table `logs` or `audit` of one tenant, at one instant.
+/// The table `logs`, `spans` or `audit` of one tenant, at one instant.
 pub(crate) struct LogsTable {
     scan: Scan,
     schema: Arc<TableSchema>,
@@ -80,7 +80,8 @@ impl TableProvider for LogsTable {
 impl LogsTable {
     fn condition(&self, state: &dyn Session, filter: Expr) -> PlanResult<Condition> {
         // Inside a plan columns are named with their table; the condition knows only one.
-        let filter = by_own_search(by_severity_number(unqualified(filter)?)?)?;
+        let filter = by_own_search(unqualified(filter)?)?;
+        let filter = if self.schema.has(Fixed::Severity) { by_severity_number(filter)? } else { filter };
         let mut names: Vec<String> = filter.column_refs().into_iter().map(|column| column.name.clone()).collect();
         names.sort();
         let places = names.iter().map(|name| self.schema.arrow.index_of(name)).collect::<Result<Vec<_>, _>>()?;
@@ -176,7 +177,7 @@ fn needs(filter: &Expr) -> Needs {
 }
 
 /// Columns whose values are computed and so not among the tokens.
-const DERIVED: &[&str] = &["id", "severity", "scope_name", "event_name"];
+const DERIVED: &[&str] = &["id", "severity", "scope_name", "event_name", "events", "links"];
 
 fn column_name(expr: &Expr) -> Option<&str> {
     match expr {

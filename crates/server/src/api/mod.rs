@@ -8,6 +8,7 @@ mod search;
 mod sql;
 mod status;
 mod tail;
+mod trace;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/logs", get(search::logs))
         .route("/logs/{id}", get(search::record))
         .route("/logs/{id}/context", get(search::context))
+        .route("/spans", get(search::spans))
+        .route("/traces/{id}", get(trace::trace))
         .route("/histogram", get(search::histogram))
         .route("/fields", get(search::fields))
         .route("/fields/{name}/values", get(search::values))

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
+use logkeep_query::Selection;
+use logkeep_query::exec::Dataset;
 use logkeep_query::kql::{Expr, parse};
 use logkeep_record::TimeRange;
 
@@ -55,10 +57,24 @@ impl Params {
         TimeRange::new(from, to).ok_or_else(|| ApiError::bad_request("`to` lies before `from`"))
     }
 
+    /// `dataset`: `logs`, which it is where nothing is said, or `spans`.
+    pub(crate) fn dataset(&self) -> Result<Dataset, ApiError> {
+        match self.text("dataset") {
+            "" | "logs" => Ok(Dataset::Logs),
+            "spans" => Ok(Dataset::Spans),
+            other => Err(ApiError::bad_request(format!("`dataset` is `{other}`; it must be `logs` or `spans`"))),
+        }
+    }
+
+    /// What `q`, `from` and `to` select.
+    pub(crate) fn selection(&self, dataset: Dataset) -> Result<Selection, ApiError> {
+        Ok(Selection { dataset, filter: self.filter()?, range: self.range()? })
+    }
+
     /// What the audit trail says was asked for.
     pub(crate) fn subject(&self, what: &str) -> Vec<(&'static str, String)> {
         let mut subject = vec![("audit.object", what.to_owned()), ("audit.query", self.text("q").to_owned())];
-        for (name, key) in [("from", "audit.from"), ("to", "audit.to")] {
+        for (name, key) in [("from", "audit.from"), ("to", "audit.to"), ("dataset", "audit.dataset")] {
             if !self.text(name).is_empty() {
                 subject.push((key, self.text(name).to_owned()));
             }

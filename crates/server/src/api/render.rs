@@ -1,8 +1,8 @@
-//! A record as JSON (docs/api.md, "A record").
+//! Records and spans as JSON (docs/api.md, "A record" and "A span").
 
 use jiff::Timestamp;
 use logkeep_query::exec::PageKey;
-use logkeep_record::{Attributes, Record, RecordId, Value, json};
+use logkeep_record::{Attributes, Record, RecordId, Scope, Span, SpanEvent, SpanLink, Value, json};
 
 /// Nanoseconds as RFC 3339 in UTC with nine digits; a time beyond year 9999 as its number.
 pub(crate) fn time(time_ns: i64) -> String {
@@ -36,14 +36,91 @@ pub(crate) fn record(record: &Record<'_>, id: &RecordId, out: &mut String) {
     pairs(&record.attributes, out);
     field("resource", out);
     pairs(record.resource.attributes(), out);
+    scope(record.resource.scope(), out);
+    out.push('}');
+}
+
+/// Appends the span that a record stands for (docs/api.md, "A span").
+pub(crate) fn span(record: Record<'_>, id: &RecordId, out: &mut String) {
+    let time_ns = record.effective_time_ns();
+    let received_ns = record.received_ns;
+    let span = Span::from_record(record);
+    out.push('{');
+    text_field("id", &id.to_string(), out);
+    optional_field("trace_id", span.trace_id.map(|id| id.to_string()).as_deref(), out);
+    optional_field("span_id", span.span_id.map(|id| id.to_string()).as_deref(), out);
+    optional_field("parent_span_id", span.parent_id.map(|id| id.to_string()).as_deref(), out);
+    text_field("trace_state", &span.trace_state, out);
+    count_field("flags", span.flags, out);
+    text_field("name", &span.name, out);
+    text_field("kind", span.kind.word(), out);
+    field("service", out);
+    json::write(span.resource.attribute("service.name").unwrap_or(&Value::Null), out);
+    text_field("time", &time(time_ns), out);
+    text_field("time_ns", &time_ns.to_string(), out);
+    optional_field("end", span.end_ns.map(time).as_deref(), out);
+    optional_field("end_ns", span.end_ns.map(|end| end.to_string()).as_deref(), out);
+    field("duration_ms", out);
+    json::write(&span.duration_ns().map_or(Value::Null, |ns| Value::Double(ns as f64 / 1e6)), out);
+    text_field("received", &time(received_ns), out);
+    text_field("status_code", span.status.word(), out);
+    text_field("status_message", &span.status_message, out);
+    field("attributes", out);
+    pairs(&span.attributes, out);
+    list("events", &span.events, event, out);
+    list("links", &span.links, link, out);
+    count_field("dropped_attributes", span.dropped_attributes, out);
+    count_field("dropped_events", span.dropped_events, out);
+    count_field("dropped_links", span.dropped_links, out);
+    field("resource", out);
+    pairs(span.resource.attributes(), out);
+    scope(span.resource.scope(), out);
+    out.push('}');
+}
+
+fn event(event: &SpanEvent<'_>, out: &mut String) {
+    text_field("name", &event.name, out);
+    optional_field("time", event.time_ns.map(time).as_deref(), out);
+    optional_field("time_ns", event.time_ns.map(|at| at.to_string()).as_deref(), out);
+    field("attributes", out);
+    pairs(&event.attributes, out);
+    count_field("dropped_attributes", event.dropped_attributes, out);
+}
+
+fn link(link: &SpanLink<'_>, out: &mut String) {
+    optional_field("trace_id", link.trace_id.map(|id| id.to_string()).as_deref(), out);
+    optional_field("span_id", link.span_id.map(|id| id.to_string()).as_deref(), out);
+    text_field("trace_state", &link.trace_state, out);
+    count_field("flags", link.flags, out);
+    field("attributes", out);
+    pairs(&link.attributes, out);
+    count_field("dropped_attributes", link.dropped_attributes, out);
+}
+
+fn list<T>(name: &str, parts: &[T], write: fn(&T, &mut String), out: &mut String) {
+    field(name, out);
+    out.push('[');
+    for (place, part) in parts.iter().enumerate() {
+        out.push_str(if place > 0 { ",{" } else { "{" });
+        write(part, out);
+        out.push('}');
+    }
+    out.push(']');
+}
+
+fn scope(scope: &Scope, out: &mut String) {
     field("scope", out);
-    let scope = record.resource.scope();
     out.push('{');
     text_field("name", &scope.name, out);
     text_field("version", &scope.version, out);
     field("attributes", out);
     pairs(&scope.attributes, out);
-    out.push_str("}}");
+    out.push('}');
+}
+
+fn count_field(name: &str, count: u32, out: &mut String) {
+    field(name, out);
+    json::write(&Value::Int(count.into()), out);
 }
 
 fn field(name: &str, out: &mut String) {

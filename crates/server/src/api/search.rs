@@ -7,15 +7,15 @@ use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use logkeep_access::{Action, Grant, Identity};
-use logkeep_query::exec::{FieldSummary, Found, Order, QueryError, Search, ValueCount};
-use logkeep_record::RecordId;
+use logkeep_query::exec::{Dataset, FieldSummary, Found, Order, QueryError, Search, ValueCount};
+use logkeep_record::{Record, RecordId};
 use serde_json::json;
 
 use super::answer::{JSON, outcome, release, stats};
 use super::params::Params;
 use super::{ApiError, AppState, render};
 
-type Parameters = Query<HashMap<String, String>>;
+pub(crate) type Parameters = Query<HashMap<String, String>>;
 
 impl AppState {
     pub(crate) fn params(&self, Query(values): Parameters) -> Params {
@@ -27,7 +27,7 @@ impl AppState {
             .ok_or_else(|| ApiError::new(StatusCode::FORBIDDEN, "forbidden", "only this machine may read"))
     }
 
-    fn grant(&self, peer: SocketAddr, params: &Params, what: &str) -> Result<Grant, ApiError> {
+    pub(crate) fn grant(&self, peer: SocketAddr, params: &Params, what: &str) -> Result<Grant, ApiError> {
         Ok(self.access.authorize(&self.identity(peer)?, Action::Query, &params.subject(what)))
     }
 }
@@ -37,8 +37,23 @@ pub(crate) async fn logs(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
-    let params = state.params(query);
-    let (filter, range) = (params.filter()?, params.range()?);
+    page(&state, peer, &state.params(query), Dataset::Logs).await
+}
+
+pub(crate) async fn spans(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    query: Parameters,
+) -> Result<Response, ApiError> {
+    page(&state, peer, &state.params(query), Dataset::Spans).await
+}
+
+async fn page(state: &AppState, peer: SocketAddr, params: &Params, dataset: Dataset) -> Result<Response, ApiError> {
+    let selection = params.selection(dataset)?;
+    let (what, name, list): (_, _, List) = match dataset {
+        Dataset::Spans => ("spans", "spans", spans_json),
+        Dataset::Logs | Dataset::Audit => ("logs", "records", records),
+    };
     let order = match params.text("order") {
         "" | "desc" => Order::Descending,
         "asc" => Order::Ascending,
@@ -51,13 +66,13 @@ pub(crate) async fn logs(
         ),
     };
     let search = Search { limit: params.count("limit", 100, 10_000)?, order, after };
-    let grant = state.grant(peer, &params, "logs")?;
+    let grant = state.grant(peer, params, what)?;
     let budget = state.query.budget();
-    let page = state.query.search(&grant, &filter, range, search, &budget).await;
+    let page = state.query.search(&grant, &selection, search, &budget).await;
     let (grant, page) = outcome(grant, page)?;
-    let mut out = String::from("{\"records\":");
+    let mut out = format!("{{\"{name}\":");
     let rows = page.records.len() as u64;
-    let (grant, ()) = outcome(grant, records(&page.records, &mut out))?;
+    let (grant, ()) = outcome(grant, list(&page.records, &mut out))?;
     let next = page.records.last().filter(|_| page.more).map(|found| render::cursor(&found.key));
     let rest = json!({"next": next, "partial": null, "stats": stats(&budget)}).to_string();
     out.push(',');
@@ -65,13 +80,28 @@ pub(crate) async fn logs(
     release(grant, out, JSON, rows).await
 }
 
-fn records(found: &[Found], out: &mut String) -> Result<(), QueryError> {
+/// Writes what was found as a list.
+type List = fn(&[Found], &mut String) -> Result<(), QueryError>;
+
+pub(crate) fn records(found: &[Found], out: &mut String) -> Result<(), QueryError> {
+    list(found, out, |record, id, out| render::record(&record, id, out))
+}
+
+pub(crate) fn spans_json(found: &[Found], out: &mut String) -> Result<(), QueryError> {
+    list(found, out, render::span)
+}
+
+fn list(
+    found: &[Found],
+    out: &mut String,
+    render: impl Fn(Record<'_>, &RecordId, &mut String),
+) -> Result<(), QueryError> {
     out.push('[');
     for (place, found) in found.iter().enumerate() {
         if place > 0 {
             out.push(',');
         }
-        render::record(&found.record()?, &found.key.id(), out);
+        render(found.record()?, &found.key.id(), out);
     }
     out.push(']');
     Ok(())
@@ -145,10 +175,11 @@ pub(crate) async fn histogram(
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
-    let (filter, range, buckets) = (params.filter()?, params.range()?, params.count("buckets", 60, 1_000)?);
+    let (selection, buckets) = (params.selection(params.dataset()?)?, params.count("buckets", 60, 1_000)?);
+    let range = selection.range;
     let grant = state.grant(peer, &params, "histogram")?;
     let budget = state.query.budget();
-    let histogram = state.query.histogram(&grant, &filter, range, buckets, &budget).await;
+    let histogram = state.query.histogram(&grant, &selection, buckets, &budget).await;
     let (grant, histogram) = outcome(grant, histogram)?;
     let bucket = |bucket: &logkeep_query::exec::Bucket| {
         let severity: serde_json::Map<String, serde_json::Value> =
@@ -176,10 +207,10 @@ pub(crate) async fn fields(
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
-    let (filter, range) = (params.filter()?, params.range()?);
+    let selection = params.selection(params.dataset()?)?;
     let grant = state.grant(peer, &params, "fields")?;
     let budget = state.query.budget();
-    let fields = state.query.fields(&grant, &filter, range, &budget).await;
+    let fields = state.query.fields(&grant, &selection, &budget).await;
     let (grant, fields) = outcome(grant, fields)?;
     let field = |field: &FieldSummary| json!({"name": field.name, "types": field.types, "count": field.count, "top": counts(&field.top)});
     let body = json!({
@@ -198,10 +229,10 @@ pub(crate) async fn values(
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
-    let (filter, range, limit) = (params.filter()?, params.range()?, params.count("limit", 20, 1_000)?);
+    let (selection, limit) = (params.selection(params.dataset()?)?, params.count("limit", 20, 1_000)?);
     let grant = state.grant(peer, &params, &format!("fields/{name}/values"))?;
     let budget = state.query.budget();
-    let values = state.query.values(&grant, &name, &filter, range, limit, &budget).await;
+    let values = state.query.values(&grant, &selection, &name, limit, &budget).await;
     let (grant, values) = outcome(grant, values)?;
     let values = values.unwrap_or_default();
     let body = json!({

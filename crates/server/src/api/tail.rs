@@ -16,7 +16,7 @@ use futures::stream::{self, Stream};
 use logkeep_access::{Action, Grant, Totals};
 use logkeep_ingest::Arrived;
 use logkeep_query::kql::Compiled;
-use logkeep_record::{Class, RecordId, TenantId};
+use logkeep_record::{RecordId, TenantId};
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -70,7 +70,7 @@ async fn follow(
             () = stop.cancelled() => return,
         };
         match arrived {
-            Ok(arrived) if arrived.tenant == tenant && arrived.class != Class::audit() => {
+            Ok(arrived) if arrived.tenant == tenant && arrived.class.holds_logs() => {
                 offer(&arrived, &filter, &sender, &counts)
             }
             Ok(_) => {}

@@ -6,6 +6,7 @@ use logkeep_record::{Value, json};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use prost::Message;
 
+use super::Signal;
 use crate::Rejection;
 
 /// What of a request was not stored. Senders never send it again.
@@ -27,12 +28,19 @@ impl PartialSuccess {
         Self { rejected: rejected.len(), message: reasons.join("; ") + more }
     }
 
+    /// Says of metrics that they are not stored.
+    pub fn of_metrics(points: usize) -> Self {
+        let message = "metrics are not stored here; send them to a metrics store, or switch their export off";
+        Self { rejected: points, message: message.to_owned() }
+    }
+
     fn is_full(&self) -> bool {
         self.rejected == 0 && self.message.is_empty()
     }
 }
 
-/// The gRPC message of a success; also for tonic.
+/// The gRPC message of a success. Those of traces and metrics differ from that of logs in names only, which protobuf does
+/// not carry.
 pub fn success_message(partial: &PartialSuccess) -> ExportLogsServiceResponse {
     let partial_success = (!partial.is_full()).then(|| ExportLogsPartialSuccess {
         rejected_log_records: partial.rejected as i64,
@@ -47,11 +55,16 @@ pub fn success_protobuf(partial: &PartialSuccess) -> Vec<u8> {
 }
 
 /// The body of a 200 in JSON.
-pub fn success_json(partial: &PartialSuccess) -> Vec<u8> {
+pub fn success_json(signal: Signal, partial: &PartialSuccess) -> Vec<u8> {
     if partial.is_full() {
         return b"{}".to_vec();
     }
-    let mut out = format!("{{\"partialSuccess\":{{\"rejectedLogRecords\":\"{}\",\"errorMessage\":", partial.rejected);
+    let what = match signal {
+        Signal::Logs => "rejectedLogRecords",
+        Signal::Traces => "rejectedSpans",
+        Signal::Metrics => "rejectedDataPoints",
+    };
+    let mut out = format!("{{\"partialSuccess\":{{\"{what}\":\"{}\",\"errorMessage\":", partial.rejected);
     json::write_str(&partial.message, &mut out);
     out.push_str("}}");
     out.into_bytes()

@@ -57,7 +57,7 @@ struct ScopeLogs<'a> {
 
 /// A message in JSON: an object and nothing else. serde would take an array for the fields in their order, so that a
 /// request of arrays would be answered with success and store nothing.
-struct Object<T>(T);
+pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -91,45 +91,61 @@ pub fn decode_json(body: &[u8], received_ns: i64) -> Result<Decoded<'_>, OtlpErr
 }
 
 fn decode_text(text: &str, received_ns: i64) -> Result<Decoded<'_>, OtlpError> {
-    if !text.trim_ascii_start().starts_with('{') {
-        // serde would take an array for the fields of the message in order.
-        return Err(OtlpError::Malformed { format: "JSON", what: "it is not a JSON object".to_owned() });
-    }
-    let request: Request<'_> =
-        serde_json::from_str(text).map_err(|error| OtlpError::Malformed { format: "JSON", what: error.to_string() })?;
-    let mut decoder = Decoder { received_ns, values_left: MAX_VALUES, decoded: Decoded::default() };
+    let request: Request<'_> = outline(text)?;
+    let mut decoder = Decoder::new(received_ns);
     for Object(logs) in request.resource_logs.into_iter().flatten() {
-        let emitter = decoder.emitter(logs.resource);
-        let schema_url = logs.schema_url.unwrap_or_default();
-        for Object(scope_logs) in logs.scope_logs.into_iter().flatten() {
-            let resource = emitter.as_ref().map_err(Clone::clone).and_then(|(attributes, dropped)| {
-                let scope = decoder.scope(scope_logs.scope, scope_logs.schema_url.unwrap_or_default())?;
-                Ok(Resource::new(attributes.clone(), *dropped, schema_url.clone(), scope))
-            });
-            for log in scope_logs.log_records.into_iter().flatten() {
-                decoder.log(log, &resource)?;
+        let emitter = decoder.emitter(logs.resource, logs.schema_url);
+        for Object(logs) in logs.scope_logs.into_iter().flatten() {
+            let resource = decoder.resource(&emitter, logs.scope, logs.schema_url);
+            for log in logs.log_records.into_iter().flatten() {
+                decoder.entry(log, &resource, Decoder::record)?;
             }
         }
     }
     Ok(decoder.decoded)
 }
 
-/// Why a record is rejected.
-type Fault = Cow<'static, str>;
+/// The parts of a request, each still as text.
+pub(super) fn outline<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, OtlpError> {
+    if !text.trim_ascii_start().starts_with('{') {
+        // serde would take an array for the fields of the message in order.
+        return Err(OtlpError::Malformed { format: "JSON", what: "it is not a JSON object".to_owned() });
+    }
+    serde_json::from_str(text).map_err(|error| OtlpError::Malformed { format: "JSON", what: error.to_string() })
+}
 
-struct Decoder<'a> {
-    received_ns: i64,
+/// Why a record is rejected.
+pub(super) type Fault = Cow<'static, str>;
+
+/// A resource that still lacks its scope.
+pub(super) struct Emitter {
+    attributes: Attributes<'static>,
+    dropped_attributes: u32,
+    schema_url: String,
+}
+
+pub(super) struct Decoder<'a> {
+    pub(super) received_ns: i64,
     values_left: usize,
-    decoded: Decoded<'a>,
+    pub(super) decoded: Decoded<'a>,
 }
 
 impl<'a> Decoder<'a> {
-    /// A record whose resource or scope cannot be read is rejected with it: its origin would be lost.
-    fn log(&mut self, log: &'a RawValue, resource: &Result<Arc<Resource>, Fault>) -> Result<(), OtlpError> {
+    pub(super) fn new(received_ns: i64) -> Self {
+        Self { received_ns, values_left: MAX_VALUES, decoded: Decoded::default() }
+    }
+
+    /// An entry whose resource or scope cannot be read is rejected with it: its origin would be lost.
+    pub(super) fn entry(
+        &mut self,
+        entry: &'a RawValue,
+        resource: &Result<Arc<Resource>, Fault>,
+        read: fn(&mut Self, &'a RawValue, &Arc<Resource>) -> Result<Record<'a>, Fault>,
+    ) -> Result<(), OtlpError> {
         if self.decoded.place() == limits::RECORDS_PER_REQUEST {
             return Err(OtlpError::TooMany { what: "records", max: limits::RECORDS_PER_REQUEST });
         }
-        match resource.as_ref().map_err(Clone::clone).and_then(|resource| self.record(log, resource)) {
+        match resource.as_ref().map_err(Clone::clone).and_then(|resource| read(self, entry, resource)) {
             Ok(record) => self.decoded.records.push(record),
             Err(_) if self.values_left == 0 => return Err(OtlpError::TooMany { what: "values", max: MAX_VALUES }),
             Err(fault) => self.decoded.reject(fault),
@@ -137,16 +153,33 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn emitter(&mut self, resource: Option<&'a RawValue>) -> Result<(Attributes<'static>, u32), Fault> {
-        let (mut attributes, mut dropped) = (Vec::new(), 0);
+    pub(super) fn emitter(
+        &mut self,
+        resource: Option<&'a RawValue>,
+        schema_url: Option<String>,
+    ) -> Result<Emitter, Fault> {
+        let schema_url = schema_url.unwrap_or_default();
+        let mut emitter = Emitter { attributes: Vec::new(), dropped_attributes: 0, schema_url };
         for (key, value) in object(resource, "resource")? {
             match &*key {
-                "attributes" => attributes = self.attributes(value)?,
-                "droppedAttributesCount" | "dropped_attributes_count" => dropped = uint32(&value)?,
+                "attributes" => emitter.attributes = owned(self.attributes(value)?),
+                "droppedAttributesCount" | "dropped_attributes_count" => emitter.dropped_attributes = uint32(&value)?,
                 _ => {}
             }
         }
-        Ok((owned(attributes), dropped))
+        Ok(emitter)
+    }
+
+    pub(super) fn resource(
+        &mut self,
+        emitter: &Result<Emitter, Fault>,
+        scope: Option<&'a RawValue>,
+        schema_url: Option<String>,
+    ) -> Result<Arc<Resource>, Fault> {
+        let emitter = emitter.as_ref().map_err(Clone::clone)?;
+        let scope = self.scope(scope, schema_url.unwrap_or_default())?;
+        let (attributes, schema_url) = (emitter.attributes.clone(), emitter.schema_url.clone());
+        Ok(Resource::new(attributes, emitter.dropped_attributes, schema_url, scope))
     }
 
     fn scope(&mut self, scope: Option<&'a RawValue>, schema_url: String) -> Result<Scope, Fault> {
@@ -192,7 +225,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn attributes(&mut self, value: Value<'a>) -> Result<Attributes<'a>, Fault> {
+    pub(super) fn attributes(&mut self, value: Value<'a>) -> Result<Attributes<'a>, Fault> {
         let pairs = match value {
             Value::Null => return Ok(Vec::new()),
             Value::Array(pairs) => pairs,
@@ -215,7 +248,7 @@ impl<'a> Decoder<'a> {
         Ok(read)
     }
 
-    fn count(&mut self) -> Result<(), Fault> {
+    pub(super) fn count(&mut self) -> Result<(), Fault> {
         self.values_left = self.values_left.saturating_sub(1);
         if self.values_left == 0 { Err("too many values".into()) } else { Ok(()) }
     }
@@ -261,11 +294,11 @@ impl<'a> Decoder<'a> {
 }
 
 /// A key as an error message shows it.
-fn shown(key: &str) -> &str {
+pub(super) fn shown(key: &str) -> &str {
     &key[..key.floor_char_boundary(40)]
 }
 
-fn object<'a>(part: Option<&'a RawValue>, what: &'static str) -> Result<Attributes<'a>, Fault> {
+pub(super) fn object<'a>(part: Option<&'a RawValue>, what: &'static str) -> Result<Attributes<'a>, Fault> {
     let text = part.map_or("null", RawValue::get);
     if text.len() > max_part_bytes() {
         return Err(format!("{what}: {} bytes of JSON, more than {}", text.len(), max_part_bytes()).into());
@@ -289,7 +322,7 @@ fn owned(attributes: Attributes<'_>) -> Attributes<'static> {
     attributes.into_iter().map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned())).collect()
 }
 
-fn text(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
+pub(super) fn text(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
     match value {
         Value::Str(text) => Ok(text),
         Value::Null => Ok(Cow::Borrowed("")),
@@ -297,7 +330,7 @@ fn text(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
-fn int64(value: &Value<'_>) -> Result<i64, Fault> {
+pub(super) fn int64(value: &Value<'_>) -> Result<i64, Fault> {
     match value {
         Value::Int(number) => Some(*number),
         Value::Str(text) => text.parse().ok(),
@@ -307,7 +340,7 @@ fn int64(value: &Value<'_>) -> Result<i64, Fault> {
     .ok_or(Cow::Borrowed("must be a 64-bit integer, as a number or as text"))
 }
 
-fn uint64(value: &Value<'_>) -> Result<u64, Fault> {
+pub(super) fn uint64(value: &Value<'_>) -> Result<u64, Fault> {
     match value {
         Value::Null => Some(0),
         Value::Int(number) => u64::try_from(*number).ok(),
@@ -318,7 +351,7 @@ fn uint64(value: &Value<'_>) -> Result<u64, Fault> {
     .ok_or(Cow::Borrowed("must be an unsigned 64-bit integer, as a number or as text"))
 }
 
-fn uint32(value: &Value<'_>) -> Result<u32, Fault> {
+pub(super) fn uint32(value: &Value<'_>) -> Result<u32, Fault> {
     uint64(value)?.try_into().map_err(|_| Cow::Borrowed("must be less than 2^32"))
 }
 
@@ -344,7 +377,7 @@ fn severity(value: &Value<'_>) -> Result<Severity, Fault> {
 }
 
 /// Hexadecimal digits of the full length; base64, as the plain protobuf mapping has it, is taken where it fits.
-fn id<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(super) fn id<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() == N * 2 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         let mut id = [0; N];
         for (place, byte) in id.iter_mut().enumerate() {

@@ -124,7 +124,7 @@ fn protobuf_bad_records_cost_only_themselves() {
     let at = body.windows(8).position(|part| part == b"checkout").unwrap();
     body[at] = 0xff;
     assert_eq!(render(decode_protobuf(&body, 7)).matches("rejected").count(), 2);
-    assert!(render(decode_protobuf(b"{\"a\":1}", 7)).starts_with("the body is not an ExportLogsServiceRequest"));
+    assert!(render(decode_protobuf(b"{\"a\":1}", 7)).starts_with("the body is not an OTLP export request"));
     assert!(render(decode_protobuf(&body[..body.len() - 1], 7)).starts_with("the body is not"));
 }
 
@@ -207,7 +207,7 @@ fn json_bad_records_cost_only_themselves() {
         "{\"resourceLogs\":[{\"scopeLogs\":[[]]}]}",
         "{}x",
     ] {
-        check_json(body, &["the body is not an ExportLogsServiceRequest in JSON"]);
+        check_json(body, &["the body is not an OTLP export request in JSON"]);
     }
     let body = [one("{\"body\":{\"stringValue\":\"").as_bytes(), b""].concat();
     assert!(decode_json(&body[..body.len() - 9], 7).is_err());
@@ -220,11 +220,11 @@ fn json_bad_records_cost_only_themselves() {
 fn answers() {
     let none = PartialSuccess::new(&[]);
     assert!(success_protobuf(&none).is_empty());
-    assert_eq!(success_json(&none), b"{}");
+    assert_eq!(success_json(Signal::Logs, &none), b"{}");
     let rejected: Vec<_> = (0..4).map(|place| crate::Rejection { place, reason: "bad \"x\"".into() }).collect();
     let some = PartialSuccess::new(&rejected);
     let text = r#"{"partialSuccess":{"rejectedLogRecords":"4","errorMessage":"record 0: bad \"x\"; record 1: bad \"x\"; record 2: bad \"x\"; …"}}"#;
-    assert_eq!(String::from_utf8(success_json(&some)).unwrap(), text);
+    assert_eq!(String::from_utf8(success_json(Signal::Logs, &some)).unwrap(), text);
     assert_eq!(success_protobuf(&some)[..4], [0x0a, success_protobuf(&some).len() as u8 - 2, 0x08, 0x04]);
 
     let status = Status { code: 14, message: "busy".into(), retry_after_s: Some(5) };

@@ -66,7 +66,7 @@ static SCHEMAS: OnceLock<SchemaCache> = OnceLock::new();
 async fn run_counted(snapshot: &Snapshot, text: &str) -> Result<(Vec<RecordBatch>, Stats), QueryError> {
     let scan = scan(snapshot, &Expr::All, TimeRange::ALL);
     let budget = scan.budget.clone();
-    let schema = SCHEMAS.get_or_init(SchemaCache::default).schema(&scan.sources)?;
+    let schema = SCHEMAS.get_or_init(SchemaCache::default).schema(&scan)?;
     let table = LogsTable::new(scan, schema, 2);
     let room = SqlRoom::new(SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 })?;
     let answer = sql::run(text, vec![("logs", table)], &room, &budget).await?;

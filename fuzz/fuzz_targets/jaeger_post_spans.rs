@@ -1,0 +1,9 @@
+#![no_main]
+//! Jaeger's batches over gRPC.
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|body: &[u8]| {
+    if let Ok(decoded) = logkeep_wire::jaeger::decode_post_spans(body, 7) {
+        decoded.records.iter().for_each(logkeep_fuzz::must_be_a_span);
+    }
+});

@@ -1,0 +1,9 @@
+#![no_main]
+//! Zipkin's spans of version 1, in JSON and Thrift.
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|body: &[u8]| {
+    if let Ok(decoded) = logkeep_wire::zipkin::decode_v1(body, 7) {
+        decoded.records.iter().for_each(logkeep_fuzz::must_be_a_span);
+    }
+});
