@@ -188,7 +188,7 @@ impl Bucket {
     pub async fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         let found = self.store.list_with_delimiter(Some(&self.at(folder)?)).await;
         let found = found.map_err(self.failed(folder, "listed"))?;
-        let last = |path: &Path| path.parts().last().map(|part| part.as_ref().to_owned());
+        let last = |path: &Path| path.filename().map(str::to_owned);
         let mut names: Vec<String> = found.common_prefixes.iter().filter_map(last).collect();
         names.sort_unstable();
         Ok(names)
