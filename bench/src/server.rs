@@ -29,8 +29,7 @@ impl Home {
             binary: binary.canonicalize().with_context(|| binary.display().to_string())?,
             folder: folder.canonicalize()?,
         };
-        let off = ["otlp_grpc", "otlp_http", "elasticsearch", "loki", "syslog_tcp", "syslog_udp"];
-        let off: String = off.iter().map(|name| format!("  {name}: \"off\"\n")).collect();
+        let off: String = receivers(&home.binary)?.iter().map(|name| format!("  {name}: \"off\"\n")).collect();
         let text = format!(
             "data_dir: {:?}\nkey_file: {:?}\nlisten:\n  main: \"127.0.0.1:0\"\n{off}",
             home.data(),
@@ -49,6 +48,16 @@ impl Home {
         let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         format!("{}{}", read("stdout"), read("stderr"))
     }
+}
+
+/// The keys of all ports beside the main one, as the program itself lists them.
+fn receivers(binary: &Path) -> anyhow::Result<Vec<String>> {
+    let printed = Command::new(binary).args(["config", "print"]).output()?;
+    ensure!(printed.status.success(), "`logkeep config print`: {}", String::from_utf8_lossy(&printed.stderr));
+    let listed = String::from_utf8(printed.stdout)?;
+    let below = listed.lines().skip_while(|line| *line != "listen:").skip(1).take_while(|line| line.starts_with(' '));
+    let keys = below.filter_map(|line| line.trim().split_once(": ")).map(|(key, _)| key.to_owned());
+    Ok(keys.filter(|key| !key.starts_with('#') && key != "main").collect())
 }
 
 /// A server that runs; it is killed when this is dropped.
