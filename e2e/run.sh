@@ -41,6 +41,12 @@ if ! cmp -s node/package-lock.json node/node_modules/.installed; then
   (cd node && npm ci --no-audit --no-fund --loglevel=error)
   cp node/package-lock.json node/node_modules/.installed
 fi
+# An S3-compatible server over a folder, quickly compiled.
+s3s=0.14.1
+if [ "$(cat .tools/s3s-fs 2>/dev/null)" != "$s3s" ]; then
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --quiet --locked s3s-fs --version "=$s3s" --features binary --root .tools
+  echo "$s3s" > .tools/s3s-fs
+fi
 [ -d ../ui/node_modules/playwright-core ] || (cd ../ui && npm ci --no-audit --no-fund --loglevel=error)
 
 exec .venv/bin/python -m pytest "$@"

@@ -47,7 +47,7 @@ enum Command {
     Sql(commands::sql::Args),
     /// Check that a data folder holds exactly what was acknowledged
     Verify(commands::verify::Args),
-    /// Copy the data folder, also while a server runs on it, into a folder of backups
+    /// Copy the data folder, also while a server runs on it, into a folder or bucket of backups
     Backup(commands::backup::Args),
     /// Make a data folder of the latest backup, and prove that it is what was backed up
     Restore(commands::restore::Args),

@@ -3,8 +3,11 @@
 //! Everything that is kept goes through here, so there is one place where plaintext becomes ciphertext, one way in
 //! which a path is made (it always begins with tenant and class), and one meaning of "written": on stable storage.
 //!
+//! What others keep (backups) is streamed in and out of a [`Bucket`] as it is.
+//!
 //! Not here: what is in an object (`segment`, `ingest`), which objects exist (`catalog`).
 
+mod bucket;
 mod clock;
 mod disk;
 mod error;
@@ -15,6 +18,7 @@ mod provider;
 mod random;
 mod sealed;
 
+pub use bucket::{Bucket, BucketError, Pending, Piece, S3Options, Uploads};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{Disk, DiskEntry, DiskFile, Folders, system_disk};
 pub use error::StoreError;

@@ -2,7 +2,8 @@
 //!
 //! A backup is what recovery needs: segments, the write-ahead log, the catalog, the trees. Everything is copied as it rests,
 //! sealed, so that no key is needed to store it and the key file never goes with it. Segments and full tiles have names
-//! that are never used again, so all backups in one folder share them and only new ones are copied.
+//! that are never used again, so all backups in one place share them and only new ones are copied. The place is a folder or
+//! a bucket.
 //!
 //! A restored copy is another log ([`logkeep_tlog::Succession`]): the one it came from may have gone on.
 //!
@@ -10,7 +11,9 @@
 
 mod copy;
 mod manifest;
+mod place;
 mod restore;
+mod slot;
 mod take;
 mod target;
 mod tree;
@@ -21,6 +24,7 @@ mod tests;
 use std::path::Path;
 
 pub use manifest::Manifest;
+pub use place::Place;
 pub use restore::{Staged, unpack};
 pub use take::{BackupReport, BackupSource, backup};
 
@@ -47,7 +51,7 @@ pub enum BackupError {
     /// What is to be written to is not fit for it.
     #[error("`{path}` {what}")]
     Refused {
-        /// The folder.
+        /// The folder or bucket.
         path: String,
         /// Why, and what to do.
         what: String,
@@ -57,6 +61,9 @@ pub enum BackupError {
         "`{0}` was gone when it was to be copied, time and again: the server replaces it faster than the target takes it, or it is missing; run `logkeep verify`, or try again later"
     )]
     Vanished(String),
+    /// The store of the backups. Retry if its cause may pass.
+    #[error(transparent)]
+    Store(#[from] logkeep_store::StoreError),
     /// The catalog.
     #[error(transparent)]
     Catalog(#[from] logkeep_catalog::CatalogError),
@@ -74,6 +81,6 @@ fn damaged(path: impl std::fmt::Display, what: impl ToString) -> BackupError {
     BackupError::Damaged { path: path.to_string(), what: what.to_string() }
 }
 
-fn refused(path: &Path, what: impl ToString) -> BackupError {
-    BackupError::Refused { path: path.display().to_string(), what: what.to_string() }
+fn refused(path: impl std::fmt::Display, what: impl ToString) -> BackupError {
+    BackupError::Refused { path: path.to_string(), what: what.to_string() }
 }

@@ -12,8 +12,8 @@ use logkeep_store::Clock;
 use logkeep_tlog::{Checkpoint, Signer, Succession};
 
 use super::copy::{Folder, with_suffix};
-use super::manifest::{Contents, Manifest, is_shared};
-use super::target::{CONTENTS, latest, read_manifest};
+use super::manifest::{Contents, Manifest};
+use super::place::{CONTENTS, Place, own};
 use super::{BackupError, damaged, io_error, refused};
 use crate::signing::existing_signer;
 use crate::state::ClassKey;
@@ -28,7 +28,8 @@ const MARK: &str = "logkeep-restore-not-finished";
 pub struct Staged {
     data_dir: PathBuf,
     folder: PathBuf,
-    from: PathBuf,
+    /// Which backup it was.
+    from: String,
     manifest: Manifest,
     note: String,
     contents: Contents,
@@ -38,29 +39,19 @@ pub struct Staged {
 ///
 /// # Errors
 /// [`BackupError::Damaged`] names the first file that is not what was written.
-pub fn unpack(from: &Path, data_dir: &Path) -> Result<Staged, BackupError> {
+pub async fn unpack(from: &Place, data_dir: &Path) -> Result<Staged, BackupError> {
     refuse_used(data_dir)?;
-    let own = latest(from)?;
-    let (manifest, note) = read_manifest(&own)?;
-    let list = own.join(CONTENTS);
-    let text = fs::read_to_string(&list).map_err(io_error(&list))?;
+    let number = from.latest().await?;
+    let (manifest, note) = from.manifest(number).await?;
+    let own = from.name(&own(number));
+    let text = from.contents(number).await?;
+    let unfit = |what: &str| damaged(format!("{own}/{CONTENTS}"), what);
     if logkeep_cipher::sha256(text.as_bytes()) != manifest.contents {
-        return Err(damaged(list.display(), "it is not the list that the manifest commits to; use another copy"));
+        return Err(unfit("it is not the list that the manifest commits to; use another copy"));
     }
-    let contents = Contents::parse(&text).map_err(|what| damaged(list.display(), what))?;
+    let contents = Contents::parse(&text).map_err(|what| unfit(&what))?;
     let mut folder = staging(data_dir)?;
-    for file in &contents.files {
-        let source = if is_shared(&file.path) { from.join(&file.path) } else { own.join(&file.path) };
-        let lost = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => damaged(source.display(), "the file is missing; use another copy of the backup"),
-            _ => io_error(&source)(error),
-        };
-        let mut bytes = File::open(&source).map_err(lost)?;
-        let copied = folder.put(&file.path, &mut bytes).map_err(io_error(&source))?;
-        if copied != file.digest {
-            return Err(damaged(source.display(), "its bytes are not those that were backed up; use another copy"));
-        }
-    }
+    from.fetch(number, &contents.files, &mut folder).await?;
     folder.sync().map_err(io_error(&folder.path("")))?;
     let folder = folder.path("");
     Ok(Staged { data_dir: data_dir.to_owned(), folder, from: own, manifest, note, contents })
@@ -73,7 +64,7 @@ fn refuse_used(data_dir: &Path) -> Result<(), BackupError> {
     };
     if used {
         return Err(refused(
-            data_dir,
+            data_dir.display(),
             "is not empty; restore into a new folder, and keep this one until that is proven",
         ));
     }
@@ -85,7 +76,7 @@ fn staging(data_dir: &Path) -> Result<Folder, BackupError> {
     let path = with_suffix(&data_dir.components().collect::<PathBuf>(), STAGING);
     if path.exists() {
         if !path.join(MARK).exists() {
-            return Err(refused(&path, "is in the way, and no restore left it; move it elsewhere"));
+            return Err(refused(path.display(), "is in the way, and no restore left it; move it elsewhere"));
         }
         fs::remove_dir_all(&path).map_err(io_error(&path))?;
     }
@@ -111,21 +102,21 @@ impl Staged {
     /// # Errors
     /// [`BackupError::Damaged`]: the first thing that differs.
     pub async fn prove(&self, catalog: &SqliteCatalog, report: &Report) -> Result<(), BackupError> {
-        let (signer, _) = existing_signer(catalog).await.map_err(|what| damaged(self.from.display(), what))?;
-        Manifest::open(&self.note, &signer.public_key()).map_err(|what| damaged(self.from.display(), what))?;
+        let (signer, _) = existing_signer(catalog).await.map_err(|what| damaged(&self.from, what))?;
+        Manifest::open(&self.note, &signer.public_key()).map_err(|what| damaged(&self.from, what))?;
         if let Some(finding) = report.findings.first() {
             return Err(damaged(&finding.object, &finding.what));
         }
         let expected = &self.contents.classes;
         if report.classes.len() != expected.len() {
-            return Err(damaged(self.from.display(), "it holds other classes than it says"));
+            return Err(damaged(&self.from, "it holds other classes than it says"));
         }
         for (line, found) in expected.iter().zip(&report.classes) {
             let ((tenant, class), what) = (&line.class, "does not hold the batches, records and root that it says");
             if (tenant, class, line.batches, line.records, line.root)
                 != (&found.tenant, &found.class, found.batches, found.records, found.root)
             {
-                return Err(damaged(format!("{}: tree of {tenant}/{class}", self.from.display()), what));
+                return Err(damaged(format!("{}: tree of {tenant}/{class}", self.from), what));
             }
         }
         Ok(())
@@ -137,7 +128,7 @@ impl Staged {
     /// # Errors
     /// [`BackupError`]; the staged copy is then of no use.
     pub async fn open_new_log(&self, catalog: &SqliteCatalog, clock: &dyn Clock) -> Result<String, BackupError> {
-        let (old, old_name) = existing_signer(catalog).await.map_err(|what| damaged(self.from.display(), what))?;
+        let (old, old_name) = existing_signer(catalog).await.map_err(|what| damaged(&self.from, what))?;
         let (name, seed) = (random_bytes::<8>(), random_bytes::<32>());
         let installation = hex::encode(name);
         let new =

@@ -6,9 +6,9 @@
 //! before it was copied is named by the catalog no longer: the round is begun anew, and copies only what is new.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use logkeep_catalog::{Catalog as _, ClassState, SqliteCatalog};
@@ -19,6 +19,7 @@ use tracing::info;
 
 use super::copy::Digest;
 use super::manifest::{ClassLine, Contents, Manifest};
+use super::place::Place;
 use super::target::Target;
 use super::tree::CopiedTree;
 use super::{BackupError, damaged, io_error};
@@ -52,22 +53,22 @@ pub struct BackupSource {
 pub struct BackupReport {
     /// What the backup says of itself.
     pub manifest: Manifest,
-    /// Where its own files are.
-    pub folder: PathBuf,
+    /// Where its own files are, a path or an address.
+    pub place: String,
     /// Bytes that were copied.
     pub copied_bytes: u64,
     /// Bytes of shared files that were there already.
     pub kept_bytes: u64,
 }
 
-/// Takes a backup into a folder that may hold earlier ones of the same data folder. Blocks on files; run it in a
+/// Takes a backup into a place that may hold earlier ones of the same data folder. Blocks on files; run it in a
 /// multi-threaded runtime.
 ///
 /// # Errors
-/// [`BackupError`]: the folder holds what it held before, and nothing of this backup counts.
-pub async fn backup(source: &BackupSource, target: &Path) -> Result<BackupReport, BackupError> {
+/// [`BackupError`]: the earlier ones are as they were, and nothing of this one counts.
+pub async fn backup(source: &BackupSource, place: &Place) -> Result<BackupReport, BackupError> {
     let (signer, installation) = existing_signer(&*source.catalog).await.map_err(|what| damaged("catalog", what))?;
-    let mut target = Target::open(target, &installation, source.recheck)?;
+    let mut target = Target::open(place, &installation, source.recheck).await?;
     let round = Round { source, signer: &signer };
     let mut left = ROUNDS;
     let contents = loop {
@@ -75,7 +76,7 @@ pub async fn backup(source: &BackupSource, target: &Path) -> Result<BackupReport
         match round.copy(&mut target).await {
             Err(BackupError::Vanished(path)) if left > 0 => {
                 info!(path, "merged away while it was copied; taking the rest again");
-                target.restart()?;
+                target.restart().await?;
             }
             done => break done?,
         }
@@ -93,8 +94,8 @@ pub async fn backup(source: &BackupSource, target: &Path) -> Result<BackupReport
     };
     let note = manifest.sign(&signer).map_err(|what| damaged("manifest", what))?;
     let (copied_bytes, kept_bytes) = (target.copied_bytes, target.kept_bytes);
-    let folder = target.finish(&contents, &note)?;
-    Ok(BackupReport { manifest, folder, copied_bytes, kept_bytes })
+    let place = target.finish(&contents, &note).await?;
+    Ok(BackupReport { manifest, place, copied_bytes, kept_bytes })
 }
 
 struct Round<'a> {
@@ -104,8 +105,8 @@ struct Round<'a> {
 
 impl Round<'_> {
     async fn copy(&self, target: &mut Target) -> Result<Contents, BackupError> {
-        let checkpoints = self.checkpoints(target)?;
-        let live = self.log(target)?;
+        let checkpoints = self.checkpoints(target).await?;
+        let live = self.log(target).await?;
         let states = self.catalog(target).await?;
         let states: BTreeMap<ClassKey, ClassState> =
             states.into_iter().map(|state| ((state.tenant.clone(), state.class.clone()), state)).collect();
@@ -113,10 +114,10 @@ impl Round<'_> {
         let mut lines = Vec::new();
         for class in classes {
             let live = live.get(class).map(Vec::as_slice).unwrap_or_default();
-            lines.push(self.tree(target, class, states.get(class), checkpoints.get(class), live)?);
+            lines.push(self.tree(target, class, states.get(class), checkpoints.get(class), live).await?);
         }
         for state in states.values() {
-            self.segments(target, state)?;
+            self.segments(target, state).await?;
         }
         Ok(Contents { classes: lines, files: target.take_files() })
     }
@@ -125,35 +126,39 @@ impl Round<'_> {
         self.source.data_dir.join(name)
     }
 
-    /// Copies a file of this backup's own; `None` if there is none.
-    fn file(&self, target: &mut Target, name: &str) -> Result<Option<Digest>, BackupError> {
+    /// A file of the data folder; `None` if there is none.
+    fn file(&self, name: &str) -> Result<Option<File>, BackupError> {
         let path = self.path(name);
-        let mut file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(io_error(&path))?,
-        };
-        target.put(name, &mut file).map(Some).map_err(io_error(&target.place(name)))
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.map(Some).map_err(io_error(&path)),
+        }
+    }
+
+    /// Copies a file of this backup's own, and says whether there is one.
+    async fn copy_file(&self, target: &mut Target, name: &str) -> Result<bool, BackupError> {
+        let Some(mut file) = self.file(name)? else { return Ok(false) };
+        target.put(name, &mut file).await?;
+        Ok(true)
     }
 
     /// Checkpoints first: what they commit to must be in what is copied after them.
-    fn checkpoints(&self, target: &mut Target) -> Result<HashMap<ClassKey, Checkpoint>, BackupError> {
+    async fn checkpoints(&self, target: &mut Target) -> Result<HashMap<ClassKey, Checkpoint>, BackupError> {
         let mut unfit = Report::default();
         let texts = read_checkpoints(&*system_disk(), &self.path("tlog"), &mut unfit);
         if let Some(finding) = unfit.findings.into_iter().next() {
             return Err(damaged(finding.object, finding.what));
         }
         let key = self.signer.public_key();
-        target
-            .put("tlog/public-key", &mut format!("{key}\n").as_bytes())
-            .map_err(io_error(&target.place("tlog/public-key")))?;
+        target.put("tlog/public-key", &mut format!("{key}\n").as_bytes()).await?;
         let mut checkpoints = HashMap::new();
         for (class, text) in texts {
             let name = format!("tlog/{}/{}/checkpoint", class.0, class.1);
             let checkpoint = Checkpoint::open(&text, std::slice::from_ref(&key))
                 .map_err(|error| damaged(self.path(&name).display(), error))?;
-            target.put(&name, &mut text.as_bytes()).map_err(io_error(&target.place(&name)))?;
+            target.put(&name, &mut text.as_bytes()).await?;
             for link in crate::succession::files(&self.path("tlog"), &class).map_err(io_error(&self.path("tlog")))? {
-                self.file(target, &format!("tlog/{}/{}/{link}", class.0, class.1))?;
+                self.copy_file(target, &format!("tlog/{}/{}/{link}", class.0, class.1)).await?;
             }
             checkpoints.insert(class, checkpoint);
         }
@@ -162,23 +167,21 @@ impl Round<'_> {
 
     /// Copies the log and gives the entries of the batches in it. The server may be writing: the copy then ends within
     /// a frame, as after a stop.
-    fn log(&self, target: &mut Target) -> Result<HashMap<ClassKey, Vec<Entry>>, BackupError> {
+    async fn log(&self, target: &mut Target) -> Result<HashMap<ClassKey, Vec<Entry>>, BackupError> {
         let folder = self.path("wal");
         let mut found_entries: Vec<(ClassKey, Entry)> = Vec::new();
         for (number, path) in wal::list(&*system_disk(), &folder).map_err(io_error(&folder))? {
             let Some(file) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let name = format!("wal/{file}");
             // One that is gone was flushed since it was listed.
-            if self.file(target, &name)?.is_none() {
-                continue;
-            }
-            let found = read_log(&*system_disk(), &self.source.keys, number, &target.place(&name)).map_err(
-                |error| match error {
+            let Some(mut file) = self.file(&name)? else { continue };
+            let copy = target.put_readable(&name, &mut file).await?;
+            let found =
+                read_log(&*system_disk(), &self.source.keys, number, copy.path()).map_err(|error| match error {
                     OpenError::Io { path, cause } => BackupError::Io { path, cause },
                     OpenError::Key(error) => error.into(),
                     other => damaged(path.display(), other),
-                },
-            )?;
+                })?;
             if let Some(fault) = found.faults.first() {
                 let what = format!(
                     "byte {}: {}; run `logkeep verify`, and restart the server to recover it",
@@ -201,21 +204,21 @@ impl Round<'_> {
 
     async fn catalog(&self, target: &mut Target) -> Result<Vec<ClassState>, BackupError> {
         const FILE: &str = "catalog.sqlite";
-        let place = target.place(FILE);
+        let place = target.workplace(FILE);
         let copy = self.source.catalog.copy_to(&place).await?;
         let states = match copy.check().await {
             Ok(()) => copy.load().await,
             Err(error) => Err(error),
         };
         copy.close().await;
-        target.adopt(FILE).map_err(io_error(&place))?;
-        if self.file(target, "catalog.key")?.is_none() {
+        target.adopt(FILE).await?;
+        if !self.copy_file(target, "catalog.key").await? {
             return Err(damaged(self.path("catalog.key").display(), "the key of the catalog is missing"));
         }
         Ok(states?)
     }
 
-    fn tree(
+    async fn tree(
         &self,
         target: &mut Target,
         class: &ClassKey,
@@ -231,30 +234,25 @@ impl Round<'_> {
         }
         let published = checkpoint.map_or(0, Checkpoint::size);
         let told = [flushed, published];
-        let mut tree = CopiedTree::of_tiles(target, &folder, class, flushed.max(published), &told)?;
+        let mut tree = CopiedTree::of_tiles(target, &folder, class, flushed.max(published), &told).await?;
         live.iter().try_for_each(|entry| tree.append_live(entry, &told))?;
         tree.check(state.map(|state| &state.head), checkpoint)?;
         Ok(tree.line())
     }
 
-    fn segments(&self, target: &mut Target, state: &ClassState) -> Result<(), BackupError> {
+    async fn segments(&self, target: &mut Target, state: &ClassState) -> Result<(), BackupError> {
         for row in &state.segments {
             let path = ObjectPath::new(&state.tenant, &state.class, ObjectKind::Segment, row.id.as_str())
                 .map_err(|error| damaged(&row.id, error))?;
             let name = format!("objects/{path}");
             let digest = Digest { bytes: row.sealed_bytes, sha256: row.sha256 };
-            if target.keep(&name, digest) {
+            if target.keep(&name, digest).await? {
                 continue;
             }
-            match self.file(target, &name)? {
-                Some(found) if found == digest => {}
-                Some(_) => {
-                    let copy = target.place(&name);
-                    fs::remove_file(&copy).map_err(io_error(&copy))?;
-                    let what = "its bytes are not those that were written; run `logkeep verify`";
-                    return Err(damaged(self.path(&name).display(), what));
-                }
-                None => return Err(BackupError::Vanished(path.to_string())),
+            let Some(mut file) = self.file(&name)? else { return Err(BackupError::Vanished(path.to_string())) };
+            if !target.put_expected(&name, &mut file, digest).await? {
+                let what = "its bytes are not those that were written; run `logkeep verify`";
+                return Err(damaged(self.path(&name).display(), what));
             }
         }
         Ok(())

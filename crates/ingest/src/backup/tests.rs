@@ -1,27 +1,124 @@
-//! Backups of a real folder: taken in use, restored, gone on with, damaged.
+//! Backups of a real folder, in a folder and in a bucket: taken in use, restored, gone on with, damaged.
 
+mod bucket;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
-use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock};
+use logkeep_store::{Bucket, LocalKeyFile, SealedObjects, SystemClock};
+use object_store::memory::InMemory;
 use tempfile::TempDir;
 
-use super::{BackupError, BackupReport, BackupSource, backup, unpack};
+use super::{BackupError, BackupReport, BackupSource, Place, backup, unpack};
 use crate::tests::{bodies, open, segments, store, texts, verify_folder, wait_until};
 use crate::{Ingest, Report, Verification, verify};
+
+/// Where backups lie in a test.
+#[derive(Clone, Copy)]
+enum Kind {
+    Folder,
+    Bucket,
+}
+
+/// Runs tests on both kinds.
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        $(mod $name {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn in_a_folder() {
+                super::$name(super::Kind::Folder).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn in_a_bucket() {
+                super::$name(super::Kind::Bucket).await;
+            }
+        })*
+    };
+}
+
+on_both! {
+    a_copy_goes_on_as_another_log_and_so_does_the_original
+    what_the_target_has_is_not_copied_again
+    what_is_merged_away_meanwhile_is_copied_as_what_it_became
+    a_damaged_or_missing_file_is_named_and_nothing_is_restored
+    damage_in_the_data_folder_is_not_backed_up_as_if_it_were_whole
+    what_decayed_in_the_target_is_copied_anew_when_it_is_looked_at
+    places_in_use_are_refused
+}
+
+fn place(kind: Kind, folder: &Path) -> Place {
+    match kind {
+        Kind::Folder => Place::Folder(folder.join("backups")),
+        // Parts that are shorter than what is copied, so that most of it is sent in several.
+        Kind::Bucket => {
+            let bucket = Bucket::new(Arc::new(InMemory::new()), "some/place", "s3://logs/some/place");
+            Place::Bucket(bucket.with_part_bytes(700))
+        }
+    }
+}
+
+/// The files in a place, with their bytes.
+async fn kept(place: &Place) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    match place {
+        Place::Folder(root) => {
+            let name = |path: &Path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            found.extend(files(root).into_iter().map(|path| (name(&path), fs::read(&path).unwrap())));
+            found.remove("lock");
+        }
+        Place::Bucket(bucket) => {
+            for folder in ["objects", "tlog", "backups"] {
+                for (name, bytes) in bucket.list(folder).await.unwrap() {
+                    let read = bucket.read(&name, bytes).await.unwrap().to_vec();
+                    found.insert(name, read);
+                }
+            }
+        }
+    }
+    found
+}
+
+async fn first_object(place: &Place) -> (String, Vec<u8>) {
+    kept(place).await.into_iter().find(|(name, _)| name.starts_with("objects/")).unwrap()
+}
+
+async fn write(place: &Place, name: &str, bytes: &[u8]) {
+    match place {
+        Place::Folder(root) => {
+            fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            fs::write(root.join(name), bytes).unwrap();
+        }
+        Place::Bucket(bucket) => {
+            let mut uploads = bucket.uploads();
+            let pending = uploads.read(name, &mut &*bytes).await.unwrap();
+            uploads.finish(name, pending).await.unwrap();
+            uploads.settle().await.unwrap();
+        }
+    }
+}
+
+async fn remove(place: &Place, name: &str) {
+    match place {
+        Place::Folder(root) => fs::remove_file(root.join(name)).unwrap(),
+        Place::Bucket(bucket) => bucket.remove([name.to_owned()]).await.unwrap(),
+    }
+}
 
 /// A folder with a data folder in use, and a place for its backups.
 struct Lab {
     folder: TempDir,
     ingest: Ingest,
+    place: Place,
 }
 
 impl Lab {
     /// Two segments, and batches that are only in the log, all of them below the checkpoint.
-    async fn new() -> Self {
+    async fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for part in 0..2 {
             let ingest = open(folder.path(), usize::MAX).await;
@@ -31,7 +128,8 @@ impl Lab {
         let ingest = open(folder.path(), usize::MAX).await;
         // The catalog's key is the same in all tests; this stands for the wrapped one.
         fs::write(folder.path().join("data/catalog.key"), b"wrapped").unwrap();
-        let lab = Self { folder, ingest };
+        let place = place(kind, folder.path());
+        let lab = Self { folder, ingest, place };
         lab.grow(100..130).await;
         lab
     }
@@ -58,12 +156,12 @@ impl Lab {
     }
 
     async fn backup(&self) -> Result<BackupReport, BackupError> {
-        back_up(self.folder.path(), &self.path("backups")).await
+        back_up(self.folder.path(), &self.place).await
     }
 
     /// Restores the latest backup as `<name>/data`, with the same key.
     async fn restore(&self, name: &str) -> Result<PathBuf, BackupError> {
-        restore(&self.path("backups"), &self.path("key"), &self.path(name)).await
+        restore(&self.place, &self.path("key"), &self.path(name)).await
     }
 }
 
@@ -71,11 +169,11 @@ async fn catalog(data: &Path) -> SqliteCatalog {
     SqliteCatalog::open(&data.join("catalog.sqlite"), &DataKey::from_bytes([3; 32])).await.unwrap()
 }
 
-async fn back_up(folder: &Path, target: &Path) -> Result<BackupReport, BackupError> {
+async fn back_up(folder: &Path, target: &Place) -> Result<BackupReport, BackupError> {
     back_up_with(folder, target, false).await
 }
 
-async fn back_up_with(folder: &Path, target: &Path, recheck: bool) -> Result<BackupReport, BackupError> {
+async fn back_up_with(folder: &Path, target: &Place, recheck: bool) -> Result<BackupReport, BackupError> {
     let data_dir = folder.join("data");
     let catalog = Arc::new(catalog(&data_dir).await);
     let keys = Arc::new(LocalKeyFile::open(&folder.join("key")).unwrap());
@@ -86,10 +184,10 @@ async fn back_up_with(folder: &Path, target: &Path, recheck: bool) -> Result<Bac
     report
 }
 
-async fn restore(from: &Path, key: &Path, to: &Path) -> Result<PathBuf, BackupError> {
+async fn restore(from: &Place, key: &Path, to: &Path) -> Result<PathBuf, BackupError> {
     fs::create_dir_all(to).unwrap();
     fs::copy(key, to.join("key")).unwrap();
-    let staged = unpack(from, &to.join("data"))?;
+    let staged = unpack(from, &to.join("data")).await?;
     let data_dir = staged.folder().to_owned();
     let catalog = Arc::new(catalog(&data_dir).await);
     let report = verify(&Verification {
@@ -127,9 +225,8 @@ fn whats(report: &Report) -> Vec<&str> {
     report.findings.iter().map(|finding| finding.what.as_str()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_goes_on_as_another_log_and_so_does_the_original() {
-    let lab = Lab::new().await;
+async fn a_copy_goes_on_as_another_log_and_so_does_the_original(kind: Kind) {
+    let lab = Lab::new(kind).await;
     let report = lab.backup().await.unwrap();
     assert_eq!((report.manifest.number, report.manifest.records), (1, 130));
     let at_backup = lab.checkpoint();
@@ -158,35 +255,46 @@ async fn a_copy_goes_on_as_another_log_and_so_does_the_original() {
     lab.ingest.close();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_target_has_is_not_copied_again() {
+async fn what_the_target_has_is_not_copied_again(kind: Kind) {
     use std::os::unix::fs::MetadataExt as _;
-    let lab = Lab::new().await;
+    let lab = Lab::new(kind).await;
     let first = lab.backup().await.unwrap();
     assert_eq!(first.kept_bytes, 0);
-    let shared = || {
-        let files = files(&lab.path("backups/objects"));
-        files.into_iter().map(|file| (file.clone(), fs::metadata(file).unwrap().ino())).collect::<Vec<_>>()
+    let shared = async || {
+        let kept = kept(&lab.place).await;
+        kept.into_iter().filter(|(name, _)| name.starts_with("objects/")).collect::<BTreeMap<_, _>>()
     };
-    let before = shared();
+    let same_files = || match &lab.place {
+        Place::Folder(root) => {
+            files(&root.join("objects")).iter().map(|file| fs::metadata(file).unwrap().ino()).collect()
+        }
+        Place::Bucket(_) => Vec::new(),
+    };
+    let (before, inodes) = (shared().await, same_files());
     assert!(before.len() >= 2);
+    // What is not read is not noticed, so this stands as it is if it is not written again.
+    let (name, mut bytes) = before.first_key_value().map(|(name, bytes)| (name.clone(), bytes.clone())).unwrap();
+    bytes[0] ^= 1;
+    write(&lab.place, &name, &bytes).await;
     lab.grow(130..140).await;
     let second = lab.backup().await.unwrap();
     assert_eq!((second.manifest.number, second.manifest.records), (2, 140));
-    let after = shared();
-    assert!(before.iter().all(|file| after.contains(file)), "the same files, not others of the same name");
-    let bytes: u64 = before.iter().map(|(file, _)| fs::metadata(file).unwrap().len()).sum();
-    assert_eq!(second.kept_bytes, bytes);
+    let after = shared().await;
+    assert!(before.keys().all(|name| after.contains_key(name)));
+    assert_eq!(after[&name], bytes);
+    assert!(inodes.iter().all(|inode| same_files().contains(inode)), "the same files, not others of the same name");
+    assert_eq!(second.kept_bytes, before.values().map(|bytes| bytes.len() as u64).sum::<u64>());
     assert_eq!(second.copied_bytes + second.kept_bytes, second.manifest.bytes);
+    write(&lab.place, &name, &before[&name]).await;
     let copy = open(&lab.restore("copy").await.unwrap(), usize::MAX).await;
     assert_eq!(bodies(&copy), texts(0..140));
     copy.close();
     lab.ingest.close();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_merged_away_meanwhile_is_copied_as_what_it_became() {
+async fn what_is_merged_away_meanwhile_is_copied_as_what_it_became(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
+    let place = place(kind, folder.path());
     // Every batch is flushed at once, and eight segments are merged to one.
     let ingest = open(folder.path(), 1).await;
     fs::write(folder.path().join("data/catalog.key"), b"wrapped").unwrap();
@@ -201,10 +309,10 @@ async fn what_is_merged_away_meanwhile_is_copied_as_what_it_became() {
     };
     for round in 0..6 {
         let acked = bodies(&ingest).len() as u64;
-        let report = back_up(folder.path(), &folder.path().join("backups")).await.unwrap();
+        let report = back_up(folder.path(), &place).await.unwrap();
         assert!(report.manifest.records >= acked, "what was acknowledged before is in it");
         let to = folder.path().join(format!("copy-{round}"));
-        let copy = restore(&folder.path().join("backups"), &folder.path().join("key"), &to).await.unwrap();
+        let copy = restore(&place, &folder.path().join("key"), &to).await.unwrap();
         let restored = open(&copy, usize::MAX).await;
         assert_eq!(bodies(&restored), texts(0..report.manifest.records as u32));
         restored.close();
@@ -216,7 +324,7 @@ async fn what_is_merged_away_meanwhile_is_copied_as_what_it_became() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_flushed_is_not_copied_without_a_checkpoint() {
-    let lab = Lab::new().await;
+    let lab = Lab::new(Kind::Folder).await;
     let checkpoint = lab.path("data/tlog/default/default/checkpoint");
     let text = fs::read(&checkpoint).unwrap();
     fs::remove_file(&checkpoint).unwrap();
@@ -228,30 +336,30 @@ async fn what_is_flushed_is_not_copied_without_a_checkpoint() {
     lab.ingest.close();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_or_missing_file_is_named_and_nothing_is_restored() {
-    let lab = Lab::new().await;
+async fn a_damaged_or_missing_file_is_named_and_nothing_is_restored(kind: Kind) {
+    let lab = Lab::new(kind).await;
     lab.backup().await.unwrap();
     lab.ingest.close();
-    let backups = lab.path("backups");
-    for (number, file) in files(&backups).into_iter().filter(|file| !file.ends_with("lock")).enumerate() {
-        let bytes = fs::read(&file).unwrap();
+    for (number, (file, bytes)) in kept(&lab.place).await.into_iter().enumerate() {
         let mut damaged = bytes.clone();
         damaged[bytes.len() / 2] ^= 1;
-        fs::write(&file, &damaged).unwrap();
+        write(&lab.place, &file, &damaged).await;
         let altered = lab.restore(&format!("altered-{number}")).await.unwrap_err().to_string();
-        fs::remove_file(&file).unwrap();
+        write(&lab.place, &file, &bytes[..bytes.len() - 1]).await;
+        let cut = lab.restore(&format!("cut-{number}")).await.unwrap_err().to_string();
+        remove(&lab.place, &file).await;
         let missing = lab.restore(&format!("missing-{number}")).await.unwrap_err().to_string();
-        fs::write(&file, &bytes).unwrap();
-        let name = file.file_name().unwrap().to_str().unwrap();
+        write(&lab.place, &file, &bytes).await;
+        let name = file.rsplit('/').next().unwrap();
         // Without a manifest it is no backup.
         let expected = match name {
             "public-key" => ["public-key", "public-key"],
             "manifest" => ["manifest", "no backup that was completed"],
             name => [name, name],
         };
-        assert!(altered.contains(expected[0]), "{}: {altered}", file.display());
-        assert!(missing.contains(expected[1]), "{}: {missing}", file.display());
+        assert!(altered.contains(expected[0]), "{file}: {altered}");
+        assert!(cut.contains(expected[0]), "{file}: {cut}");
+        assert!(missing.contains(expected[1]), "{file}: {missing}");
         for kind in ["altered", "missing"] {
             assert!(!lab.path(&format!("{kind}-{number}/data")).exists(), "half a copy has no name");
         }
@@ -259,9 +367,8 @@ async fn a_damaged_or_missing_file_is_named_and_nothing_is_restored() {
     lab.restore("whole").await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn damage_in_the_data_folder_is_not_backed_up_as_if_it_were_whole() {
-    let lab = Lab::new().await;
+async fn damage_in_the_data_folder_is_not_backed_up_as_if_it_were_whole(kind: Kind) {
+    let lab = Lab::new(kind).await;
     let file = files(&lab.path("data/objects")).into_iter().next().unwrap();
     let bytes = fs::read(&file).unwrap();
     let mut damaged = bytes.clone();
@@ -278,28 +385,26 @@ async fn damage_in_the_data_folder_is_not_backed_up_as_if_it_were_whole() {
     lab.ingest.close();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_decayed_in_the_target_is_copied_anew_when_it_is_looked_at() {
-    let lab = Lab::new().await;
+async fn what_decayed_in_the_target_is_copied_anew_when_it_is_looked_at(kind: Kind) {
+    let lab = Lab::new(kind).await;
     lab.backup().await.unwrap();
-    let file = files(&lab.path("backups/objects")).into_iter().next().unwrap();
-    let mut bytes = fs::read(&file).unwrap();
-    let whole = bytes.clone();
+    let (file, whole) = first_object(&lab.place).await;
+    let mut bytes = whole.clone();
     bytes[whole.len() / 3] ^= 1;
-    fs::write(&file, &bytes).unwrap();
+    write(&lab.place, &file, &bytes).await;
     lab.backup().await.unwrap();
     let decayed = lab.restore("decayed").await.unwrap_err().to_string();
-    assert!(decayed.contains(file.file_name().unwrap().to_str().unwrap()), "{decayed}");
-    let rechecked = back_up_with(lab.folder.path(), &lab.path("backups"), true).await.unwrap();
+    assert!(decayed.contains(&file), "{decayed}");
+    let rechecked = back_up_with(lab.folder.path(), &lab.place, true).await.unwrap();
     assert!(rechecked.copied_bytes >= whole.len() as u64 && rechecked.kept_bytes > 0);
-    assert_eq!(fs::read(&file).unwrap(), whole);
+    assert_eq!(kept(&lab.place).await[&file], whole);
     lab.restore("whole").await.unwrap();
     lab.ingest.close();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_backup_leaves_the_one_before_it_as_it_was() {
-    let lab = Lab::new().await;
+    let lab = Lab::new(Kind::Folder).await;
     lab.backup().await.unwrap();
     // What a kill leaves: its own files under a name of their own, or complete but for the manifest, and half an object.
     let own = lab.path("backups/backups");
@@ -321,12 +426,40 @@ async fn an_interrupted_backup_leaves_the_one_before_it_as_it_was() {
     lab.ingest.close();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn folders_in_use_are_refused() {
-    let (lab, other) = (Lab::new().await, Lab::new().await);
+async fn places_in_use_are_refused(kind: Kind) {
+    let (lab, other) = (Lab::new(kind).await, Lab::new(kind).await);
     lab.backup().await.unwrap();
-    let foreign = back_up(other.folder.path(), &lab.path("backups")).await.unwrap_err().to_string();
+    let foreign = back_up(other.folder.path(), &lab.place).await.unwrap_err().to_string();
     assert!(foreign.contains("holds backups of the installation"), "{foreign}");
+    let latest = "backups/000000000001/manifest";
+    let note = kept(&lab.place).await.remove(latest).unwrap();
+    let altered = String::from_utf8(note.clone()).unwrap().replacen("number 1", "number 2", 1);
+    write(&lab.place, latest, altered.as_bytes()).await;
+    let decayed = lab.backup().await.unwrap_err().to_string();
+    assert!(decayed.contains("move that backup aside"), "{decayed}");
+    for name in kept(&lab.place).await.keys().filter(|name| name.starts_with("backups/")) {
+        remove(&lab.place, name).await;
+    }
+    assert!(lab.backup().await.unwrap().kept_bytes > 0, "what is shared is still there");
+    lab.ingest.close();
+    other.ingest.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_takes_one_backup_at_a_time() {
+    let lab = Lab::new(Kind::Folder).await;
+    lab.backup().await.unwrap();
+    let lock = fs::File::options().write(true).open(lab.path("backups/lock")).unwrap();
+    lock.lock().unwrap();
+    let busy = lab.backup().await.unwrap_err().to_string();
+    assert!(busy.contains("is in use by another backup"), "{busy}");
+    lab.ingest.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_empty_folder_is_restored_into() {
+    let lab = Lab::new(Kind::Folder).await;
+    lab.backup().await.unwrap();
     fs::create_dir_all(lab.path("used/data")).unwrap();
     fs::write(lab.path("used/data/precious"), "mine").unwrap();
     let used = lab.restore("used").await.unwrap_err().to_string();
@@ -336,24 +469,12 @@ async fn folders_in_use_are_refused() {
     assert!(way.contains("is in the way"), "{way}");
     fs::create_dir_all(lab.path("empty/data")).unwrap();
     lab.restore("empty").await.unwrap();
-    let latest = lab.path("backups/backups/000000000001");
-    let note = fs::read_to_string(latest.join("manifest")).unwrap();
-    fs::write(latest.join("manifest"), note.replacen("number 1", "number 2", 1)).unwrap();
-    let decayed = lab.backup().await.unwrap_err().to_string();
-    assert!(decayed.contains("move that backup aside"), "{decayed}");
-    fs::rename(&latest, lab.path("aside")).unwrap();
-    assert!(lab.backup().await.unwrap().kept_bytes > 0, "what is shared is still there");
-    let lock = fs::File::options().write(true).open(lab.path("backups/lock")).unwrap();
-    lock.lock().unwrap();
-    let busy = lab.backup().await.unwrap_err().to_string();
-    assert!(busy.contains("is in use by another backup"), "{busy}");
     lab.ingest.close();
-    other.ingest.close();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_a_copy_names_both_and_a_broken_chain_is_found() {
-    let lab = Lab::new().await;
+    let lab = Lab::new(Kind::Folder).await;
     lab.backup().await.unwrap();
     let first = lab.checkpoint();
     lab.ingest.close();
@@ -362,8 +483,9 @@ async fn a_copy_of_a_copy_names_both_and_a_broken_chain_is_found() {
     store(&restored, &texts(500..510), None).await;
     restored.close();
     let second = fs::read_to_string(copy.join("data/tlog/default/default/checkpoint")).unwrap();
-    back_up(&copy, &copy.join("backups")).await.unwrap();
-    let third = restore(&copy.join("backups"), &copy.join("key"), &lab.path("third")).await.unwrap();
+    let place = place(Kind::Folder, &copy);
+    back_up(&copy, &place).await.unwrap();
+    let third = restore(&place, &copy.join("key"), &lab.path("third")).await.unwrap();
     let report = verify_folder(&third, vec![first, second]).await;
     assert_eq!(whats(&report), Vec::<&str>::new(), "both earlier logs are in it");
 

@@ -7,7 +7,7 @@ use logkeep_tlog::{Checkpoint, Entry, Hash, Tree, read_entries, read_tile, tile_
 
 use super::manifest::ClassLine;
 use super::target::Target;
-use super::{BackupError, damaged, io_error};
+use super::{BackupError, damaged};
 use crate::state::ClassKey;
 use crate::tiles::TileFolder;
 
@@ -22,7 +22,7 @@ pub(super) struct CopiedTree {
 
 impl CopiedTree {
     /// Copies the tiles of the first `size` entries.
-    pub(super) fn of_tiles(
+    pub(super) async fn of_tiles(
         target: &mut Target,
         folder: &TileFolder,
         class: &ClassKey,
@@ -34,8 +34,8 @@ impl CopiedTree {
             let bytes = read_tile(folder, &path).map_err(|_| BackupError::Vanished(path.to_string()))?;
             let name = format!("tlog/{}/{}/{path}", class.0, class.1);
             let digest = super::copy::Digest { bytes: bytes.len() as u64, sha256: logkeep_cipher::sha256(&bytes) };
-            if path.is_partial() || !target.keep(&name, digest) {
-                target.put(&name, &mut bytes.as_slice()).map_err(io_error(&target.place(&name)))?;
+            if path.is_partial() || !target.keep(&name, digest).await? {
+                target.put(&name, &mut bytes.as_slice()).await?;
             }
         }
         let mut copied = Self { class: class.clone(), tree: Tree::new(), records: 0, roots: HashMap::new() };

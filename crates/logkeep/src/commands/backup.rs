@@ -1,21 +1,24 @@
 //! `logkeep backup`: a data folder, copied where a fire does not reach it.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use logkeep_ingest::backup::{BackupSource, backup};
+use logkeep_ingest::backup::{BackupSource, Place, backup};
 use logkeep_server::OpenFolder;
 use logkeep_store::SystemClock;
 
 use super::folder::FolderArgs;
+use super::place::StoreArgs;
 use super::serve::runtime;
 
 const ABOUT: &str = "\
 Copies segments, write-ahead log, catalog and trees as they rest, encrypted. The server may go on meanwhile; what was \
-acknowledged before the command began is in the backup. Further backups into the same folder copy only what is new.
+acknowledged before the command began is in the backup. Further backups into the same place copy only what is new.
+
+A bucket is reached with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL, as with the tools of AWS.
 
 THE KEY FILE IS NOT IN IT. Keep a copy of it elsewhere: without it no backup can be read.";
 
@@ -23,12 +26,15 @@ THE KEY FILE IS NOT IN IT. Keep a copy of it elsewhere: without it no backup can
 #[derive(clap::Args)]
 #[command(after_help = ABOUT)]
 pub(crate) struct Args {
-    /// Folder that holds the backups of this data folder, and of no other; made if it is missing
-    #[arg(long, value_name = "DIR")]
-    to: PathBuf,
+    /// Folder, or `s3://<bucket>/<prefix>`, that holds the backups of this data folder and of no other; a folder is made if
+    /// it is missing
+    #[arg(long, value_name = "PLACE")]
+    to: String,
     /// Read what earlier backups left there as well, and copy anew what is no longer as it was written
     #[arg(long)]
     recheck: bool,
+    #[command(flatten)]
+    store: StoreArgs,
     #[command(flatten)]
     folder: FolderArgs,
 }
@@ -36,7 +42,10 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let config = args.folder.load()?;
-    refuse_within(&args.to, &config.data_dir)?;
+    let place = args.store.place(&args.to)?;
+    if let Place::Folder(to) = &place {
+        refuse_within(to, &config.data_dir)?;
+    }
     let key_file = config.key_file();
     let started = std::time::Instant::now();
     let report = runtime()?.block_on(async {
@@ -48,7 +57,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             clock: Arc::new(SystemClock::new()),
             recheck: args.recheck,
         };
-        let report = backup(&source, &args.to).await;
+        let report = backup(&source, &place).await;
         folder.catalog.close().await;
         anyhow::Ok(report?)
     })?;
@@ -59,7 +68,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         "backup {}: {} records in {} files, {} bytes, {} of them copied ({seconds:.1} s)",
         manifest.number, manifest.records, manifest.files, manifest.bytes, report.copied_bytes,
     )?;
-    writeln!(out, "  {}", report.folder.display())?;
+    writeln!(out, "  {}", report.place)?;
     writeln!(
         out,
         "the key file `{}` (id {}) is not in it: keep a copy elsewhere, without it the backup cannot be read",

@@ -1,7 +1,6 @@
 //! `logkeep restore`: a data folder made of a backup, proven before it can be used.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -11,6 +10,7 @@ use logkeep_server::OpenFolder;
 use logkeep_store::SystemClock;
 
 use super::folder::FolderArgs;
+use super::place::StoreArgs;
 use super::serve::runtime;
 
 const ABOUT: &str = "\
@@ -24,9 +24,11 @@ The data folder must be empty or not there. The key file is that of the data tha
 #[derive(clap::Args)]
 #[command(after_help = ABOUT)]
 pub(crate) struct Args {
-    /// Folder of backups; the latest one that was completed is restored
-    #[arg(long, value_name = "DIR")]
-    from: PathBuf,
+    /// Folder of backups, or `s3://<bucket>/<prefix>`; the latest one that was completed is restored
+    #[arg(long, value_name = "PLACE")]
+    from: String,
+    #[command(flatten)]
+    store: StoreArgs,
     #[command(flatten)]
     folder: FolderArgs,
 }
@@ -36,11 +38,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let config = args.folder.load()?;
     let started = std::time::Instant::now();
     let mut out = std::io::stdout().lock();
-    let staged = unpack(&args.from, &config.data_dir)?;
+    let (runtime, place) = (runtime()?, args.store.place(&args.from)?);
+    let staged = runtime.block_on(unpack(&place, &config.data_dir))?;
     let manifest = staged.manifest().clone();
     writeln!(out, "backup {}: {} files are as they were backed up", manifest.number, manifest.files)?;
     out.flush()?;
-    let installation = runtime()?.block_on(prove(&staged, &config))?;
+    let installation = runtime.block_on(prove(&staged, &config))?;
     staged.publish()?;
     writeln!(
         out,
