@@ -11,6 +11,13 @@ def rotate(server):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def take_away(old, server, done):
+    """Removes the retired key, which must be the one file that has its bytes, and named by the command."""
+    retired = [path for path in server.folder.glob("key.*") if path.read_bytes() == old]
+    assert len(retired) == 1 and retired[0].name in done.stdout, done.stdout
+    retired[0].unlink()
+
+
 def test_after_a_rotation_the_new_key_alone_opens_everything(make_server):
     server = make_server().start()
     server.ingest({"message": f"rotate {n}", "n": n} for n in range(300))
@@ -22,9 +29,7 @@ def test_after_a_rotation_the_new_key_alone_opens_everything(make_server):
     done = rotate(server)
     assert done.returncode == 0, done.stdout + done.stderr
     assert server.key.read_bytes() != old
-    retired = [path for path in server.folder.glob("key.*") if path.read_bytes() == old]
-    assert len(retired) == 1 and retired[0].name in done.stdout, done.stdout
-    retired[0].unlink()
+    take_away(old, server, done)
     verified = server.verify()
     assert verified.returncode == 0, verified.stdout + verified.stderr
     server.start()
@@ -39,9 +44,7 @@ def test_a_running_server_takes_up_a_new_key_and_goes_on(make_server):
     done = rotate(server)
     assert done.returncode == 0 and "by the server" in done.stdout, done.stdout + done.stderr
     assert server.key.read_bytes() != old
-    retired = [path for path in server.folder.glob("key.*") if path.read_bytes() == old]
-    assert len(retired) == 1 and retired[0].name in done.stdout, done.stdout
-    retired[0].unlink()
+    take_away(old, server, done)
     server.ingest({"message": f"online {n}", "n": n} for n in range(200, 300))
     assert len(server.all_records("online")) == 300
     server.kill()

@@ -1,20 +1,18 @@
-//! Datagrams that clients send to an agent: nobody is answered, and a queue of bounded size takes what the disk cannot yet.
-//!
-//! A datagram is a batch of one process and holds several spans; datagrams that arrive together are stored together.
+//! Datagrams that clients send to an agent: each is a batch of one process and holds several spans; those that arrive together
+//! are stored together.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_record::{Class, TenantId};
 use logkeep_wire::jaeger::decode_datagram;
-use socket2::SockRef;
 use tokio::net::UdpSocket;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::Intake;
 use crate::counters::{Protocol, add};
+use crate::datagrams::{Datagram, Inlet};
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
 use crate::refusal::Refusal;
@@ -22,63 +20,21 @@ use crate::store::{FIRST_PAUSE, LONGEST_PAUSE};
 
 /// Datagrams that wait to be stored; those beyond it are dropped and counted.
 const QUEUE: usize = 4_096;
-/// … and their bytes.
-const QUEUE_BYTES: usize = 64 << 20;
 /// Datagrams stored together.
 const TOGETHER: usize = 64;
-/// The largest datagram there is.
-const DATAGRAM_BYTES: usize = 64 << 10;
-/// Asked of the kernel, which may give less (`net.core.rmem_max`).
-const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
-
-struct Datagram {
-    bytes: Box<[u8]>,
-    source: IpAddr,
-    /// Its share of [`QUEUE_BYTES`].
-    _room: OwnedSemaphorePermit,
-}
 
 /// Receives until `shutdown`, then stores what was received and returns.
 pub(crate) fn udp(intake: Intake, socket: UdpSocket, shutdown: CancellationToken) -> Task {
+    let inlet = Inlet { protocol: Protocol::Jaeger, queue: QUEUE, wanted: |_| true };
     Box::pin(async move {
-        if let Err(error) = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES) {
-            tracing::warn!(%error, "the receive buffer for Jaeger's datagrams stays small");
-        }
-        let (queue, waiting) = mpsc::channel(QUEUE);
-        let storing = tokio::spawn(intake.clone().store_datagrams_of_spans(waiting, shutdown.clone()));
-        tokio::select! {
-            () = intake.receive_spans(&socket, queue) => {}
-            () = shutdown.cancelled() => {}
-        }
-        if storing.await.is_err() {
-            tracing::error!("the task that stores Jaeger's datagrams ended by a panic");
-        }
+        let storing = intake.clone();
+        let until = shutdown.clone();
+        let store = |waiting| storing.store_datagrams_of_spans(waiting, until);
+        inlet.serve(socket, shutdown, |bytes| intake.count_lost_datagram(bytes), store).await;
     })
 }
 
 impl Intake {
-    async fn receive_spans(&self, socket: &UdpSocket, queue: mpsc::Sender<Datagram>) {
-        let room = Arc::new(Semaphore::new(QUEUE_BYTES));
-        let mut buffer = vec![0; DATAGRAM_BYTES];
-        loop {
-            let (length, peer) = match socket.recv_from(&mut buffer).await {
-                Ok(received) => received,
-                Err(error) => {
-                    tracing::warn!(%error, "a datagram of Jaeger's could not be received");
-                    tokio::time::sleep(FIRST_PAUSE).await;
-                    continue;
-                }
-            };
-            let queued = room.clone().try_acquire_many_owned(length as u32).ok().is_some_and(|room| {
-                let datagram = Datagram { bytes: buffer[..length].into(), source: peer.ip(), _room: room };
-                queue.try_send(datagram).is_ok()
-            });
-            if !queued {
-                self.count_lost_datagram(&buffer[..length]);
-            }
-        }
-    }
-
     /// What is lost is counted in spans, as everything else is; a datagram that cannot be read is one.
     fn count_lost_datagram(&self, bytes: &[u8]) {
         let spans = decode_datagram(bytes, 0).map_or(1, |decoded| decoded.records.len());

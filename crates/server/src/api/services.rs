@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
-use logkeep_query::exec::Dataset;
+use logkeep_access::Grant;
+use logkeep_query::exec::{Budget, Dataset};
 use logkeep_query::{Edge, Figures, Selection, Service};
 use serde_json::{Map, Value, json};
 
@@ -32,13 +33,7 @@ pub(crate) async fn services(
         figures("requests", &service.figures, seconds, &mut out);
         Value::Object(out)
     };
-    let body = json!({
-        "services": found.items.iter().map(service).collect::<Vec<_>>(),
-        "seconds": seconds,
-        "more": found.more,
-        "stats": stats(&budget),
-    });
-    release(grant, body.to_string(), JSON, found.items.len() as u64).await
+    answer(grant, "services", found.items.iter().map(service).collect(), seconds, found.more, &budget).await
 }
 
 pub(crate) async fn graph(
@@ -59,13 +54,20 @@ pub(crate) async fn graph(
         figures("calls", &edge.figures, seconds, &mut out);
         Value::Object(out)
     };
-    let body = json!({
-        "edges": found.items.iter().map(edge).collect::<Vec<_>>(),
-        "seconds": seconds,
-        "more": found.more,
-        "stats": stats(&budget),
-    });
-    release(grant, body.to_string(), JSON, found.items.len() as u64).await
+    answer(grant, "edges", found.items.iter().map(edge).collect(), seconds, found.more, &budget).await
+}
+
+async fn answer(
+    grant: Grant,
+    name: &str,
+    items: Vec<Value>,
+    seconds: f64,
+    more: bool,
+    budget: &Budget,
+) -> Result<Response, ApiError> {
+    let rows = items.len() as u64;
+    let body = json!({ name: items, "seconds": seconds, "more": more, "stats": stats(budget) });
+    release(grant, body.to_string(), JSON, rows).await
 }
 
 /// Length of the range of time, by which counts become rates.

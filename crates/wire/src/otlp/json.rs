@@ -84,9 +84,18 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 /// # Errors
 /// [`OtlpError`]; do not retry.
 pub fn decode_json(body: &[u8], received_ns: i64) -> Result<Decoded<'_>, OtlpError> {
+    decode_lossy(body, received_ns, decode_text)
+}
+
+/// Reads what it can: bytes that are not UTF-8 are replaced, and what came of them borrows nothing.
+pub(super) fn decode_lossy(
+    body: &[u8],
+    received_ns: i64,
+    decode: for<'a> fn(&'a str, i64) -> Result<Decoded<'a>, OtlpError>,
+) -> Result<Decoded<'_>, OtlpError> {
     match std::str::from_utf8(body) {
-        Ok(text) => decode_text(text, received_ns),
-        Err(_) => decode_text(&String::from_utf8_lossy(body), received_ns).map(Decoded::into_owned),
+        Ok(text) => decode(text, received_ns),
+        Err(_) => decode(&String::from_utf8_lossy(body), received_ns).map(Decoded::into_owned),
     }
 }
 

@@ -9,7 +9,7 @@ use logkeep_record::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{Decoder, Fault, Object, id, int64, object, outline, shown, text, uint32, uint64};
+use super::json::{Decoder, Fault, Object, decode_lossy, id, int64, object, outline, shown, text, uint32, uint64};
 use super::{OtlpError, time};
 use crate::Decoded;
 
@@ -48,10 +48,7 @@ struct ScopeSpans<'a> {
 /// # Errors
 /// [`OtlpError`]; do not retry.
 pub fn decode_traces_json(body: &[u8], received_ns: i64) -> Result<Decoded<'_>, OtlpError> {
-    match std::str::from_utf8(body) {
-        Ok(text) => decode_text(text, received_ns),
-        Err(_) => decode_text(&String::from_utf8_lossy(body), received_ns).map(Decoded::into_owned),
-    }
+    decode_lossy(body, received_ns, decode_text)
 }
 
 fn decode_text(text: &str, received_ns: i64) -> Result<Decoded<'_>, OtlpError> {
