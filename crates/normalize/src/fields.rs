@@ -9,15 +9,17 @@ use logkeep_record::{Attributes, Severity, SpanId, TraceId, Value, limits};
 
 use crate::family::Family;
 use crate::mesh::Mesh;
-use crate::resource::Lifted;
+use crate::resource::{Lifted, name_or_container};
 use crate::semconv::{self, Entry, KUMA, LINKERD_ONLY, Rule};
+use crate::shippers::PREFIXES;
 use crate::{convert, ids, table};
 
 /// Longer values say something about a record, not about its sender.
 const LIFTED_BYTES: usize = 256;
 /// Facts about the sender beyond this number stay with the record.
 const LIFTED_FACTS: usize = 64;
-const LABELS: &str = "kubernetes.labels.";
+/// Keys of other vocabularies beyond this number keep their names.
+const RENAMED: usize = 64;
 const SENDERS_OWN: &str = "sender.";
 
 /// A value that only one key may give, and the rank of the one that did.
@@ -47,6 +49,8 @@ pub(crate) struct Fields<'a> {
     /// Time and level in front of a line's message; what the message itself says counts for more.
     pub(crate) prefix_time_ns: Option<i64>,
     pub(crate) prefix_level: Option<(Severity, Cow<'a, str>)>,
+    /// Values whose standard name another key may have given: the key as sent, the name, the value.
+    renamed: Vec<(Cow<'a, str>, &'static str, Value<'a>)>,
     has_method: bool,
 }
 
@@ -90,7 +94,7 @@ impl<'a> Fields<'a> {
                 }
                 value => match table::lookup(path) {
                     Some(entry) => self.field(Cow::Borrowed(entry.key), Some(entry), value),
-                    None if path[..base + 1] == *LABELS => self.label(key, value),
+                    None if let Some(prefix) = label_prefix(&path[..=base]) => self.label(prefix, key, value),
                     None if path.len() > limits::KEY_BYTES => self.dropped = self.dropped.saturating_add(1),
                     None => self.field(Cow::Owned(path.clone()), None, value),
                 },
@@ -99,12 +103,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn label(&mut self, key: Cow<'a, str>, value: Value<'a>) {
+    fn label(&mut self, prefix: &'static str, key: Cow<'a, str>, value: Value<'a>) {
         match value {
             Value::Str(text) if self.can_lift(&text) && key.len() <= LIFTED_BYTES => {
-                self.lifted.push(Lifted { prefix: "k8s.pod.label.", name: key, value: Value::Str(text), rank: None });
+                self.lifted.push(Lifted { prefix, name: key, value: Value::Str(text), rank: None });
             }
-            value => self.push(Cow::Owned(format!("k8s.pod.label.{key}")), value),
+            value => self.push(Cow::Owned(format!("{prefix}{key}")), value),
         }
     }
 
@@ -315,6 +319,15 @@ impl<'a> Fields<'a> {
             },
             Rule::Stream if matches!(value.as_str(), Some("stdout" | "stderr")) => self.put(semconv::IOSTREAM, value),
             Rule::Lift(name) => self.lift(key, Some(name), None, value),
+            Rule::LiftName(name) => match value.as_str().and_then(|text| name_or_container(name, text)) {
+                Some(name) => self.lift(key, Some(name), None, value),
+                None => self.push(key, value),
+            },
+            Rule::As(name) => self.rename(key, name, value),
+            Rule::Int(name) => match convert::integer(&value) {
+                Some(number) => self.rename(key, name, number),
+                None => self.push(key, value),
+            },
             Rule::Name(rank) => self.lift(key, None, Some(rank), value),
             _ => self.push(key, value),
         }
@@ -324,10 +337,37 @@ impl<'a> Fields<'a> {
     fn lift(&mut self, key: Cow<'a, str>, name: Option<&'static str>, rank: Option<u8>, value: Value<'a>) {
         match value {
             Value::Str(text) if self.can_lift(&text) => {
-                let name = name.map_or(key, Cow::Borrowed);
-                self.lifted.push(Lifted { prefix: "", name, value: Value::Str(text), rank });
+                let known = self.lifted.iter().find(|fact| fact.prefix.is_empty() && fact.name == name.unwrap_or(&key));
+                match known {
+                    None => {
+                        let name = name.map_or(key, Cow::Borrowed);
+                        self.lifted.push(Lifted { prefix: "", name, value: Value::Str(text), rank });
+                    }
+                    Some(known) if known.value.as_str() == Some(&text) => {}
+                    Some(_) => self.push(key, Value::Str(text)),
+                }
             }
             value => self.push(key, value),
+        }
+    }
+
+    fn rename(&mut self, key: Cow<'a, str>, name: &'static str, value: Value<'a>) {
+        if self.renamed.len() < RENAMED {
+            self.renamed.push((key, name, value));
+        } else {
+            self.push(key, value);
+        }
+    }
+
+    /// Gives renamed values their standard names, once all others are known: what another key said under the name stays,
+    /// and what differs from it keeps the name it came under.
+    pub(crate) fn settle_renamed(&mut self) {
+        for (key, name, value) in std::mem::take(&mut self.renamed) {
+            match self.attributes.iter().find(|(known, _)| known == name) {
+                None => self.put(name, value),
+                Some((_, known)) if *known == value => {}
+                Some(_) => self.push(key, value),
+            }
         }
     }
 
@@ -356,6 +396,10 @@ impl<'a> Fields<'a> {
             self.push(slot.key, slot.sent);
         }
     }
+}
+
+fn label_prefix(path: &str) -> Option<&'static str> {
+    PREFIXES.iter().find(|(theirs, _)| *theirs == path).map(|(_, ours)| *ours)
 }
 
 /// Puts the better of the two in the slot and gives back the other.

@@ -17,6 +17,7 @@ mod ids;
 mod mesh;
 mod resource;
 mod semconv;
+mod shippers;
 mod table;
 mod text;
 mod time;
@@ -34,6 +35,9 @@ use crate::body::Reader;
 use crate::fields::Fields;
 use crate::resource::{Interner, Lifted};
 use crate::semconv::Rule;
+
+/// Spans that come this way have names of their own.
+const DATADOG_TRACES: &str = "datadog-traces";
 
 /// What is known of the connection a record came over.
 #[derive(Clone, Debug)]
@@ -88,8 +92,11 @@ impl Normalizer {
     }
 
     /// A span's record: its sender's identity as in logs, and everything else as it came, because tracers share one
-    /// vocabulary already. Never refuses.
+    /// vocabulary already, but for Datadog's. Never refuses.
     pub fn normalize_span<'a>(&mut self, mut record: Record<'a>) -> Record<'a> {
+        if self.arrival.protocol == DATADOG_TRACES {
+            rename_tags(&mut record);
+        }
         record.resource = self.resources.resource(&self.arrival, &record.resource, Vec::new(), None);
         record
     }
@@ -104,7 +111,7 @@ impl Normalizer {
                 (_, value) if !is_otlp && semconv::is_mark(&key, &value) => fields.mark(key, value),
                 (_, Value::Map(inner)) if !inner.is_empty() => fields.nested(&mut key.into_owned(), inner, 1),
                 (Some(Rule::Message(_) | Rule::Time(_)) | None, value) => fields.push(key, value),
-                (Some(Rule::Lift(_) | Rule::Name(_) | Rule::Stream), value) if is_otlp => fields.push(key, value),
+                (Some(rule), value) if is_otlp && !rule.is_context() => fields.push(key, value),
                 (Some(rule), value) => fields.general(key, rule, value),
             }
         }
@@ -129,6 +136,7 @@ impl Normalizer {
             }
         }
         record.resource = self.resources.resource(&self.arrival, &record.resource, lifted, upstream);
+        fields.settle_renamed();
         record.attributes = fields.attributes;
         record.dropped_attributes = record.dropped_attributes.saturating_add(fields.dropped);
         record
@@ -160,6 +168,20 @@ impl Normalizer {
             record.severity = fields.mesh.severity();
         }
     }
+}
+
+/// Tags of Datadog's spans under OpenTelemetry's names.
+fn rename_tags(record: &mut Record<'_>) {
+    let mut fields = Fields::default();
+    for (key, value) in std::mem::take(&mut record.attributes) {
+        match table::lookup(&key).and_then(|entry| entry.general) {
+            Some(rule @ (Rule::As(_) | Rule::Int(_))) => fields.general(key, rule, value),
+            _ => fields.push(key, value),
+        }
+    }
+    fields.settle_renamed();
+    record.attributes = fields.attributes;
+    record.dropped_attributes = record.dropped_attributes.saturating_add(fields.dropped);
 }
 
 /// The facts that follow from several fields of an access log.

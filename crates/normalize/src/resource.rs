@@ -13,6 +13,7 @@ use logkeep_record::{Attributes, Resource, Severity, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::semconv::{self, Rule, Scale};
+use crate::shippers::is_name;
 use crate::{Arrival, convert, table};
 
 /// Resources kept at once; at this number all are let go and the ones in use come back.
@@ -23,10 +24,22 @@ const KEPT_BYTES: usize = 8 << 20;
 /// request of a megabyte into gigabytes.
 const EXTENDED_BYTES: usize = 4 << 10;
 /// Ranks after those of `semconv`: pods, containers, then what a proxy talks to, then files.
+const RANK_PROXY: u8 = 7;
 const RANK_WORKLOAD: u8 = 8;
 const RANK_POD: u8 = 9;
 const RANK_CONTAINER: u8 = 10;
 const RANK_FILE: u8 = 30;
+/// What an Envoy calls the service it stands in front of.
+const PROXY_CLUSTER: &str = "mesh.proxy.cluster";
+/// How an Envoy names itself; elsewhere these keys mean Kubernetes' own.
+const PROXY: [(&str, &str); 4] = [
+    ("log_name", "mesh.log_name"),
+    ("cluster_name", PROXY_CLUSTER),
+    ("node_name", "mesh.proxy.id"),
+    ("zone_name", "cloud.availability_zone"),
+];
+/// A container's name where there is no Kubernetes around it.
+const PLAIN_CONTAINER: &str = "container.name";
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// A fact about the sender found in a record.
@@ -144,10 +157,11 @@ fn hash(base: &Resource, lifted: &[Lifted<'_>], upstream: Option<&str>) -> u64 {
 
 fn facts_of(base: &Resource) -> BaseFacts {
     let mut facts = BaseFacts::default();
+    let is_proxy = is_proxy(base);
     for (key, value) in base.attributes() {
         let rule = table::lookup(key).and_then(|entry| entry.general);
         let Some(text) = value.as_str().filter(|text| !text.is_empty()) else { continue };
-        facts.names_service |= name_rank(standard_name(key, rule), rule).is_some();
+        facts.names_service |= name_rank(standard_name(key, value, rule, is_proxy), rule).is_some();
         if let Some(Rule::Level(..)) = rule
             && facts.level.is_none()
         {
@@ -162,10 +176,29 @@ fn names_service(fact: &Lifted<'_>) -> bool {
     fact.rank.is_some() || fact.prefix.is_empty() && name_rank(&fact.name, None).is_some_and(|rank| rank < RANK_FILE)
 }
 
-fn standard_name(key: &str, rule: Option<Rule>) -> &str {
-    match rule {
-        Some(Rule::Lift(name)) => name,
+fn standard_name<'k>(key: &'k str, value: &Value<'_>, rule: Option<Rule>, is_proxy: bool) -> &'k str {
+    if let Some((_, ours)) = PROXY.iter().find(|(theirs, _)| is_proxy && *theirs == key) {
+        return ours;
+    }
+    match (rule, value) {
+        (Some(Rule::Lift(name)), Value::Str(_)) => name,
+        (Some(Rule::LiftName(name)), Value::Str(text)) => name_or_container(name, text).unwrap_or(key),
         _ => key,
+    }
+}
+
+/// Whether an Envoy names itself here, as its access logs over gRPC and OpenTelemetry do.
+fn is_proxy(base: &Resource) -> bool {
+    base.attribute("log_name").is_some()
+        && ["node_name", "cluster_name"].iter().any(|key| base.attribute(key).is_some())
+}
+
+/// What a label that may be Kubernetes' stands for: a name of its, or of a container that runs without it.
+pub(crate) fn name_or_container(name: &'static str, text: &str) -> Option<&'static str> {
+    match name {
+        name if is_name(text) => Some(name),
+        semconv::CONTAINER_NAME => Some(PLAIN_CONTAINER),
+        _ => None,
     }
 }
 
@@ -177,9 +210,10 @@ fn name_rank(name: &str, rule: Option<Rule>) -> Option<u8> {
         ("k8s.pod.label.app.kubernetes.io/name", _) => Some(0),
         ("k8s.pod.label.app", _) => Some(1),
         ("k8s.pod.label.k8s-app", _) => Some(2),
+        (PROXY_CLUSTER, _) => Some(RANK_PROXY),
         ("k8s.deployment.name" | "k8s.statefulset.name" | "k8s.daemonset.name", _) => Some(RANK_WORKLOAD),
         (semconv::POD_NAME, _) => Some(RANK_POD),
-        (semconv::CONTAINER_NAME, _) => Some(RANK_CONTAINER),
+        (semconv::CONTAINER_NAME | PLAIN_CONTAINER, _) => Some(RANK_CONTAINER),
         (semconv::FILE_PATH, _) => Some(RANK_FILE),
         _ => None,
     }
@@ -192,10 +226,11 @@ fn build(arrival: &Arrival, base: &Resource, lifted: &[Lifted<'static>], upstrea
         ranks.push(name_rank(&name, rule));
         attributes.push((Cow::Owned(name), value.clone()));
     };
+    let is_proxy = is_proxy(base);
     for (key, value) in base.attributes() {
         let rule = table::lookup(key).and_then(|entry| entry.general);
         let is_senders = key.starts_with("logkeep.");
-        let name = standard_name(key, rule.filter(|_| matches!(value, Value::Str(_))));
+        let name = standard_name(key, value, rule, is_proxy);
         add(if is_senders { format!("sender.{key}") } else { name.to_owned() }, value, rule);
     }
     for fact in lifted {

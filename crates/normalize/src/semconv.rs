@@ -1,7 +1,8 @@
 //! Which of a sender's keys mean what, as data.
 //!
 //! Names follow OpenTelemetry's semantic conventions; where those have none, ours start with `mesh.` or `logkeep.`.
-//! `docs/normalization.md` tells users the same; a test compares the two.
+//! What shippers and agents add to records is in `shippers.rs`. `docs/normalization.md` tells users the same; a test
+//! compares the two.
 
 use logkeep_record::Value;
 
@@ -56,8 +57,17 @@ pub(crate) enum Rule {
     Stream,
     /// A fact about who sent it, under this name.
     Lift(&'static str),
+    /// The same, where the value is what Kubernetes calls a name; elsewhere the key means anything.
+    LiftName(&'static str),
     /// Keeps its name, belongs to who sent it, and may name the service; the lowest rank wins.
     Name(u8),
+}
+
+impl Rule {
+    /// Whether it says how severe a record is or which trace it belongs to.
+    pub(crate) fn is_context(self) -> bool {
+        matches!(self, Self::Level(..) | Self::TraceId(_) | Self::SpanId(_) | Self::Traceparent)
+    }
 }
 
 /// What the numbers of a level mean; words mean the same in all.
@@ -112,7 +122,7 @@ const fn access(key: &'static str, marks: u64, rule: Rule) -> Entry {
     Entry { key, marks, access: Some(rule), general: None }
 }
 
-const fn general(key: &'static str, rule: Rule) -> Entry {
+pub(crate) const fn general(key: &'static str, rule: Rule) -> Entry {
     Entry { key, marks: 0, access: None, general: Some(rule) }
 }
 
@@ -161,7 +171,7 @@ pub(crate) const POD_NAME: &str = "k8s.pod.name";
 pub(crate) const CONTAINER_NAME: &str = "k8s.container.name";
 pub(crate) const FILE_PATH: &str = "log.file.path";
 
-/// Every key we know.
+/// Every key we know, with those of `shippers.rs`.
 pub(crate) static ENTRIES: &[Entry] = &[
     // Envoy, Istio and Consul: the keys of the JSON access log. Text formats are read into the same keys.
     access("method", ENVOY_WEAK, As(HTTP_METHOD)),
@@ -341,42 +351,9 @@ pub(crate) static ENTRIES: &[Entry] = &[
     general("host.id", Lift("host.id")),
     general("cluster", Lift("k8s.cluster.name")),
     general("cluster_name", Lift("k8s.cluster.name")),
-    general("k8s.cluster.name", Lift("k8s.cluster.name")),
     general("orchestrator.cluster.name", Lift("k8s.cluster.name")),
-    general("k8s.pod.name", Lift(POD_NAME)),
-    general("k8s.pod.uid", Lift("k8s.pod.uid")),
-    general("k8s.namespace.name", Lift("k8s.namespace.name")),
-    general("k8s.container.name", Lift(CONTAINER_NAME)),
-    general("k8s.node.name", Lift("k8s.node.name")),
-    general("k8s.deployment.name", Lift("k8s.deployment.name")),
-    general("k8s.statefulset.name", Lift("k8s.statefulset.name")),
-    general("k8s.daemonset.name", Lift("k8s.daemonset.name")),
-    general("kubernetes.pod_name", Lift(POD_NAME)),
-    general("kubernetes.pod.name", Lift(POD_NAME)),
-    general("kubernetes.pod_id", Lift("k8s.pod.uid")),
-    general("kubernetes.pod.uid", Lift("k8s.pod.uid")),
-    general("kubernetes.pod_ip", Lift("k8s.pod.ip")),
-    general("kubernetes.namespace_name", Lift("k8s.namespace.name")),
-    general("kubernetes.namespace", Lift("k8s.namespace.name")),
-    general("kubernetes.container_name", Lift(CONTAINER_NAME)),
-    general("kubernetes.container.name", Lift(CONTAINER_NAME)),
-    general("kubernetes.container_image", Lift("container.image.name")),
-    general("kubernetes.docker_id", Lift("container.id")),
-    general("kubernetes.host", Lift("k8s.node.name")),
-    general("kubernetes.node.name", Lift("k8s.node.name")),
-    general("kubernetes.deployment.name", Lift("k8s.deployment.name")),
     general("container.id", Lift("container.id")),
     general("container.image.name", Lift("container.image.name")),
-    general("pod", Lift(POD_NAME)),
-    general("pod_name", Lift(POD_NAME)),
-    general("podName", Lift(POD_NAME)),
-    general("namespace", Lift("k8s.namespace.name")),
-    general("namespace_name", Lift("k8s.namespace.name")),
-    general("container", Lift(CONTAINER_NAME)),
-    general("container_name", Lift(CONTAINER_NAME)),
-    general("node", Lift("k8s.node.name")),
-    general("node_name", Lift("k8s.node.name")),
-    general("nodename", Lift("k8s.node.name")),
     general("cloud.provider", Lift("cloud.provider")),
     general("cloud.region", Lift("cloud.region")),
     general("cloud.availability_zone", Lift("cloud.availability_zone")),
@@ -385,9 +362,6 @@ pub(crate) static ENTRIES: &[Entry] = &[
     general("filename", Lift(FILE_PATH)),
     general("log.file.path", Lift(FILE_PATH)),
     // May name the service, lowest first; `resource.rs` goes on with pods, containers, clusters and files.
-    general("kubernetes.labels.app.kubernetes.io/name", Lift("k8s.pod.label.app.kubernetes.io/name")),
-    general("kubernetes.labels.app", Lift("k8s.pod.label.app")),
-    general("kubernetes.labels.k8s-app", Lift("k8s.pod.label.k8s-app")),
     general("service", Name(3)),
     general("app", Name(4)),
     general("app_name", Name(5)),

@@ -6,14 +6,24 @@
 use std::sync::LazyLock;
 
 use crate::semconv::{ENTRIES, Entry};
+use crate::shippers::SHIPPERS;
 
 /// A power of two, at least three times the number of entries, so that probes stay short.
-const SLOTS: usize = 1024;
+const SLOTS: usize = 2048;
 
-/// Place in [`ENTRIES`] plus one; 0 is empty.
+/// Every key we know.
+pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
+    ENTRIES.iter().chain(SHIPPERS)
+}
+
+fn entry(place: usize) -> &'static Entry {
+    ENTRIES.get(place).unwrap_or_else(|| &SHIPPERS[place - ENTRIES.len()])
+}
+
+/// Place in [`entries`] plus one; 0 is empty.
 static TABLE: LazyLock<[u16; SLOTS]> = LazyLock::new(|| {
     let mut slots = [0u16; SLOTS];
-    for (place, entry) in ENTRIES.iter().enumerate() {
+    for (place, entry) in entries().enumerate() {
         let mut slot = slot(entry.key.as_bytes());
         while slots[slot] != 0 {
             slot = (slot + 1) % SLOTS;
@@ -32,7 +42,7 @@ pub(crate) fn lookup(key: &str) -> Option<&'static Entry> {
         if place == 0 {
             return None;
         }
-        let entry = &ENTRIES[place - 1];
+        let entry = entry(place - 1);
         if entry.key == key {
             return Some(entry);
         }
@@ -58,8 +68,8 @@ mod tests {
 
     #[test]
     fn every_entry_is_found_once() {
-        assert!(ENTRIES.len() * 3 <= SLOTS, "{} entries", ENTRIES.len());
-        for entry in ENTRIES {
+        assert!(entries().count() * 3 <= SLOTS, "{} entries", entries().count());
+        for entry in entries() {
             assert!(std::ptr::eq(lookup(entry.key).unwrap(), entry), "`{}` is listed twice", entry.key);
         }
         for key in ["", "a", "zz", "no.such.key", "response_codes", "\u{e9}"] {

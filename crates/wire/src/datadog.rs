@@ -16,7 +16,26 @@ use crate::ndjson;
 const KEY_CHARS: usize = 32;
 
 /// Tags that say what OpenTelemetry has names for, and the attribute they are kept as.
-const TAGS: [(&str, &str); 2] = [("env", "dd.env"), ("version", "dd.version")];
+const TAGS: [(&str, &str); 18] = [
+    ("env", "dd.env"),
+    ("version", "dd.version"),
+    ("kube_cluster_name", "kube_cluster_name"),
+    ("kube_namespace", "kube_namespace"),
+    ("kube_node", "kube_node"),
+    ("kube_deployment", "kube_deployment"),
+    ("kube_replica_set", "kube_replica_set"),
+    ("kube_stateful_set", "kube_stateful_set"),
+    ("kube_daemon_set", "kube_daemon_set"),
+    ("kube_job", "kube_job"),
+    ("kube_cronjob", "kube_cronjob"),
+    ("kube_container_name", "kube_container_name"),
+    ("kube_app_name", "kube_app_name"),
+    ("pod_name", "pod_name"),
+    ("container_id", "container_id"),
+    ("container_name", "container_name"),
+    ("image_name", "image_name"),
+    ("region", "region"),
+];
 
 /// The record of a document; `None` for the empty one.
 pub fn document(document: &str, received_ns: i64, resource: Arc<Resource>) -> Option<Record<'_>> {
