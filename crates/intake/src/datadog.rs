@@ -66,7 +66,7 @@ impl Intake {
             "/api/beta/sketches",
             "/intake/",
         ] {
-            router = router.route(path, any(let_go));
+            router = router.route(path, any(async |state, request| let_go(state, Protocol::Datadog, request).await));
         }
         router.with_state(self.clone())
     }
@@ -78,12 +78,12 @@ impl Intake {
 }
 
 /// What is no log.
-async fn let_go(State(intake): State<Intake>, request: Request) -> Response {
+pub(crate) async fn let_go(State(intake): State<Intake>, protocol: Protocol, request: Request) -> Response {
     let (parts, whole) = request.into_parts();
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let waits = parts.headers.contains_key(EXPECT);
     // Read under the same bounds as what is stored, so that the connection can go on.
-    match intake.admit(Protocol::Datadog).await {
+    match intake.admit(protocol).await {
         Ok(_place) => match body::read(whole, declared, waits, intake.inner.options.request_bytes).await {
             Ok(_) => answer(202, JSON, r#"{"status":"ok"}"#),
             Err(refusal) => refused(&refusal, answer(refusal.status(), JSON, "{}")),

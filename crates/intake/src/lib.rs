@@ -18,6 +18,7 @@ mod cloud;
 mod connection;
 mod counters;
 mod datadog;
+mod datadog_traces;
 mod datagrams;
 mod documents;
 mod elasticsearch;

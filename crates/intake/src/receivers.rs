@@ -166,6 +166,11 @@ receivers! {
             ("datadog-tcp", 10_516, "Datadog log intake over TCP", Serve::Tcp(unanswered::tcp::<datadog::Lines>))
         ],
     }
+    /// The agent of Datadog, for tracers.
+    DatadogTraces = "datadog-traces" {
+        main: [Intake::datadog_traces_router_on_main],
+        ports: [("datadog-traces", 8126, "Datadog spans", Serve::Http(Intake::datadog_traces_router))],
+    }
     /// RELP, of rsyslog.
     Relp = "relp" {
         main: [],

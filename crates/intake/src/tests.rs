@@ -5,6 +5,7 @@ mod cloud;
 mod conformance;
 mod connections;
 mod datadog;
+mod datadog_traces;
 mod elasticsearch;
 mod forward;
 mod gelf;

@@ -14,6 +14,7 @@ pub mod cloud;
 pub mod compress;
 pub mod container;
 pub mod datadog;
+pub mod datadog_traces;
 pub mod documents;
 pub mod elasticsearch;
 pub mod forward;

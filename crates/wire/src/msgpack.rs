@@ -141,6 +141,8 @@ impl Extent {
 pub(crate) struct Reader<'a> {
     whole: &'a [u8],
     at: usize,
+    /// Integers over the range of `i64` come as those with the same bits, not as the nearest double.
+    wide_integers: bool,
     /// Bytes cut off texts that were longer than a record may be.
     pub(crate) truncated_bytes: usize,
     pub(crate) invalid_utf8: bool,
@@ -148,7 +150,12 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { whole: bytes, at: 0, truncated_bytes: 0, invalid_utf8: false }
+        Self { whole: bytes, at: 0, wide_integers: false, truncated_bytes: 0, invalid_utf8: false }
+    }
+
+    /// For values among which there are ids of 64 bits.
+    pub(crate) fn with_wide_integers(bytes: &'a [u8]) -> Self {
+        Self { wide_integers: true, ..Self::new(bytes) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -222,6 +229,7 @@ impl<'a> Reader<'a> {
             Token::Nil => Value::Null,
             Token::Bool(value) => Value::Bool(value),
             Token::Int(value) => Value::Int(value),
+            Token::Large(value) if self.wide_integers => Value::Int(value as i64),
             Token::Large(value) => Value::Double(value as f64),
             Token::Double(value) => Value::Double(value),
             Token::Str(bytes) => Value::Str(self.text(bytes)),
@@ -247,7 +255,7 @@ impl<'a> Reader<'a> {
 
     /// Keys are text nearly always, and otherwise plain values, which are written as JSON. What has values inside is no key:
     /// written as text within text within text, sixty levels of it would fill any memory.
-    fn key(&mut self) -> Result<Cow<'a, str>, MsgpackError> {
+    pub(crate) fn key(&mut self) -> Result<Cow<'a, str>, MsgpackError> {
         let token = self.token()?;
         if matches!(token, Token::Array(_) | Token::Map(_)) {
             return Err(self.fault(format!("{} where a key must be", token.name())));

@@ -1,4 +1,4 @@
-//! What Zipkin's and Jaeger's spans have in common on their way to ours.
+//! What the spans of Zipkin, Jaeger and Datadog have in common on their way to ours.
 
 use std::borrow::Cow;
 
@@ -45,6 +45,15 @@ impl SpansError {
 pub(crate) fn check_count(spans: usize) -> Result<(), SpansError> {
     let max = limits::RECORDS_PER_REQUEST;
     if spans > max { Err(SpansError::TooMany { what: "spans", max }) } else { Ok(()) }
+}
+
+/// Values in a value, itself included.
+pub(crate) fn count(value: &Value<'_>) -> usize {
+    1 + match value {
+        Value::Array(values) => values.iter().map(count).sum(),
+        Value::Map(pairs) => pairs.iter().map(|(_, value)| count(value)).sum(),
+        _ => 0,
+    }
 }
 
 /// Adds a span.

@@ -162,6 +162,17 @@ const CASES: &[Case] = &[
         with_a_bad_one: None,
     },
     Case {
+        protocol: Protocol::DatadogTraces,
+        over: Over::Http {
+            router: Intake::datadog_traces_router,
+            head: "PUT /v0.4/traces\nx-datadog-trace-count: 1",
+            good: 200,
+            partly: 200,
+        },
+        request: |texts| datadog_spans(texts.iter().map(|text| datadog_span(text))),
+        with_a_bad_one: Some(|texts| datadog_spans(texts.iter().map(|text| datadog_span(text)).chain([vec![0xc0]]))),
+    },
+    Case {
         protocol: Protocol::Relp,
         over: Over::Tcp {
             port: "relp",
@@ -258,6 +269,16 @@ fn gelf(text: &str) -> String {
 fn datadog(texts: &[&str]) -> Vec<u8> {
     let documents: Vec<_> = texts.iter().map(|text| format!("{{\"message\":\"{text}\"}}")).collect();
     format!("[{}]", documents.join(",")).into_bytes()
+}
+
+/// One trace, in MessagePack.
+fn datadog_spans(spans: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let spans: Vec<_> = spans.collect();
+    [&[0x91, 0xdc][..], &(spans.len() as u16).to_be_bytes(), &spans.concat()].concat()
+}
+
+fn datadog_span(text: &str) -> Vec<u8> {
+    [b"\x83\xa8trace_id\x01\xa7span_id\x02\xa4name\xd9".as_slice(), &[text.len() as u8], text.as_bytes()].concat()
 }
 
 fn relp(texts: &[&str]) -> Vec<u8> {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::span::{Endpoint, Resources, ZipkinSpan};
 use super::v1::{Annotation, BinaryAnnotation, V1Span};
 use crate::Decoded;
-use crate::spans::{MAX_VALUES, SpansError, check_count, push};
+use crate::spans::{MAX_VALUES, SpansError, check_count, count, push};
 
 const EXPECTED: &str = "a list of Zipkin spans in JSON";
 
@@ -62,14 +62,6 @@ fn fields(text: &str) -> Result<Attributes<'_>, Fault> {
         return Err(format!("a span of {} bytes, more than {max}", text.len()).into());
     }
     object(json::parse(text).map_err(|error| Cow::Owned(error.to_string()))?, "a span")
-}
-
-fn count(value: &Value<'_>) -> usize {
-    1 + match value {
-        Value::Array(values) => values.iter().map(count).sum(),
-        Value::Map(pairs) => pairs.iter().map(|(_, value)| count(value)).sum(),
-        _ => 0,
-    }
 }
 
 fn v2_span(fields: Attributes<'_>) -> Result<ZipkinSpan<'_>, Fault> {
