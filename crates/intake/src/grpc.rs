@@ -25,7 +25,7 @@ use crate::otlp_http::status;
 use crate::refusal::Refusal;
 use crate::request::{TENANT, source};
 
-type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Does what a method does, and gives its answer as a message. The answer leaves once what it promises is durable.
 type Work = fn(Intake, TenantId, Arrival, Bytes) -> BoxFuture<Result<Bytes, Refusal>>;
@@ -56,7 +56,7 @@ impl Intake {
     }
 }
 
-async fn unimplemented() -> http::Response<tonic::body::Body> {
+pub(crate) async fn unimplemented() -> http::Response<tonic::body::Body> {
     Status::unimplemented("this service has no such method").into_http()
 }
 
@@ -110,7 +110,7 @@ where
     in_words_of_senders(response)
 }
 
-fn refuse(intake: &Intake, protocol: Protocol, refusal: &Refusal) -> Status {
+pub(crate) fn refuse(intake: &Intake, protocol: Protocol, refusal: &Refusal) -> Status {
     intake.count_refused(protocol);
     let status = status(refusal);
     Status::with_details(Code::from_i32(status.code), status.message.clone(), Bytes::from(error_protobuf(&status)))
@@ -157,7 +157,7 @@ impl UnaryService<Bytes> for Call {
 
 /// Messages as they are.
 #[derive(Clone, Copy, Debug, Default)]
-struct BytesCodec;
+pub(crate) struct BytesCodec;
 
 impl Codec for BytesCodec {
     type Encode = Bytes;

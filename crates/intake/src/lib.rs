@@ -13,6 +13,7 @@
 
 mod accept;
 mod admission;
+mod als;
 mod body;
 mod cloud;
 mod connection;

@@ -166,6 +166,11 @@ receivers! {
             ("datadog-tcp", 10_516, "Datadog log intake over TCP", Serve::Tcp(unanswered::tcp::<datadog::Lines>))
         ],
     }
+    /// Envoy's access log service.
+    EnvoyAls = "envoy-als" {
+        main: [Intake::als_router],
+        ports: [("envoy-als", 9090, "Envoy's access log service over gRPC", Serve::Http(Intake::als_router))],
+    }
     /// The agent of Datadog, for tracers.
     DatadogTraces = "datadog-traces" {
         main: [Intake::datadog_traces_router_on_main],

@@ -135,10 +135,10 @@ impl Setup {
         self.stored("default", |record| record.body.as_str().unwrap_or("?").to_owned())
     }
 
-    /// What each record was sent for: the bodies of logs, the names of spans.
+    /// What each record was sent for: the bodies of logs, the paths of access logs, the names of spans.
     pub(crate) fn texts(&self) -> Vec<String> {
-        let text = |record: &Record<'_>| match record.body.as_str() {
-            Some(body) => body.to_owned(),
+        let text = |record: &Record<'_>| match record.attribute("url.path").unwrap_or(&record.body).as_str() {
+            Some(text) => text.to_owned(),
             None => Span::from_record(record.clone()).name.into_owned(),
         };
         self.logs_and_spans(text)

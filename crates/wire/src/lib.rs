@@ -10,6 +10,7 @@
 //!
 //! Not here: sockets, headers and backpressure (`intake`), what the fields mean (`normalize`).
 
+pub mod als;
 pub mod cloud;
 pub mod compress;
 pub mod container;

@@ -6,6 +6,7 @@ use axum::Router;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use super::{Setup, options, port, send, wait_until};
 use crate::{Intake, IntakeOptions, Protocol};
@@ -28,6 +29,8 @@ enum Over {
     Http { router: fn(&Intake) -> Router, head: &'static str, good: u16, partly: u16 },
     /// What the server says once as many records are durable, after what it says to anyone.
     Tcp { port: &'static str, ack: fn(usize) -> Vec<u8> },
+    /// As one message of a stream over gRPC, and never answered.
+    Stream { router: fn(&Intake) -> Router, path: &'static str },
     /// Over TCP or UDP, and never answered.
     Unanswered { port: &'static str },
 }
@@ -162,6 +165,15 @@ const CASES: &[Case] = &[
         with_a_bad_one: None,
     },
     Case {
+        protocol: Protocol::EnvoyAls,
+        over: Over::Stream {
+            router: Intake::als_router,
+            path: "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs",
+        },
+        request: |texts| als(texts.iter().map(|text| als_entry(text))),
+        with_a_bad_one: Some(|texts| als(texts.iter().map(|text| als_entry(text)).chain([vec![0xff]]))),
+    },
+    Case {
         protocol: Protocol::DatadogTraces,
         over: Over::Http {
             router: Intake::datadog_traces_router,
@@ -269,6 +281,20 @@ fn gelf(text: &str) -> String {
 fn datadog(texts: &[&str]) -> Vec<u8> {
     let documents: Vec<_> = texts.iter().map(|text| format!("{{\"message\":\"{text}\"}}")).collect();
     format!("[{}]", documents.join(",")).into_bytes()
+}
+
+/// A message of gRPC with HTTP entries.
+fn als(entries: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let field = |tag: u8, bytes: &[u8]| [&[tag << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    let entries: Vec<u8> = entries.flat_map(|entry| field(1, &entry)).collect();
+    let message = field(2, &entries);
+    [&[0][..], &(message.len() as u32).to_be_bytes(), &message].concat()
+}
+
+/// Of a request for this path.
+fn als_entry(text: &str) -> Vec<u8> {
+    let path = [&[5 << 3 | 2, text.len() as u8], text.as_bytes()].concat();
+    [&[3 << 3 | 2, path.len() as u8], &path[..]].concat()
 }
 
 /// One trace, in MessagePack.
@@ -395,6 +421,7 @@ impl Served {
     fn name(&self) -> String {
         match &self.case.over {
             Over::Http { head, .. } => format!("{} {head}", self.case.protocol.name()),
+            Over::Stream { path, .. } => (*path).to_owned(),
             Over::Tcp { port, .. } | Over::Unanswered { port } => (*port).to_owned(),
         }
     }
@@ -428,6 +455,15 @@ impl Served {
                 }
                 Outcome::Acked
             }
+            Over::Stream { router, path } => {
+                let request = http::Request::post(*path).header("content-type", "application/grpc");
+                let request = request
+                    .extension(crate::http::Stopping(self.stop.clone()))
+                    .body(axum::body::Body::from(bytes))
+                    .unwrap();
+                router(&self.setup.intake).oneshot(request).await.unwrap();
+                Outcome::Silence
+            }
             Over::Unanswered { port: name } => {
                 if port(name).is_udp() {
                     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -446,7 +482,7 @@ impl Served {
     }
 
     fn is_unanswered(&self) -> bool {
-        matches!(self.case.over, Over::Unanswered { .. })
+        matches!(self.case.over, Over::Unanswered { .. } | Over::Stream { .. })
     }
 
     async fn stop(mut self) -> Setup {
@@ -524,7 +560,7 @@ async fn a_bad_record_costs_only_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_request_that_breaks_off_nothing_is_acked_and_no_record_is_half() {
     let is_tcp = |case: &&Case| match &case.over {
-        Over::Http { .. } => false,
+        Over::Http { .. } | Over::Stream { .. } => false,
         Over::Tcp { port: name, .. } | Over::Unanswered { port: name } => !port(name).is_udp(),
     };
     for case in CASES.iter().filter(is_tcp) {
@@ -555,7 +591,7 @@ async fn of_a_request_that_breaks_off_nothing_is_acked_and_no_record_is_half() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_is_refused_and_the_next_is_not() {
-    for case in CASES.iter().filter(|case| !matches!(case.over, Over::Unanswered { .. })) {
+    for case in CASES.iter().filter(|case| !matches!(case.over, Over::Unanswered { .. } | Over::Stream { .. })) {
         let served = Served::new(case).await;
         let name = served.name();
         let text = "x".repeat(200);

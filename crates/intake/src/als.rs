@@ -1,0 +1,146 @@
+//! Envoy's access log service: streams that never end and are never answered.
+//!
+//! Envoy forgets an entry once it is written to the connection, so what arrives is kept and stored for as long as we run, and
+//! until it is stored nothing more is read from its stream: HTTP/2 then holds Envoy back. What Envoy still buffers when a
+//! connection breaks, or has written to one that we did not read to its end, is lost; the protocol has no word for it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::routing::{any, post};
+use bytes::Bytes;
+use logkeep_normalize::Arrival;
+use logkeep_record::TenantId;
+use logkeep_wire::Decoded;
+use logkeep_wire::als::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::codec::{CompressionEncoding, Streaming};
+use tonic::server::{ClientStreamingService, Grpc};
+use tonic::{Code, Status};
+
+use crate::Intake;
+use crate::admission::Admission;
+use crate::counters::{Protocol, add};
+use crate::grpc::{BoxFuture, BytesCodec, refuse, unimplemented};
+use crate::http::Stopping;
+use crate::prepare::prepare;
+use crate::refusal::{Kind, Refusal};
+use crate::request::{TENANT, source};
+
+/// Messages of Envoy have some kilobytes, the first of a stream some tens of them.
+const MESSAGE_BYTES: usize = 4 << 20;
+const SERVICES: [&str; 2] =
+    ["envoy.service.accesslog.v3.AccessLogService", "envoy.service.accesslog.v2.AccessLogService"];
+
+impl Intake {
+    /// `StreamAccessLogs`.
+    pub fn als_router(&self) -> Router {
+        let add = |router: Router<Self>, service| {
+            router
+                .route(&format!("/{service}/StreamAccessLogs"), post(stream))
+                .route(&format!("/{service}/{{*method}}"), any(unimplemented))
+        };
+        SERVICES.into_iter().fold(Router::new(), add).with_state(self.clone())
+    }
+}
+
+async fn stream(State(intake): State<Intake>, request: Request) -> http::Response<tonic::body::Body> {
+    add(&intake.inner.counters.of(Protocol::EnvoyAls).requests, 1);
+    let stopping = request.extensions().get::<Stopping>().map(|stopping| stopping.0.clone()).unwrap_or_default();
+    let arrival = Arrival { protocol: Protocol::EnvoyAls.name(), source: source(request.extensions()) };
+    let tenant = match intake.tenant(request.headers(), TENANT) {
+        Ok(tenant) => tenant,
+        Err(refusal) => return refuse(&intake, Protocol::EnvoyAls, &refusal).into_http(),
+    };
+    let Ok(_place) = intake.inner.uploads.clone().try_acquire_owned() else {
+        let refusal = Refusal::new(Kind::Busy, "all places for streams are taken, come back later");
+        return refuse(&intake, Protocol::EnvoyAls, &refusal).into_http();
+    };
+    let mut grpc = Grpc::new(BytesCodec)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .max_decoding_message_size(MESSAGE_BYTES);
+    let serving = Serving { intake, tenant, arrival, stopping, stream: Stream::default() };
+    grpc.client_streaming(serving, request).await
+}
+
+/// One stream.
+#[derive(Clone)]
+struct Serving {
+    intake: Intake,
+    tenant: TenantId,
+    arrival: Arrival,
+    stopping: CancellationToken,
+    stream: Stream,
+}
+
+impl ClientStreamingService<Bytes> for Serving {
+    type Response = Bytes;
+    type Future = BoxFuture<Result<tonic::Response<Bytes>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<Streaming<Bytes>>) -> Self::Future {
+        let serving = self.clone();
+        Box::pin(serving.run(request.into_inner()))
+    }
+}
+
+impl Serving {
+    async fn run(mut self, mut messages: Streaming<Bytes>) -> Result<tonic::Response<Bytes>, Status> {
+        loop {
+            let message = tokio::select! {
+                message = messages.message() => message,
+                () = self.stopping.cancelled() => return Err(Status::unavailable("the server is stopping")),
+            };
+            match message {
+                Ok(Some(message)) => self.take(message).await,
+                Ok(None) => return Ok(tonic::Response::new(Bytes::new())),
+                // A connection that ends is no fault of its sender, a message that cannot be read is.
+                Err(status) => {
+                    if !matches!(status.code(), Code::Cancelled | Code::Unknown) {
+                        self.intake.count_refused(Protocol::EnvoyAls);
+                        tracing::warn!(source = self.arrival.source, error = status.message(), "a stream was ended");
+                    }
+                    return Err(status);
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, message: Bytes) {
+        let _place = self.admitted().await;
+        add(&self.intake.inner.counters.of(Protocol::EnvoyAls).bytes, message.len());
+        let (mut stream, bytes, received_ns) = (self.stream.clone(), message.clone(), self.intake.now_ns());
+        let decode = move || {
+            let decoded = stream.decode(&bytes, received_ns);
+            (stream, decoded)
+        };
+        let decoded = match self.intake.process(decode).await {
+            Ok((stream, decoded)) => {
+                self.stream = stream;
+                decoded.map_err(|error| error.to_string())
+            }
+            Err(defect) => Err(defect.to_string()),
+        };
+        let Decoded { records, rejected } = decoded.unwrap_or_else(|error| {
+            tracing::warn!(source = self.arrival.source, error, "a message of access logs cannot be stored");
+            self.intake.count_rejected(Protocol::EnvoyAls, 1);
+            Decoded::default()
+        });
+        self.intake.count_rejected(Protocol::EnvoyAls, rejected.len());
+        let (arrival, records) = (self.arrival.clone(), Arc::new(records));
+        let prepare = move || prepare(arrival.clone(), records.iter().cloned(), &message);
+        self.intake.store_for_sure(Protocol::EnvoyAls, &self.tenant, prepare, &self.stopping).await;
+    }
+
+    /// Waits for a place however long it takes, or until we stop.
+    async fn admitted(&self) -> Option<Admission> {
+        loop {
+            match self.intake.admit(Protocol::EnvoyAls).await {
+                Ok(place) => return Some(place),
+                Err(_) if self.stopping.is_cancelled() => return None,
+                Err(_) => {}
+            }
+        }
+    }
+}
