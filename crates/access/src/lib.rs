@@ -8,6 +8,7 @@
 
 mod audit;
 mod grant;
+mod trail;
 
 pub use audit::{Action, Totals};
 pub use grant::{Access, AccessError, Grant, Identity};
