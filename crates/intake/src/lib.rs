@@ -12,6 +12,7 @@
 //! (`server`).
 
 mod accept;
+mod account;
 mod admission;
 mod body;
 mod cloud;
@@ -34,6 +35,7 @@ mod loki;
 mod lumberjack;
 mod native;
 mod options;
+mod origin;
 mod otlp_grpc;
 mod otlp_http;
 mod prepare;
