@@ -1,8 +1,11 @@
-"""The same lines and the same ten questions, put to ClickHouse as the PyPI package chdb.
+"""The same lines, put into ClickHouse as the PyPI package chdb, which then answers over HTTP.
 
 Run by the interpreter of a virtual environment that has chdb (`pip install chdb`):
 
     python bench/chdb_driver.py --file mesh.ndjson --data-dir chdb-data --json chdb.json
+
+When the lines are in it prints `ready: URL`, where a POST of a statement is answered with ClickHouse's JSONCompact, until
+its own standard input ends; then it writes the result.
 
 The schema is made by hand for this data, as an operator who knows it would: a typed column a field, rows ordered by
 service and time, a text index on the message, a bloom filter on the trace id. The file is sent as INSERT statements of
@@ -19,7 +22,7 @@ import os
 import pathlib
 import queue
 import resource
-import statistics
+import sys
 import threading
 import time
 
@@ -252,29 +255,6 @@ def measure_ingest(client, port, options):
     }
 
 
-def measure_queries(client, options):
-    questions = json.loads((pathlib.Path(__file__).parent / "queries.json").read_text())
-    truth = json.loads(pathlib.Path(f"{options.file}.truth.json").read_text())
-    results = []
-    for question in questions:
-        sql = question["chdb"]
-        for name, value in truth["parameters"].items():
-            sql = sql.replace("{" + name + "}", value)
-        started = time.perf_counter()
-        rows = client.ask(sql)["data"]
-        first = (time.perf_counter() - started) * 1000
-        times = []
-        for _ in range(options.repeats):
-            started = time.perf_counter()
-            client.ask(sql)
-            times.append((time.perf_counter() - started) * 1000)
-        median = statistics.median(times)
-        print(f"{question['title']:45} {median:10.1f} ms  {len(rows)} rows", flush=True)
-        results.append({"id": question["id"], "sql": sql, "median_ms": median, "first_ms": first, "ms": times,
-                        "rows": rows})
-    return results
-
-
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--file", required=True, help="made by `logkeep-bench generate`")
@@ -282,7 +262,6 @@ def arguments():
     parser.add_argument("--json", type=pathlib.Path, help="where to write the result")
     parser.add_argument("--block-mb", type=int, default=4)
     parser.add_argument("--connections", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--fsync", action="store_true", help="acknowledge only what is on the disk, as Logkeep does")
     parser.add_argument("--settle", type=float, default=60.0, help="wait at most this long for merges, seconds")
     options = parser.parse_args()
@@ -305,7 +284,8 @@ def main():
         result["ingest"] = measure_ingest(client, port, options)
         for name, value in result["ingest"].items():
             print(f"{name:25} {value if isinstance(value, (str, int)) else round(value, 2)}", flush=True)
-        result["queries"] = measure_queries(client, options)
+        print(f"ready: http://127.0.0.1:{port}", flush=True)
+        sys.stdin.read()
         result["query_peak_rss_bytes"] = client.ask("", "/usage")["peak_rss"]
     finally:
         engine.terminate()

@@ -1,9 +1,11 @@
 //! How one store slows down as it fills.
 //!
 //! The mesh writes two million lines a day, so twenty million are ten days. They are made and sent a slice at a time, so
-//! that only one slice is on the disk beside the data. After the first slice and after the last the same two questions
-//! are asked, whose answers are as long both times; in the end the server is restarted, once after a clean stop and once
-//! after `kill -9` under load.
+//! that only one slice is on the disk beside the data. A machine is not as fast in an hour as it is now; so the full
+//! store is not compared with what it was, but with a new one beside it: each of the last slices is followed by a first
+//! slice into an empty store, and two questions, whose answers are as long both times, are asked of the full store and
+//! the last new one in turn. In the end the server is restarted, once after a clean stop and once after `kill -9` under
+//! load.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,7 +19,7 @@ use logkeep_meshsim::{Event, render};
 use serde_json::{Value, json};
 
 use crate::generate::{BAD_SERVICE, DAY_NS, Lines, NEEDLES, Plan, START_NS, needle};
-use crate::query::Asker;
+use crate::query::{Asker, Store, warm_in_turn};
 use crate::run::SETTLE;
 use crate::server::{Home, Server};
 use crate::{Growth, Ingest, Protocol, ingest, procfs, report};
@@ -26,6 +28,69 @@ const LINES_A_DAY: u64 = 2_000_000;
 /// Records of the answer that does not grow.
 const LAST: usize = 100;
 const REPEATS: u16 = 21;
+const COUNT: &str = "select count(*) from logs";
+/// Slices at the end that are each followed by a first slice into a new store.
+const PAIRS: u64 = 3;
+
+/// Fills, compares, restarts, prints.
+pub(crate) fn run(options: &Growth) -> anyhow::Result<()> {
+    let mut full = Filling::begin(options, "growth", options.millions)?;
+    let (mut slices, mut pairs, mut new) = (Vec::new(), Vec::new(), None);
+    for slice in 1..=options.millions {
+        let sent = full.send()?;
+        report::line(&progress(full.fill.records, &sent))?;
+        if slice + PAIRS > options.millions {
+            drop(new.take());
+            let mut empty = Filling::begin(options, "growth-new", 1)?;
+            let first = empty.send()?;
+            report::line(&format!("{}, into an empty store", progress(empty.fill.records, &first)))?;
+            new = Some(empty);
+            pairs.push([first, sent.clone()]);
+        }
+        slices.push(sent);
+    }
+    let new = new.context("`--millions` is 0")?;
+    std::thread::sleep(Duration::from_secs(options.idle));
+    let stores = [&new, &full];
+    let rss = stores.map(|store| procfs::rss(store.server.pid()));
+    let times = ask_in_turn(stores.map(|store| (&store.fill, &store.server)))?;
+    let [new_rss, full_rss] = rss;
+    let first = Look::at(&new, new_rss?, times[0])?;
+    let last = Look::at(&full, full_rss?, times[1])?;
+    new.server.stop()?;
+    let Filling { home, server, mut fill } = full;
+    server.stop()?;
+    let server = Server::start(&home)?;
+    let clean = server.ready;
+    ask_in_turn([(&fill, &server)])?;
+    let killed = fill.kill_under_load(server, &home)?;
+    let mut result = print(&pairs, [&first, &last], [clean, killed])?;
+    result["slices"] = slices.into();
+    let path = options.work.join("growth.json");
+    report::result(Some(&path), &result)?;
+    std::fs::remove_file(&fill.file).with_context(|| fill.file.display().to_string())?;
+    report::line(&format!("\n{}: all of it", path.display()))
+}
+
+/// A store that is being filled.
+struct Filling {
+    home: Home,
+    server: Server,
+    fill: Fill,
+}
+
+impl Filling {
+    fn begin(options: &Growth, name: &str, slices: u64) -> anyhow::Result<Self> {
+        let home = Home::make(&options.server, &options.work.join(name))?;
+        Ok(Self { server: Server::start(&home)?, fill: Fill::new(options, slices), home })
+    }
+
+    /// Makes the next slice and sends it; what the server does afterwards for it is in its CPU time.
+    fn send(&mut self) -> anyhow::Result<Value> {
+        self.fill.make()?;
+        ingest::measure(&self.fill.options(&self.server))
+    }
+}
 
 /// What a store of one size does.
 struct Look {
@@ -36,31 +101,33 @@ struct Look {
     rss_bytes: u64,
 }
 
-/// Fills, looks, restarts, prints.
-pub(crate) fn run(options: &Growth) -> anyhow::Result<()> {
-    let slices = options.millions;
-    let home = Home::make(&options.server, &options.work.join("growth"))?;
-    let server = Server::start(&home)?;
-    let mut fill = Fill::new(options, slices);
-    let (mut sent, mut looks) = (Vec::new(), Vec::new());
-    for slice in 1..=slices {
-        fill.make()?;
-        sent.push(fill.send(&server)?);
-        report::line(&progress(fill.records, &sent[sent.len() - 1]))?;
-        if slice == 1 || slice == slices {
-            looks.push(fill.look(&server, &home, Duration::from_secs(options.idle))?);
+impl Look {
+    fn at(store: &Filling, rss_bytes: u64, [_, needle_ms, last_ms]: [f64; 3]) -> anyhow::Result<Self> {
+        Ok(Self {
+            records: store.fill.records,
+            needle_ms,
+            last_ms,
+            disk_bytes: procfs::folder_bytes(&store.home.data())?,
+            rss_bytes,
+        })
+    }
+}
+
+/// Asks stores in turn, and fails if an answer is wrong. Median milliseconds of each question, a store a row.
+fn ask_in_turn<const N: usize>(stores: [(&Fill, &Server); N]) -> anyhow::Result<[[f64; 3]; N]> {
+    let askers = stores.map(|(_, server)| Asker::new(Store::Logkeep, &server.url));
+    let questions = stores.map(|(fill, _)| fill.questions());
+    let mut times = [[0.0; 3]; N];
+    for question in 0..3 {
+        let asked: Vec<(&Asker, String)> =
+            askers.iter().zip(&questions).map(|(asker, questions)| (asker, questions[question].0.clone())).collect();
+        for (store, warm) in warm_in_turn(&asked, REPEATS)?.iter().enumerate() {
+            let (sql, expected) = &questions[store][question];
+            ensure!(warm.rows == *expected, "{sql} gave {}, expected {expected}", warm.rows);
+            times[store][question] = warm.median_ms();
         }
     }
-    server.stop()?;
-    let server = Server::start(&home)?;
-    let clean = server.ready;
-    fill.check(&Asker::new(&server.url))?;
-    let killed = fill.kill_under_load(server, &home)?;
-    let result = print(&sent, &looks, [clean, killed])?;
-    let path = options.work.join("growth.json");
-    report::result(Some(&path), &result)?;
-    std::fs::remove_file(&fill.file).with_context(|| fill.file.display().to_string())?;
-    report::line(&format!("\n{}: all of it", path.display()))
+    Ok(times)
 }
 
 /// The lines on their way into the store, and what it must answer.
@@ -122,39 +189,17 @@ impl Fill {
         }
     }
 
-    /// Sends the slice; what the server does afterwards for it is in its CPU time.
-    fn send(&self, server: &Server) -> anyhow::Result<Value> {
-        ingest::measure(&self.options(server))
-    }
-
-    fn look(&self, server: &Server, home: &Home, idle: Duration) -> anyhow::Result<Look> {
-        std::thread::sleep(idle);
-        let rss_bytes = procfs::rss(server.pid())?;
-        let asker = Asker::new(&server.url);
-        let [needle_ms, last_ms] = self.check(&asker)?;
-        Ok(Look {
-            records: self.records,
-            needle_ms,
-            last_ms,
-            disk_bytes: procfs::folder_bytes(&home.data())?,
-            rss_bytes,
-        })
-    }
-
-    /// Asks both questions, and fails if an answer is wrong. Median milliseconds of each.
-    fn check(&self, asker: &Asker) -> anyhow::Result<[f64; 2]> {
-        let (count, _) = asker.ask_timed("select count(*) from logs")?;
-        ensure!(count == json!([[self.records]]), "{} records were sent, there are {count}", self.records);
-        let sql = format!("select count(*) from logs where match_phrase(body, '{}')", self.needle);
-        let needle = asker.warm(&sql, REPEATS)?;
-        ensure!(needle.rows == json!([[NEEDLES]]), "{NEEDLES} records have the needle, found {}", needle.rows);
-        let sql = format!(
+    /// What to ask, and what the answer is: all, the needle, the last of a service.
+    fn questions(&self) -> [(String, Value); 3] {
+        let needle = format!("select count(*) from logs where match_phrase(body, '{}')", self.needle);
+        let last = format!(
             "select time, body from logs where \"service.name\" = '{BAD_SERVICE}' order by time desc limit {LAST}"
         );
-        let last = asker.warm(&sql, REPEATS)?;
-        let expected = json!(self.last.iter().rev().collect::<Vec<_>>());
-        ensure!(last.rows == expected, "the last {LAST} are {}, expected {expected}", last.rows);
-        Ok([needle.median_ms(), last.median_ms()])
+        [
+            (COUNT.to_owned(), json!([[self.records]])),
+            (needle, json!([[NEEDLES]])),
+            (last, json!(self.last.iter().rev().collect::<Vec<_>>())),
+        ]
     }
 
     /// Sends one more slice, ends the server once half of it is stored, and times the next start.
@@ -169,7 +214,7 @@ impl Fill {
                 over.store(true, Ordering::Relaxed);
                 sent
             });
-            let asker = Asker::new(&server.url);
+            let asker = Asker::new(Store::Logkeep, &server.url);
             let mut stored = before;
             while stored < before + self.slice / 2 && !over.load(Ordering::Relaxed) {
                 stored = count(&asker)?;
@@ -181,7 +226,7 @@ impl Fill {
             }
             anyhow::Ok((Server::start(home)?, stored))
         })?;
-        let after = count(&Asker::new(&ready.url))?;
+        let after = count(&Asker::new(Store::Logkeep, &ready.url))?;
         ensure!(after >= stored, "{stored} records were visible before kill -9, and {after} after it");
         let time = ready.ready;
         ready.stop()?;
@@ -190,7 +235,7 @@ impl Fill {
 }
 
 fn count(asker: &Asker) -> anyhow::Result<u64> {
-    let (rows, _) = asker.ask_timed("select count(*) from logs")?;
+    let (rows, _) = asker.ask_timed(COUNT)?;
     rows[0][0].as_u64().with_context(|| format!("the count is {rows}"))
 }
 
@@ -217,9 +262,9 @@ const SLOWER: f64 = 1.5;
 const LEFT: f64 = 0.9;
 const READY_S: f64 = 2.0;
 
-/// Prints the table and returns everything.
-fn print(sent: &[Value], looks: &[Look], ready: [Duration; 2]) -> anyhow::Result<Value> {
-    let [Some(first), Some(last)] = [looks.first(), looks.last()] else { bail!("nothing was sent") };
+/// Prints the table and returns what is in it.
+fn print(pairs: &[[Value; 2]], looks: [&Look; 2], ready: [Duration; 2]) -> anyhow::Result<Value> {
+    let [first, last] = looks;
     let millions = |look: &Look| format!("{} M", look.records as f64 / 1e6);
     let mut table =
         vec![["", &millions(first), &millions(last), "ratio", "must be", "reached"].map(str::to_owned).to_vec()];
@@ -236,9 +281,12 @@ fn print(sent: &[Value], looks: &[Look], ready: [Duration; 2]) -> anyhow::Result
         row(title, a, b, Some((format!("<= {SLOWER} x"), b <= a * SLOWER)));
     }
     for (key, title) in RATES {
-        let at = |sent: Option<&Value>| sent.and_then(|sent| sent[key].as_f64()).unwrap_or(f64::NAN);
-        let (a, b) = (at(sent.first()), at(sent.last()));
-        row(&format!("{title}, slice"), a, b, Some((format!(">= {LEFT} x"), b >= a * LEFT)));
+        let mean = |store: usize| {
+            let rates = pairs.iter().map(|pair| pair[store][key].as_f64().unwrap_or(f64::NAN));
+            rates.sum::<f64>() / pairs.len() as f64
+        };
+        let (a, b) = (mean(0), mean(1));
+        row(&format!("{title}, mean of {} slices", pairs.len()), a, b, Some((format!(">= {LEFT} x"), b >= a * LEFT)));
     }
     row("disk, MB", first.disk_bytes as f64 / 1e6, last.disk_bytes as f64 / 1e6, None);
     row("RSS idle, MiB", first.rss_bytes as f64 / 1_048_576.0, last.rss_bytes as f64 / 1_048_576.0, None);
@@ -250,9 +298,8 @@ fn print(sent: &[Value], looks: &[Look], ready: [Duration; 2]) -> anyhow::Result
     }
     report::line("")?;
     report::table(&table)?;
-    let looks: Vec<Value> = looks.iter().map(Look::json).collect();
     Ok(json!({
-        "machine": procfs::machine()?, "slices": sent, "looks": looks,
+        "machine": procfs::machine()?, "pairs": pairs, "looks": looks.map(Look::json),
         "ready_clean_seconds": ready[0].as_secs_f64(), "ready_killed_seconds": ready[1].as_secs_f64(),
     }))
 }

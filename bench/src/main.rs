@@ -11,6 +11,7 @@ mod generate;
 mod goals;
 mod growth;
 mod ingest;
+mod peer;
 mod procfs;
 mod query;
 mod report;
@@ -38,7 +39,7 @@ enum Command {
     Generate(Generate),
     /// Send a generated file to a server and measure
     Ingest(Ingest),
-    /// Ask a server the ten queries and measure
+    /// Ask a server, or two in turn, the ten queries and measure
     Query(Query),
     /// Compare the results of two stores, and their answers with the truth
     Compare(Compare),
@@ -100,6 +101,9 @@ struct Query {
     /// Server
     #[arg(long, default_value = "http://127.0.0.1:7280")]
     url: String,
+    /// The peer, as its driver prints it
+    #[arg(long)]
+    peer: Option<String>,
     /// Generated file whose lines the server has
     #[arg(long)]
     file: PathBuf,
@@ -112,6 +116,9 @@ struct Query {
     /// Write times and answers as JSON there
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Those of the peer there
+    #[arg(long)]
+    peer_json: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]

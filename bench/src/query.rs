@@ -1,4 +1,4 @@
-//! Asks the ten queries, each once to warm up and then several times, one at a time.
+//! Asks one store, or two in turn, the ten queries, each once to warm up and then several times, one at a time.
 
 use std::time::Instant;
 
@@ -16,6 +16,7 @@ pub(crate) struct Question {
     pub(crate) title: String,
     pub(crate) rows: Rows,
     logkeep: String,
+    chdb: String,
 }
 
 /// When two answers are the same.
@@ -38,38 +39,53 @@ pub(crate) fn questions() -> anyhow::Result<Vec<Question>> {
 }
 
 impl Question {
-    /// What to ask Logkeep, with the parameters of the file.
-    pub(crate) fn sql(&self, truth: &Truth) -> String {
+    /// What to ask a store, with the parameters of the file.
+    pub(crate) fn sql(&self, store: Store, truth: &Truth) -> String {
+        let text = match store {
+            Store::Logkeep => &self.logkeep,
+            Store::Chdb => &self.chdb,
+        };
         let fill = |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{name}}}"), value);
-        truth.parameters.iter().fold(self.logkeep.clone(), fill)
+        truth.parameters.iter().fold(text.clone(), fill)
     }
 }
 
-/// Runs the whole measurement.
+/// Runs the whole measurement. With a peer each question is put to both stores in turn, so that a machine that becomes
+/// slower meanwhile is slower for both.
 pub(crate) fn run(options: &Query) -> anyhow::Result<()> {
     let truth = Truth::load(&options.file)?;
-    let asker = Asker::new(&options.url);
-    let mut answers = Vec::new();
-    let mut table = vec![vec!["query".to_owned(), "median ms".to_owned(), "max ms".to_owned(), "rows".to_owned()]];
+    let mut askers = vec![Asker::new(Store::Logkeep, &options.url)];
+    askers.extend(options.peer.as_ref().map(|url| Asker::new(Store::Chdb, url)));
+    let mut answers = vec![Vec::new(); askers.len()];
+    let mut table = vec![vec!["query, median and max ms".to_owned()]];
+    table[0].extend(askers.iter().flat_map(|asker| [asker.store.name().to_owned(), "max".to_owned()]));
     for question in questions()? {
-        let sql = question.sql(&truth);
-        let warm = asker.warm(&sql, options.repeats).with_context(|| question.title.clone())?;
-        let (median, count) = (warm.median_ms(), warm.rows.as_array().map_or(0, Vec::len));
-        let max = report::quantile(&warm.ms, 1.0);
-        table.push(vec![question.title.clone(), format!("{median:.1}"), format!("{max:.1}"), count.to_string()]);
-        answers.push(json!({
-            "id": question.id, "sql": sql, "median_ms": median, "first_ms": warm.first_ms, "ms": warm.ms,
-            "rows": warm.rows,
-        }));
+        let asked: Vec<(&Asker, String)> =
+            askers.iter().map(|asker| (asker, question.sql(asker.store, &truth))).collect();
+        let warm = warm_in_turn(&asked, options.repeats).with_context(|| question.title.clone())?;
+        let mut row = vec![question.title.clone()];
+        for (((_, sql), warm), answers) in asked.iter().zip(&warm).zip(&mut answers) {
+            let (median, max) = (warm.median_ms(), report::quantile(&warm.ms, 1.0));
+            row.extend([format!("{median:.1}"), format!("{max:.1}")]);
+            answers.push(json!({
+                "id": question.id, "sql": sql, "median_ms": median, "first_ms": warm.first_ms, "ms": warm.ms,
+                "rows": warm.rows,
+            }));
+        }
+        table.push(row);
     }
     report::table(&table)?;
-    let mut result = json!({"store": "logkeep", "queries": answers});
+    let mut answers = answers.into_iter();
+    let mut ours = json!({"store": Store::Logkeep.name(), "queries": answers.next()});
     if let Some(pid) = options.pid {
-        result["query_peak_rss_bytes"] = json!(procfs::peak_rss(pid)?);
+        ours["query_peak_rss_bytes"] = json!(procfs::peak_rss(pid)?);
     }
-    match &options.json {
-        Some(path) => report::result(Some(path), &result),
-        None => Ok(()),
+    if let Some(path) = &options.json {
+        report::result(Some(path), &ours)?;
+    }
+    match (&options.peer_json, answers.next()) {
+        (Some(path), Some(answers)) => report::result(Some(path), &json!({"queries": answers})),
+        _ => Ok(()),
     }
 }
 
@@ -87,23 +103,71 @@ impl Warm {
     }
 }
 
+/// Warms each store up, and then asks one after the other, `repeats` rounds.
+pub(crate) fn warm_in_turn(asked: &[(&Asker, String)], repeats: u16) -> anyhow::Result<Vec<Warm>> {
+    let first = |(asker, sql): &(&Asker, String)| {
+        let (rows, first_ms) = asker.ask_timed(sql)?;
+        Ok(Warm { rows, first_ms, ms: Vec::new() })
+    };
+    let mut warm = asked.iter().map(first).collect::<anyhow::Result<Vec<Warm>>>()?;
+    for _ in 0..repeats {
+        for ((asker, sql), warm) in asked.iter().zip(&mut warm) {
+            warm.ms.push(asker.ask_timed(sql)?.1);
+        }
+    }
+    Ok(warm)
+}
+
+/// Whose answers they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    Logkeep,
+    Chdb,
+}
+
+impl Store {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Logkeep => "logkeep",
+            Self::Chdb => "chdb",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Logkeep => "/api/v1/sql",
+            Self::Chdb => "/",
+        }
+    }
+
+    fn request(self, sql: &str) -> Vec<u8> {
+        match self {
+            Self::Logkeep => json!({"sql": sql}).to_string().into_bytes(),
+            Self::Chdb => sql.as_bytes().to_vec(),
+        }
+    }
+
+    /// Where an answer has its rows.
+    fn rows(self) -> &'static str {
+        match self {
+            Self::Logkeep => "rows",
+            Self::Chdb => "data",
+        }
+    }
+}
+
 /// Asks one server over one connection.
 #[derive(Debug)]
 pub(crate) struct Asker {
     agent: ureq::Agent,
+    store: Store,
     url: String,
 }
 
 impl Asker {
-    pub(crate) fn new(server: &str) -> Self {
+    pub(crate) fn new(store: Store, server: &str) -> Self {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Self { agent, url: format!("{}/api/v1/sql", server.trim_end_matches('/')) }
-    }
-
-    pub(crate) fn warm(&self, sql: &str, repeats: u16) -> anyhow::Result<Warm> {
-        let (rows, first_ms) = self.ask_timed(sql)?;
-        let ms = (0..repeats).map(|_| Ok(self.ask_timed(sql)?.1)).collect::<anyhow::Result<Vec<f64>>>()?;
-        Ok(Warm { rows, first_ms, ms })
+        Self { agent, store, url: format!("{}{}", server.trim_end_matches('/'), store.path()) }
     }
 
     /// The rows, and the milliseconds until they were here.
@@ -115,15 +179,15 @@ impl Asker {
 
     fn ask(&self, sql: &str) -> anyhow::Result<Value> {
         let url = &self.url;
-        let body = serde_json::to_vec(&json!({"sql": sql}))?;
         let request = self.agent.post(url).header("content-type", "application/json");
-        let mut response = request.send(body.as_slice()).with_context(|| url.clone())?;
+        let mut response = request.send(&self.store.request(sql)[..]).with_context(|| url.clone())?;
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(256 << 20).read_to_string()?;
         ensure!(status == 200, "{url} answered {status} to {sql}: {}", text.chars().take(500).collect::<String>());
         let mut answer: Value = serde_json::from_str(&text)?;
-        ensure!(answer["rows"].is_array(), "no rows in the answer to {sql}");
-        Ok(answer["rows"].take())
+        let rows = &mut answer[self.store.rows()];
+        ensure!(rows.is_array(), "no rows in the answer to {sql}");
+        Ok(rows.take())
     }
 }
 
@@ -140,8 +204,10 @@ mod tests {
         assert_eq!(questions.len(), 10);
         for question in questions {
             assert!(truth.answers.contains_key(&question.id), "{}", question.id);
-            let sql = question.sql(&truth).replace("[0-9]{5}", "");
-            assert!(!sql.contains('{'), "{sql}");
+            for store in [Store::Logkeep, Store::Chdb] {
+                let sql = question.sql(store, &truth).replace("[0-9]{5}", "");
+                assert!(!sql.contains('{'), "{sql}");
+            }
         }
         std::fs::remove_file(Truth::path(file.path())).unwrap();
     }

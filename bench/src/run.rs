@@ -1,14 +1,14 @@
-//! The whole comparison: both stores on the same lines in the same run, one after the other.
+//! The whole comparison: both stores filled with the same lines one after the other, and then asked in turn.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde_json::{Value, json};
 
 use crate::evict::evict;
-use crate::query::{Asker, questions};
+use crate::peer::Peer;
+use crate::query::{Asker, Store, questions};
 use crate::server::{Home, Server};
 use crate::truth::Truth;
 use crate::{Ingest, Protocol, Query, Run, compare, generate, goals, ingest, procfs, query, report};
@@ -26,26 +26,16 @@ pub(crate) fn run(options: &Run) -> anyhow::Result<()> {
     if !Truth::path(&file).exists() {
         generate::run(&file, options.lines, options.seed)?;
     }
-    report::line("\nlogkeep")?;
-    let ours = ours(options, &file)?;
-    report::line("\nchdb")?;
-    let peer = peer(options, &file)?;
-    report::line("")?;
-    let json = options.work.join("bench.json");
-    let verdict = compare::run(&file, &ours, &[peer], Some(&json));
-    report::line(&format!("\n{}: all of it", json.display()))?;
-    verdict
-}
+    let path = |name: &str| options.work.join(name);
+    let ours = ["logkeep-ingest.json", "logkeep-query.json", "logkeep-cold.json"].map(path);
+    let theirs = ["chdb.json", "chdb-query.json"].map(path);
 
-/// The result files of Logkeep.
-fn ours(options: &Run, file: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let paths = ["ingest", "query", "cold"].map(|name| options.work.join(format!("logkeep-{name}.json")));
-    let [ingested, asked, cold] = &paths;
-    let home = Home::make(&options.server, &options.work.join("logkeep"))?;
+    report::line("\nlogkeep")?;
+    let home = Home::make(&options.server, &path("logkeep"))?;
     let server = Server::start(&home)?;
     ingest::run(&Ingest {
         url: server.url.clone(),
-        file: file.to_owned(),
+        file: file.clone(),
         connections: 4,
         body_mb: 2,
         protocol: Protocol::Bulk,
@@ -53,20 +43,29 @@ fn ours(options: &Run, file: &Path) -> anyhow::Result<Vec<PathBuf>> {
         data_dir: Some(home.data()),
         settle: SETTLE.as_secs(),
         idle: Some(options.idle),
-        json: Some(ingested.clone()),
+        json: Some(ours[0].clone()),
     })?;
+    report::line("\nchdb")?;
+    let peer = Peer::fill(&options.python, &options.driver, &file, &path("chdb"), &theirs[0])?;
     report::line("")?;
     query::run(&Query {
         url: server.url.clone(),
-        file: file.to_owned(),
+        peer: Some(peer.url.clone()),
+        file: file.clone(),
         repeats: options.repeats,
         pid: Some(server.pid()),
-        json: Some(asked.clone()),
+        json: Some(ours[1].clone()),
+        peer_json: Some(theirs[1].clone()),
     })?;
+    peer.stop()?;
     server.stop()?;
     report::line("")?;
-    report::result(Some(cold), &cold_queries(&home, file)?)?;
-    Ok(paths.to_vec())
+    report::result(Some(&ours[2]), &cold_queries(&home, &file)?)?;
+    report::line("")?;
+    let json = path("bench.json");
+    let verdict = compare::run(&file, &ours, &theirs, Some(&json));
+    report::line(&format!("\n{}: all of it", json.display()))?;
+    verdict
 }
 
 /// Queries whose cold time has a goal: asked once of a server that has just started, with every file of its data folder
@@ -77,13 +76,13 @@ fn cold_queries(home: &Home, file: &Path) -> anyhow::Result<Value> {
     for question in
         questions()?.iter().filter(|question| goals::of(&question.id).is_some_and(|goal| goal.cold.is_some()))
     {
-        let sql = question.sql(&truth);
+        let sql = question.sql(Store::Logkeep, &truth);
         let (mut times, mut rows) = (Vec::new(), Value::Null);
         for _ in 0..COLD_ROUNDS {
             let server = Server::start(home)?;
             procfs::settle(server.pid(), SETTLE)?;
             evict(&home.data())?;
-            let (answer, ms) = Asker::new(&server.url).ask_timed(&sql)?;
+            let (answer, ms) = Asker::new(Store::Logkeep, &server.url).ask_timed(&sql)?;
             times.push(ms);
             rows = answer;
             server.stop()?;
@@ -93,18 +92,4 @@ fn cold_queries(home: &Home, file: &Path) -> anyhow::Result<Value> {
         answers.push(json!({"id": question.id, "sql": sql, "median_ms": median, "ms": times, "rows": rows}));
     }
     Ok(json!({"cold": answers}))
-}
-
-/// The result file of the peer.
-fn peer(options: &Run, file: &Path) -> anyhow::Result<PathBuf> {
-    let (json, data) = (options.work.join("chdb.json"), options.work.join("chdb"));
-    if data.exists() {
-        std::fs::remove_dir_all(&data).with_context(|| data.display().to_string())?;
-    }
-    let mut driver = Command::new(&options.python);
-    driver.arg(&options.driver).arg("--file").arg(file).arg("--data-dir").arg(&data).arg("--json").arg(&json);
-    driver.arg("--repeats").arg(options.repeats.to_string());
-    let status = driver.status().with_context(|| options.python.display().to_string())?;
-    ensure!(status.success(), "the peer's driver ended with {status}");
-    Ok(json)
 }

@@ -137,7 +137,15 @@ fn true_answers_pass_and_a_wrong_one_fails() {
             }
             (200, json!({"columns": [], "rows": rows, "stats": {}}).to_string())
         });
-        let options = Query { url, file: file.clone(), repeats: 2, pid: None, json: Some(json.clone()) };
+        let options = Query {
+            url,
+            peer: None,
+            file: file.clone(),
+            repeats: 2,
+            pid: None,
+            json: Some(json.clone()),
+            peer_json: None,
+        };
         query::run(&options).unwrap();
     }
     let all = folder.path().join("all");

@@ -45,41 +45,51 @@ pub(crate) fn resource() -> Arc<Resource> {
     ])
 }
 
-/// The record that must be durable before the answer leaves.
-pub(crate) fn opening<'a>(
-    now_ns: i64,
-    resource: &Arc<Resource>,
-    id: &'a str,
-    who: &'a Identity,
-    action: Action,
-    subject: &'a [(&'static str, String)],
-) -> Record<'a> {
-    let mut record = base(now_ns, resource, id, "audit.access.opened");
-    record.body = Value::from(format!("{} {}", who.name(), action.as_str()));
-    push(&mut record, "enduser.id", Value::str(who.name()));
-    push(&mut record, "client.address", Value::str(who.address()));
-    push(&mut record, "audit.action", Value::str(action.as_str()));
-    push(&mut record, "audit.decision", Value::str("allow"));
-    for (key, value) in subject {
-        push(&mut record, key, Value::str(value));
-    }
-    record
+/// What the record says that must be durable before the answer leaves.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    pub(crate) now_ns: i64,
+    pub(crate) id: String,
+    pub(crate) who: Identity,
+    pub(crate) action: Action,
+    pub(crate) subject: Vec<(&'static str, String)>,
 }
 
-/// The record that says what the answer amounted to.
-pub(crate) fn closing<'a>(
-    now_ns: i64,
-    resource: &Arc<Resource>,
-    id: &'a str,
-    outcome: &'static str,
-    totals: Totals,
-) -> Record<'a> {
-    let mut record = base(now_ns, resource, id, "audit.access.closed");
-    record.body = Value::from(format!("{outcome}: {} rows, {} bytes", totals.rows, totals.bytes));
-    push(&mut record, "audit.outcome", Value::str(outcome));
-    push(&mut record, "audit.rows", Value::Int(totals.rows as i64));
-    push(&mut record, "audit.bytes", Value::Int(totals.bytes as i64));
-    record
+impl Opening {
+    pub(crate) fn record(&self, resource: &Arc<Resource>) -> Record<'_> {
+        let Self { now_ns, id, who, action, subject } = self;
+        let mut record = base(*now_ns, resource, id, "audit.access.opened");
+        record.body = Value::from(format!("{} {}", who.name(), action.as_str()));
+        push(&mut record, "enduser.id", Value::str(who.name()));
+        push(&mut record, "client.address", Value::str(who.address()));
+        push(&mut record, "audit.action", Value::str(action.as_str()));
+        push(&mut record, "audit.decision", Value::str("allow"));
+        for (key, value) in subject {
+            push(&mut record, key, Value::str(value));
+        }
+        record
+    }
+}
+
+/// What the record says that tells what the answer amounted to.
+#[derive(Clone, Debug)]
+pub(crate) struct Closing {
+    pub(crate) now_ns: i64,
+    pub(crate) id: String,
+    pub(crate) outcome: &'static str,
+    pub(crate) totals: Totals,
+}
+
+impl Closing {
+    pub(crate) fn record(&self, resource: &Arc<Resource>) -> Record<'_> {
+        let Self { now_ns, id, outcome, totals } = self;
+        let mut record = base(*now_ns, resource, id, "audit.access.closed");
+        record.body = Value::from(format!("{outcome}: {} rows, {} bytes", totals.rows, totals.bytes));
+        push(&mut record, "audit.outcome", Value::str(outcome));
+        push(&mut record, "audit.rows", Value::Int(totals.rows as i64));
+        push(&mut record, "audit.bytes", Value::Int(totals.bytes as i64));
+        record
+    }
 }
 
 fn base<'a>(now_ns: i64, resource: &Arc<Resource>, id: &'a str, event: &'static str) -> Record<'a> {

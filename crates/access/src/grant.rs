@@ -5,11 +5,11 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use logkeep_cipher::random_bytes;
-use logkeep_ingest::{BatchBuilder, CommitError, Ingest};
-use logkeep_record::{Class, Record, Resource, TenantId};
-use tracing::warn;
+use logkeep_ingest::Ingest;
+use logkeep_record::TenantId;
 
-use crate::audit::{self, Action, Totals};
+use crate::audit::{Action, Closing, Opening, Totals};
+use crate::trail::Trail;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,45 +53,34 @@ pub enum AccessError {
 /// Decides and writes down.
 #[derive(Clone)]
 pub struct Access {
-    ingest: Ingest,
-    resource: Arc<Resource>,
+    trail: Arc<Trail>,
 }
 
 impl Access {
     /// Access to what `ingest` stores; the trail is stored there too.
     pub fn new(ingest: Ingest) -> Self {
-        Self { ingest, resource: audit::resource() }
+        Self { trail: Trail::new(ingest) }
     }
 
     /// A grant for one request, whose audit record is on its way. `subject` says what is asked for: query, range, record.
+    /// To be called within a Tokio runtime.
     pub fn authorize(&self, who: &Identity, action: Action, subject: &[(&'static str, String)]) -> Grant {
         let id: String = random_bytes::<12>().iter().map(|byte| format!("{byte:02x}")).collect();
-        let now_ns = self.ingest.clock().now_ns();
-        let record = audit::opening(now_ns, &self.resource, &id, who, action, subject);
-        let opened = self.write(who.tenant(), &record).boxed().shared();
-        // Polled once here so that it is under way while the answer is computed.
-        tokio::spawn(opened.clone());
-        Grant { access: self.clone(), tenant: who.tenant().clone(), id, opened, closed: false }
+        let now_ns = self.trail.ingest.clock().now_ns();
+        let opening = Opening { now_ns, id: id.clone(), who: who.clone(), action, subject: subject.to_vec() };
+        let opened = self.trail.open(who.tenant().clone(), opening).boxed().shared();
+        Grant { trail: self.trail.clone(), tenant: who.tenant().clone(), id, opened, closed: false }
     }
 
-    /// Hands a record to the log; the future resolves when it is durable.
-    fn write(&self, tenant: &TenantId, record: &Record<'_>) -> impl Future<Output = Result<(), AccessError>> + use<> {
-        let mut builder = BatchBuilder::default();
-        builder.push(record);
-        let batch = builder.finish();
-        let (ingest, tenant) = (self.ingest.clone(), tenant.clone());
-        async move {
-            let unavailable = |error: String| AccessError::AuditUnavailable(error);
-            let Some(batch) = batch.map_err(|error| unavailable(error.to_string()))? else { return Ok(()) };
-            let stored = ingest.commit(&tenant, &Class::audit(), batch, None).await;
-            stored.map(drop).map_err(|error: CommitError| unavailable(error.to_string()))
-        }
+    /// Writes what is left of the trail, before the log is closed.
+    pub async fn flush(&self) {
+        self.trail.flush().await;
     }
 }
 
 /// Leave to read one tenant's data for one request.
 pub struct Grant {
-    access: Access,
+    trail: Arc<Trail>,
     tenant: TenantId,
     id: String,
     opened: Shared<BoxFuture<'static, Result<(), AccessError>>>,
@@ -129,16 +118,8 @@ impl Grant {
 
     fn write_closing(&mut self, outcome: &'static str, totals: Totals) {
         self.closed = true;
-        let now_ns = self.access.ingest.clock().now_ns();
-        let record = audit::closing(now_ns, &self.access.resource, &self.id, outcome, totals);
-        let written = self.access.write(&self.tenant, &record);
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let id = self.id.clone();
-        runtime.spawn(async move {
-            if let Err(error) = written.await {
-                warn!(audit_id = id, %error, "the closing audit record could not be written");
-            }
-        });
+        let now_ns = self.trail.ingest.clock().now_ns();
+        self.trail.close(&self.tenant, Closing { now_ns, id: self.id.clone(), outcome, totals });
     }
 }
 

@@ -8,6 +8,10 @@
 
 mod audit;
 mod grant;
+mod trail;
+
+#[cfg(test)]
+mod tests;
 
 pub use audit::{Action, Totals};
 pub use grant::{Access, AccessError, Grant, Identity};

@@ -220,6 +220,7 @@ pub struct Running {
     /// What listens where.
     pub receivers: Arc<Vec<Receiver>>,
     main: std::net::SocketAddr,
+    access: Access,
     ingest: Ingest,
     stop: CancellationToken,
     tasks: tokio::task::JoinSet<()>,
@@ -249,8 +250,9 @@ impl Server {
         let bound = listen::bind(&config).await?;
         let receivers: Arc<Vec<Receiver>> = Arc::new(bound.receivers());
         let query = QueryEngine::new(ingest.clone(), config.query)?;
+        let access = Access::new(ingest.clone());
         let state = AppState {
-            access: Access::new(ingest.clone()),
+            access: access.clone(),
             query: query.clone(),
             ingest: ingest.clone(),
             intake: intake.clone(),
@@ -269,7 +271,7 @@ impl Server {
         tasks.spawn(rotation.watch(stop.clone()));
         self_log.attach(ingest.clone());
         info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Running { receivers, main: address, ingest, stop, tasks, self_log, _lock: lock })
+        Ok(Running { receivers, main: address, access, ingest, stop, tasks, self_log, _lock: lock })
     }
 }
 
@@ -289,6 +291,7 @@ impl Running {
         if tokio::time::timeout(Duration::from_secs(10), drained).await.is_err() {
             self.tasks.abort_all();
         }
+        self.access.flush().await;
         let ingest = self.ingest.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || ingest.close()).await {
             tracing::error!(%error, "the engine did not close cleanly; the write-ahead log has everything");

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::buffer::BooleanBuffer;
+use arrow::array::{ArrayRef, AsArray as _, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{SchemaRef, UInt32Type};
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column as ColumnExpr, Literal};
 use logkeep_segment::fixed;
 
 use super::QueryError;
 use super::chunk::Chunk;
-use super::project::{project, values_of_streams};
+use super::project::{StreamAttribute, project};
 use super::scan::arrow_error;
 use super::schema::Column;
 use super::table::plan_error;
@@ -22,12 +23,20 @@ pub(crate) struct Condition {
     /// What `schema` names.
     pub(crate) columns: Vec<Column>,
     schema: SchemaRef,
+    /// It does nothing but compare.
+    compares: bool,
 }
 
 impl Condition {
     /// `expr` is about the columns of `schema`, in this order.
     pub(crate) fn new(expr: Arc<dyn PhysicalExpr>, columns: Vec<Column>, schema: SchemaRef) -> Self {
-        Self { expr, columns, schema }
+        Self { compares: compares(&expr), expr, columns, schema }
+    }
+
+    /// Whether it may as well be asked of rows that are left out: that costs little and cannot fail.
+    pub(crate) fn is_easy(&self, chunk: &Chunk<'_>) -> bool {
+        let easy = |column: &Column| !column.data_type().is_string() || StreamAttribute::of(column, chunk).is_some();
+        self.compares && self.columns.iter().all(easy)
     }
 
     /// Which rows it holds for.
@@ -40,18 +49,22 @@ impl Condition {
 
     /// A condition on what all records of a stream share is asked once for each stream.
     fn mask_by_stream(&self, chunk: &Chunk<'_>) -> Result<Option<BooleanArray>, QueryError> {
-        let streams = chunk.rows.streams().len();
-        if self.columns.is_empty() || streams >= chunk.len() {
+        let attributes: Option<Vec<_>> = self.columns.iter().map(|column| StreamAttribute::of(column, chunk)).collect();
+        let Some(attributes) = attributes.filter(|attributes| !attributes.is_empty()) else { return Ok(None) };
+        let stream_of = chunk.column(fixed::STREAM)?.as_primitive::<UInt32Type>().values();
+        let mut used: Vec<u32> = stream_of.chunk_by(|a, b| a == b).map(|run| run[0]).collect();
+        used.sort_unstable();
+        used.dedup();
+        if used.len() >= chunk.len() {
             return Ok(None);
         }
-        let arrays: Option<Vec<ArrayRef>> =
-            self.columns.iter().map(|column| values_of_streams(column, chunk)).collect::<Result<_, _>>()?;
-        let Some(arrays) = arrays else { return Ok(None) };
-        let accepted = self.evaluate(table(arrays, &self.schema, streams)?)?;
-        let accepted: Vec<bool> = accepted.iter().map(|accepted| accepted == Some(true)).collect();
-        let stream_of = chunk.column(fixed::STREAM)?.as_primitive::<UInt32Type>().values();
-        let mask = BooleanBuffer::collect_bool(stream_of.len(), |row| accepted[stream_of[row] as usize]);
-        Ok(Some(BooleanArray::new(mask, None)))
+        let arrays = attributes.iter().map(|attribute| attribute.values(chunk, &used)).collect();
+        let holds = self.evaluate(table(arrays, &self.schema, used.len())?)?;
+        let mut accepted = vec![false; chunk.rows.streams().len()];
+        used.iter().zip(&holds).for_each(|(stream, holds)| accepted[*stream as usize] = holds == Some(true));
+        let mut mask = BooleanBufferBuilder::new(stream_of.len());
+        stream_of.chunk_by(|a, b| a == b).for_each(|run| mask.append_n(run.len(), accepted[run[0] as usize]));
+        Ok(Some(BooleanArray::new(mask.finish(), None)))
     }
 
     fn evaluate(&self, batch: RecordBatch) -> Result<BooleanArray, QueryError> {
@@ -60,6 +73,16 @@ impl Condition {
         let mask = result.as_boolean_opt();
         Ok(mask.ok_or_else(|| QueryError::Internal("a condition that is not true or false".into()))?.clone())
     }
+}
+
+fn compares(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    let is_leaf = expr.is::<ColumnExpr>() || expr.is::<Literal>();
+    let is_comparison = expr.downcast_ref::<BinaryExpr>().is_some_and(|binary| {
+        use Operator::{And, Eq, Gt, GtEq, Lt, LtEq, NotEq, Or};
+        matches!(binary.op(), And | Or | Eq | NotEq | Lt | LtEq | Gt | GtEq)
+            && [binary.left(), binary.right()].into_iter().all(compares)
+    });
+    is_leaf || is_comparison
 }
 
 /// Some columns of a chunk, as users know them.

@@ -17,24 +17,52 @@ use crate::kql::{TextMatcher, TextPattern};
 pub(crate) const MATCH_PHRASE: &str = "match_phrase";
 
 pub(crate) fn match_phrase() -> ScalarUDF {
-    text_search(MATCH_PHRASE, TextPattern::Phrase)
+    ScalarUDF::from(MatchPhrase { signature: Signature::new(TypeSignature::String(2), Volatility::Immutable) })
 }
 
-/// `text ~ 'expression'`, faster: what the scan asks instead.
-pub(crate) fn match_regex() -> ScalarUDF {
-    text_search("match_regex", TextPattern::Regex)
+/// Looks for a phrase, the second argument, in each text of the first.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct MatchPhrase {
+    signature: Signature,
 }
 
-fn text_search(name: &'static str, pattern: fn(String) -> TextPattern) -> ScalarUDF {
-    let signature = Signature::new(TypeSignature::String(2), Volatility::Immutable);
-    ScalarUDF::from(TextSearch { name, pattern, signature })
+impl ScalarUDFImpl for MatchPhrase {
+    fn name(&self) -> &str {
+        MATCH_PHRASE
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [texts, ColumnarValue::Scalar(phrase)] = args.args.as_slice() else {
+            return Err(DataFusionError::Plan(format!("the second argument of {MATCH_PHRASE} must be a literal")));
+        };
+        match phrase.try_as_str().flatten() {
+            Some(phrase) => search(&matcher(TextPattern::Phrase(phrase.to_owned()))?, texts, args.number_rows),
+            None => Ok(ColumnarValue::Scalar(ScalarValue::Boolean(None))),
+        }
+    }
 }
 
-/// Looks for a pattern, the second argument, in each text of the first.
+/// Looks for one pattern in each text of its only argument. What a scan asks instead of `match_phrase` and `~`: the
+/// pattern is made ready once, and not for each block of rows.
+pub(crate) fn text_search(pattern: TextPattern) -> Result<ScalarUDF> {
+    let signature = Signature::new(TypeSignature::String(1), Volatility::Immutable);
+    let name = format!("text_search({pattern:?})");
+    Ok(ScalarUDF::from(TextSearch { name, matcher: matcher(pattern)?, signature }))
+}
+
+/// The name has the pattern, and so says which search it is.
 #[derive(Debug)]
 struct TextSearch {
-    name: &'static str,
-    pattern: fn(String) -> TextPattern,
+    name: String,
+    matcher: TextMatcher,
     signature: Signature,
 }
 
@@ -54,7 +82,7 @@ impl std::hash::Hash for TextSearch {
 
 impl ScalarUDFImpl for TextSearch {
     fn name(&self) -> &str {
-        self.name
+        &self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -66,25 +94,25 @@ impl ScalarUDFImpl for TextSearch {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [texts, pattern] = args.args.as_slice() else {
-            return Err(DataFusionError::Plan(format!("{} takes a text and a pattern", self.name)));
-        };
-        let ColumnarValue::Scalar(pattern) = pattern else {
-            return Err(DataFusionError::Plan(format!("the second argument of {} must be a literal", self.name)));
-        };
-        let Some(pattern) = pattern.try_as_str().flatten() else {
-            return Ok(ColumnarValue::Scalar(ScalarValue::Boolean(None)));
-        };
-        let matcher = TextMatcher::new(&(self.pattern)(pattern.to_owned()))
-            .map_err(|error| DataFusionError::Plan(error.to_string()))?;
-        let texts = arrow::compute::cast(&texts.to_array(args.number_rows)?, &DataType::Utf8)?;
-        let texts = texts.as_string::<i32>();
-        let (first, last) = (texts.value_offsets()[0] as usize, texts.value_offsets()[texts.len()] as usize);
-        // Offsets of a string array are on the bounds of characters.
-        let all = std::str::from_utf8(&texts.value_data()[first..last])
-            .map_err(|error| DataFusionError::Execution(error.to_string()))?;
-        let ends: Vec<usize> = texts.value_offsets()[1..].iter().map(|end| *end as usize - first).collect();
-        let found = BooleanBuffer::from(matcher.matches_each(all, &ends));
-        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(found, texts.nulls().cloned()))))
+        match args.args.as_slice() {
+            [texts] => search(&self.matcher, texts, args.number_rows),
+            _ => Err(DataFusionError::Plan(format!("{} takes a text", self.name))),
+        }
     }
+}
+
+fn matcher(pattern: TextPattern) -> Result<TextMatcher> {
+    TextMatcher::new(&pattern).map_err(|error| DataFusionError::Plan(error.to_string()))
+}
+
+fn search(matcher: &TextMatcher, texts: &ColumnarValue, rows: usize) -> Result<ColumnarValue> {
+    let texts = arrow::compute::cast(&texts.to_array(rows)?, &DataType::Utf8)?;
+    let texts = texts.as_string::<i32>();
+    let (first, last) = (texts.value_offsets()[0] as usize, texts.value_offsets()[texts.len()] as usize);
+    // Offsets of a string array are on the bounds of characters.
+    let all = std::str::from_utf8(&texts.value_data()[first..last])
+        .map_err(|error| DataFusionError::Execution(error.to_string()))?;
+    let ends: Vec<usize> = texts.value_offsets()[1..].iter().map(|end| *end as usize - first).collect();
+    let found = BooleanBuffer::from(matcher.matches_each(all, &ends));
+    Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(found, texts.nulls().cloned()))))
 }

@@ -13,7 +13,7 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use tokio::sync::mpsc::Sender;
 
 use super::QueryError;
-use super::chunk::{Chunk, Wanted};
+use super::chunk::Wanted;
 use super::condition::{Condition, columns_of};
 use super::moving::Moving;
 use super::project::want;
@@ -76,11 +76,8 @@ impl Partition {
             let mut tested = Wanted::new();
             let columns = conditions.clone().flat_map(|condition| &condition.columns);
             columns.into_iter().try_for_each(|column| want(column, source, &schema, &mut tested))?;
-            let condition = scan::Conditions {
-                columns: tested,
-                masks: conditions.map(|condition| Box::new(|chunk: &Chunk<'_>| condition.mask(chunk)) as _).collect(),
-            };
-            let flow = self.scan.each(source, &wanted, condition, &mut |chunk| {
+            let conditions = scan::Conditions { columns: tested, all: conditions.collect() };
+            let flow = self.scan.each(source, &wanted, conditions, &mut |chunk| {
                 let batch = columns_of(&self.columns, &self.schema, &chunk)?;
                 let batch = batch.slice(0, left.min(batch.num_rows()));
                 left -= batch.num_rows();

@@ -205,14 +205,25 @@ fn project_attribute(key: &str, data_type: &DataType, chunk: &Chunk<'_>) -> Resu
     Ok(out.finish())
 }
 
-/// The values of `column` for each stream, if here they are the same for all records of a stream.
-pub(crate) fn values_of_streams(column: &Column, chunk: &Chunk<'_>) -> Result<Option<ArrayRef>, QueryError> {
-    let Column::Attribute { key, data_type } = column else { return Ok(None) };
-    let schema = chunk.rows.table().schema();
-    if has_overflow(chunk) || attribute_columns(&schema, key).next().is_some() {
-        return Ok(None);
+/// An attribute whose value is here the same for all records of a stream.
+pub(crate) struct StreamAttribute<'c> {
+    key: &'c str,
+    data_type: &'c DataType,
+}
+
+impl<'c> StreamAttribute<'c> {
+    /// `None` if `column` is something else.
+    pub(crate) fn of(column: &'c Column, chunk: &Chunk<'_>) -> Option<Self> {
+        let Column::Attribute { key, data_type } = column else { return None };
+        let in_rows = has_overflow(chunk) || attribute_columns(chunk.rows.table().schema_ref(), key).next().is_some();
+        (!in_rows).then_some(Self { key, data_type })
     }
-    Ok(Some(array_of(&stream_values(key, chunk)?, data_type)))
+
+    /// Its value for each of these streams.
+    pub(crate) fn values(&self, chunk: &Chunk<'_>, streams: &[u32]) -> ArrayRef {
+        let value = |stream: &u32| stream_value(self.key, &chunk.rows.streams()[*stream as usize]);
+        array_of(&streams.iter().map(value).collect::<Vec<_>>(), self.data_type)
+    }
 }
 
 /// Whether a record here may have values outside the flat columns.
@@ -226,11 +237,13 @@ fn stream_values<'c>(key: &str, chunk: &'c Chunk<'_>) -> Result<Vec<Option<&'c V
     let mut used = vec![false; streams.len()];
     let numbers = chunk.column(fixed::STREAM)?.as_primitive::<UInt32Type>().values();
     numbers.chunk_by(|a, b| a == b).for_each(|run| used[run[0] as usize] = true);
-    let value = |stream: &'c Resource| {
-        let found = stream.attribute(key).filter(|value| !value.is_null());
-        found.or_else(|| stream.scope().attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value))
-    };
-    Ok(streams.iter().zip(used).map(|(stream, used)| if used { value(stream) } else { None }).collect())
+    let value = |(stream, used): (&'c Arc<Resource>, bool)| if used { stream_value(key, stream) } else { None };
+    Ok(streams.iter().zip(used).map(value).collect())
+}
+
+fn stream_value<'s>(key: &str, stream: &'s Resource) -> Option<&'s Value<'static>> {
+    let found = stream.attribute(key).filter(|value| !value.is_null());
+    found.or_else(|| stream.scope().attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value))
 }
 
 /// The slow way, for rows with values outside the flat columns.

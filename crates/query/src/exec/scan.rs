@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{concat_batches, filter_record_batch, prep_null_mask_filter, take_record_batch};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{Int64Type, Schema};
 use logkeep_ingest::{ClassView, Snapshot};
 use logkeep_record::{Class, TenantId, TimeRange};
@@ -13,6 +13,7 @@ use logkeep_segment::{BLOCK_ROWS, RowSelection, RowSelector, Rows, Segment, fixe
 
 use super::cache::BlockCache;
 use super::chunk::{Chunk, Place, Source, Wanted};
+use super::condition::Condition;
 use super::filter::Filter;
 use super::prune::Needs;
 use super::{Budget, QueryError};
@@ -42,15 +43,12 @@ pub(crate) struct Scan {
     pub(crate) cache: Arc<BlockCache>,
 }
 
-/// Says of each row whether it matches; null is no.
-pub(crate) type Mask<'a> = Box<dyn Fn(&Chunk<'_>) -> Result<BooleanArray, QueryError> + 'a>;
-
-/// Further conditions on rows, such as those from SQL. All must hold; each is asked of the rows that the ones before left.
+/// Further conditions on rows, such as those from SQL. All must hold.
 #[derive(Default)]
 pub(crate) struct Conditions<'a> {
     /// The physical columns they look at.
     pub(crate) columns: Wanted,
-    pub(crate) masks: Vec<Mask<'a>>,
+    pub(crate) all: Vec<&'a Condition>,
 }
 
 impl Scan {
@@ -126,7 +124,7 @@ impl Scan {
         if !whole {
             tested.insert(fixed::TIME.to_owned());
         }
-        let pass = Pass { scan: self, class: &source.class, filter, masks: conditions.masks, whole };
+        let pass = Pass { scan: self, class: &source.class, filter, conditions: conditions.all, whole };
         let all: Wanted = wanted.union(&tested).cloned().collect();
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
@@ -167,7 +165,7 @@ struct Pass<'a> {
     scan: &'a Scan,
     class: &'a Class,
     filter: Option<Filter<'a>>,
-    masks: Vec<Mask<'a>>,
+    conditions: Vec<&'a Condition>,
     /// Every row is in the range of time.
     whole: bool,
 }
@@ -175,7 +173,7 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Whether every row matches.
     fn takes_all(&self) -> bool {
-        self.whole && self.filter.is_none() && self.masks.is_empty()
+        self.whole && self.filter.is_none() && self.conditions.is_empty()
     }
 
     /// The rows that match, of those that follow row `first`.
@@ -187,19 +185,25 @@ impl Pass<'_> {
         if self.takes_all() {
             return Ok(chunk);
         }
-        if !self.whole {
-            chunk.retain(&within(&self.scan.range, &chunk)?)?;
+        let mut kept = (!self.whole).then(|| within(&self.scan.range, &chunk)).transpose()?;
+        for condition in &self.conditions {
+            if !condition.is_easy(&chunk) {
+                chunk.retain(kept.take())?;
+            }
+            if chunk.len() == 0 {
+                return Ok(chunk);
+            }
+            let mask = holds(condition.mask(&chunk)?);
+            kept = Some(match kept {
+                Some(kept) => &kept & &mask,
+                None => mask,
+            });
         }
-        if let Some(filter) = &self.filter {
+        chunk.retain(kept)?;
+        if let (Some(filter), true) = (&self.filter, chunk.len() > 0) {
             let mut alive = vec![true; chunk.len()];
             filter.apply(&chunk, &mut alive)?;
-            chunk.retain(&BooleanArray::from(alive))?;
-        }
-        for mask in &self.masks {
-            if chunk.len() == 0 {
-                break;
-            }
-            chunk.retain(&mask(&chunk)?)?;
+            chunk.retain(Some(BooleanBuffer::from(alive)))?;
         }
         Ok(chunk)
     }
@@ -374,26 +378,31 @@ impl LateRead {
 }
 
 impl Chunk<'_> {
-    /// Keeps the rows that `mask` holds for.
-    fn retain(&mut self, mask: &BooleanArray) -> Result<(), QueryError> {
-        let kept = mask.true_count();
-        if kept == self.len() {
-            return Ok(());
+    /// Keeps these rows; all of them if there is nothing to say about any.
+    fn retain(&mut self, kept: Option<BooleanBuffer>) -> Result<(), QueryError> {
+        let Some(kept) = kept.filter(|kept| kept.count_set_bits() < kept.len()) else { return Ok(()) };
+        if self.numbers.len() == kept.len() {
+            self.numbers = kept.set_indices().map(|row| self.numbers[row]).collect();
         }
-        let mask = if mask.null_count() == 0 { mask.clone() } else { prep_null_mask_filter(mask) };
-        if self.numbers.len() == mask.len() {
-            self.numbers = mask.values().set_indices().map(|row| self.numbers[row]).collect();
-        }
-        let table = filter_record_batch(self.rows.table(), &mask).map_err(arrow_error)?;
+        let table = filter_record_batch(self.rows.table(), &BooleanArray::new(kept, None)).map_err(arrow_error)?;
         self.rows = self.rows.with_table(table);
         Ok(())
     }
 }
 
-fn within(range: &TimeRange, chunk: &Chunk<'_>) -> Result<BooleanArray, QueryError> {
+/// Where a mask is true; null is no.
+fn holds(mask: BooleanArray) -> BooleanBuffer {
+    let (values, nulls) = mask.into_parts();
+    match nulls {
+        Some(nulls) => &values & nulls.inner(),
+        None => values,
+    }
+}
+
+fn within(range: &TimeRange, chunk: &Chunk<'_>) -> Result<BooleanBuffer, QueryError> {
     let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>().values();
-    let inside = BooleanBuffer::collect_bool(times.len(), |row| range.overlaps(times[row], times[row]));
-    Ok(BooleanArray::new(inside, None))
+    let (start, end) = (range.start_ns(), range.end_ns());
+    Ok(BooleanBuffer::collect_bool(times.len(), |row| start <= times[row] && times[row] < end))
 }
 
 /// All columns of some rows of a source, in the order given.

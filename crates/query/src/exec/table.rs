@@ -14,11 +14,12 @@ use logkeep_record::{Severity, TimeRange};
 
 use super::QueryError;
 use super::condition::Condition;
-use super::functions::{MATCH_PHRASE, match_regex};
+use super::functions::{MATCH_PHRASE, text_search};
 use super::plan::LogScan;
 use super::prune::Needs;
 use super::scan::Scan;
 use super::schema::{Column, Fixed, TIME, TableSchema};
+use crate::kql::TextPattern;
 
 /// The table `logs`, `spans` or `audit` of one tenant, at one instant.
 pub(crate) struct LogsTable {
@@ -111,16 +112,25 @@ fn unqualified(filter: Expr) -> PlanResult<Expr> {
     Ok(filter.transform(strip)?.data)
 }
 
-/// Regular expressions by our own search, which looks for what every match has in many rows at once.
+/// Phrases and regular expressions by a search made ready for the whole scan, which looks for what every match has in many
+/// rows at once.
 fn by_own_search(filter: Expr) -> PlanResult<Expr> {
     use datafusion::common::tree_node::{Transformed, TreeNode as _};
     let search = |expr: Expr| {
-        let Expr::BinaryExpr(binary) = &expr else { return Ok(Transformed::no(expr)) };
-        let (Operator::RegexMatch, Some(_), Some(_)) = (binary.op, column_name(&binary.left), text_of(&binary.right))
-        else {
-            return Ok(Transformed::no(expr));
+        let found = match &expr {
+            Expr::BinaryExpr(binary) if binary.op == Operator::RegexMatch && column_name(&binary.left).is_some() => {
+                text_of(&binary.right).map(|regex| (&*binary.left, TextPattern::Regex(regex.to_owned())))
+            }
+            Expr::ScalarFunction(call) if call.name() == MATCH_PHRASE => match call.args.as_slice() {
+                [text, phrase] => text_of(phrase).map(|phrase| (text, TextPattern::Phrase(phrase.to_owned()))),
+                _ => None,
+            },
+            _ => None,
         };
-        Ok(Transformed::yes(match_regex().call(vec![(*binary.left).clone(), (*binary.right).clone()])))
+        Ok(match found {
+            Some((text, pattern)) => Transformed::yes(text_search(pattern)?.call(vec![text.clone()])),
+            None => Transformed::no(expr),
+        })
     };
     Ok(filter.transform(search)?.data)
 }

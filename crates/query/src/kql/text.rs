@@ -44,12 +44,12 @@ impl TextMatcher {
     /// has is rare, they are read as one.
     pub(crate) fn matches_each(&self, texts: &str, ends: &[usize]) -> Vec<bool> {
         match &self.0 {
-            // The lower case of a text of ASCII is as long as the text.
-            Kind::Phrase(phrase) if texts.is_ascii() && !phrase.text.is_empty() => {
-                candidates(&phrase.finder, &lower(texts), ends, |text| phrase.is_in(text))
+            Kind::Phrase(phrase) if let (Some(beginning), true) = (&phrase.beginning, texts.is_ascii()) => {
+                let find = |text: &[u8]| beginning.find(text).map(|found| found.start());
+                candidates(find, texts, ends, |text| phrase.is_in(&lower(text)))
             }
             Kind::Regex(regex) if let Some(literal) = &regex.literal => {
-                candidates(literal, texts, ends, |text| regex.regex.is_match(text))
+                candidates(|text| literal.find(text), texts, ends, |text| regex.regex.is_match(text))
             }
             _ => (0..ends.len()).map(|place| self.matches(text_at(texts, ends, place))).collect(),
         }
@@ -60,11 +60,16 @@ fn text_at<'a>(texts: &'a str, ends: &[usize], place: usize) -> &'a str {
     &texts[if place == 0 { 0 } else { ends[place - 1] }..ends[place]]
 }
 
-/// Asks `check` only of the texts in which `finder` finds something.
-fn candidates(finder: &Finder<'_>, texts: &str, ends: &[usize], check: impl Fn(&str) -> bool) -> Vec<bool> {
+/// Asks `check` only of the texts in which `find` finds the start of something.
+fn candidates(
+    find: impl Fn(&[u8]) -> Option<usize>,
+    texts: &str,
+    ends: &[usize],
+    check: impl Fn(&str) -> bool,
+) -> Vec<bool> {
     let mut found = vec![false; ends.len()];
     let mut from = 0;
-    while let Some(candidate) = finder.find(&texts.as_bytes()[from..]) {
+    while let Some(candidate) = find(&texts.as_bytes()[from..]) {
         let start = from + candidate;
         let place = ends.partition_point(|end| *end <= start);
         found[place] = check(text_at(texts, ends, place));
@@ -107,13 +112,25 @@ struct Phrase {
     /// In lower case.
     text: String,
     finder: Finder<'static>,
+    /// Finds how it begins in text of ASCII, whatever the case, without a copy of that in lower case.
+    beginning: Option<regex::bytes::Regex>,
 }
 
 impl Phrase {
+    /// So much of it is looked for at first, in bytes.
+    const BEGINNING: usize = 32;
+
     fn new(phrase: &str) -> Self {
         let text = lower(phrase).into_owned();
+        let beginning = &text[..text.floor_char_boundary(Self::BEGINNING)];
+        let beginning = regex::bytes::RegexBuilder::new(&regex::escape(beginning))
+            .case_insensitive(true)
+            .unicode(false)
+            .build()
+            .ok()
+            .filter(|_| !text.is_empty());
         let finder = Finder::new(&text).into_owned();
-        Self { text, finder }
+        Self { text, finder, beginning }
     }
 
     /// Whether it stands in `text`, which is in lower case, so that no token is cut at either end.
@@ -208,7 +225,9 @@ mod tests {
     fn many_texts_at_once_as_each_by_itself() {
         let phrase = |phrase: &str| TextMatcher::new(&TextPattern::Phrase(phrase.to_owned())).unwrap();
         let regex = |source: &str| TextMatcher::new(&TextPattern::Regex(source.to_owned())).unwrap();
-        let phrases = ["foo", "k", "", "o foo", "é"].map(phrase);
+        let long = "foo ".repeat(20) + "end";
+        let upper = long.to_uppercase();
+        let phrases = ["foo", "k", "", "o foo", "é", &long].map(phrase);
         let regexes = ["fo{2}", "^foo", "foo$", "o f", "[a-z]oo", "fo(o|d)?", "", "(?i)FOO"].map(regex);
         let lists: &[&[&str]] = &[
             &["a foo", "", "Foo", "food", "x", "fo", "o foo foo", ""],
@@ -216,6 +235,7 @@ mod tests {
             &[],
             &["xfoo", "foo"],
             &["fo", "o"],
+            &[&upper, &long, "foo"],
         ];
         for texts in lists {
             for matcher in phrases.iter().chain(&regexes) {

@@ -1,0 +1,122 @@
+//! The trail in a real log.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use logkeep_catalog::SqliteCatalog;
+use logkeep_cipher::DataKey;
+use logkeep_ingest::{Ingest, IngestConfig, Parts};
+use logkeep_record::{Class, TenantId};
+use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
+
+use crate::{Access, AccessError, Action, Grant, Identity, Totals};
+
+async fn open(folder: &Path) -> Ingest {
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let keys = LocalKeyFile::open_or_create(&folder.join("key"), &data, data.join("c.sqlite").exists()).unwrap();
+    let parts = Parts {
+        catalog: Arc::new(SqliteCatalog::open(&data.join("c.sqlite"), &DataKey::from_bytes([1; 32])).await.unwrap()),
+        objects: SealedObjects::local(&data.join("objects")).unwrap(),
+        keys: Arc::new(keys),
+        clock: Arc::new(SystemClock::new()),
+        random: Arc::new(SystemRandom),
+    };
+    let mut config = IngestConfig::new(&data);
+    config.flush_interval = Duration::from_secs(3600);
+    Ingest::open(config, parts).await.unwrap()
+}
+
+fn ask(access: &Access) -> Grant {
+    let who = Identity::local([127, 0, 0, 1].into(), TenantId::default()).unwrap();
+    access.authorize(&who, Action::Query, &[("audit.query", "select 1".to_owned())])
+}
+
+/// The events of each batch of the trail, with the numbers of the grants.
+fn trail(ingest: &Ingest) -> Vec<Vec<(String, String)>> {
+    let snapshot = ingest.snapshot();
+    let Some(view) = snapshot.class(&TenantId::default(), &Class::audit()) else { return Vec::new() };
+    let event = |record: logkeep_record::Record<'_>| {
+        let id = record.attributes.iter().find(|(key, _)| key == "audit.id").unwrap().1.as_str().unwrap().to_owned();
+        (record.event_name.into_owned(), id)
+    };
+    let batch =
+        |rows: &Arc<logkeep_segment::Rows>| (0..rows.len()).map(|row| event(rows.record(row).unwrap())).collect();
+    view.live.iter().map(batch).collect()
+}
+
+fn opened(grant: &str) -> (String, String) {
+    ("audit.access.opened".to_owned(), grant.to_owned())
+}
+
+fn closed(grant: &str) -> (String, String) {
+    ("audit.access.closed".to_owned(), grant.to_owned())
+}
+
+async fn until(ingest: &Ingest, batches: usize) {
+    let there = async {
+        while trail(ingest).len() < batches {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), there).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_released_is_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path()).await;
+    let grant = ask(&Access::new(ingest.clone()));
+    grant.release().await.unwrap();
+    assert_eq!(trail(&ingest), [[opened(grant.id())]]);
+}
+
+#[tokio::test]
+async fn a_closing_record_rides_with_the_next_opening_and_alone_if_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path()).await;
+    let access = Access::new(ingest.clone());
+    let first = ask(&access);
+    first.release().await.unwrap();
+    let (first_id, second) = (first.id().to_owned(), {
+        first.close(Totals { rows: 1, bytes: 2 });
+        ask(&access)
+    });
+    second.release().await.unwrap();
+    let second_id = second.id().to_owned();
+    assert_eq!(trail(&ingest), [vec![opened(&first_id)], vec![closed(&first_id), opened(&second_id)]]);
+    drop(second);
+    until(&ingest, 3).await;
+    assert_eq!(trail(&ingest)[2], [closed(&second_id)], "abandoned, and written all the same");
+}
+
+#[tokio::test]
+async fn what_waits_is_written_before_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path()).await;
+    let access = Access::new(ingest.clone());
+    let grants = [ask(&access), ask(&access)];
+    for grant in grants {
+        grant.release().await.unwrap();
+        grant.fail();
+    }
+    access.flush().await;
+    let events: Vec<_> = trail(&ingest).concat();
+    assert_eq!(events.iter().filter(|(event, _)| event == "audit.access.closed").count(), 2);
+}
+
+#[tokio::test]
+async fn without_a_trail_nothing_is_released() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path()).await;
+    let access = Access::new(ingest.clone());
+    let before = ask(&access);
+    before.release().await.unwrap();
+    ingest.close();
+    before.close(Totals::default());
+    assert!(matches!(ask(&access).release().await, Err(AccessError::AuditUnavailable(_))));
+    // The closing record waits on; nobody is told that it was written.
+    access.flush().await;
+    assert_eq!(trail(&ingest).concat().iter().filter(|(event, _)| event == "audit.access.closed").count(), 0);
+}
