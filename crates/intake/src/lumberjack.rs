@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_record::{Resource, limits};
+use logkeep_record::{Record, Resource, Value, limits};
 use logkeep_wire::lumberjack::{Frame, LumberjackError, ack, events, frame, open, record};
 use sha2::{Digest, Sha256};
 
@@ -185,11 +185,32 @@ fn prepare(arrival: &Arrival, frames: &[Bytes], received_ns: i64) -> Result<Prep
     let mut normalizer = Normalizer::new(arrival.clone());
     let mut preparing = Preparing::new(&mut normalizer);
     let mut content = Sha256::new();
+    let mut sender: Option<Option<String>> = None;
     for bytes in frames {
         content.update(bytes);
         for (_, json) in events(bytes)? {
-            preparing.push(record(json, received_ns, resource.clone()))?;
+            let record = record(json, received_ns, resource.clone());
+            let agent = agent_of(&record);
+            if sender.as_ref().is_none_or(|sender| sender.as_deref() != agent) {
+                // The first one; a window of several is Logstash's, and has no name.
+                sender = Some(if sender.is_none() { agent.map(str::to_owned) } else { None });
+            }
+            preparing.push(record)?;
         }
     }
-    preparing.finish(&content.finalize())
+    Ok(Prepared { sender: sender.flatten(), ..preparing.finish(&content.finalize())? })
+}
+
+/// The name of the agent that shipped an event, or of its host.
+fn agent_of<'r>(record: &'r Record<'_>) -> Option<&'r str> {
+    let name_in = |key| {
+        let named = member(&record.body, key)?;
+        named.as_str().or_else(|| member(named, "name")?.as_str())
+    };
+    name_in("agent").or_else(|| name_in("host"))
+}
+
+fn member<'r>(value: &'r Value<'_>, key: &str) -> Option<&'r Value<'r>> {
+    let Value::Map(pairs) = value else { return None };
+    pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }

@@ -39,6 +39,8 @@ pub(crate) struct Prepared {
     pub(crate) parts: Vec<Portion>,
     /// Records that go into no batch, to be counted with the others.
     pub(crate) beside: Shares,
+    /// What the sender calls itself, where its records say it.
+    pub(crate) sender: Option<String>,
     /// SHA-256 of the body; only where there are several parts.
     pub(crate) fingerprint: Option<[u8; 32]>,
 }
@@ -132,7 +134,7 @@ impl<'n> Preparing<'n> {
     pub(crate) fn finish(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
         self.close()?;
         let fingerprint = (self.parts.len() > 1).then(|| Sha256::digest(body).into());
-        Ok(Prepared { class: Class::default(), parts: self.parts, beside: self.beside, fingerprint })
+        Ok(Prepared { class: Class::default(), parts: self.parts, beside: self.beside, sender: None, fingerprint })
     }
 }
 

@@ -147,7 +147,7 @@ impl Intake {
     /// One attempt to store a request; `again` if we make it ourselves, and what an earlier one stored is counted.
     async fn attempt(&self, origin: &Origin, prepared: Prepared, key: Option<&[u8]>, again: bool) -> (Stored, Left) {
         let received_ns = self.received_ns(&prepared);
-        let Prepared { class, parts, mut beside, fingerprint } = prepared;
+        let Prepared { class, parts, mut beside, fingerprint, .. } = prepared;
         beside.of(None).bytes += origin.bytes as u64;
         let resume = fingerprint.filter(|_| key.is_none());
         let resume = resume.map(|body| resume_key(origin, &class, &body));
@@ -215,6 +215,8 @@ impl Intake {
             let prepared = self.process(move || work()).await.flatten();
             let prepared = prepared.map_err(|refusal| Unstored { records: 0, refusal })?;
             let received_ns = self.received_ns(&prepared);
+            let named = prepared.sender.as_deref().map(|sender| origin.clone().called(sender));
+            let origin = named.as_ref().unwrap_or(origin);
             let (stored, left) = self.attempt(origin, prepared, None, again).await;
             let records = stored.not_stored();
             let Some(error) = stored.error else {

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_record::{Record, Resource, Value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
-use super::{Setup, port, send, wait_until};
+use super::{Setup, listen, port, send, wait_until};
 use crate::account::reason;
 use crate::datagrams::Inlet;
 use crate::origin::Origin;
@@ -85,6 +86,29 @@ async fn a_sender_over_http_is_known_by_what_it_calls_itself_and_a_retry_as_one(
         .collect();
     let refused = [("unknown_tenant".to_owned(), 1)].into();
     assert_eq!(told, [("lost".to_owned(), 0, 0, refused), ("shipper/2".to_owned(), 2, 2, Default::default())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_of_beats_is_of_its_agent_unless_it_has_several() {
+    let setup = Setup::new().await;
+    for (number, agents) in [["a", "a"], ["a", "b"]].into_iter().enumerate() {
+        let (address, stop) = listen(&setup, "beats").await;
+        let event = |(place, agent): (usize, &str)| {
+            let json = format!("{{\"message\":\"x\",\"agent\":{{\"name\":\"{agent}\"}}}}");
+            let head = [b"2J\0\0\0".as_slice(), &[place as u8 + 1, 0, 0, 0, json.len() as u8]].concat();
+            [head, json.into_bytes()].concat()
+        };
+        let events: Vec<u8> = agents.into_iter().enumerate().flat_map(event).collect();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(&[b"2W\0\0\0\x02".as_slice(), &events].concat()).await.unwrap();
+        let mut ack = [0; 6];
+        stream.read_exact(&mut ack).await.unwrap();
+        assert_eq!(&ack, b"2A\0\0\0\x02", "{number}");
+        stop.cancel();
+    }
+    let told: Vec<_> =
+        setup.ledger().await.into_iter().map(|(source, counts)| (source.sender, counts.stored)).collect();
+    assert_eq!(told, [(None, 2), (Some("a".to_owned()), 2)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
