@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::file::metadata::PageIndexPolicy;
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::page_index::column_index::{ColumnIndexMetaData, PrimitiveColumnIndex};
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::columns::fixed;
@@ -239,11 +239,31 @@ impl Segment {
 
     /// Earliest and latest time in each block; `None` if the pages of the column are not its blocks.
     pub fn block_times_ns(&self) -> Option<Vec<(i64, i64)>> {
-        let place = self.schema().fields().iter().position(|field| field.name() == fixed::TIME)?;
-        let pages = self.parquet().column_index()?.first()?.get(place)?;
-        let ColumnIndexMetaData::INT64(pages) = pages else { return None };
-        let bounds = pages.min_values().iter().copied().zip(pages.max_values().iter().copied());
-        (pages.min_values().len() == self.index.blocks()).then(|| bounds.collect())
+        match self.pages(fixed::TIME)? {
+            ColumnIndexMetaData::INT64(pages) => self.bounds(pages, |time| time),
+            _ => None,
+        }
+    }
+
+    /// First and last stream in each block, likewise.
+    pub fn block_streams(&self) -> Option<Vec<(u32, u32)>> {
+        let streams = self.streams().len();
+        let bounds = match self.pages(fixed::STREAM)? {
+            ColumnIndexMetaData::INT32(pages) => self.bounds(pages, |stream| stream as u32)?,
+            _ => return None,
+        };
+        bounds.iter().all(|(first, last)| first <= last && (*last as usize) < streams).then_some(bounds)
+    }
+
+    fn pages(&self, column: &str) -> Option<&ColumnIndexMetaData> {
+        let place = self.schema().fields().iter().position(|field| field.name() == column)?;
+        self.parquet().column_index()?.first()?.get(place)
+    }
+
+    fn bounds<T: Copy, B>(&self, pages: &PrimitiveColumnIndex<T>, bound: impl Fn(T) -> B) -> Option<Vec<(B, B)>> {
+        let (min, max) = (pages.min_values(), pages.max_values());
+        let bounds = min.iter().zip(max).map(|(min, max)| (bound(*min), bound(*max)));
+        (min.len() == self.index.blocks()).then(|| bounds.collect())
     }
 
     /// Reads columns by name (unknown names are left out) for the rows of `selection`, or all rows, in batches of at

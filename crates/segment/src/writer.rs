@@ -111,13 +111,14 @@ fn column_properties(builder: WriterPropertiesBuilder, name: &str) -> WriterProp
     let column = ColumnPath::new(vec![name.to_owned()]);
     match name {
         fixed::TIME | fixed::RECEIVED | fixed::OBSERVED => {
-            // The bounds of each block's time are what queries prune by; other bounds would only be carried about.
+            // The bounds of each block's times and streams are what queries prune by; others would only be carried about.
             let bounds = if name == fixed::TIME { EnabledStatistics::Page } else { EnabledStatistics::None };
             builder
                 .set_column_dictionary_enabled(column.clone(), false)
                 .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED)
                 .set_column_statistics_enabled(column, bounds)
         }
+        fixed::STREAM => builder.set_column_statistics_enabled(column, EnabledStatistics::Page),
         // Nearly every value differs: a dictionary would be built and thrown away.
         fixed::BODY | fixed::ORIGINAL | fixed::REST | fixed::TRACE_ID | fixed::SPAN_ID => {
             builder.set_column_dictionary_enabled(column, false)

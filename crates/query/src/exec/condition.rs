@@ -7,7 +7,7 @@ use arrow::datatypes::{SchemaRef, UInt32Type};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column as ColumnExpr, Literal};
-use logkeep_segment::fixed;
+use logkeep_segment::{Segment, fixed};
 
 use super::QueryError;
 use super::chunk::Chunk;
@@ -58,13 +58,26 @@ impl Condition {
         if used.len() >= chunk.len() {
             return Ok(None);
         }
-        let arrays = attributes.iter().map(|attribute| attribute.values(chunk, &used)).collect();
+        let streams = chunk.rows.streams();
+        let values = |attribute: &StreamAttribute<'_>| attribute.values(used.iter().map(|at| &streams[*at as usize]));
+        let arrays = attributes.iter().map(values).collect();
         let holds = self.evaluate(table(arrays, &self.schema, used.len())?)?;
-        let mut accepted = vec![false; chunk.rows.streams().len()];
+        let mut accepted = vec![false; streams.len()];
         used.iter().zip(&holds).for_each(|(stream, holds)| accepted[*stream as usize] = holds == Some(true));
         let mut mask = BooleanBufferBuilder::new(stream_of.len());
         stream_of.chunk_by(|a, b| a == b).for_each(|run| mask.append_n(run.len(), accepted[run[0] as usize]));
         Ok(Some(BooleanArray::new(mask.finish(), None)))
+    }
+
+    /// Of each stream of a segment whether its records can match; `None` if it takes a look at the records to tell.
+    pub(crate) fn accepted_streams(&self, segment: &Segment) -> Result<Option<Vec<bool>>, QueryError> {
+        let attributes: Option<Vec<_>> =
+            self.columns.iter().map(|column| StreamAttribute::of_all(column, segment)).collect();
+        let Some(attributes) = attributes.filter(|all| self.compares && !all.is_empty()) else { return Ok(None) };
+        let streams = segment.streams();
+        let arrays = attributes.iter().map(|attribute| attribute.values(streams.iter())).collect();
+        let holds = self.evaluate(table(arrays, &self.schema, streams.len())?)?;
+        Ok(Some(holds.iter().map(|holds| holds == Some(true)).collect()))
     }
 
     fn evaluate(&self, batch: RecordBatch) -> Result<BooleanArray, QueryError> {

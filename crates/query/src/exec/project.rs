@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, UInt8Type, UInt32Type, UInt64Type};
 use logkeep_record::{Resource, Severity, Value, json, span};
-use logkeep_segment::{AttributeColumn, ValueType, fixed};
+use logkeep_segment::{AttributeColumn, Segment, ValueType, fixed};
 
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted, attribute_columns, overflows};
@@ -205,24 +205,33 @@ fn project_attribute(key: &str, data_type: &DataType, chunk: &Chunk<'_>) -> Resu
     Ok(out.finish())
 }
 
-/// An attribute whose value is here the same for all records of a stream.
+/// An attribute that all records of a stream share.
 pub(crate) struct StreamAttribute<'c> {
     key: &'c str,
     data_type: &'c DataType,
 }
 
 impl<'c> StreamAttribute<'c> {
-    /// `None` if `column` is something else.
+    /// `None` if in these rows `column` is something else.
     pub(crate) fn of(column: &'c Column, chunk: &Chunk<'_>) -> Option<Self> {
         let Column::Attribute { key, data_type } = column else { return None };
         let in_rows = has_overflow(chunk) || attribute_columns(chunk.rows.table().schema_ref(), key).next().is_some();
         (!in_rows).then_some(Self { key, data_type })
     }
 
+    /// `None` if in some rows of the segment `column` may be something else.
+    pub(crate) fn of_all(column: &'c Column, segment: &Segment) -> Option<Self> {
+        let Column::Attribute { key, data_type } = column else { return None };
+        let in_rows =
+            overflows(segment.overflow_keys(), key) || attribute_columns(segment.schema(), key).next().is_some();
+        (!in_rows).then_some(Self { key, data_type })
+    }
+
     /// Its value for each of these streams.
-    pub(crate) fn values(&self, chunk: &Chunk<'_>, streams: &[u32]) -> ArrayRef {
-        let value = |stream: &u32| stream_value(self.key, &chunk.rows.streams()[*stream as usize]);
-        array_of(&streams.iter().map(value).collect::<Vec<_>>(), self.data_type)
+    pub(crate) fn values<'s>(&self, streams: impl Iterator<Item = &'s Arc<Resource>>) -> ArrayRef {
+        let mut array = Builder::new(self.data_type);
+        streams.for_each(|stream| array.push(stream_value(self.key, stream)));
+        array.finish()
     }
 }
 

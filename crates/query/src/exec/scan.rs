@@ -130,7 +130,7 @@ impl Scan {
             Place::Live(rows) => pass.live(rows, &all, sink),
             Place::Segment(handle) => {
                 let segment = &*handle.segment()?;
-                let blocks = self.blocks(segment);
+                let blocks = pass.with_streams(segment, self.blocks(segment))?;
                 match blocks.is_empty() {
                     true => Ok(ControlFlow::Continue(())),
                     false if all.is_empty() && pass.takes_all() => pass.count(segment, &blocks, sink),
@@ -174,6 +174,21 @@ impl Pass<'_> {
     /// Whether every row matches.
     fn takes_all(&self) -> bool {
         self.whole && self.filter.is_none() && self.conditions.is_empty()
+    }
+
+    /// Those of the blocks that have a stream of which the conditions accept records. Rows lie in the order of their
+    /// streams, so one stream is in few blocks.
+    fn with_streams(&self, segment: &Segment, mut blocks: Vec<usize>) -> Result<Vec<usize>, QueryError> {
+        for condition in &self.conditions {
+            if blocks.is_empty() {
+                break;
+            }
+            let Some(accepted) = condition.accepted_streams(segment)? else { continue };
+            let Some(bounds) = segment.block_streams() else { break };
+            let has_any = |(min, max): (u32, u32)| accepted[min as usize..=max as usize].contains(&true);
+            blocks.retain(|block| has_any(bounds[*block]));
+        }
+        Ok(blocks)
     }
 
     /// The rows that match, of those that follow row `first`.

@@ -44,12 +44,15 @@ impl TextMatcher {
     /// has is rare, they are read as one.
     pub(crate) fn matches_each(&self, texts: &str, ends: &[usize]) -> Vec<bool> {
         match &self.0 {
-            Kind::Phrase(phrase) if let (Some(beginning), true) = (&phrase.beginning, texts.is_ascii()) => {
-                let find = |text: &[u8]| beginning.find(text).map(|found| found.start());
-                candidates(find, texts, ends, |text| phrase.is_in(&lower(text)))
+            Kind::Phrase(phrase) if let Some(anchor) = &phrase.anchor => {
+                candidates(anchor, texts, ends, |text| phrase.is_in(&lower(text)))
+            }
+            // The lower case of a text of ASCII is as long as the text.
+            Kind::Phrase(phrase) if texts.is_ascii() && !phrase.text.is_empty() => {
+                candidates(&phrase.finder, &lower(texts), ends, |text| phrase.is_in(text))
             }
             Kind::Regex(regex) if let Some(literal) = &regex.literal => {
-                candidates(|text| literal.find(text), texts, ends, |text| regex.regex.is_match(text))
+                candidates(literal, texts, ends, |text| regex.regex.is_match(text))
             }
             _ => (0..ends.len()).map(|place| self.matches(text_at(texts, ends, place))).collect(),
         }
@@ -60,16 +63,11 @@ fn text_at<'a>(texts: &'a str, ends: &[usize], place: usize) -> &'a str {
     &texts[if place == 0 { 0 } else { ends[place - 1] }..ends[place]]
 }
 
-/// Asks `check` only of the texts in which `find` finds the start of something.
-fn candidates(
-    find: impl Fn(&[u8]) -> Option<usize>,
-    texts: &str,
-    ends: &[usize],
-    check: impl Fn(&str) -> bool,
-) -> Vec<bool> {
+/// Asks `check` only of the texts in which `finder` finds something.
+fn candidates(finder: &Finder<'_>, texts: &str, ends: &[usize], check: impl Fn(&str) -> bool) -> Vec<bool> {
     let mut found = vec![false; ends.len()];
     let mut from = 0;
-    while let Some(candidate) = find(&texts.as_bytes()[from..]) {
+    while let Some(candidate) = finder.find(&texts.as_bytes()[from..]) {
         let start = from + candidate;
         let place = ends.partition_point(|end| *end <= start);
         found[place] = check(text_at(texts, ends, place));
@@ -112,25 +110,21 @@ struct Phrase {
     /// In lower case.
     text: String,
     finder: Finder<'static>,
-    /// Finds how it begins in text of ASCII, whatever the case, without a copy of that in lower case.
-    beginning: Option<regex::bytes::Regex>,
+    /// Finds a part of it that looks the same in any case.
+    anchor: Option<Finder<'static>>,
 }
 
 impl Phrase {
-    /// So much of it is looked for at first, in bytes.
-    const BEGINNING: usize = 32;
+    /// Shorter parts are in too many texts.
+    const ANCHOR_BYTES: usize = 4;
 
     fn new(phrase: &str) -> Self {
         let text = lower(phrase).into_owned();
-        let beginning = &text[..text.floor_char_boundary(Self::BEGINNING)];
-        let beginning = regex::bytes::RegexBuilder::new(&regex::escape(beginning))
-            .case_insensitive(true)
-            .unicode(false)
-            .build()
-            .ok()
-            .filter(|_| !text.is_empty());
+        let has_case = |c: char| !c.is_ascii() || c.is_ascii_alphabetic();
+        let anchor = text.split(has_case).max_by_key(|part| part.len()).filter(|part| part.len() >= Self::ANCHOR_BYTES);
+        let anchor = anchor.map(|part| Finder::new(part).into_owned());
         let finder = Finder::new(&text).into_owned();
-        Self { text, finder, beginning }
+        Self { text, finder, anchor }
     }
 
     /// Whether it stands in `text`, which is in lower case, so that no token is cut at either end.
@@ -227,7 +221,7 @@ mod tests {
         let regex = |source: &str| TextMatcher::new(&TextPattern::Regex(source.to_owned())).unwrap();
         let long = "foo ".repeat(20) + "end";
         let upper = long.to_uppercase();
-        let phrases = ["foo", "k", "", "o foo", "é", &long].map(phrase);
+        let phrases = ["foo", "k", "", "o foo", "é", &long, "Foo-1234", "é 1234 é", "12345"].map(phrase);
         let regexes = ["fo{2}", "^foo", "foo$", "o f", "[a-z]oo", "fo(o|d)?", "", "(?i)FOO"].map(regex);
         let lists: &[&[&str]] = &[
             &["a foo", "", "Foo", "food", "x", "fo", "o foo foo", ""],
@@ -236,6 +230,7 @@ mod tests {
             &["xfoo", "foo"],
             &["fo", "o"],
             &[&upper, &long, "foo"],
+            &["foo-1234", "x", "FOO-1234", "1234", "É 1234 é", "foo-12345", "12", "345", "x 12345 y"],
         ];
         for texts in lists {
             for matcher in phrases.iter().chain(&regexes) {
