@@ -665,12 +665,12 @@ def frames_of(data):
 
 
 def batches_of(path, outer):
-    """(entry bytes, seed, payload) of every batch in a file of the log."""
+    """(entry bytes, seed, lines of the ledger, payload) of every batch in a file of the log."""
     data, number = read(path), int(path.stem)
     if len(data) < 16:
         return
     file_id = struct.pack("<Q", number)
-    need(data[:16] == b"LKWAL\0\0\3" + file_id, "the head of the file is damaged")
+    need(data[:16] == b"LKWAL\0\0\4" + file_id, "the head of the file is damaged")
     keys = []
     for at, kind, slot, sequence, body in frames_of(data):
         if kind == 1:
@@ -684,7 +684,8 @@ def batches_of(path, outer):
         associated = b"LKF1" + struct.pack(">Q", 8) + file_id + count + b"\2"
         reader = Reader(unseal(keys[slot], bytes(4) + count, body, associated, f"frame at byte {at}"))
         seed, _ = reader.take(32), reader.take(32)
-        yield reader.take(reader.number("H")), seed, reader.rest()
+        entry, lines = reader.take(reader.number("H")), reader.take(reader.number("I"))
+        yield entry, seed, lines, reader.rest()
 
 
 def check_payload(payload, entry, seed):
@@ -700,6 +701,17 @@ def check_payload(payload, entry, seed):
 
 
 # --- data-folder.md ------------------------------------------------------------------------------------------------
+
+
+def stored_by(lines):
+    """Records that lines of the ledger count as stored. What became of the records of a line must add up."""
+    stored = 0
+    for line in json.loads(lines):
+        became = line["stored"] + line.get("deduplicated", 0) + line.get("deferred", 0)
+        became += sum(line.get("rejected", {}).values()) + sum(line.get("dropped", {}).values())
+        need(line["received"] == became, f"a line of the ledger does not balance: {line}")
+        stored += line["stored"]
+    return stored
 
 
 class Catalog:
@@ -718,7 +730,7 @@ class Catalog:
                 self.db.close()
 
     def load(self):
-        need(self.db.execute("PRAGMA user_version").fetchone()[0] == 1, "catalog of an unknown version")
+        need(self.db.execute("PRAGMA user_version").fetchone()[0] == 2, "catalog of an unknown version")
         self.meta = {n: open_row(self.key, f"meta/{n}", v) for n, v in self.db.execute("SELECT name, value FROM meta")}
         lines = [line.split(" ", 2) for line in self.meta.get("succession", b"").decode().splitlines()]
         self.succession = {f"{tenant}/{klass}": line for tenant, klass, line in lines}
@@ -729,6 +741,22 @@ class Catalog:
             need(row["id"] == name, f"row of segment {name} is another")
             need((tenant, klass) in self.heads, f"segment {name} belongs to no head")
             self.segments.setdefault((tenant, klass), []).append(row)
+        self.pages = {}
+        for tenant, klass, first, last, body in self.db.execute(
+            "SELECT tenant, class, first, last, body FROM ledger ORDER BY first"
+        ):
+            reader = Reader(open_row(self.key, f"ledger/{tenant}/{klass}/{first}-{last}", body))
+            page = json.loads(reader.take(reader.number("H")))
+            need((page["first"], page["last"]) == (first, last), f"page {first} of the ledger is another")
+            stored = stored_by(unzstd(reader.rest()))
+            self.pages.setdefault((tenant, klass), []).append((first, last, stored))
+        for name, head in self.heads.items():
+            following = 0
+            for first, last, _ in self.pages.get(name, []):
+                need(first == following <= last, f"batch {following}: no page of the ledger, or two")
+                following = last + 1
+            need(following == head["flushed"], f"batches from {following} on have no page of the ledger")
+        need(set(self.pages) <= set(self.heads), "a page of the ledger belongs to no head")
 
     def rows(self, table, columns, count):
         found = {}
@@ -788,8 +816,9 @@ class Verifier:
         return found
 
     def read_wal_file(self, path, found):
-        for data, seed, payload in batches_of(path, self.outer):
+        for data, seed, lines, payload in batches_of(path, self.outer):
             entry = Entry(data)
+            need(stored_by(lines) == entry.records, f"batch {entry.batch}: the ledger counts other records as stored")
             batches = found.setdefault(f"{entry.tenant}/{entry.klass}", [])
             # A number that is given twice: what was written before with it, or after it, was refused.
             while batches and batches[-1][1] >= entry.batch:
@@ -807,7 +836,8 @@ class Verifier:
         classes = set(checkpoints) | set(self.batches) | {class_of(note) for note in self.since}
         if self.catalog:
             self.attempt("catalog", self.catalog.check_signer, self.key, known)
-            classes |= {"/".join(name) for name in self.catalog.heads}
+            # The ledger has pages of its own, and no tree.
+            classes |= {"/".join(name) for name in self.catalog.heads if name[1] != "ledger"}
         for klass in sorted(classes if self.options.klass is None else {self.options.klass}):
             self.attempt(klass, self.check_class, klass, checkpoints.get(klass))
 
@@ -828,6 +858,9 @@ class Verifier:
         records = 0
         if head:
             need(log.root(head["flushed"]) == bytes(head["root"]), "the entries do not have the root in the catalog")
+            for first, last, stored in self.catalog.pages.get(name, []):
+                there = sum(entry.records for entry in log.entries[first : last + 1])
+                need(stored == there, f"the ledger counts {stored} records in batches {first} to {last}")
             for row in self.catalog.segments_of(name, head):
                 records += self.attempt(row["id"], self.check_object, klass, row, log) or 0
         if self.catalog:

@@ -5,7 +5,9 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use logkeep_catalog::{BatchKey, Catalog, CatalogError, Change, ClassState, Head, SegmentRow};
+use logkeep_catalog::{
+    BatchKey, Catalog, CatalogError, Change, ClassPages, ClassState, Head, Page, PageRow, SegmentRow,
+};
 use logkeep_record::{Class, TenantId};
 use parking_lot::Mutex;
 
@@ -18,6 +20,7 @@ struct Tables {
     segments: BTreeMap<(TenantId, Class, String), SegmentRow>,
     keys: BTreeMap<(TenantId, [u8; 32]), i64>,
     secrets: BTreeMap<String, Vec<u8>>,
+    pages: BTreeMap<(TenantId, Class, u64), Page>,
 }
 
 /// What a disk that never fails would hold. Clones share it.
@@ -56,7 +59,7 @@ impl Catalog for ModelCatalog {
             let state = ClassState { tenant: tenant.clone(), class: class.clone(), head: head.clone(), segments };
             state.check().map(|()| state)
         };
-        tables.heads.iter().map(state).collect()
+        tables.heads.iter().filter(|((_, class), _)| *class != Class::ledger()).map(state).collect()
     }
 
     async fn check(&self) -> Result<(), CatalogError> {
@@ -73,6 +76,23 @@ impl Catalog for ModelCatalog {
         })
     }
 
+    async fn pages(&self) -> Result<Vec<ClassPages>, CatalogError> {
+        let tables = self.tables.lock();
+        let of = |((tenant, class), head): (&(TenantId, Class), &Head)| {
+            let own = tables.pages.iter().filter(|((t, c, _), _)| t == tenant && c == class);
+            let pages = own.map(|(_, page)| page.row.clone()).collect();
+            let pages = ClassPages { tenant: tenant.clone(), class: class.clone(), pages };
+            pages.check(head.flushed).map(|()| pages)
+        };
+        tables.heads.iter().map(of).collect()
+    }
+
+    async fn page(&self, tenant: &TenantId, class: &Class, page: &PageRow) -> Result<Option<Vec<u8>>, CatalogError> {
+        let tables = self.tables.lock();
+        let found = tables.pages.get(&(tenant.clone(), class.clone(), page.first)).filter(|found| found.row == *page);
+        Ok(found.map(|found| found.body.clone()))
+    }
+
     async fn commit(&self, change: Change) -> Result<(), CatalogError> {
         self.transact(|tables| {
             let (tenant, class) = (change.tenant, change.class);
@@ -85,6 +105,12 @@ impl Catalog for ModelCatalog {
                 if tables.segments.insert(place, row).is_some() {
                     return Err(CatalogError::Storage(io::ErrorKind::AlreadyExists.into()));
                 }
+            }
+            for page in change.pages.remove {
+                tables.pages.remove(&(tenant.clone(), class.clone(), page.first));
+            }
+            if let Some(page) = change.pages.add {
+                tables.pages.insert((tenant.clone(), class.clone(), page.row.first), page);
             }
             tables.heads.insert((tenant.clone(), class.clone()), change.head);
             for key in change.keys {

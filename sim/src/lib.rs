@@ -11,6 +11,7 @@ mod files;
 #[cfg(test)]
 mod full_tests;
 mod keys;
+mod ledger;
 mod model;
 mod questions;
 mod rng;

@@ -1,10 +1,11 @@
 //! What was sent, what was answered, and so what must be there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use logkeep_ingest::{Batch, BatchBuilder, Ingest};
 use logkeep_record::{Class, Record, RecordId, Resource, TenantId, Value};
 
+use crate::ledger::{self, Arrived, hour};
 use crate::rng::Rng;
 
 /// In every record, and nowhere else.
@@ -41,6 +42,8 @@ pub(crate) struct Sent {
 pub(crate) struct Model {
     pub(crate) sent: Vec<Sent>,
     classes: Vec<(TenantId, Class)>,
+    /// Records that were rejected beside any batch.
+    pub(crate) rejected: u64,
 }
 
 /// A record as it was found.
@@ -77,7 +80,7 @@ impl Model {
         let all = [(one, "default"), (one, "audit"), (other, "default"), (other, "pii")];
         let names = all.iter().take(classes);
         let classes = names.filter_map(|(tenant, class)| Some((TenantId::new(tenant).ok()?, Class::new(class).ok()?)));
-        Self { sent: Vec::new(), classes: classes.collect() }
+        Self { sent: Vec::new(), classes: classes.collect(), rejected: 0 }
     }
 
     /// A new batch, or one that was sent before under a key.
@@ -117,8 +120,8 @@ impl Model {
     }
 
     /// Everything a query could see, live or in segments. An error of a segment is the second part of the answer.
-    fn read(&self, ingest: &Ingest) -> Result<(Records, Option<String>), String> {
-        let mut found = Records::new();
+    fn read(&self, ingest: &Ingest) -> Result<(Records, Arrived, Option<String>), String> {
+        let (mut found, mut arrived) = (Records::new(), Arrived::new());
         let mut unreadable = None;
         let snapshot = ingest.snapshot();
         for class in &self.classes {
@@ -137,21 +140,29 @@ impl Model {
                     let place = rows.place(row).map_err(|error| error.to_string())?;
                     let found_here = Found { class: class.clone(), place, time_ns: record.effective_time_ns() };
                     found.entry(key).or_default().push(found_here);
+                    // The audit trail has no senders.
+                    if class.1 != Class::audit() {
+                        *arrived.entry((class.0.clone(), hour(record.received_ns))).or_default() += 1;
+                    }
                 }
             }
         }
-        Ok((found, unreadable))
+        Ok((found, arrived, unreadable))
     }
 
     /// Holds what is there against what must be. With `damaged` records may be missing, and the answer is whether any
     /// is; none may be wrong.
     pub(crate) fn check(&self, ingest: &Ingest, damaged: bool) -> Result<Checked, String> {
-        let (found, unreadable) = self.read(ingest)?;
+        let (found, arrived, unreadable) = self.read(ingest)?;
         if let Some(error) = unreadable.as_ref().filter(|_| !damaged) {
             return Err(format!("a segment cannot be read: {error}"));
         }
         if let Some((batch, index)) = found.keys().find(|(batch, _)| *batch >= self.sent.len()) {
             return Err(format!("record {batch}/{index} was never sent"));
+        }
+        if !damaged {
+            let tenants: BTreeSet<TenantId> = self.classes.iter().map(|(tenant, _)| tenant.clone()).collect();
+            ledger::check(ingest, &Vec::from_iter(tenants), &arrived, self.rejected)?;
         }
         let mut missing = false;
         for (batch, sent) in self.sent.iter().enumerate() {

@@ -8,6 +8,7 @@ use logkeep_ingest::{CommitError, Committed, Ingest, WriterStep};
 use logkeep_store::{Clock, ManualClock};
 
 use crate::disk::SimDisk;
+use crate::ledger;
 use crate::model::{Fate, Model};
 use crate::rng::Rng;
 
@@ -60,6 +61,11 @@ impl Senders {
         if sent.fate == Fate::Refused {
             sent.fate = Fate::Unknown;
         }
+        if number.is_multiple_of(3) {
+            ledger::reject(&self.ingest, &sent.class.0, self.clock.now_ns());
+            self.model.rejected += 1;
+        }
+        let sent = &self.model.sent[number];
         let (ingest, (tenant, class), key) = (self.ingest.clone(), sent.class.clone(), sent.key.clone());
         let commit = async move { ingest.commit(&tenant, &class, batch, key.as_deref()).await };
         let mut waiting: Waiting = Box::pin(commit);

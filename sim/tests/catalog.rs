@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use logkeep_catalog::{BatchKey, Catalog, Change, Head, SegmentId, SegmentRow, SqliteCatalog};
+use logkeep_catalog::{BatchKey, Catalog, Change, Head, Pages, SegmentId, SegmentRow, SqliteCatalog};
 use logkeep_cipher::DataKey;
 use logkeep_record::{Class, TenantId};
 use logkeep_sim::ModelCatalog;
@@ -36,6 +36,7 @@ fn change(class: &str, add: &[&SegmentRow], remove: &[&SegmentRow], all: &[&Segm
         remove: remove.iter().map(|row| row.id.clone()).collect(),
         head: Head { flushed, segments: Head::commit_to(&all), root: [0; 32] },
         keys: vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }],
+        pages: Pages::default(),
     }
 }
 

@@ -7,13 +7,15 @@
 //!
 //! Not here: the bytes of a segment (`segment`), when to merge (`ingest`).
 
+mod ledger;
 mod row;
 mod sqlite;
 
 use async_trait::async_trait;
 use logkeep_record::{Class, TenantId};
 
-pub use row::{Head, SegmentId, SegmentRow};
+pub use ledger::{ClassPages, Page, Pages};
+pub use row::{Head, PageRow, SegmentId, SegmentRow};
 pub use sqlite::SqliteCatalog;
 
 /// Why the catalog did not do as asked.
@@ -58,6 +60,8 @@ pub struct Change {
     pub head: Head,
     /// Keys of batches that it takes out of the write-ahead log.
     pub keys: Vec<BatchKey>,
+    /// What becomes of the ledger.
+    pub pages: Pages,
 }
 
 /// The key a sender gave a batch, as an HMAC.
@@ -112,7 +116,7 @@ impl ClassState {
 /// The one source of truth.
 #[async_trait]
 pub trait Catalog: Send + Sync {
-    /// Reads all classes, having checked every row and that heads and segments agree.
+    /// Reads all classes that have trees, having checked every row and that heads and segments agree.
     ///
     /// # Errors
     /// [`CatalogError::Corrupt`] names the row.
@@ -129,6 +133,18 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// [`CatalogError`].
     async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError>;
+
+    /// The pages of the ledger, of every class that has a head, having checked each page and that none is missing.
+    ///
+    /// # Errors
+    /// [`CatalogError::Corrupt`] names the page.
+    async fn pages(&self) -> Result<Vec<ClassPages>, CatalogError>;
+
+    /// What is on a page; `None` if there is no such page any more, because it was merged with others.
+    ///
+    /// # Errors
+    /// [`CatalogError::Corrupt`].
+    async fn page(&self, tenant: &TenantId, class: &Class, page: &PageRow) -> Result<Option<Vec<u8>>, CatalogError>;
 
     /// Carries out one change, all or nothing, durable on return.
     ///

@@ -79,3 +79,16 @@ impl Head {
         sha256(&bytes)
     }
 }
+
+/// A page of the ledger, without what is on it. Pages of a class follow each other without a gap up to its head.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageRow {
+    /// The first batch that it counts.
+    pub first: u64,
+    /// The last batch that it counts, all between them included.
+    pub last: u64,
+    /// Its first minute, since 1970.
+    pub from_minute: i64,
+    /// Its last minute.
+    pub to_minute: i64,
+}

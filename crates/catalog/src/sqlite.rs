@@ -1,5 +1,7 @@
 //! The catalog in one SQLite file.
 
+mod pages;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
-use crate::{BatchKey, Catalog, CatalogError, Change, ClassState, SegmentRow};
+use crate::{BatchKey, Catalog, CatalogError, Change, ClassPages, ClassState, PageRow, SegmentRow};
 
 /// SQLite in WAL mode, one connection, synchronous: a commit is durable when it returns.
 pub struct SqliteCatalog {
@@ -97,7 +99,8 @@ impl SqliteCatalog {
 }
 
 /// The schema, step by step; a step that has been released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_ledger.sql")];
 
 /// Brings the file to this program's version, which SQLite keeps as `user_version`.
 async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), CatalogError> {
@@ -138,6 +141,9 @@ impl Catalog for SqliteCatalog {
             let tenant = TenantId::new(&name("tenant")?).map_err(corrupt)?;
             let class = Class::new(&name("class")?).map_err(corrupt)?;
             let head = self.open_row(&head_name(&tenant, &class), row.try_get("body")?)?;
+            if class == Class::ledger() {
+                continue;
+            }
             let state = ClassState { head, segments: self.segments_of(&mut tx, &tenant, &class).await?, tenant, class };
             state.check()?;
             segments += state.segments.len() as i64;
@@ -171,6 +177,7 @@ impl Catalog for SqliteCatalog {
                 .execute(&mut *tx)
                 .await?;
         }
+        self.change_pages(&mut tx, tenant, class, &change.pages).await?;
         let body = self.seal(&head_name(tenant, class), &change.head)?;
         sqlx::query(
             "INSERT INTO heads (tenant, class, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
@@ -213,6 +220,14 @@ impl Catalog for SqliteCatalog {
         rows.into_iter().map(read).collect()
     }
 
+    async fn pages(&self) -> Result<Vec<ClassPages>, CatalogError> {
+        self.all_pages().await
+    }
+
+    async fn page(&self, tenant: &TenantId, class: &Class, page: &PageRow) -> Result<Option<Vec<u8>>, CatalogError> {
+        self.page_body(tenant, class, page).await
+    }
+
     async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, CatalogError> {
         let sealed: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT value FROM meta WHERE name = ?").bind(name).fetch_optional(&self.pool).await?;
@@ -233,7 +248,7 @@ impl Catalog for SqliteCatalog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Head, SegmentId};
+    use crate::{Head, Page, Pages, SegmentId};
 
     fn segment(first: u64, last: u64) -> SegmentRow {
         SegmentRow {
@@ -255,7 +270,46 @@ mod tests {
         let flushed = all.last().map_or(0, |segment| segment.last_batch + 1);
         let head = Head { flushed, segments: Head::commit_to(all), root: [0; 32] };
         let keys = vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }];
-        Change { tenant: TenantId::default(), class: Class::default(), add, remove, head, keys }
+        let pages = Pages::default();
+        Change { tenant: TenantId::default(), class: Class::default(), add, remove, head, keys, pages }
+    }
+
+    fn page(first: u64, last: u64, body: &str) -> Page {
+        Page { row: PageRow { first, last, from_minute: 7, to_minute: 8 }, body: body.into() }
+    }
+
+    #[tokio::test]
+    async fn pages_follow_each_other_and_tampering_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.sqlite");
+        let catalog = SqliteCatalog::open(&path, &DataKey::generate()).await.unwrap();
+        let turn = |flushed: u64, add: Page, remove: Vec<PageRow>| Change {
+            head: Head { flushed, ..Head::default() },
+            class: Class::ledger(),
+            pages: Pages { add: Some(add), remove },
+            ..change(vec![], vec![], &[])
+        };
+        let (a, b, ab) = (page(0, 3, "from 10.0.0.1"), page(4, 4, "b"), page(0, 4, "from 10.0.0.1 and b"));
+        catalog.commit(turn(4, a.clone(), vec![])).await.unwrap();
+        catalog.commit(turn(5, b.clone(), vec![])).await.unwrap();
+        assert_eq!(catalog.pages().await.unwrap()[0].pages, [a.row.clone(), b.row.clone()]);
+        catalog.commit(turn(5, ab.clone(), vec![a.row.clone(), b.row])).await.unwrap();
+        assert_eq!(catalog.pages().await.unwrap()[0].pages, std::slice::from_ref(&ab.row));
+        assert!(catalog.load().await.unwrap().is_empty(), "the ledger has no tree");
+        let body = catalog.page(&TenantId::default(), &Class::ledger(), &ab.row).await.unwrap();
+        assert_eq!(body, Some(ab.body));
+        assert_eq!(catalog.page(&TenantId::default(), &Class::ledger(), &a.row).await.unwrap(), None, "merged away");
+        for (tampering, named) in [
+            ("UPDATE ledger SET last = 5", "ledger/default/ledger/0-5"),
+            ("UPDATE ledger SET last = 4, tenant = 'other'", "the page of batch 0 is missing"),
+        ] {
+            sqlx::raw_sql(tampering).execute(&catalog.pool).await.unwrap();
+            let error = catalog.pages().await.unwrap_err().to_string();
+            assert!(error.contains(named), "{tampering}: {error}");
+        }
+        catalog.close().await;
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!bytes.windows(8).any(|window| window == b"10.0.0.1"));
     }
 
     #[tokio::test]

@@ -8,6 +8,8 @@ use logkeep_record::{BatchSeed, Record, RecordHasher, limits};
 use logkeep_segment::{PayloadError, Rows, RowsBuilder};
 use logkeep_tlog::{Hash, batch_root};
 
+use crate::ledger::{Counts, Ledger, Source, minute};
+
 /// Collects the records of one request for one tenant and class.
 pub struct BatchBuilder {
     rows: RowsBuilder,
@@ -82,7 +84,8 @@ impl BatchBuilder {
         let Some(rows) = self.rows.finish() else { return Ok(None) };
         let payload = rows.to_payload()?;
         let root = batch_root(&self.hashes);
-        Ok(Some(Batch { rows, payload, seed: self.seed, root, bounds: self.bounds }))
+        let ledger = Ledger::default();
+        Ok(Some(Batch { rows, payload, seed: self.seed, root, bounds: self.bounds, ledger }))
     }
 }
 
@@ -93,12 +96,38 @@ pub struct Batch {
     pub(crate) seed: BatchSeed,
     pub(crate) root: Hash,
     pub(crate) bounds: Bounds,
+    /// What it will have brought once it is stored.
+    pub(crate) ledger: Ledger,
 }
 
 impl Batch {
     /// Records in it.
     pub fn records(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Latest time that a record of it says of itself, nanoseconds.
+    pub fn newest_ns(&self) -> i64 {
+        self.bounds.time.1
+    }
+
+    /// When its records arrived, nanoseconds.
+    pub fn received_ns(&self) -> i64 {
+        self.bounds.received.1
+    }
+
+    /// With the lines of the ledger that become true if it is stored, and count its records as stored.
+    #[must_use]
+    pub fn counted(self, ledger: Ledger) -> Self {
+        Self { ledger, ..self }
+    }
+
+    /// Counts what nobody has counted as our own, so that stored records and the ledger never differ.
+    pub(crate) fn count_rest(&mut self) {
+        let records = (self.records() as u64).saturating_sub(self.ledger.stored());
+        let (newest_ns, last_ns) = (Some(self.newest_ns()), Some(self.received_ns()));
+        let counts = Counts { received: records, stored: records, newest_ns, last_ns, ..Counts::default() };
+        self.ledger.add(minute(self.received_ns()), &Source::own(), &counts);
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use logkeep_catalog::Change;
+use logkeep_catalog::{Change, Pages};
 use logkeep_segment::{Rows, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Entry, Hash, read_entry};
@@ -138,6 +138,7 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
         remove: gone,
         head: head.clone(),
         keys: vec![],
+        pages: Pages::default(),
     };
     shared.runtime.block_on(shared.catalog.commit(change))?;
     {

@@ -24,6 +24,7 @@ use crate::batch::Batch;
 use crate::compact;
 use crate::files::WalFiles;
 use crate::flush::Flusher;
+use crate::ledger::Waiting;
 use crate::log_keys::key_context;
 use crate::open_segments::OpenSegments;
 use crate::published;
@@ -171,6 +172,8 @@ pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) wal_files: Mutex<WalFiles>,
+    /// Locked after `state` by whoever needs both.
+    pub(crate) waiting: Mutex<Waiting>,
     pub(crate) signer: Signer,
     pub(crate) installation: String,
     /// For each class that was restored from a backup, the line that its checkpoints carry.
@@ -299,6 +302,7 @@ impl Ingest {
             state: Mutex::default(),
             snapshot: ArcSwap::default(),
             wal_files: Mutex::default(),
+            waiting: Mutex::default(),
             successions: succession::load(&*parts.catalog).await?,
             signer,
             installation,
@@ -343,6 +347,8 @@ impl Ingest {
     ) -> Result<Committed, CommitError> {
         let (reply, answer) = oneshot::channel();
         let key = key.map(|key| hmac_sha256(&self.key_secret, key));
+        let mut batch = batch;
+        batch.count_rest();
         let request = Request { tenant: tenant.clone(), class: class.clone(), batch, key, log_key: None, reply };
         if self.shared.stopping.load(Ordering::Relaxed) {
             return Err(CommitError::Stopping);
@@ -445,6 +451,9 @@ async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
         let partition = partition_of(shared, &key, class).await?;
         state.partitions.insert(key, partition);
     }
+    for found in shared.catalog.pages().await? {
+        state.pages.insert((found.tenant, found.class), found.pages);
+    }
     for (tenant, key) in shared.catalog.batch_keys(shared.clock.now_ns() - DEDUPE_WINDOW_NS).await? {
         state.keys.entry(tenant).or_default().insert(key.hmac, key.received_ns);
     }
@@ -541,6 +550,7 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
     let entry = frame.entry.encode().map_err(|error| damaged(error.to_string()))?;
     partition.tree.append(&entry).map_err(|error| damaged(error.to_string()))?;
     partition.push_live(Arc::new(rows), number, shared.clock.elapsed_ns());
+    partition.ledger.merge(&frame.ledger);
     if let Some(hmac) = frame.key {
         state.add_key(&class_key, number, BatchKey { hmac, received_ns: frame.entry.max_received_ns });
     }

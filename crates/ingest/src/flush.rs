@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use logkeep_catalog::{BatchKey, Change, Head, SegmentId, SegmentRow};
+use logkeep_catalog::{BatchKey, Change, Head, Pages, SegmentId, SegmentRow};
 use logkeep_segment::{Encoded, Merge, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Checkpoint, Hash};
@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 
 use crate::compact::{FULL_ZSTD_LEVEL, is_full_size};
 use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_with};
+use crate::ledger::{Ledger, join_pages, next_page, store_waiting};
 use crate::log_keys::wrap_blocking;
 use crate::reserve::is_full;
 use crate::state::{ClassKey, Live, Partition, SegmentHandle};
@@ -80,6 +81,8 @@ impl Flusher {
         }
         self.tidy_live()?;
         self.drop_wal_files();
+        store_waiting(&self.shared, stopping)?;
+        join_pages(&self.shared)?;
         Ok(())
     }
 
@@ -105,10 +108,10 @@ impl Flusher {
     }
 
     fn flush(&self, class: &ClassKey) -> Result<(), FlushError> {
-        let (live, size, root) = {
+        let (live, lines, size, root) = {
             let state = self.shared.state.lock();
             let Some(partition) = state.partitions.get(class) else { return Ok(()) };
-            (partition.live.clone(), partition.tree.size(), partition.tree.root())
+            (partition.live.clone(), partition.ledger.clone(), partition.tree.size(), partition.tree.root())
         };
         let (Some(first), Some(last)) = (live.first().map(|l| l.first), live.last().map(|l| l.last)) else {
             return Ok(());
@@ -132,6 +135,7 @@ impl Flusher {
             known.into_iter().chain([handle.clone()]).collect::<Vec<_>>()
         };
         let head = head_over(&segments, size, root);
+        let pages = next_page(&self.shared, class, (first, last), &lines)?;
         let change = Change {
             tenant: class.0.clone(),
             class: class.1.clone(),
@@ -139,10 +143,11 @@ impl Flusher {
             remove: vec![],
             head: head.clone(),
             keys: self.keys_up_to(class, last),
+            pages: pages.clone(),
         };
         self.shared.runtime.block_on(self.shared.catalog.commit(change))?;
         debug!(class = %class.1, tenant = %class.0, records = handle.row().records, bytes = handle.row().sealed_bytes, elapsed_ms = started.elapsed().as_millis() as u64, "flushed");
-        self.exchange(class, segments, head, last);
+        self.exchange(class, segments, head, last, (&pages, &lines));
         Ok(())
     }
 
@@ -154,13 +159,22 @@ impl Flusher {
     }
 
     /// Puts the segment in the place of the live rows up to batch `last`.
-    fn exchange(&self, class: &ClassKey, segments: Vec<Arc<SegmentHandle>>, head: Head, last: u64) {
+    fn exchange(
+        &self,
+        class: &ClassKey,
+        segments: Vec<Arc<SegmentHandle>>,
+        head: Head,
+        last: u64,
+        (pages, lines): (&Pages, &Ledger),
+    ) {
         let mut state = self.shared.state.lock();
+        state.change_pages(class, pages);
         if let Some(partition) = state.partitions.get_mut(class) {
             partition.live.retain(|live| live.first > last);
             partition.live_since = (!partition.live.is_empty()).then(|| self.shared.clock.elapsed_ns());
             partition.segments = Arc::new(segments);
             partition.head = head;
+            partition.ledger.subtract(lines);
         }
         if let Some(keys) = state.live_keys.get_mut(class) {
             keys.retain(|(number, _)| *number > last);

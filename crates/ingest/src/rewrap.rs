@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
-use logkeep_catalog::{Change, ClassState, SegmentRow};
+use logkeep_catalog::{Change, ClassState, Pages, SegmentRow};
 use logkeep_cipher::WrappedKey;
 use logkeep_store::{ObjectKind, ObjectPath};
 use tokio::sync::oneshot;
@@ -113,6 +113,7 @@ fn exchange(shared: &Shared, class: ClassState, mut rows: Vec<SegmentRow>) -> Re
     };
     let done = rows.len() as u64;
     let remove = rows.iter().map(|row| row.id.clone()).collect();
-    shared.runtime.block_on(shared.catalog.commit(Change { tenant, class, add: rows, remove, head, keys: vec![] }))?;
+    let change = Change { tenant, class, add: rows, remove, head, keys: vec![], pages: Pages::default() };
+    shared.runtime.block_on(shared.catalog.commit(change))?;
     Ok(done)
 }

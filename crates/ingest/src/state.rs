@@ -9,12 +9,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use logkeep_catalog::{BatchKey, Head, SegmentRow};
+use logkeep_catalog::{BatchKey, Head, PageRow, SegmentRow};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::{RangeReader, Rows, Segment, SegmentError};
 use logkeep_store::SealedObject;
 use logkeep_tlog::Tree;
 
+use crate::ledger::Ledger;
 use crate::open_segments::OpenSegments;
 
 /// A tenant and a class: the first two parts of every path.
@@ -130,6 +131,8 @@ pub(crate) struct Partition {
     pub(crate) segments: Arc<Vec<Arc<SegmentHandle>>>,
     pub(crate) live: Vec<Live>,
     pub(crate) live_since: Option<u64>,
+    /// Of the batches of the live rows.
+    pub(crate) ledger: Ledger,
 }
 
 impl Partition {
@@ -141,6 +144,7 @@ impl Partition {
             segments: Arc::default(),
             live: Vec::new(),
             live_since: None,
+            ledger: Ledger::default(),
         }
     }
 
@@ -173,6 +177,8 @@ pub(crate) struct State {
     /// Keys of batches that are only in the write-ahead log so far, with the number of the batch.
     pub(crate) live_keys: HashMap<ClassKey, Vec<(u64, BatchKey)>>,
     pub(crate) live_bytes: usize,
+    /// Pages of the ledger, in order, as the catalog has them.
+    pub(crate) pages: BTreeMap<ClassKey, Vec<PageRow>>,
 }
 
 impl State {

@@ -18,6 +18,7 @@ use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tr
 
 use self::roots::{Checked, CheckedFrame, Checker, Expected};
 use crate::engine::{OpenError, read_log};
+use crate::ledger::stored_by_page;
 use crate::signing::existing_signer;
 use crate::state::ClassKey;
 use crate::succession;
@@ -271,6 +272,7 @@ impl ClassVerifier<'_> {
         if state.head.flushed > 0 && self.tree.root().0 != state.head.root {
             self.report.find(self.name(), None, "the entries of its tree do not add up to the root in the catalog");
         }
+        self.ledger(&expected).await;
         self.segments(state, expected).await;
         self.wal_batches(state.head.flushed, frames, &sizes).await;
         self.tiles(&checkpoints, state.head.flushed);
@@ -367,6 +369,24 @@ impl ClassVerifier<'_> {
         }
         while let Some(checked) = under_way.next().await {
             self.add(checked);
+        }
+    }
+
+    /// What the ledger says was stored is what the entries say.
+    async fn ledger(&mut self, expected: &[Expected]) {
+        let class = (self.done.tenant.clone(), self.done.class.clone());
+        let pages = match stored_by_page(&*self.v.catalog, &class).await {
+            Ok(pages) => pages,
+            Err(error) => return self.report.find("catalog", None, error),
+        };
+        for (page, stored) in pages {
+            // A running server may have flushed more since.
+            let Some(batches) = expected.get(page.first as usize..=page.last as usize) else { continue };
+            let records: u64 = batches.iter().map(|batch| u64::from(batch.records)).sum();
+            if stored != records {
+                let what = format!("it counts {stored} records as stored in batches that have {records}");
+                self.report.find(format!("ledger of {}/{}", class.0, class.1), Some(page.first), what);
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use crate::engine::{Arrived, Shared};
 use crate::log_keys::{LogKey, LogKeys};
 use crate::reserve::is_full;
 use crate::state::{ClassKey, Partition, State};
-use crate::wal::WalFile;
+use crate::wal::{BatchParts, WalFile};
 
 /// Requests that wait for the writer at most; senders beyond it wait themselves.
 pub(crate) const QUEUE: usize = 256;
@@ -219,7 +219,14 @@ impl Writer {
             max_received_ns: batch.bounds.received.1,
             root: batch.root,
         };
-        self.wal.add_batch(&request.tenant, &entry, request.key.as_ref(), &batch.seed, &batch.payload)?;
+        let sealed = BatchParts {
+            entry: &entry,
+            key: request.key.as_ref(),
+            seed: &batch.seed,
+            ledger: &batch.ledger,
+            payload: &batch.payload,
+        };
+        self.wal.add_batch(&request.tenant, &sealed)?;
         entry.encode().map_err(io::Error::other)
     }
 
@@ -320,5 +327,6 @@ fn publish_one(
     partition.tree.append(entry).map_err(|error| CommitError::Unavailable(error.to_string()))?;
     let rows = Arc::new(batch.rows.with_batch(number, batch.seed));
     partition.push_live(rows.clone(), number, elapsed_ns);
+    partition.ledger.merge(&batch.ledger);
     Ok(rows)
 }

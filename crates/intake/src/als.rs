@@ -10,8 +10,6 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::routing::{any, post};
 use bytes::Bytes;
-use logkeep_normalize::Arrival;
-use logkeep_record::TenantId;
 use logkeep_wire::Decoded;
 use logkeep_wire::als::Stream;
 use tokio_util::sync::CancellationToken;
@@ -20,13 +18,15 @@ use tonic::server::{ClientStreamingService, Grpc};
 use tonic::{Code, Status};
 
 use crate::Intake;
+use crate::account::reason;
 use crate::admission::Admission;
 use crate::counters::{Protocol, add};
 use crate::grpc::{BoxFuture, BytesCodec, refuse, unimplemented};
 use crate::http::Stopping;
+use crate::origin::Origin;
 use crate::prepare::prepare;
 use crate::refusal::{Kind, Refusal};
-use crate::request::{TENANT, source};
+use crate::request::TENANT;
 
 /// Messages of Envoy have some kilobytes, the first of a stream some tens of them.
 const MESSAGE_BYTES: usize = 4 << 20;
@@ -48,20 +48,19 @@ impl Intake {
 async fn stream(State(intake): State<Intake>, request: Request) -> http::Response<tonic::body::Body> {
     add(&intake.inner.counters.of(Protocol::EnvoyAls).requests, 1);
     let stopping = request.extensions().get::<Stopping>().map(|stopping| stopping.0.clone()).unwrap_or_default();
-    let arrival = Arrival { protocol: Protocol::EnvoyAls.name(), source: source(request.extensions()) };
-    let tenant = match intake.tenant(request.headers(), TENANT) {
-        Ok(tenant) => tenant,
-        Err(refusal) => return refuse(&intake, Protocol::EnvoyAls, &refusal).into_http(),
-    };
+    let origin = intake.origin(Protocol::EnvoyAls, TENANT, &request);
+    if let Err(refusal) = intake.tenant(request.headers(), TENANT) {
+        return refuse(&intake, &origin, &refusal).into_http();
+    }
     let Ok(_place) = intake.inner.uploads.clone().try_acquire_owned() else {
         let refusal = Refusal::new(Kind::Busy, "all places for streams are taken, come back later");
-        return refuse(&intake, Protocol::EnvoyAls, &refusal).into_http();
+        return refuse(&intake, &origin, &refusal).into_http();
     };
     let mut grpc = Grpc::new(BytesCodec)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(MESSAGE_BYTES);
-    let serving = Serving { intake, tenant, arrival, stopping, stream: Stream::default() };
+    let serving = Serving { intake, origin, stopping, stream: Stream::default() };
     grpc.client_streaming(serving, request).await
 }
 
@@ -69,8 +68,7 @@ async fn stream(State(intake): State<Intake>, request: Request) -> http::Respons
 #[derive(Clone)]
 struct Serving {
     intake: Intake,
-    tenant: TenantId,
-    arrival: Arrival,
+    origin: Origin,
     stopping: CancellationToken,
     stream: Stream,
 }
@@ -98,8 +96,8 @@ impl Serving {
                 // A connection that ends is no fault of its sender, a message that cannot be read is.
                 Err(status) => {
                     if !matches!(status.code(), Code::Cancelled | Code::Unknown) {
-                        self.intake.count_refused(Protocol::EnvoyAls);
-                        tracing::warn!(source = self.arrival.source, error = status.message(), "a stream was ended");
+                        self.intake.count_refused(&self.origin, reason::CONNECTION_CLOSED);
+                        tracing::warn!(source = ?self.origin.source.peer, error = status.message(), "a stream was ended");
                     }
                     return Err(status);
                 }
@@ -122,15 +120,20 @@ impl Serving {
             }
             Err(defect) => Err(defect.to_string()),
         };
-        let Decoded { records, rejected } = decoded.unwrap_or_else(|error| {
-            tracing::warn!(source = self.arrival.source, error, "a message of access logs cannot be stored");
-            self.intake.count_rejected(Protocol::EnvoyAls, 1);
-            Decoded::default()
-        });
-        self.intake.count_rejected(Protocol::EnvoyAls, rejected.len());
-        let (arrival, records) = (self.arrival.clone(), Arc::new(records));
-        let prepare = move || prepare(arrival.clone(), records.iter().cloned(), &message);
-        self.intake.store_for_sure(Protocol::EnvoyAls, &self.tenant, prepare, &self.stopping).await;
+        let (Decoded { records, rejected }, unreadable) = match decoded {
+            Ok(decoded) => (decoded, 0),
+            Err(error) => {
+                tracing::warn!(source = ?self.origin.source.peer, error, "a message of access logs cannot be stored");
+                (Decoded::default(), 1)
+            }
+        };
+        let (origin, records) = (self.origin.of_bytes(message.len()), Arc::new(records));
+        let (arrival, bad) = (origin.arrival(), rejected.len() + unreadable);
+        let prepare = move || {
+            let prepared = prepare(arrival.clone(), records.iter().cloned(), &message)?;
+            Ok(prepared.rejecting(bad, reason::MALFORMED))
+        };
+        self.intake.store_for_sure(&origin, prepare, &self.stopping).await;
     }
 
     /// Waits for a place however long it takes, or until we stop.

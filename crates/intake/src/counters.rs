@@ -1,4 +1,4 @@
-//! The loss ledger of this process: what came in, and what became of it.
+//! What came in since this process began, and what became of it. The ledger says it by source and for good.
 //!
 //! For each protocol, received = stored + deduplicated + rejected + deferred + dropped, once nothing is under way. Deferred
 //! records were answered with "later" and come again, which receives them again.
@@ -30,6 +30,8 @@ pub struct ProtocolCounters {
     pub deferred: u64,
     /// Records lost because the protocol cannot slow its sender down.
     pub dropped: u64,
+    /// Records that are here and wait until they can be stored.
+    pub waiting: u64,
     /// Requests under way, or open connections of syslog.
     pub connections: u64,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Counts {
     pub(crate) rejected: AtomicU64,
     pub(crate) deferred: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    pub(crate) waiting: AtomicU64,
     pub(crate) connections: AtomicU64,
 }
 
@@ -81,6 +84,7 @@ impl Counters {
                 rejected: read(&counts.rejected),
                 deferred: read(&counts.deferred),
                 dropped: read(&counts.dropped),
+                waiting: read(&counts.waiting),
                 connections: read(&counts.connections),
             })
             .collect()

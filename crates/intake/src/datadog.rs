@@ -93,9 +93,10 @@ pub(crate) async fn let_go(State(intake): State<Intake>, protocol: Protocol, req
 }
 
 async fn receive(State(intake): State<Intake>, request: Request, success: u16) -> Response {
+    let origin = intake.origin(Protocol::Datadog, TENANT, &request);
     let result = async {
-        let incoming = intake.read(Protocol::Datadog, TENANT, request).await?;
-        intake.store_body(Protocol::Datadog, incoming, None, read).await
+        let incoming = intake.read(&origin, TENANT, request).await?;
+        intake.store_body(incoming, None, read).await
     };
     match result.await {
         Ok(done) if done.stored == 0 && done.rejected > 0 => {
@@ -104,7 +105,7 @@ async fn receive(State(intake): State<Intake>, request: Request, success: u16) -
         Ok(_) => answer(success, JSON, "{}"),
         Err(refusal) => {
             let refusal: Refusal = refusal;
-            intake.count_refused(Protocol::Datadog);
+            intake.count_refused(&origin, refusal.reason());
             let status = if refusal.kind == Kind::Tenant { 409 } else { refusal.status() };
             refused(&refusal, answer(status, JSON, errors(status, &refusal.message)))
         }

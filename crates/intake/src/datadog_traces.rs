@@ -14,9 +14,10 @@ use logkeep_wire::datadog_traces::{Form, Tracer, decode_traces};
 use logkeep_wire::{Decoded, Rejection};
 
 use crate::Intake;
+use crate::account::reason;
 use crate::counters::Protocol;
 use crate::datadog::let_go;
-use crate::prepare::prepare_spans;
+use crate::prepare::{Prepared, prepare_spans};
 use crate::refusal::Refusal;
 use crate::request::{Incoming, TENANT, answer, joined, refused};
 use crate::zipkin::{TEXT, said};
@@ -66,10 +67,11 @@ impl Intake {
     }
 
     async fn traces(self, form: Form, wants_rates: bool, request: Request) -> Response {
+        let origin = self.origin(Protocol::DatadogTraces, TENANT, &request);
         let traces = joined(request.headers(), TRACE_COUNT);
         let tracer = tracer(request.headers());
         let result = async {
-            let incoming = self.read(Protocol::DatadogTraces, TENANT, request).await?;
+            let incoming = self.read(&origin, TENANT, request).await?;
             Self::to_the_end(self.clone().store_traces(form, tracer, incoming)).await?
         };
         match result.await {
@@ -78,7 +80,7 @@ impl Intake {
             Ok(Some(nothing_good)) => answer(400, TEXT, nothing_good + "\n"),
             Err(refusal) => {
                 let refusal: Refusal = refusal;
-                self.count_refused(Protocol::DatadogTraces);
+                self.count_refused(&origin, refusal.reason());
                 let about = traces.parse::<u32>().map_or(String::new(), |count| format!(" ({count} traces)"));
                 refused(&refusal, answer(refusal.status(), TEXT, format!("{refusal}{about}\n")))
             }
@@ -92,13 +94,13 @@ impl Intake {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
             let Decoded { records, rejected } = decode_traces(form, &body, &tracer, incoming.received_ns)?;
             let good = records.len();
-            let prepared = prepare_spans(incoming.arrival(Protocol::DatadogTraces), records, &body)?;
+            let prepared = prepare_spans(incoming.origin.arrival(), records, &body)?;
             Ok::<_, Refusal>((prepared, good, rejected))
         };
-        let (incoming, (prepared, good, rejected)): (_, (_, usize, Vec<Rejection>)) =
+        let (incoming, (prepared, good, rejected)): (_, (Prepared, usize, Vec<Rejection>)) =
             self.decode(incoming, work).await?;
-        self.count_rejected(Protocol::DatadogTraces, rejected.len());
-        self.commit(Protocol::DatadogTraces, &incoming.tenant, prepared, None).await.whole()?;
+        let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
+        self.commit(&incoming.origin, prepared, None).await.whole()?;
         Ok(said(&rejected).filter(|_| good == 0))
     }
 }

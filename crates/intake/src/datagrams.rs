@@ -42,7 +42,7 @@ impl Inlet {
         self,
         socket: UdpSocket,
         shutdown: CancellationToken,
-        lost: impl Fn(&[u8]),
+        lost: impl Fn(&[u8], IpAddr),
         store: impl FnOnce(mpsc::Receiver<Datagram>) -> S,
     ) {
         let protocol = self.protocol.name();
@@ -60,7 +60,7 @@ impl Inlet {
         }
     }
 
-    async fn receive(&self, socket: &UdpSocket, queue: mpsc::Sender<Datagram>, lost: impl Fn(&[u8])) {
+    async fn receive(&self, socket: &UdpSocket, queue: mpsc::Sender<Datagram>, lost: impl Fn(&[u8], IpAddr)) {
         let room = Arc::new(Semaphore::new(QUEUE_BYTES));
         let mut buffer = vec![0; DATAGRAM_BYTES];
         loop {
@@ -81,7 +81,7 @@ impl Inlet {
                 queue.try_send(datagram).is_ok()
             });
             if !queued {
-                lost(bytes);
+                lost(bytes, peer.ip());
             }
         }
     }

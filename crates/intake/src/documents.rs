@@ -10,7 +10,7 @@ use logkeep_record::{Record, Resource, limits};
 use logkeep_wire::compress::decompress;
 
 use crate::Intake;
-use crate::counters::Protocol;
+use crate::account::reason;
 use crate::prepare::{Prepared, Preparing};
 use crate::refusal::{Kind, Refusal};
 use crate::request::Incoming;
@@ -50,7 +50,7 @@ impl Bodies<'_, '_> {
             self.rejections.push((self.seen, reason.into()));
         }
         self.seen += 1;
-        self.preparing.reject_quietly();
+        self.preparing.reject_quietly(reason::MALFORMED);
     }
 }
 
@@ -84,7 +84,6 @@ impl Intake {
     /// [`Refusal`]: nothing was stored.
     pub(crate) async fn store_body(
         &self,
-        protocol: Protocol,
         incoming: Incoming,
         key: Option<Vec<u8>>,
         read: impl FnOnce(&mut Bodies<'_, '_>, &[u8], i64) -> Result<(), Refusal> + Send + 'static,
@@ -92,9 +91,9 @@ impl Intake {
         let intake = self.clone();
         Self::to_the_end(async move {
             let max_bytes = intake.inner.options.request_decompressed_bytes;
-            let work = move |incoming: &Incoming| prepare(protocol, incoming, max_bytes, read);
+            let work = move |incoming: &Incoming| prepare(incoming, max_bytes, read);
             let (incoming, (prepared, mut done)) = intake.decode(incoming, work).await?;
-            let stored = intake.commit(protocol, &incoming.tenant, prepared, key.as_deref()).await.whole()?;
+            let stored = intake.commit(&incoming.origin, prepared, key.as_deref()).await.whole()?;
             done.known = stored.known();
             Ok(done)
         })
@@ -103,13 +102,12 @@ impl Intake {
 }
 
 fn prepare(
-    protocol: Protocol,
     incoming: &Incoming,
     max_bytes: usize,
     read: impl FnOnce(&mut Bodies<'_, '_>, &[u8], i64) -> Result<(), Refusal>,
 ) -> Result<(Prepared, Done), Refusal> {
     let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
-    let mut normalizer = Normalizer::new(incoming.arrival(protocol));
+    let mut normalizer = Normalizer::new(incoming.origin.arrival());
     let mut preparing = Preparing::new(&mut normalizer);
     let resource = Resource::from_attributes(Vec::new());
     let mut bodies = Bodies { preparing: &mut preparing, resource, seen: 0, stored: 0, rejections: Vec::new() };

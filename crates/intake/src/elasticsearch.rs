@@ -27,6 +27,7 @@ use logkeep_wire::elasticsearch::{FilterPath, Identity, ItemAnswer, Outcome, PRO
 
 use crate::Intake;
 use crate::counters::Protocol;
+use crate::origin::Origin;
 use crate::refusal::{Kind, Refusal};
 use crate::request::{TENANT, answer, joined, refused};
 
@@ -124,6 +125,7 @@ struct At {
 async fn handle(State(At { intake, names }): State<At>, request: Request) -> Response {
     let accepts_gzip = joined(request.headers(), ACCEPT_ENCODING.as_str()).to_ascii_lowercase().contains("gzip");
     let mut retry = None;
+    let origin = intake.origin(Protocol::Elasticsearch, TENANT, &request);
     let result = async {
         let query = parameters(request.uri())?;
         let asked = Asked {
@@ -133,11 +135,11 @@ async fn handle(State(At { intake, names }): State<At>, request: Request) -> Res
             host: joined(request.headers(), "host"),
         };
         let filter = FilterPath::parse(query.get("filter_path").map_or("", String::as_str));
-        let answer = intake.elasticsearch(asked, &filter, request).await?;
+        let answer = intake.elasticsearch(&origin, asked, &filter, request).await?;
         Ok(answer)
     };
     let answered = result.await.unwrap_or_else(|refusal: Refusal| {
-        intake.count_refused(Protocol::Elasticsearch);
+        intake.count_refused(&origin, refusal.reason());
         let answer = Answer::refused(&refusal);
         retry = Some(refusal);
         answer
@@ -193,21 +195,27 @@ fn segments(uri: &Uri) -> Vec<String> {
 }
 
 impl Intake {
-    async fn elasticsearch(&self, asked: Asked<'_>, filter: &FilterPath, request: Request) -> Result<Answer, Refusal> {
+    async fn elasticsearch(
+        &self,
+        origin: &Origin,
+        asked: Asked<'_>,
+        filter: &FilterPath,
+        request: Request,
+    ) -> Result<Answer, Refusal> {
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
         let writes = matches!(asked.method, Method::POST | Method::PUT);
         match path.as_slice() {
-            ["_bulk"] if writes => self.bulk_request(None, filter, request).await,
-            [index, "_bulk"] if writes => self.bulk_request(Some((*index).to_owned()), filter, request).await,
-            [index, "_doc"] if writes => self.document(index, "index", None, request).await,
+            ["_bulk"] if writes => self.bulk_request(origin, None, filter, request).await,
+            [index, "_bulk"] if writes => self.bulk_request(origin, Some((*index).to_owned()), filter, request).await,
+            [index, "_doc"] if writes => self.document(origin, index, "index", None, request).await,
             [index, "_doc", id] if writes => {
                 let action =
                     if asked.query.get("op_type").is_some_and(|op| op == "create") { "create" } else { "index" };
-                self.document(index, action, Some(id), request).await
+                self.document(origin, index, action, Some(id), request).await
             }
-            [index, "_create", id] if writes => self.document(index, "create", Some(id), request).await,
+            [index, "_create", id] if writes => self.document(origin, index, "create", Some(id), request).await,
             _ => {
-                let answer = self.set_up(&asked, request).await?;
+                let answer = self.set_up(origin, &asked, request).await?;
                 Ok(filtered(answer, filter))
             }
         }
@@ -215,18 +223,26 @@ impl Intake {
 
     async fn bulk_request(
         &self,
+        origin: &Origin,
         index: Option<String>,
         filter: &FilterPath,
         request: Request,
     ) -> Result<Answer, Refusal> {
-        let incoming = self.read(Protocol::Elasticsearch, TENANT, request).await?;
+        let incoming = self.read(origin, TENANT, request).await?;
         let answers = Intake::to_the_end(self.clone().bulk(incoming, index)).await??;
         Ok(Answer::json(200, bulk_answer(answers.took_ms, &answers.items, filter)))
     }
 
     /// One document, as a bulk request of one item.
-    async fn document(&self, index: &str, action: &str, id: Option<&str>, request: Request) -> Result<Answer, Refusal> {
-        let mut incoming = self.read(Protocol::Elasticsearch, TENANT, request).await?;
+    async fn document(
+        &self,
+        origin: &Origin,
+        index: &str,
+        action: &str,
+        id: Option<&str>,
+        request: Request,
+    ) -> Result<Answer, Refusal> {
+        let mut incoming = self.read(origin, TENANT, request).await?;
         let max_bytes = self.inner.options.request_decompressed_bytes;
         let source = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
         let mut parameters = serde_json::json!({ "_index": index });

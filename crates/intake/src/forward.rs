@@ -8,12 +8,9 @@
 //!
 //! A port either asks for the shared key or does not: who is not asked must hear nothing.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use logkeep_cipher::random_bytes;
 use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_record::TenantId;
 use logkeep_wire::forward::handshake::{PING_BYTES, helo, ping, refused};
 use logkeep_wire::forward::{ForwardError, ack, message};
 use logkeep_wire::msgpack::Extent;
@@ -23,9 +20,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Intake;
+use crate::account::reason;
 use crate::connection::{Connection, Read};
 use crate::counters::{Protocol, add};
 use crate::options::ForwardSecurity;
+use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
 use crate::refusal::{Kind, Refusal};
@@ -51,7 +50,7 @@ pub(crate) fn tcp(intake: Intake, mut connection: Connection) -> Task {
     Box::pin(async move {
         let peer = connection.peer();
         if let Err(reason) = intake.forward(&mut connection).await {
-            intake.count_refused(Protocol::Forward);
+            intake.count_refused(&Origin::at(Protocol::Forward, peer), reason::CONNECTION_CLOSED);
             tracing::warn!(%peer, reason, "a forward connection was closed");
             connection.close().await;
         }
@@ -83,10 +82,10 @@ struct Sent {
 
 impl Intake {
     async fn forward(&self, connection: &mut Connection) -> Result<(), Closed> {
-        if let Some(security) = self.inner.options.forward.clone()
-            && !self.shake_hands(connection, &security).await?
-        {
-            return Ok(());
+        let mut origin = Origin::at(Protocol::Forward, connection.peer());
+        if let Some(security) = self.inner.options.forward.clone() {
+            let Some(client) = self.shake_hands(connection, &security).await? else { return Ok(()) };
+            origin = origin.called(&client);
         }
         let max_bytes = self.inner.options.request_bytes;
         let mut extent = Extent::new(max_bytes);
@@ -109,7 +108,7 @@ impl Intake {
             }
             if !sent.is_empty() {
                 add(&self.inner.counters.of(Protocol::Forward).bytes, bytes);
-                self.forwarded(connection, sent).await?;
+                self.forwarded(connection, &origin, sent).await?;
             } else if faulty.is_ok() && connection.read(false, None).await == Read::End {
                 return Ok(());
             }
@@ -118,21 +117,21 @@ impl Intake {
     }
 
     /// Stores messages, and sends their acks in their order.
-    async fn forwarded(&self, connection: &mut Connection, sent: Vec<Sent>) -> Result<(), Closed> {
+    async fn forwarded(&self, connection: &mut Connection, origin: &Origin, sent: Vec<Sent>) -> Result<(), Closed> {
         let (acked, plain): (Vec<_>, Vec<_>) = sent.into_iter().partition(|sent| sent.chunk.is_some());
-        let peer = connection.peer();
         if !plain.is_empty() {
             let plain: Vec<Bytes> = plain.into_iter().map(|sent| sent.bytes).collect();
             let (intake, shutdown) = (self.clone(), connection.shutdown().clone());
-            Self::to_the_end(async move { intake.keep(peer, plain, &shutdown).await })
+            let origin = origin.of_bytes(plain.iter().map(Bytes::len).sum());
+            Self::to_the_end(async move { intake.keep(&origin, plain, &shutdown).await })
                 .await
                 .map_err(|refusal| refusal.message)?;
         }
         let mut storing = JoinSet::new();
         let chunks: Vec<_> = acked.iter().filter_map(|sent| sent.chunk.clone()).collect();
         for (place, sent) in acked.into_iter().enumerate() {
-            let intake = self.clone();
-            storing.spawn(async move { (place, intake.store_chunk(peer, sent).await) });
+            let (intake, origin) = (self.clone(), origin.of_bytes(sent.bytes.len()));
+            storing.spawn(async move { (place, intake.store_chunk(&origin, sent).await) });
         }
         let mut failures = vec![None; chunks.len()];
         while let Some(stored) = storing.join_next().await {
@@ -146,33 +145,40 @@ impl Intake {
     }
 
     /// Events whose sender will not send them again.
-    async fn keep(self, peer: IpAddr, messages: Vec<Bytes>, shutdown: &CancellationToken) {
+    async fn keep(self, origin: &Origin, messages: Vec<Bytes>, shutdown: &CancellationToken) {
         let counts = self.inner.counters.of(Protocol::Forward);
         add(&counts.requests, 1);
         let (max_bytes, received_ns) = (self.inner.options.request_decompressed_bytes, self.now_ns());
-        let prepare = move || prepare(peer, messages.iter(), received_ns, max_bytes);
-        self.store_for_sure(Protocol::Forward, &TenantId::default(), prepare, shutdown).await;
+        let arrival = origin.arrival();
+        let prepare = move || prepare(arrival.clone(), messages.iter(), received_ns, max_bytes);
+        self.store_for_sure(origin, prepare, shutdown).await;
     }
 
-    async fn store_chunk(self, peer: IpAddr, sent: Sent) -> Result<(), Refusal> {
+    async fn store_chunk(self, origin: &Origin, sent: Sent) -> Result<(), Refusal> {
         let Sent { bytes, chunk } = sent;
         let admission = self.admit(Protocol::Forward).await?;
         let (max_bytes, received_ns) = (self.inner.options.request_decompressed_bytes, self.now_ns());
+        let arrival = origin.arrival();
+        let peer = arrival.source.clone();
         let work = move || {
-            let prepared = prepare(peer, [&bytes], received_ns, max_bytes)?;
+            let prepared = prepare(arrival, [&bytes], received_ns, max_bytes)?;
             Ok::<_, Refusal>((prepared, Sha256::digest(&bytes)))
         };
         let (prepared, content) = self.process(work).await??;
         // Two senders may choose the same id, and a sender may use one again for other events.
         let chunk = chunk.unwrap_or_default();
-        let key = [b"forward\0", peer.to_string().as_bytes(), b"\0", &content, &chunk].concat();
-        self.commit(Protocol::Forward, &TenantId::default(), prepared, Some(&key)).await.whole()?;
+        let key = [b"forward\0", peer.as_bytes(), b"\0", &content, &chunk].concat();
+        self.commit(origin, prepared, Some(&key)).await.whole()?;
         drop(admission);
         Ok(())
     }
 
-    /// Whether the client is one of those who may send.
-    async fn shake_hands(&self, connection: &mut Connection, security: &ForwardSecurity) -> Result<bool, Closed> {
+    /// What the client calls itself, if it is one of those who may send.
+    async fn shake_hands(
+        &self,
+        connection: &mut Connection,
+        security: &ForwardSecurity,
+    ) -> Result<Option<String>, Closed> {
         let (nonce, auth) = (random_bytes(), random_bytes::<16>());
         let auth: &[u8] = if security.users.is_empty() { b"" } else { &auth };
         connection.send(&helo(&nonce, auth)).await.map_err(|unsent| unsent.to_string())?;
@@ -184,7 +190,7 @@ impl Intake {
             if connection.read(true, None).await == Read::End {
                 // Connections that say nothing are how senders see whether a port is open.
                 return if connection.buffer.is_empty() {
-                    Ok(false)
+                    Ok(None)
                 } else {
                     Err("it ended in the middle of PING".into())
                 };
@@ -200,7 +206,7 @@ impl Intake {
         } else {
             let accepted = ping.accepted("logkeep", &nonce, security.shared_key.reveal());
             connection.send(&accepted).await.map_err(|unsent| unsent.to_string())?;
-            return Ok(true);
+            return Ok(Some(ping.host()));
         };
         // Whoever is refused is told why before the connection ends.
         let _ = connection.send(&refused(reason)).await;
@@ -226,12 +232,11 @@ fn next(connection: &mut Connection, extent: &mut Extent, max_bytes: usize) -> R
 }
 
 fn prepare<'a>(
-    peer: IpAddr,
+    arrival: Arrival,
     messages: impl IntoIterator<Item = &'a Bytes>,
     received_ns: i64,
     max_bytes: usize,
 ) -> Result<Prepared, Refusal> {
-    let arrival = Arrival { protocol: Protocol::Forward.name(), source: peer.to_string() };
     let mut normalizer = Normalizer::new(arrival);
     let mut preparing = Preparing::new(&mut normalizer);
     let mut content = Sha256::new();
@@ -239,21 +244,21 @@ fn prepare<'a>(
         content.update(bytes);
         let Some(message) = message(bytes)? else { continue };
         if !message.is_logs() {
-            preparing.reject("it holds metrics or traces, not log records");
+            preparing.reject(reason::UNSUPPORTED, "it holds metrics or traces, not log records");
             continue;
         }
         let body = match message.body(max_bytes) {
             Ok(body) => body,
             Err(error) if message.chunk.is_some() => return Err(error.into()),
             Err(error) => {
-                preparing.reject(&error.to_string());
+                preparing.reject(reason::MALFORMED, &error.to_string());
                 continue;
             }
         };
         for event in message.events(&body, received_ns) {
             match event {
                 Ok(record) => preparing.push(record)?,
-                Err(reason) => preparing.reject(&reason),
+                Err(reason) => preparing.reject(reason::MALFORMED, &reason),
             }
         }
     }

@@ -56,8 +56,9 @@ impl Intake {
 }
 
 async fn receive(State(intake): State<Intake>, request: Request) -> Response {
+    let origin = intake.origin(Protocol::Gelf, TENANT, &request);
     let result = async {
-        let incoming = intake.read(Protocol::Gelf, TENANT, request).await?;
+        let incoming = intake.read(&origin, TENANT, request).await?;
         let read = |bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns| {
             for document in documents(&text(body)) {
                 match document {
@@ -67,7 +68,7 @@ async fn receive(State(intake): State<Intake>, request: Request) -> Response {
             }
             Ok(())
         };
-        intake.store_body(Protocol::Gelf, incoming, None, read).await
+        intake.store_body(incoming, None, read).await
     };
     match result.await {
         Ok(done) => match done.rejection() {
@@ -76,7 +77,7 @@ async fn receive(State(intake): State<Intake>, request: Request) -> Response {
         },
         Err(refusal) => {
             let refusal: Refusal = refusal;
-            intake.count_refused(Protocol::Gelf);
+            intake.count_refused(&origin, refusal.reason());
             refused(&refusal, answer(refusal.status(), "text/plain; charset=utf-8", format!("{refusal}\n")))
         }
     }

@@ -11,8 +11,6 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::routing::any;
 use bytes::{Buf, BufMut, Bytes};
-use logkeep_normalize::Arrival;
-use logkeep_record::TenantId;
 use logkeep_wire::otlp::error_protobuf;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, UnaryService};
@@ -21,14 +19,15 @@ use tower_service::Service;
 
 use crate::Intake;
 use crate::counters::{Protocol, add};
+use crate::origin::Origin;
 use crate::otlp_http::status;
 use crate::refusal::Refusal;
-use crate::request::{TENANT, source};
+use crate::request::TENANT;
 
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Does what a method does, and gives its answer as a message. The answer leaves once what it promises is durable.
-type Work = fn(Intake, TenantId, Arrival, Bytes) -> BoxFuture<Result<Bytes, Refusal>>;
+type Work = fn(Intake, Origin, Bytes) -> BoxFuture<Result<Bytes, Refusal>>;
 
 /// A method of one message in and one out.
 #[derive(Clone, Copy)]
@@ -91,27 +90,27 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let tenant = intake.tenant(request.headers(), TENANT);
-    let source = source(request.extensions());
+    let origin = intake.origin(method.protocol, TENANT, &request);
     // The place is taken before the message is read.
     let admitted = match tenant {
-        Ok(tenant) => intake.admit(method.protocol).await.map(|admission| (tenant, admission)),
+        Ok(_) => intake.admit(method.protocol).await,
         Err(refusal) => Err(refusal),
     };
-    let (tenant, _admission) = match admitted {
+    let _admission = match admitted {
         Ok(admitted) => admitted,
-        Err(refusal) => return refuse(&intake, method.protocol, &refusal).into_http(),
+        Err(refusal) => return refuse(&intake, &origin, &refusal).into_http(),
     };
     let max_bytes = intake.inner.options.request_decompressed_bytes;
     let mut grpc = Grpc::new(BytesCodec)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(max_bytes);
-    let response = grpc.unary(Call { intake, method, tenant, source }, request).await;
+    let response = grpc.unary(Call { intake, method, origin }, request).await;
     in_words_of_senders(response)
 }
 
-pub(crate) fn refuse(intake: &Intake, protocol: Protocol, refusal: &Refusal) -> Status {
-    intake.count_refused(protocol);
+pub(crate) fn refuse(intake: &Intake, origin: &Origin, refusal: &Refusal) -> Status {
+    intake.count_refused(origin, refusal.reason());
     let status = status(refusal);
     Status::with_details(Code::from_i32(status.code), status.message.clone(), Bytes::from(error_protobuf(&status)))
 }
@@ -134,8 +133,7 @@ fn in_words_of_senders(mut response: http::Response<tonic::body::Body>) -> http:
 struct Call {
     intake: Intake,
     method: Method,
-    tenant: TenantId,
-    source: String,
+    origin: Origin,
 }
 
 impl UnaryService<Bytes> for Call {
@@ -143,14 +141,13 @@ impl UnaryService<Bytes> for Call {
     type Future = BoxFuture<Result<tonic::Response<Bytes>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let (intake, method, tenant) = (self.intake.clone(), self.method, self.tenant.clone());
-        let arrival = Arrival { protocol: method.protocol.name(), source: self.source.clone() };
+        let (intake, method, origin) = (self.intake.clone(), self.method, self.origin.clone());
         let body = request.into_inner();
         Box::pin(async move {
             add(&intake.inner.counters.of(method.protocol).bytes, body.len());
-            let work = (method.work)(intake.clone(), tenant, arrival, body);
+            let work = (method.work)(intake.clone(), origin.of_bytes(body.len()), body);
             let result = Intake::to_the_end(work).await.and_then(|result| result);
-            result.map(tonic::Response::new).map_err(|refusal| refuse(&intake, method.protocol, &refusal))
+            result.map(tonic::Response::new).map_err(|refusal| refuse(&intake, &origin, &refusal))
         })
     }
 }

@@ -17,6 +17,7 @@ use logkeep_wire::hec::{Answer, Metadata, acks, events, raw};
 use crate::Intake;
 use crate::counters::Protocol;
 use crate::documents::Bodies;
+use crate::origin::Origin;
 use crate::refusal::{Kind, Refusal};
 use crate::request::{TENANT, answer, refused};
 
@@ -50,8 +51,9 @@ fn say(said: Answer, extra: Option<(&str, u64)>) -> Response {
 
 async fn receive_events(State(intake): State<Intake>, request: Request) -> Response {
     let has_channel = has_channel(&request);
+    let origin = intake.origin(Protocol::Hec, TENANT, &request);
     let result = async {
-        let incoming = intake.read(Protocol::Hec, TENANT, request).await?;
+        let incoming = intake.read(&origin, TENANT, request).await?;
         let mut first_fault = None;
         let (sender, fault) = tokio::sync::oneshot::channel();
         let read = move |bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns| {
@@ -68,22 +70,23 @@ async fn receive_events(State(intake): State<Intake>, request: Request) -> Respo
             let _ = sender.send(first_fault);
             Ok(())
         };
-        let done = intake.store_body(Protocol::Hec, incoming, None, read).await?;
+        let done = intake.store_body(incoming, None, read).await?;
         Ok((done, fault.await.ok().flatten()))
     };
     match result.await {
         Ok((_, Some((fault, place)))) => say(fault, Some(("invalid-event-number", place))),
         Ok((done, None)) if done.stored == 0 => say(Answer::NoData, None),
         Ok(_) => success(&intake, has_channel),
-        Err(refusal) => refuse(&intake, &refusal),
+        Err(refusal) => refuse(&intake, &origin, &refusal),
     }
 }
 
 async fn receive_raw(State(intake): State<Intake>, request: Request) -> Response {
     let has_channel = has_channel(&request);
+    let origin = intake.origin(Protocol::Hec, TENANT, &request);
     let parameters = parameters(request.uri());
     let result = async {
-        let incoming = intake.read(Protocol::Hec, TENANT, request).await?;
+        let incoming = intake.read(&origin, TENANT, request).await?;
         let read = move |bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns| {
             let mut metadata = Metadata::default();
             for (name, value) in &parameters {
@@ -94,12 +97,12 @@ async fn receive_raw(State(intake): State<Intake>, request: Request) -> Response
             }
             Ok(())
         };
-        intake.store_body(Protocol::Hec, incoming, None, read).await
+        intake.store_body(incoming, None, read).await
     };
     match result.await {
         Ok(done) if done.stored == 0 => say(Answer::NoData, None),
         Ok(_) => success(&intake, has_channel),
-        Err(refusal) => refuse(&intake, &refusal),
+        Err(refusal) => refuse(&intake, &origin, &refusal),
     }
 }
 
@@ -107,12 +110,13 @@ async fn receive_acks(State(intake): State<Intake>, request: Request) -> Respons
     if !has_channel(&request) {
         return say(Answer::NoChannel, None);
     }
-    match intake.read(Protocol::Hec, TENANT, request).await {
+    let origin = intake.origin(Protocol::Hec, TENANT, &request);
+    match intake.read(&origin, TENANT, request).await {
         Ok(incoming) => match acks(&text(&incoming.body)) {
             Some(body) => answer(200, "application/json", body),
             None => say(Answer::InvalidData, None),
         },
-        Err(refusal) => refuse(&intake, &refusal),
+        Err(refusal) => refuse(&intake, &origin, &refusal),
     }
 }
 
@@ -121,8 +125,8 @@ fn success(intake: &Intake, has_channel: bool) -> Response {
     say(Answer::Success, has_channel.then(|| ("ackId", id())))
 }
 
-fn refuse(intake: &Intake, refusal: &Refusal) -> Response {
-    intake.count_refused(Protocol::Hec);
+fn refuse(intake: &Intake, origin: &Origin, refusal: &Refusal) -> Response {
+    intake.count_refused(origin, refusal.reason());
     let (status, said) = match refusal.kind {
         Kind::Malformed => (400, Answer::InvalidData),
         Kind::TooLarge => (413, Answer::InvalidData),

@@ -9,14 +9,14 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use logkeep_normalize::Arrival;
-use logkeep_record::TenantId;
 use logkeep_wire::Decoded;
 use logkeep_wire::jaeger::{decode_batch, decode_post_spans, strategy_json, strategy_protobuf};
 
 use crate::Intake;
+use crate::account::reason;
 use crate::counters::Protocol;
 use crate::grpc::Method;
+use crate::origin::Origin;
 use crate::prepare::prepare_spans;
 use crate::refusal::{Kind, Refusal};
 use crate::request::answer;
@@ -43,28 +43,28 @@ impl Intake {
                 protocol: Protocol::Jaeger,
                 service: "jaeger.api_v2.CollectorService",
                 name: "PostSpans",
-                work: |intake, tenant, arrival, body| Box::pin(intake.post_spans(tenant, arrival, body)),
+                work: |intake, origin, body| Box::pin(intake.post_spans(origin, body)),
             },
             Method {
                 protocol: Protocol::Jaeger,
                 service: "jaeger.api_v2.SamplingManager",
                 name: "GetSamplingStrategy",
-                work: |_, _, _, _| Box::pin(async { Ok(strategy_protobuf().into()) }),
+                work: |_, _, _| Box::pin(async { Ok(strategy_protobuf().into()) }),
             },
         ])
     }
 
     /// The answer has no place for what was not stored, so a request of which a span is bad is refused after the others
     /// were stored.
-    async fn post_spans(self, tenant: TenantId, arrival: Arrival, body: Bytes) -> Result<Bytes, Refusal> {
-        let received_ns = self.now_ns();
+    async fn post_spans(self, origin: Origin, body: Bytes) -> Result<Bytes, Refusal> {
+        let (received_ns, arrival) = (self.now_ns(), origin.arrival());
         let work = move || {
             let Decoded { records, rejected } = decode_post_spans(&body, received_ns)?;
             Ok::<_, Refusal>((prepare_spans(arrival, records, &body)?, rejected))
         };
         let (prepared, rejected) = self.process(work).await??;
-        self.count_rejected(Protocol::Jaeger, rejected.len());
-        self.commit(Protocol::Jaeger, &tenant, prepared, None).await.whole()?;
+        let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
+        self.commit(&origin, prepared, None).await.whole()?;
         match said(&rejected) {
             None => Ok(Bytes::new()),
             Some(said) => Err(Refusal::new(Kind::Malformed, said)),

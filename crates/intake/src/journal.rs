@@ -14,15 +14,16 @@ use axum::routing::post;
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_record::{Resource, TenantId};
+use logkeep_record::Resource;
 use logkeep_wire::journal::{Extent, record};
 use sha2::{Digest, Sha256};
 
 use crate::Intake;
 use crate::counters::{Protocol, add};
+use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
 use crate::refusal::{Kind, Refusal};
-use crate::request::{TENANT, answer, refused, source};
+use crate::request::{TENANT, answer, refused};
 
 /// Entries that are stored together at most, in bytes.
 const GROUP_BYTES: usize = 1 << 20;
@@ -38,21 +39,27 @@ impl Intake {
 }
 
 async fn upload(State(intake): State<Intake>, request: Request) -> Response {
+    let origin = intake.origin(Protocol::Journal, TENANT, &request);
     let result = async {
-        let tenant = intake.tenant(request.headers(), TENANT)?;
-        let arrival = Arrival { protocol: Protocol::Journal.name(), source: source(request.extensions()) };
+        intake.tenant(request.headers(), TENANT)?;
         add(&intake.inner.counters.of(Protocol::Journal).requests, 1);
         let Ok(_place) = intake.inner.uploads.clone().try_acquire_owned() else {
             return Err(Refusal::new(Kind::Busy, "all places for uploads of journals are taken, come back later"));
         };
-        Upload { intake: intake.clone(), tenant, arrival, buffer: BytesMut::new(), extent: Extent::default(), whole: 0 }
-            .run(request.into_body())
-            .await
+        Upload {
+            intake: intake.clone(),
+            origin: origin.clone(),
+            buffer: BytesMut::new(),
+            extent: Extent::default(),
+            whole: 0,
+        }
+        .run(request.into_body())
+        .await
     };
     match result.await {
         Ok(()) => answer(202, TEXT, "OK.\n"),
         Err(refusal) => {
-            intake.count_refused(Protocol::Journal);
+            intake.count_refused(&origin, refusal.reason());
             refused(&refusal, answer(refusal.status(), TEXT, format!("{refusal}\n")))
         }
     }
@@ -60,8 +67,7 @@ async fn upload(State(intake): State<Intake>, request: Request) -> Response {
 
 struct Upload {
     intake: Intake,
-    tenant: TenantId,
-    arrival: Arrival,
+    origin: Origin,
     buffer: BytesMut,
     extent: Extent,
     /// Bytes at the front of the buffer that are whole entries.
@@ -116,13 +122,14 @@ impl Upload {
             return Ok(());
         }
         let entries = self.buffer.split_to(std::mem::take(&mut self.whole)).freeze();
-        let (intake, tenant, arrival) = (self.intake.clone(), self.tenant.clone(), self.arrival.clone());
+        let (intake, origin) = (self.intake.clone(), self.origin.of_bytes(entries.len()));
+        let arrival = origin.arrival();
         add(&intake.inner.counters.of(Protocol::Journal).bytes, entries.len());
         Intake::to_the_end(async move {
             let _place = intake.admit(Protocol::Journal).await?;
             let received_ns = intake.now_ns();
             let prepared = intake.process(move || prepare(&arrival, &entries, received_ns)).await??;
-            intake.commit(Protocol::Journal, &tenant, prepared, None).await.whole().map(drop)
+            intake.commit(&origin, prepared, None).await.whole().map(drop)
         })
         .await?
     }

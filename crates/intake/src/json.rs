@@ -55,8 +55,9 @@ impl Intake {
 }
 
 async fn receive(State(intake): State<Intake>, request: Request) -> Response {
+    let origin = intake.origin(Protocol::Json, TENANT, &request);
     let result = async {
-        let incoming = intake.read(Protocol::Json, TENANT, request).await?;
+        let incoming = intake.read(&origin, TENANT, request).await?;
         let read = |bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns| {
             for document in documents(&text(body)) {
                 match document {
@@ -66,7 +67,7 @@ async fn receive(State(intake): State<Intake>, request: Request) -> Response {
             }
             Ok(())
         };
-        intake.store_body(Protocol::Json, incoming, None, read).await
+        intake.store_body(incoming, None, read).await
     };
     match result.await {
         Ok(done) => {
@@ -84,7 +85,7 @@ async fn receive(State(intake): State<Intake>, request: Request) -> Response {
         }
         Err(refusal) => {
             let refusal: Refusal = refusal;
-            intake.count_refused(Protocol::Json);
+            intake.count_refused(&origin, refusal.reason());
             let status = if refusal.kind == Kind::Tenant { 403 } else { refusal.status() };
             let body = json!({"error": {"code": refusal.code(), "message": refusal.message}});
             refused(&refusal, answer(status, "application/json", body.to_string()))

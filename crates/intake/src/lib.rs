@@ -12,6 +12,7 @@
 //! (`server`).
 
 mod accept;
+mod account;
 mod admission;
 mod als;
 mod body;
@@ -36,6 +37,7 @@ mod loki;
 mod lumberjack;
 mod native;
 mod options;
+mod origin;
 mod otlp_grpc;
 mod otlp_http;
 mod prepare;

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use logkeep_wire::loki::{Body, LokiError, decode_json, decode_protobuf, open, push_answer};
 use logkeep_wire::{Decoded, Rejection};
 
+use crate::account::reason;
 use crate::counters::Protocol;
 use crate::prepare::{Prepared, prepare};
 use crate::refusal::{Kind, Refusal};
@@ -33,8 +34,7 @@ impl Intake {
     async fn loki_push(self, incoming: Incoming) -> Result<Response, Refusal> {
         let max_bytes = self.inner.options.request_decompressed_bytes;
         let (incoming, read) = self.decode(incoming, move |incoming| read(incoming, max_bytes)).await?;
-        self.count_rejected(Protocol::Loki, read.rejected.len());
-        self.commit(Protocol::Loki, &incoming.tenant, read.prepared, None).await.whole()?;
+        self.commit(&incoming.origin, read.prepared, None).await.whole()?;
         let (status, text) = push_answer(&read.rejected, read.lines);
         Ok(answer(status, if text.is_empty() { "" } else { TEXT }, text))
     }
@@ -53,7 +53,8 @@ fn read(incoming: &Incoming, max_bytes: usize) -> Result<Read, Refusal> {
         Body::Protobuf(body) => decode_protobuf(body, incoming.received_ns)?,
     };
     let lines = records.len() + rejected.len();
-    let prepared = prepare(incoming.arrival(Protocol::Loki), records, &incoming.body)?;
+    let prepared = prepare(incoming.origin.arrival(), records, &incoming.body)?;
+    let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
     Ok(Read { prepared, rejected, lines })
 }
 
@@ -69,12 +70,13 @@ impl From<LokiError> for Refusal {
 }
 
 async fn push(State(intake): State<Intake>, request: Request) -> Response {
+    let origin = intake.origin(Protocol::Loki, SCOPE_ORG_ID, &request);
     let result = async {
-        let incoming = intake.read(Protocol::Loki, SCOPE_ORG_ID, request).await?;
+        let incoming = intake.read(&origin, SCOPE_ORG_ID, request).await?;
         Intake::to_the_end(intake.clone().loki_push(incoming)).await?
     };
     result.await.unwrap_or_else(|refusal: Refusal| {
-        intake.count_refused(Protocol::Loki);
+        intake.count_refused(&origin, refusal.reason());
         refused(&refusal, answer(refusal.status(), TEXT, format!("{refusal}\n")))
     })
 }

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_record::{Resource, TenantId, limits};
+use logkeep_record::{Record, Resource, Value, limits};
 use logkeep_wire::lumberjack::{Frame, LumberjackError, ack, events, frame, open, record};
 use sha2::{Digest, Sha256};
 
 use crate::Intake;
+use crate::account::{Fate, reason};
 use crate::connection::{Connection, Read};
 use crate::counters::{Protocol, add};
+use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
 use crate::refusal::{self, Refusal};
@@ -28,7 +30,7 @@ pub(crate) fn tcp(intake: Intake, mut connection: Connection) -> Task {
     Box::pin(async move {
         let peer = connection.peer();
         if let Err(reason) = intake.lumberjack(&mut connection).await {
-            intake.count_refused(Protocol::Beats);
+            intake.count_refused(&Origin::at(Protocol::Beats, peer), reason::CONNECTION_CLOSED);
             tracing::warn!(%peer, reason, "a connection of Beats was closed");
             connection.close().await;
         }
@@ -47,6 +49,8 @@ struct Window {
     last: u32,
     /// Of the frames.
     bytes: usize,
+    /// Bytes as they arrived.
+    arrived: usize,
 }
 
 impl Window {
@@ -120,6 +124,7 @@ impl Intake {
             connection.message_taken();
             add(&self.inner.counters.of(Protocol::Beats).bytes, length);
             self.take(&mut window, kind, bytes).await?;
+            window.arrived += length;
             connection.holds(window.bytes);
             if window.is_full() {
                 self.store_window(connection, std::mem::take(&mut window)).await?;
@@ -153,10 +158,11 @@ impl Intake {
         let (intake, peer, shutdown) = (self.clone(), connection.peer(), connection.shutdown().clone());
         let storing = tokio::spawn(async move {
             let received_ns = intake.now_ns();
-            let arrival = Arrival { protocol: Protocol::Beats.name(), source: peer.to_string() };
+            let origin = Origin::at(Protocol::Beats, peer).of_bytes(window.arrived);
+            let arrival = origin.arrival();
             add(&intake.inner.counters.of(Protocol::Beats).requests, 1);
             let prepare = move || prepare(&arrival, &window.frames, received_ns);
-            intake.persist(Protocol::Beats, &TenantId::default(), prepare, &shutdown).await
+            intake.persist(&origin, prepare, Fate::Deferred, &shutdown).await
         });
         tokio::pin!(storing);
         let stored = loop {
@@ -179,11 +185,32 @@ fn prepare(arrival: &Arrival, frames: &[Bytes], received_ns: i64) -> Result<Prep
     let mut normalizer = Normalizer::new(arrival.clone());
     let mut preparing = Preparing::new(&mut normalizer);
     let mut content = Sha256::new();
+    let mut sender: Option<Option<String>> = None;
     for bytes in frames {
         content.update(bytes);
         for (_, json) in events(bytes)? {
-            preparing.push(record(json, received_ns, resource.clone()))?;
+            let record = record(json, received_ns, resource.clone());
+            let agent = agent_of(&record);
+            if sender.as_ref().is_none_or(|sender| sender.as_deref() != agent) {
+                // The first one; a window of several is Logstash's, and has no name.
+                sender = Some(if sender.is_none() { agent.map(str::to_owned) } else { None });
+            }
+            preparing.push(record)?;
         }
     }
-    preparing.finish(&content.finalize())
+    Ok(Prepared { sender: sender.flatten(), ..preparing.finish(&content.finalize())? })
+}
+
+/// The name of the agent that shipped an event, or of its host.
+fn agent_of<'r>(record: &'r Record<'_>) -> Option<&'r str> {
+    let name_in = |key| {
+        let named = member(&record.body, key)?;
+        named.as_str().or_else(|| member(named, "name")?.as_str())
+    };
+    name_in("agent").or_else(|| name_in("host"))
+}
+
+fn member<'r>(value: &'r Value<'_>, key: &str) -> Option<&'r Value<'r>> {
+    let Value::Map(pairs) = value else { return None };
+    pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }

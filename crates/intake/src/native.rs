@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::response::Response;
 use axum::routing::post;
-use logkeep_normalize::{Arrival, LineFormat};
+use logkeep_normalize::LineFormat;
 use logkeep_wire::compress::decompress;
 use serde_json::json;
 
@@ -23,7 +23,6 @@ const JSON: &str = "application/json";
 
 /// What a request says beside its lines.
 struct Asked {
-    protocol: Protocol,
     key: Option<Vec<u8>>,
     format: Option<LineFormat>,
     source: Option<String>,
@@ -38,14 +37,15 @@ impl Intake {
 
     async fn native(self, incoming: Incoming, asked: Asked) -> Result<Response, Refusal> {
         let max_bytes = self.inner.options.request_decompressed_bytes;
-        let source = asked.source.unwrap_or_else(|| incoming.source.clone());
-        let arrival = Arrival { protocol: asked.protocol.name(), source };
+        let source = asked.source;
+        let mut arrival = incoming.origin.arrival();
+        arrival.source = source.unwrap_or(arrival.source);
         let decode = move |incoming: &Incoming| {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
             lines::prepare(arrival, &body, asked.format, incoming.received_ns)
         };
         let (incoming, prepared) = self.decode(incoming, decode).await?;
-        let stored = self.commit(asked.protocol, &incoming.tenant, prepared, asked.key.as_deref()).await.whole()?;
+        let stored = self.commit(&incoming.origin, prepared, asked.key.as_deref()).await.whole()?;
         let body = json!({
             "received": stored.stored() + stored.known(),
             "stored": stored.stored(),
@@ -59,12 +59,7 @@ impl Intake {
 
 /// One record a line, whatever is in it.
 async fn ndjson(State(intake): State<Intake>, request: Request) -> Response {
-    let asked = key(&request).map(|key| Asked {
-        protocol: Protocol::Ndjson,
-        key,
-        format: Some(LineFormat::NdJson),
-        source: None,
-    });
+    let asked = key(&request).map(|key| Asked { key, format: Some(LineFormat::NdJson), source: None });
     respond(&intake, asked, Protocol::Ndjson, request).await
 }
 
@@ -90,7 +85,7 @@ fn asked_of_import(request: &Request) -> Result<Asked, Refusal> {
             }
         }
     }
-    Ok(Asked { protocol: Protocol::Import, key: key(request)?, format, source })
+    Ok(Asked { key: key(request)?, format, source })
 }
 
 fn key(request: &Request) -> Result<Option<Vec<u8>>, Refusal> {
@@ -103,14 +98,15 @@ fn key(request: &Request) -> Result<Option<Vec<u8>>, Refusal> {
 }
 
 async fn respond(intake: &Intake, asked: Result<Asked, Refusal>, protocol: Protocol, request: Request) -> Response {
+    let origin = intake.origin(protocol, TENANT, &request);
     let result = async {
         // Even if what is asked is wrong: a sender that is still sending does not read why.
-        let incoming = intake.read(protocol, TENANT, request).await?;
+        let incoming = intake.read(&origin, TENANT, request).await?;
         let asked = asked?;
         Intake::to_the_end(intake.clone().native(incoming, asked)).await?
     };
     result.await.unwrap_or_else(|refusal: Refusal| {
-        intake.count_refused(protocol);
+        intake.count_refused(&origin, refusal.reason());
         let status = if refusal.kind == Kind::Tenant { 403 } else { refusal.status() };
         let body = json!({"error": {"code": refusal.code(), "message": refusal.message}});
         refused(&refusal, answer(status, JSON, body.to_string()))

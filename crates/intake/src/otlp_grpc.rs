@@ -2,13 +2,12 @@
 
 use axum::Router;
 use bytes::Bytes;
-use logkeep_normalize::Arrival;
-use logkeep_record::TenantId;
 use logkeep_wire::otlp::{Signal, success_protobuf};
 
 use crate::Intake;
 use crate::counters::Protocol;
 use crate::grpc::Method;
+use crate::origin::Origin;
 use crate::otlp_http::{Form, read};
 use crate::refusal::Refusal;
 
@@ -18,29 +17,22 @@ impl Intake {
         let export =
             |signal: Signal, work| Method { protocol: Protocol::Otlp, service: signal.service(), name: "Export", work };
         self.grpc_router(&[
-            export(Signal::Logs, |intake, tenant, arrival, body| {
-                Box::pin(intake.otlp_grpc_export(Signal::Logs, tenant, arrival, body))
+            export(Signal::Logs, |intake, origin, body| Box::pin(intake.otlp_grpc_export(Signal::Logs, origin, body))),
+            export(Signal::Traces, |intake, origin, body| {
+                Box::pin(intake.otlp_grpc_export(Signal::Traces, origin, body))
             }),
-            export(Signal::Traces, |intake, tenant, arrival, body| {
-                Box::pin(intake.otlp_grpc_export(Signal::Traces, tenant, arrival, body))
-            }),
-            export(Signal::Metrics, |intake, tenant, arrival, body| {
-                Box::pin(intake.otlp_grpc_export(Signal::Metrics, tenant, arrival, body))
+            export(Signal::Metrics, |intake, origin, body| {
+                Box::pin(intake.otlp_grpc_export(Signal::Metrics, origin, body))
             }),
         ])
     }
 
-    async fn otlp_grpc_export(
-        self,
-        signal: Signal,
-        tenant: TenantId,
-        arrival: Arrival,
-        body: Bytes,
-    ) -> Result<Bytes, Refusal> {
+    async fn otlp_grpc_export(self, signal: Signal, origin: Origin, body: Bytes) -> Result<Bytes, Refusal> {
         let received_ns = self.now_ns();
+        let arrival = origin.arrival();
         let decode = move || read(signal, Form::Protobuf, &body, arrival, received_ns);
         let (prepared, partial) = self.process(decode).await??;
-        let partial = self.otlp_store(&tenant, prepared, partial).await?;
+        let partial = self.otlp_store(&origin, signal, prepared, partial).await?;
         Ok(success_protobuf(&partial).into())
     }
 }

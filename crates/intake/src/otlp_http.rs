@@ -8,7 +8,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use logkeep_normalize::Arrival;
-use logkeep_record::TenantId;
 use logkeep_wire::Decoded;
 use logkeep_wire::compress::decompress;
 use logkeep_wire::otlp::{
@@ -17,7 +16,9 @@ use logkeep_wire::otlp::{
 };
 
 use crate::Intake;
+use crate::account::reason;
 use crate::counters::Protocol;
+use crate::origin::Origin;
 use crate::prepare::{Prepared, prepare, prepare_spans};
 use crate::refusal::{Kind, Refusal};
 use crate::request::{Incoming, SCOPE_ORG_ID, TENANT, answer, refused};
@@ -93,20 +94,22 @@ impl Intake {
         let read = move |incoming: &Incoming| {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
             let form = form(Form::declared(&incoming.content_type)?, &body);
-            read(signal, form, &body, incoming.arrival(Protocol::Otlp), incoming.received_ns)
+            read(signal, form, &body, incoming.origin.arrival(), incoming.received_ns)
         };
         let (incoming, (prepared, partial)) = self.decode(incoming, read).await?;
-        self.otlp_store(&incoming.tenant, prepared, partial).await
+        self.otlp_store(&incoming.origin, signal, prepared, partial).await
     }
 
     pub(crate) async fn otlp_store(
         &self,
-        tenant: &TenantId,
+        origin: &Origin,
+        signal: Signal,
         prepared: Prepared,
         partial: PartialSuccess,
     ) -> Result<PartialSuccess, Refusal> {
-        self.count_rejected(Protocol::Otlp, partial.rejected);
-        self.commit(Protocol::Otlp, tenant, prepared, None).await.whole()?;
+        let kind = if matches!(signal, Signal::Metrics) { reason::UNSUPPORTED } else { reason::MALFORMED };
+        let prepared = prepared.rejecting(partial.rejected, kind);
+        self.commit(origin, prepared, None).await.whole()?;
         Ok(partial)
     }
 }
@@ -153,9 +156,10 @@ pub(crate) async fn export_scoped(State(intake): State<Intake>, request: Request
 async fn respond(intake: &Intake, signal: Signal, tenant_header: &str, request: Request) -> Response {
     let content_type = crate::request::joined(request.headers(), "content-type");
     let mut form = Form::declared(&content_type).ok().flatten();
+    let origin = intake.origin(Protocol::Otlp, tenant_header, &request);
     let result = async {
         // Even if its form is unknown: a sender that is still sending does not read why.
-        let incoming = intake.read(Protocol::Otlp, tenant_header, request).await?;
+        let incoming = intake.read(&origin, tenant_header, request).await?;
         Form::declared(&content_type)?;
         form = form.or_else(|| Some(sniff(&incoming.body)));
         Intake::to_the_end(intake.clone().otlp_export(signal, incoming)).await?
@@ -168,7 +172,7 @@ async fn respond(intake: &Intake, signal: Signal, tenant_header: &str, request: 
             answer(200, form.media_type(), body)
         }
         Err(refusal) => {
-            intake.count_refused(Protocol::Otlp);
+            intake.count_refused(&origin, refusal.reason());
             let status = status(&refusal);
             let body = if form == Form::Json { error_json(&status) } else { error_protobuf(&status) };
             refused(&refusal, answer(refusal.status(), form.media_type(), body))

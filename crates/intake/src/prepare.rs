@@ -2,11 +2,14 @@
 //!
 //! This is most of the work of a request, and it runs beside the connections ([`Intake::process`](crate::Intake::process)).
 
-use logkeep_ingest::{Batch, BatchBuilder};
+use std::net::IpAddr;
+
+use logkeep_ingest::{Batch, BatchBuilder, Counts};
 use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_record::{Class, Record};
 use sha2::{Digest, Sha256};
 
+use crate::account::Shares;
 use crate::refusal::Refusal;
 
 /// Batches under construction. The same records in the same order are always cut in the same places, so that a retry can
@@ -15,29 +18,65 @@ pub(crate) struct Preparing<'n> {
     /// `None` where records come normalised.
     normalizer: Option<&'n mut Normalizer>,
     builder: BatchBuilder,
-    parts: Vec<Batch>,
-    rejected: usize,
+    parts: Vec<Portion>,
+    /// Whose records come now, and how many they are by now.
+    peer: Option<IpAddr>,
+    run: Counts,
+    shares: Shares,
+    beside: Shares,
+}
+
+/// A batch, and who sent its records.
+pub(crate) struct Portion {
+    pub(crate) batch: Batch,
+    pub(crate) shares: Shares,
 }
 
 /// The batches of one request, in order.
 pub(crate) struct Prepared {
     /// Of which class they are.
     pub(crate) class: Class,
-    pub(crate) parts: Vec<Batch>,
-    /// Records that can never be stored, to be counted with the others.
-    pub(crate) rejected: usize,
+    pub(crate) parts: Vec<Portion>,
+    /// Records that go into no batch, to be counted with the others.
+    pub(crate) beside: Shares,
+    /// What the sender calls itself, where its records say it.
+    pub(crate) sender: Option<String>,
     /// SHA-256 of the body; only where there are several parts.
     pub(crate) fingerprint: Option<[u8; 32]>,
 }
 
 impl<'n> Preparing<'n> {
     pub(crate) fn new(normalizer: &'n mut Normalizer) -> Self {
-        Self { normalizer: Some(normalizer), builder: BatchBuilder::default(), parts: Vec::new(), rejected: 0 }
+        Self { normalizer: Some(normalizer), ..Self::normalized() }
     }
 
     /// For records of several sources, each with its own normalizer.
     pub(crate) fn normalized() -> Self {
-        Self { normalizer: None, builder: BatchBuilder::default(), parts: Vec::new(), rejected: 0 }
+        Self {
+            normalizer: None,
+            builder: BatchBuilder::default(),
+            parts: Vec::new(),
+            peer: None,
+            run: Counts::default(),
+            shares: Shares::default(),
+            beside: Shares::default(),
+        }
+    }
+
+    /// What follows was sent by this one of several senders, in so many bytes.
+    pub(crate) fn from(&mut self, peer: IpAddr, bytes: usize) {
+        if self.peer != Some(peer) {
+            self.end_run();
+            self.peer = Some(peer);
+        }
+        self.run.bytes += bytes as u64;
+    }
+
+    fn end_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        if !run.is_zero() {
+            self.shares.of(self.peer).add(&run);
+        }
     }
 
     pub(crate) fn push(&mut self, record: Record<'_>) -> Result<(), Refusal> {
@@ -52,6 +91,8 @@ impl<'n> Preparing<'n> {
 
     pub(crate) fn push_normalized(&mut self, record: &Record<'_>) -> Result<(), Refusal> {
         self.builder.push(record);
+        self.run.received += 1;
+        self.run.newest_ns = self.run.newest_ns.max(Some(record.effective_time_ns()));
         if self.builder.is_full() {
             self.close()?;
         }
@@ -59,21 +100,33 @@ impl<'n> Preparing<'n> {
     }
 
     /// Counts a record that can never be stored, where its sender cannot be told why.
-    pub(crate) fn reject(&mut self, reason: &str) {
-        if self.rejected == 0 {
+    pub(crate) fn reject(&mut self, kind: &'static str, reason: &str) {
+        if self.beside.is_empty() {
             tracing::warn!(reason, "a record cannot be stored; those that follow in the same request are only counted");
         }
-        self.rejected += 1;
+        self.reject_quietly(kind);
     }
 
     /// Counts a record that can never be stored, as its sender is told.
-    pub(crate) fn reject_quietly(&mut self) {
-        self.rejected += 1;
+    pub(crate) fn reject_quietly(&mut self, kind: &'static str) {
+        self.beside.reject(self.peer, kind, 1);
+    }
+
+    /// Counts a record that a policy leaves out, such as sampling.
+    #[cfg_attr(not(test), expect(dead_code, reason = "there is no such policy yet; this is where its counts go"))]
+    pub(crate) fn leave_out(&mut self, policy: &str) {
+        self.beside.drop(self.peer, policy, 1);
     }
 
     fn close(&mut self) -> Result<(), Refusal> {
         let builder = std::mem::take(&mut self.builder);
-        self.parts.extend(builder.finish().map_err(Refusal::defect)?);
+        self.end_run();
+        let shares = std::mem::take(&mut self.shares);
+        if let Some(batch) = builder.finish().map_err(Refusal::defect)? {
+            self.parts.push(Portion { batch, shares });
+        } else {
+            self.beside.merge(&shares);
+        }
         Ok(())
     }
 
@@ -81,7 +134,23 @@ impl<'n> Preparing<'n> {
     pub(crate) fn finish(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
         self.close()?;
         let fingerprint = (self.parts.len() > 1).then(|| Sha256::digest(body).into());
-        Ok(Prepared { class: Class::default(), parts: self.parts, rejected: self.rejected, fingerprint })
+        Ok(Prepared { class: Class::default(), parts: self.parts, beside: self.beside, sender: None, fingerprint })
+    }
+}
+
+impl Prepared {
+    /// With records that were found to be none before it was prepared.
+    pub(crate) fn rejecting(mut self, records: usize, kind: &'static str) -> Self {
+        self.beside.reject(None, kind, records);
+        self
+    }
+
+    /// With records that were found to be stored before.
+    pub(crate) fn knowing(mut self, records: usize) -> Self {
+        let counts = self.beside.of(None);
+        counts.received += records as u64;
+        counts.deduplicated += records as u64;
+        self
     }
 }
 

@@ -36,6 +36,18 @@ impl Refusal {
         Self { kind, message: message.into() }
     }
 
+    /// What the ledger calls it.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.kind {
+            Kind::Malformed => "malformed",
+            Kind::TooLarge => "too_large",
+            Kind::Unsupported => "unsupported",
+            Kind::Tenant => "unknown_tenant",
+            Kind::Busy => "busy",
+            Kind::Unavailable => "unavailable",
+        }
+    }
+
     /// A defect of ours. Never 500: senders of OTLP drop what was answered so.
     pub(crate) fn defect(what: impl std::fmt::Display) -> Self {
         tracing::error!(%what, "a request failed by a defect and was answered with \"later\"");

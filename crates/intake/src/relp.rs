@@ -6,14 +6,15 @@
 
 use bytes::Bytes;
 use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_record::TenantId;
 use logkeep_wire::relp::{Command, SERVER_CLOSE, frame, opened, response};
 use logkeep_wire::{frame::Frame, syslog::Parser};
 use sha2::{Digest, Sha256};
 
 use crate::Intake;
+use crate::account::{Fate, reason};
 use crate::connection::{Connection, Read};
 use crate::counters::{Protocol, add};
+use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
 use crate::refusal::Refusal;
@@ -27,7 +28,7 @@ pub(crate) fn tcp(intake: Intake, mut connection: Connection) -> Task {
     Box::pin(async move {
         let peer = connection.peer();
         if let Err(reason) = intake.relp(&mut connection).await {
-            intake.count_refused(Protocol::Relp);
+            intake.count_refused(&Origin::at(Protocol::Relp, peer), reason::CONNECTION_CLOSED);
             tracing::warn!(%peer, reason, "a connection of RELP was closed");
             connection.close().await;
         }
@@ -69,13 +70,11 @@ impl Intake {
         add(&counts.requests, 1);
         add(&counts.bytes, bytes);
         let received_ns = self.now_ns();
-        let arrival = Arrival { protocol: Protocol::Relp.name(), source: connection.peer().to_string() };
+        let origin = Origin::at(Protocol::Relp, connection.peer()).of_bytes(bytes);
+        let arrival = origin.arrival();
         let (intake, shutdown) = (self.clone(), connection.shutdown().clone());
         let prepare = move || prepare(&arrival, &messages, received_ns);
-        let stored =
-            Self::to_the_end(
-                async move { intake.persist(Protocol::Relp, &TenantId::default(), prepare, &shutdown).await },
-            );
+        let stored = Self::to_the_end(async move { intake.persist(&origin, prepare, Fate::Deferred, &shutdown).await });
         let stored = stored.await.map_err(|refusal| refusal.message)?;
         stored.map_err(|unstored| unstored.refusal.message)
     }

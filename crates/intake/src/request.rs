@@ -1,6 +1,6 @@
 //! What all HTTP receivers need of a request: its tenant, its sender, its body.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
@@ -8,11 +8,11 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
-use logkeep_normalize::Arrival;
 use logkeep_record::TenantId;
 
 use crate::admission::Admission;
-use crate::counters::{Protocol, add};
+use crate::counters::add;
+use crate::origin::Origin;
 use crate::refusal::{Kind, Refusal};
 use crate::{Intake, body};
 
@@ -23,9 +23,7 @@ pub(crate) const SCOPE_ORG_ID: &str = "x-scope-orgid";
 
 /// A request whose body is here. It has its place until it is dropped.
 pub(crate) struct Incoming {
-    pub(crate) tenant: TenantId,
-    /// Address of the sender.
-    pub(crate) source: String,
+    pub(crate) origin: Origin,
     pub(crate) content_type: String,
     pub(crate) content_encoding: String,
     pub(crate) body: Bytes,
@@ -34,29 +32,23 @@ pub(crate) struct Incoming {
     _admission: Admission,
 }
 
-impl Incoming {
-    pub(crate) fn arrival(&self, protocol: Protocol) -> Arrival {
-        Arrival { protocol: protocol.name(), source: self.source.clone() }
-    }
-}
-
 impl Intake {
     /// Waits for a place and reads the request.
     pub(crate) async fn read(
         &self,
-        protocol: Protocol,
+        origin: &Origin,
         tenant_header: &str,
         request: Request,
     ) -> Result<Incoming, Refusal> {
+        let protocol = origin.protocol;
         let (parts, body) = request.into_parts();
-        let source = source(&parts.extensions);
         let headers = parts.headers;
         let waits = headers.contains_key(EXPECT);
         let admitted = match self.tenant(&headers, tenant_header) {
-            Ok(tenant) => self.admit(protocol).await.map(|admission| (tenant, admission)),
+            Ok(_) => self.admit(protocol).await,
             Err(refusal) => Err(refusal),
         };
-        let (tenant, admission) = match admitted {
+        let admission = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 body::discard(body, waits).await;
@@ -67,8 +59,7 @@ impl Intake {
         let body = body::read(body, declared, waits, self.inner.options.request_bytes).await?;
         add(&self.inner.counters.of(protocol).bytes, body.len());
         Ok(Incoming {
-            tenant,
-            source,
+            origin: origin.of_bytes(body.len()),
             content_type: joined(&headers, CONTENT_TYPE.as_str()),
             content_encoding: joined(&headers, CONTENT_ENCODING.as_str()),
             body,
@@ -100,13 +91,12 @@ impl Intake {
 }
 
 /// Address of the peer, where the server says it.
-pub(crate) fn source(extensions: &http::Extensions) -> String {
+pub(crate) fn peer(extensions: &http::Extensions) -> Option<IpAddr> {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let peer = peer.or_else(|| {
+    peer.or_else(|| {
         let info = extensions.get::<tonic::transport::server::TcpConnectInfo>()?;
         Some(info.remote_addr()?.ip())
-    });
-    peer.map_or_else(String::new, |ip| ip.to_canonical().to_string())
+    })
 }
 
 /// The values of a header, joined by commas; what is not text is left out.

@@ -7,17 +7,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use logkeep_ingest::CommitError;
-use logkeep_record::{Class, RecordId, TenantId};
+use logkeep_ingest::{CommitError, Committed};
+use logkeep_record::{Class, RecordId};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::Intake;
-use crate::counters::{Protocol, add};
-use crate::prepare::Prepared;
+use crate::account::{Fate, Shares, reason};
+use crate::counters::add;
+use crate::origin::Origin;
+use crate::prepare::{Portion, Prepared};
 use crate::refusal::Refusal;
 
 /// Between attempts to store what no sender will send again.
@@ -112,35 +115,72 @@ fn part_key(key: &[u8], part: usize) -> Vec<u8> {
     if part == 0 { key.to_vec() } else { [key, b"\0part ", part.to_string().as_bytes()].concat() }
 }
 
+/// What of a request is counted nowhere yet.
+#[derive(Default)]
+struct Left {
+    /// Records that are stored nowhere.
+    unstored: Shares,
+    /// What goes into no batch, and the bytes.
+    beside: Option<Shares>,
+}
+
 impl Intake {
-    /// Makes the batches durable, one after the other, up to the first that fails. Every record is counted.
-    pub(crate) async fn commit(
-        &self,
-        protocol: Protocol,
-        tenant: &TenantId,
-        prepared: Prepared,
-        key: Option<&[u8]>,
-    ) -> Stored {
-        let class = prepared.class;
-        let resume = prepared.fingerprint.filter(|_| key.is_none());
-        let resume = resume.map(|body| resume_key(protocol, tenant, &class, &body));
-        self.count_rejected(protocol, prepared.rejected);
+    /// Makes the batches durable, one after the other, up to the first that fails. Every record is counted, and those not
+    /// stored as deferred: the sender is told to send them again.
+    pub(crate) async fn commit(&self, origin: &Origin, prepared: Prepared, key: Option<&[u8]>) -> Stored {
+        let received_ns = self.received_ns(&prepared);
+        let (stored, left) = self.attempt(origin, prepared, key, false).await;
+        self.count_left(origin, &left, Fate::Deferred, received_ns);
+        stored
+    }
+
+    fn received_ns(&self, prepared: &Prepared) -> i64 {
+        prepared.parts.first().map_or_else(|| self.now_ns(), |part| part.batch.received_ns())
+    }
+
+    fn count_left(&self, origin: &Origin, left: &Left, fate: Fate, received_ns: i64) {
+        let mut shares = left.unstored.became(fate);
+        left.beside.iter().for_each(|beside| shares.merge(beside));
+        self.account(origin, &shares, received_ns);
+    }
+
+    /// One attempt to store a request; `again` if we make it ourselves, and what an earlier one stored is counted.
+    async fn attempt(&self, origin: &Origin, prepared: Prepared, key: Option<&[u8]>, again: bool) -> (Stored, Left) {
+        let received_ns = self.received_ns(&prepared);
+        let Prepared { class, parts, mut beside, fingerprint, .. } = prepared;
+        beside.of(None).bytes += origin.bytes as u64;
+        let resume = fingerprint.filter(|_| key.is_none());
+        let resume = resume.map(|body| resume_key(origin, &class, &body));
         let done = resume.as_ref().map_or(0, |key| self.inner.resumes.stored(key));
-        let mut stored = Stored::default();
-        for (place, batch) in prepared.parts.into_iter().enumerate() {
+        let mut left = Left { beside: (!again || done == 0).then_some(beside), ..Left::default() };
+        let (mut stored, mut known) = (Stored::default(), Shares::default());
+        for (place, Portion { batch, shares }) in parts.into_iter().enumerate() {
             let records = batch.records();
             let part = if stored.error.is_some() {
+                left.unstored.merge(&shares);
                 Part::NotStored { records }
             } else if place < done {
+                if !again {
+                    known.merge(&shares.became(Fate::Known));
+                }
                 Part::Known { records }
             } else {
+                let mut counted = shares.became(Fate::Stored);
+                left.beside.iter().for_each(|beside| counted.merge(beside));
+                let batch = batch.counted(counted.lines(origin, received_ns));
                 let key = key.map(|key| part_key(key, place));
-                match self.inner.ingest.commit(tenant, &class, batch, key.as_deref()).await {
-                    Ok(committed) => match committed.first {
-                        Some(first) => Part::Stored { first, records },
-                        None => Part::Known { records },
-                    },
+                match self.inner.ingest.commit(&origin.tenant, &class, batch, key.as_deref()).await {
+                    Ok(Committed { first: Some(first), .. }) => {
+                        self.tally(origin, &counted);
+                        left.beside = None;
+                        Part::Stored { first, records }
+                    }
+                    Ok(Committed { first: None, .. }) => {
+                        known.merge(&shares.became(Fate::Known));
+                        Part::Known { records }
+                    }
                     Err(error) => {
+                        left.unstored.merge(&shares);
                         stored.error = Some(error);
                         Part::NotStored { records }
                     }
@@ -152,85 +192,74 @@ impl Intake {
             let durable = stored.parts.iter().take_while(|part| !matches!(part, Part::NotStored { .. })).count();
             self.inner.resumes.set(key, if stored.error.is_some() { durable } else { 0 });
         }
-        self.count(protocol, &stored);
-        stored
+        self.account(origin, &known, received_ns);
+        (stored, left)
     }
 
     /// Stores what `prepare` makes, trying again for as long as we run.
     ///
     /// # Errors
-    /// [`Unstored`]: `prepare` can never make anything of it, or we stop and one more attempt has failed.
+    /// [`Unstored`]: `prepare` can never make anything of it, or we stop and one more attempt has failed. The records are
+    /// then counted as `otherwise`.
     pub(crate) async fn persist(
         &self,
-        protocol: Protocol,
-        tenant: &TenantId,
+        origin: &Origin,
         prepare: impl Fn() -> Result<Prepared, Refusal> + Send + Sync + 'static,
+        otherwise: Fate,
         shutdown: &CancellationToken,
     ) -> Result<(), Unstored> {
         let prepare = Arc::new(prepare);
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut again) = (FIRST_PAUSE, false);
         loop {
             let work = prepare.clone();
             let prepared = self.process(move || work()).await.flatten();
             let prepared = prepared.map_err(|refusal| Unstored { records: 0, refusal })?;
-            let stored = self.commit(protocol, tenant, prepared, None).await;
+            let received_ns = self.received_ns(&prepared);
+            let named = prepared.sender.as_deref().map(|sender| origin.clone().called(sender));
+            let origin = named.as_ref().unwrap_or(origin);
+            let (stored, left) = self.attempt(origin, prepared, None, again).await;
             let records = stored.not_stored();
-            let Some(error) = stored.error else { return Ok(()) };
+            let Some(error) = stored.error else {
+                self.count_left(origin, &left, otherwise, received_ns);
+                return Ok(());
+            };
             if shutdown.is_cancelled() {
+                self.count_left(origin, &left, otherwise, received_ns);
                 return Err(Unstored { records, refusal: error.into() });
             }
-            tracing::warn!(protocol = protocol.name(), records, %error, "messages wait to be stored");
+            tracing::warn!(protocol = origin.protocol.name(), records, %error, "messages wait to be stored");
+            let waiting = &self.inner.counters.of(origin.protocol).waiting;
+            add(waiting, records);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = shutdown.cancelled() => {}
             }
+            waiting.fetch_sub(records as u64, Ordering::Relaxed);
             pause = (pause * 2).min(LONGEST_PAUSE);
+            again = true;
         }
     }
 
     /// Stores what no sender will send again; what cannot be stored is counted.
     pub(crate) async fn store_for_sure(
         &self,
-        protocol: Protocol,
-        tenant: &TenantId,
+        origin: &Origin,
         prepare: impl Fn() -> Result<Prepared, Refusal> + Send + Sync + 'static,
         shutdown: &CancellationToken,
     ) {
-        let Err(Unstored { records, refusal }) = self.persist(protocol, tenant, prepare, shutdown).await else {
-            return;
-        };
-        let counts = self.inner.counters.of(protocol);
-        tracing::error!(protocol = protocol.name(), records, error = %refusal, "messages could not be stored");
-        add(&counts.refused, usize::from(records == 0));
-        add(&counts.received, records);
-        add(&counts.dropped, records);
-    }
-
-    fn count(&self, protocol: Protocol, stored: &Stored) {
-        let counts = self.inner.counters.of(protocol);
-        add(&counts.received, stored.stored() + stored.known() + stored.not_stored());
-        add(&counts.stored, stored.stored());
-        add(&counts.deduplicated, stored.known());
-        add(&counts.deferred, stored.not_stored());
-    }
-
-    /// Counts records that can never be stored.
-    pub(crate) fn count_rejected(&self, protocol: Protocol, records: usize) {
-        let counts = self.inner.counters.of(protocol);
-        add(&counts.received, records);
-        add(&counts.rejected, records);
-    }
-
-    /// Counts a request of which nothing could be read.
-    pub(crate) fn count_refused(&self, protocol: Protocol) {
-        add(&self.inner.counters.of(protocol).refused, 1);
+        let stored = self.persist(origin, prepare, Fate::Dropped(reason::STOPPING), shutdown).await;
+        let Err(Unstored { records, refusal }) = stored else { return };
+        tracing::error!(protocol = origin.protocol.name(), records, error = %refusal, "messages could not be stored");
+        if records == 0 {
+            self.count_refused(origin, refusal.reason());
+        }
     }
 }
 
 /// The same bytes may be logs and spans.
-fn resume_key(protocol: Protocol, tenant: &TenantId, class: &Class, body: &[u8; 32]) -> [u8; 32] {
+fn resume_key(origin: &Origin, class: &Class, body: &[u8; 32]) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    for name in [protocol.name(), tenant.as_str(), class.as_str()] {
+    for name in [origin.protocol.name(), origin.tenant.as_str(), class.as_str()] {
         hasher.update(name);
         hasher.update([0]);
     }

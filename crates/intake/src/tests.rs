@@ -11,6 +11,7 @@ mod forward;
 mod gelf;
 mod hec;
 mod journal;
+mod ledger;
 mod loki;
 mod native;
 mod otlp;
@@ -31,7 +32,7 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
-use logkeep_ingest::{Ingest, IngestConfig, Parts};
+use logkeep_ingest::{Counts, Ingest, IngestConfig, Parts, Source};
 use logkeep_record::{Class, Record, Span, TenantId};
 use logkeep_store::{KeyProvider, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 use tempfile::TempDir;
@@ -154,6 +155,36 @@ impl Setup {
         let became = counts.stored + counts.deduplicated + counts.rejected + counts.deferred + counts.dropped;
         assert_eq!(counts.received, became, "{counts:?}");
         counts
+    }
+}
+
+impl Setup {
+    /// By source, all that the ledger says of the default tenant.
+    pub(crate) async fn ledger(&self) -> Vec<(Source, Counts)> {
+        let found = self.ingest.ledger(&TenantId::default(), i64::MIN..=i64::MAX, i64::MAX, 10_000).await.unwrap();
+        found.lines().map(|(_, source, counts)| ((**source).clone(), counts.clone())).collect()
+    }
+
+    /// The ledger balances, names this peer alone, and says what the counters say.
+    pub(crate) async fn check_ledger(&self, protocol: Protocol, peer: &str) {
+        let counters = self.counts(protocol);
+        let mut total = Counts::default();
+        for (source, counts) in self.ledger().await {
+            assert!(counts.is_balanced(), "{source:?}: {counts:?}");
+            assert_eq!((source.protocol.as_str(), source.peer.as_deref()), (protocol.name(), Some(peer)), "{counts:?}");
+            total.add(&counts);
+        }
+        let told = [
+            (total.received, counters.received),
+            (total.stored, counters.stored),
+            (total.deduplicated, counters.deduplicated),
+            (total.rejected(), counters.rejected),
+            (total.deferred, counters.deferred),
+            (total.dropped(), counters.dropped),
+            (total.refused(), counters.refused),
+        ];
+        assert!(told.iter().all(|(ledger, counter)| ledger == counter), "{total:?} is not {counters:?}");
+        assert!(total.stored == 0 || total.bytes > 0, "{total:?}");
     }
 }
 

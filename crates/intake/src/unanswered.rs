@@ -12,17 +12,19 @@ mod udp;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use logkeep_record::{Record, TenantId};
+use logkeep_record::Record;
 use logkeep_wire::frame::{Frame, Framer};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::Intake;
+use crate::account::{Fate, reason};
 use crate::counters::{Protocol, add};
-use crate::prepare::Prepared;
-use crate::refusal::Refusal;
-use crate::store::{FIRST_PAUSE, LONGEST_PAUSE};
+use crate::origin::Origin;
+use crate::store::Unstored;
 use burst::{Burst, Readers};
 
 pub(crate) use tcp::tcp;
@@ -75,61 +77,37 @@ impl Intake {
     /// Stores a burst, trying again until it is stored or, while `stopping`, one attempt has failed.
     async fn store_burst<D: Dialect>(
         &self,
-        mut burst: Burst,
-        mut readers: Readers<D>,
+        burst: Burst,
+        readers: Readers<D>,
         shutdown: &CancellationToken,
     ) -> (Burst, Readers<D>) {
         let counts = self.inner.counters.of(D::PROTOCOL);
         add(&counts.requests, 1);
         add(&counts.bytes, burst.bytes());
         let received_ns = self.now_ns();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let records = burst.len();
-            let work = move || {
-                let prepared = readers.prepare(&burst, received_ns);
-                (burst, readers, prepared)
-            };
-            let prepared = match self.process(work).await {
-                Ok((kept, used, prepared)) => {
-                    (burst, readers) = (kept, used);
-                    prepared
-                }
-                // The burst is gone with the thread that panicked over it.
-                Err(_) => {
-                    add(&counts.received, records);
-                    add(&counts.dropped, records);
-                    return (Burst::default(), Readers::default());
-                }
-            };
-            let failure: Refusal = match prepared {
-                Ok(prepared) => match self.commit_burst(D::PROTOCOL, prepared).await {
-                    Ok(()) => break,
-                    Err(refusal) => refusal,
-                },
-                Err(refusal) => refusal,
-            };
-            let protocol = D::PROTOCOL.name();
-            if shutdown.is_cancelled() {
-                tracing::error!(protocol, records, error = %failure, "stopping with messages that could not be stored");
-                add(&counts.received, records);
-                add(&counts.dropped, records);
-                break;
+        let kept = Arc::new(Mutex::new((burst, readers)));
+        let prepare = {
+            let kept = kept.clone();
+            move || {
+                let (burst, readers) = &mut *kept.lock();
+                readers.prepare(burst, received_ns)
             }
-            tracing::warn!(protocol, records, error = %failure, "messages wait to be stored");
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shutdown.cancelled() => {}
+        };
+        let origin = Origin::of_many(D::PROTOCOL);
+        let stored = self.persist(&origin, prepare, Fate::Dropped(reason::STOPPING), shutdown).await;
+        let Some((mut burst, readers)) = Arc::into_inner(kept).map(Mutex::into_inner) else {
+            return Default::default();
+        };
+        if let Err(Unstored { records, refusal }) = stored {
+            tracing::error!(protocol = D::PROTOCOL.name(), records, error = %refusal, "messages could not be stored");
+            if records == 0 {
+                // By a defect of ours, which would strike again.
+                let senders = burst.senders();
+                senders.for_each(|peer| self.count_dropped(&origin, Some(peer), reason::FAILED, 1));
+                return Default::default();
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
         burst.clear();
         (burst, readers)
-    }
-
-    /// A burst is one batch, or nearly always: no part of it is stored twice, as the parts stored are remembered.
-    async fn commit_burst(&self, protocol: Protocol, prepared: Prepared) -> Result<(), Refusal> {
-        let stored = self.commit(protocol, &TenantId::default(), prepared, None).await;
-        stored.whole().map(drop)
     }
 }

@@ -12,6 +12,7 @@ use logkeep_wire::zipkin::{SpansError, decode_v1, decode_v2};
 use logkeep_wire::{Decoded, Rejection};
 
 use crate::Intake;
+use crate::account::reason;
 use crate::counters::Protocol;
 use crate::prepare::{Prepared, prepare_spans};
 use crate::refusal::{Kind, Refusal};
@@ -34,27 +35,28 @@ impl Intake {
 
     /// Stores the spans of a request that is answered with nothing but a status, in the protocol's own words.
     pub(crate) async fn take_spans(&self, protocol: Protocol, decode: Decode, request: Request) -> Response {
+        let origin = self.origin(protocol, TENANT, &request);
         let result = async {
-            let incoming = self.read(protocol, TENANT, request).await?;
-            Self::to_the_end(self.clone().spans(protocol, decode, incoming)).await?
+            let incoming = self.read(&origin, TENANT, request).await?;
+            Self::to_the_end(self.clone().spans(decode, incoming)).await?
         };
         result.await.unwrap_or_else(|refusal: Refusal| {
-            self.count_refused(protocol);
+            self.count_refused(&origin, refusal.reason());
             refused(&refusal, answer(refusal.status(), TEXT, format!("{refusal}\n")))
         })
     }
 
-    async fn spans(self, protocol: Protocol, decode: Decode, incoming: Incoming) -> Result<Response, Refusal> {
+    async fn spans(self, decode: Decode, incoming: Incoming) -> Result<Response, Refusal> {
         let max_bytes = self.inner.options.request_decompressed_bytes;
         let work = move |incoming: &Incoming| {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
             let Decoded { records, rejected } = decode(&body, incoming.received_ns)?;
-            let prepared = prepare_spans(incoming.arrival(protocol), records, &body)?;
+            let prepared = prepare_spans(incoming.origin.arrival(), records, &body)?;
             Ok::<_, Refusal>((prepared, rejected))
         };
         let (incoming, (prepared, rejected)): (_, (Prepared, Vec<Rejection>)) = self.decode(incoming, work).await?;
-        self.count_rejected(protocol, rejected.len());
-        self.commit(protocol, &incoming.tenant, prepared, None).await.whole()?;
+        let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
+        self.commit(&incoming.origin, prepared, None).await.whole()?;
         Ok(match said(&rejected) {
             None => answer(202, "", ""),
             Some(said) => answer(400, TEXT, said + "\n"),

@@ -43,6 +43,8 @@ enum Command {
     Tail(commands::tail::Args),
     /// Show one trace: its spans as a tree, with its log records
     Trace(commands::trace::Args),
+    /// Show who sends, and what became of what each sent
+    Sources(commands::sources::Args),
     /// Run an SQL query over `logs` and `spans`
     Sql(commands::sql::Args),
     /// Check that a data folder holds exactly what was acknowledged
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),
         Command::Trace(args) => commands::trace::run(args),
+        Command::Sources(args) => commands::sources::run(args),
         Command::Sql(args) => commands::sql::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Config(args) => commands::config::run(args),

@@ -93,7 +93,7 @@ fn says(refusal: &str, parts: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_of_another_version_is_refused() {
     let refusal = refusal(async |data| set_byte(&data.join("wal"), 7, 9)).await;
-    says(&refusal, &["wal/0000000000", ".wal", "version 9", "knows version 3", "use the logkeep that wrote it"]);
+    says(&refusal, &["wal/0000000000", ".wal", "version 9", "knows version 4", "use the logkeep that wrote it"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +117,7 @@ async fn a_segment_of_another_version_is_refused() {
 async fn a_catalog_of_another_version_is_refused() {
     // The version is a part of the file's head, after the journal has been folded in.
     let refusal = refusal(async |data| fixture::set_catalog_version(&data.join("catalog.sqlite"), 99).await).await;
-    says(&refusal, &["catalog.sqlite", "version 99", "knows up to 1", "use a newer logkeep"]);
+    says(&refusal, &["catalog.sqlite", "version 99", "knows up to 2", "use a newer logkeep"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

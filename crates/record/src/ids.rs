@@ -91,9 +91,14 @@ impl Class {
         Self("spans".into())
     }
 
-    /// Whether it holds records of logs, as all classes do but the two of their own kind.
+    /// The class of what the ledger counts beside any batch. It holds no records.
+    pub fn ledger() -> Self {
+        Self("ledger".into())
+    }
+
+    /// Whether it holds records of logs, as all classes do but those of their own kind.
     pub fn holds_logs(&self) -> bool {
-        !matches!(self.as_str(), "audit" | "spans")
+        !matches!(self.as_str(), "audit" | "spans" | "ledger")
     }
 }
 

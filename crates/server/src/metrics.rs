@@ -11,6 +11,9 @@ use crate::api::AppState;
 
 type Read = fn(&ProtocolCounters) -> u64;
 
+/// Records that wait have not become anything yet.
+const WAITING: &str = "logkeep_intake_records_waiting";
+
 const INTAKE: &[(&str, &str, Read)] = &[
     ("logkeep_intake_requests_total", "Requests, or batches of syslog messages.", |c| c.requests),
     ("logkeep_intake_refused_total", "Requests answered with an error as a whole.", |c| c.refused),
@@ -34,6 +37,13 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
         for counter in &counters {
             let _ = writeln!(out, "{name}{{protocol=\"{}\"}} {}", counter.protocol, read(counter));
         }
+    }
+    let _ = writeln!(
+        out,
+        "# HELP {WAITING} Records that are here and wait until they can be stored.\n# TYPE {WAITING} gauge"
+    );
+    for counter in &counters {
+        let _ = writeln!(out, "{WAITING}{{protocol=\"{}\"}} {}", counter.protocol, counter.waiting);
     }
     let faults = state.ingest.faults().len();
     let _ = writeln!(out, "# HELP logkeep_wal_faults Damaged places found in the write-ahead log at the last start.");

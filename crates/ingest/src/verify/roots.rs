@@ -175,10 +175,11 @@ impl Checker {
     /// Checks one batch of the log.
     pub(super) async fn frame(self, file: PathBuf, frame: BatchFrame) -> CheckedFrame {
         let check = move || {
-            let BatchFrame { entry, seed, payload, .. } = frame;
+            let BatchFrame { entry, seed, payload, ledger, .. } = frame;
+            let stored = ledger.stored();
             let checked = Rows::from_payload(&payload, entry.batch, seed.clone())
                 .map_err(|error| error.to_string())
-                .map(|rows| check_frame(&file, &rows, &seed, &entry));
+                .map(|rows| check_frame(&file, &rows, &seed, (&entry, stored)));
             CheckedFrame { file, entry, checked }
         };
         self.compute(check).await
@@ -193,10 +194,14 @@ pub(super) struct CheckedFrame {
     pub(super) checked: Result<Checked, String>,
 }
 
-fn check_frame(file: &std::path::Path, rows: &Rows, seed: &BatchSeed, entry: &Entry) -> Checked {
+fn check_frame(file: &std::path::Path, rows: &Rows, seed: &BatchSeed, (entry, stored): (&Entry, u64)) -> Checked {
     let places: Vec<(u32, usize)> = (0..rows.len()).map(|row| (row as u32, row)).collect();
     let mut checked = Checked::default();
-    check_batch(&mut checked, &file.display().to_string(), rows, &places, (entry.batch, seed), &entry.into());
+    let object = file.display().to_string();
+    check_batch(&mut checked, &object, rows, &places, (entry.batch, seed), &entry.into());
+    if stored != u64::from(entry.records) {
+        checked.find(&object, Some(entry.batch), "its lines of the ledger count other records as stored than it has");
+    }
     checked
 }
 

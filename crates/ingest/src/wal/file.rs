@@ -5,11 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use logkeep_cipher::{DataKey, FrameSealer};
-use logkeep_record::{BatchSeed, TenantId};
+use logkeep_record::TenantId;
 use logkeep_store::{Disk, DiskFile};
-use logkeep_tlog::Entry;
 
-use super::frame::{BatchFrame, FILE_HEAD_BYTES, FILE_MAGIC, FRAME_HEAD_BYTES, FrameHead, Kind};
+use super::frame::{BatchParts, FILE_HEAD_BYTES, FILE_MAGIC, FRAME_HEAD_BYTES, FrameHead, Kind};
 
 /// An open file, and the frames of the next group.
 pub(crate) struct WalFile {
@@ -82,17 +81,9 @@ impl WalFile {
     }
 
     /// Adds the frame of one batch. The tenant's key must have been added.
-    pub(crate) fn add_batch(
-        &mut self,
-        tenant: &TenantId,
-        entry: &Entry,
-        key: Option<&[u8; 32]>,
-        seed: &BatchSeed,
-        payload: &[u8],
-    ) -> io::Result<()> {
+    pub(crate) fn add_batch(&mut self, tenant: &TenantId, batch: &BatchParts<'_>) -> io::Result<()> {
         let start = self.begin_frame();
-        let encoded = BatchFrame::encode(entry, key, seed, payload, &mut self.group);
-        let sealed = encoded.map_err(io::Error::other).and_then(|()| {
+        let sealed = batch.encode(&mut self.group).and_then(|()| {
             let (slot, sealer) =
                 self.tenants.get_mut(tenant).ok_or_else(|| io::Error::other("tenant without a key"))?;
             sealer

@@ -1,9 +1,13 @@
 //! Frames as bytes.
 
-use logkeep_record::BatchSeed;
-use logkeep_tlog::{Entry, EntryError};
+use std::io;
 
-pub(crate) const FILE_MAGIC: &[u8; 8] = b"LKWAL\0\0\x03";
+use logkeep_record::BatchSeed;
+use logkeep_tlog::Entry;
+
+use crate::ledger::Ledger;
+
+pub(crate) const FILE_MAGIC: &[u8; 8] = b"LKWAL\0\0\x04";
 pub(crate) const FILE_VERSION: u8 = FILE_MAGIC[7];
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"LKWF";
 pub(crate) const FILE_HEAD_BYTES: usize = 16;
@@ -81,36 +85,50 @@ pub(crate) struct BatchFrame {
     /// HMAC of the sender's batch key.
     pub(crate) key: Option<[u8; 32]>,
     pub(crate) seed: BatchSeed,
+    /// What it brought, and what became of what came with it.
+    pub(crate) ledger: Ledger,
     pub(crate) payload: Vec<u8>,
 }
 
-impl BatchFrame {
-    /// Appends: seed (32), key or zeroes (32), length of the entry (u16 LE), entry, payload.
-    pub(crate) fn encode(
-        entry: &Entry,
-        key: Option<&[u8; 32]>,
-        seed: &BatchSeed,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), EntryError> {
-        let entry = entry.encode()?;
-        out.extend_from_slice(seed.as_bytes());
-        out.extend_from_slice(key.unwrap_or(&[0; 32]));
+/// The same, of a batch that is being stored.
+pub(crate) struct BatchParts<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) key: Option<&'a [u8; 32]>,
+    pub(crate) seed: &'a BatchSeed,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) payload: &'a [u8],
+}
+
+impl BatchParts<'_> {
+    /// Appends: seed (32), key or zeroes (32), length of the entry (u16 LE), entry, length of the ledger's lines (u32 LE),
+    /// lines, payload.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        let entry = self.entry.encode().map_err(io::Error::other)?;
+        let ledger = self.ledger.encode()?;
+        out.extend_from_slice(self.seed.as_bytes());
+        out.extend_from_slice(self.key.unwrap_or(&[0; 32]));
         out.extend_from_slice(&(entry.len() as u16).to_le_bytes());
         out.extend_from_slice(&entry);
-        out.extend_from_slice(payload);
+        out.extend_from_slice(&(ledger.len() as u32).to_le_bytes());
+        out.extend_from_slice(&ledger);
+        out.extend_from_slice(self.payload);
         Ok(())
     }
+}
 
+impl BatchFrame {
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (seed, rest) = bytes.split_first_chunk::<32>()?;
         let (key, rest) = rest.split_first_chunk::<32>()?;
         let (len, rest) = rest.split_first_chunk::<2>()?;
-        let (entry, payload) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+        let (entry, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+        let (len, rest) = rest.split_first_chunk::<4>()?;
+        let (ledger, payload) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
         Some(Self {
             entry: Entry::decode(entry).ok()?,
             key: (*key != [0; 32]).then_some(*key),
             seed: BatchSeed::new(*seed),
+            ledger: Ledger::decode(ledger).ok()?,
             payload: payload.to_vec(),
         })
     }

@@ -9,7 +9,6 @@ use logkeep_wire::elasticsearch::{Action, ItemAnswer, ItemError, Outcome};
 
 use super::plan::{Fate, Plan, Slot, Source, plan};
 use crate::Intake;
-use crate::counters::{Protocol, add};
 use crate::refusal::{Kind, Refusal};
 use crate::request::Incoming;
 use crate::store::{Part, Stored};
@@ -33,12 +32,8 @@ impl Intake {
         let started = Instant::now();
         let incoming = Arc::new(incoming);
         let plan = self.planned(&incoming, index).await?;
-        let counts = self.inner.counters.of(Protocol::Elasticsearch);
-        self.count_rejected(Protocol::Elasticsearch, plan.rejected);
-        add(&counts.received, plan.known);
-        add(&counts.deduplicated, plan.known);
-        let Plan { slots, prepared, claims, key, .. } = plan;
-        let stored = self.commit(Protocol::Elasticsearch, &incoming.tenant, prepared, key.as_deref()).await;
+        let Plan { slots, prepared, claims, key } = plan;
+        let stored = self.commit(&incoming.origin, prepared, key.as_deref()).await;
         let places = places(&stored);
         let is_stored = |place: usize| !matches!(places.get(place), None | Some(Place::NotStored));
         self.inner.elasticsearch.ids.settle(claims, is_stored);
@@ -63,8 +58,8 @@ impl Intake {
             let (inner, incoming, index) = (self.inner.clone(), incoming.clone(), index.clone());
             let work = move || {
                 let source = Source {
-                    tenant: &incoming.tenant,
-                    arrival: incoming.arrival(Protocol::Elasticsearch),
+                    tenant: &incoming.origin.tenant,
+                    arrival: incoming.origin.arrival(),
                     body: &incoming.body,
                     content_encoding: &incoming.content_encoding,
                     default_index: index.as_deref(),

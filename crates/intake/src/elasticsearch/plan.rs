@@ -9,8 +9,12 @@ use logkeep_wire::elasticsearch::{Action, BulkError, Document, Item, ItemError, 
 use sha2::{Digest as _, Sha256};
 
 use super::ids::{self, Claim, Claims, Ids, Kept};
+use crate::account::reason;
 use crate::prepare::{Prepared, Preparing};
 use crate::refusal::{Kind, Refusal};
+
+/// Status of an item whose id belongs to other content.
+const CONFLICT: u16 = 409;
 
 /// One item on its way to its answer.
 pub(super) struct Slot {
@@ -39,10 +43,6 @@ pub(super) struct Plan {
     pub(super) claims: Kept,
     /// Set if all of its records have ids: it names exactly these documents in these versions.
     pub(super) key: Option<Vec<u8>>,
-    /// Items that were stored before.
-    pub(super) known: usize,
-    /// Items that are refused for good.
-    pub(super) rejected: usize,
 }
 
 /// What a request came with.
@@ -80,20 +80,23 @@ pub(super) fn plan(source: Source<'_>, ids: &Ids) -> Result<Option<Plan>, Refusa
         index: "".into(),
     };
     let mut slots = Vec::with_capacity(items.len());
-    let (mut known, mut rejected) = (0, 0);
+    let (mut known, mut conflicts, mut malformed) = (0, 0, 0);
     for item in items {
         let Some(slot) = planner.item(item)? else { return Ok(None) };
         match &slot.fate {
             Fate::Record { .. } => {}
             Fate::Exists { .. } | Fate::Repeat { same: true, .. } => known += 1,
-            Fate::Repeat { .. } | Fate::Rejected(_) => rejected += 1,
+            Fate::Repeat { .. } => conflicts += 1,
+            Fate::Rejected(error) if error.status == CONFLICT => conflicts += 1,
+            Fate::Rejected(_) => malformed += 1,
         }
         slots.push(slot);
     }
     let key = planner.key.filter(|_| planner.records > 0);
     let key = key.map(|hasher| [b"elasticsearch\0".as_slice(), &hasher.finalize()].concat());
-    let prepared = planner.preparing.finish(source.body)?;
-    Ok(Some(Plan { slots, prepared, claims: planner.claims.keep(), key, known, rejected }))
+    let prepared = planner.preparing.finish(source.body)?.knowing(known);
+    let prepared = prepared.rejecting(conflicts, reason::CONFLICT).rejecting(malformed, reason::MALFORMED);
+    Ok(Some(Plan { slots, prepared, claims: planner.claims.keep(), key }))
 }
 
 struct Planner<'a, 'n, 'i> {

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use super::{Answer, Asked};
 use crate::Intake;
-use crate::counters::Protocol;
+use crate::origin::Origin;
 use crate::refusal::{Kind, Refusal};
 use crate::request::TENANT;
 
@@ -128,7 +128,7 @@ impl Setup {
 
 impl Intake {
     /// Everything but documents.
-    pub(super) async fn set_up(&self, asked: &Asked<'_>, request: Request) -> Result<Answer, Refusal> {
+    pub(super) async fn set_up(&self, origin: &Origin, asked: &Asked<'_>, request: Request) -> Result<Answer, Refusal> {
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
         if matches!(asked.method, Method::GET | Method::HEAD | Method::POST)
             && let Some(answer) = self.about_us(asked, &path)
@@ -136,7 +136,7 @@ impl Intake {
             return Ok(answer);
         }
         match Thing::at(&path) {
-            Some((thing, name)) => self.thing(thing, name, asked, request).await,
+            Some((thing, name)) => self.thing(origin, (thing, name), asked, request).await,
             None => Ok(no_handler(asked)),
         }
     }
@@ -164,7 +164,13 @@ impl Intake {
         Some(Answer::json(200, body))
     }
 
-    async fn thing(&self, thing: Thing, name: &str, asked: &Asked<'_>, request: Request) -> Result<Answer, Refusal> {
+    async fn thing(
+        &self,
+        origin: &Origin,
+        (thing, name): (Thing, &str),
+        asked: &Asked<'_>,
+        request: Request,
+    ) -> Result<Answer, Refusal> {
         let setup = &self.inner.elasticsearch.setup;
         let tenant = self.tenant(request.headers(), TENANT)?;
         match asked.method {
@@ -177,7 +183,7 @@ impl Intake {
                 Ok(Answer::json(200, thing.list(&found)))
             }
             Method::PUT | Method::POST if !name.is_empty() => {
-                let incoming = self.read(Protocol::Elasticsearch, TENANT, request).await?;
+                let incoming = self.read(origin, TENANT, request).await?;
                 let body = decompress(&incoming.body, &incoming.content_encoding, KEPT_BYTES)?;
                 let body = String::from_utf8_lossy(&body).into_owned();
                 setup.put((tenant, thing, name.to_owned()), body)?;

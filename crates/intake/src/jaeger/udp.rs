@@ -1,22 +1,25 @@
 //! Datagrams that clients send to an agent: each is a batch of one process and holds several spans; those that arrive together
 //! are stored together.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_record::{Class, TenantId};
+use logkeep_record::Class;
 use logkeep_wire::jaeger::decode_datagram;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::Intake;
+use crate::account::{Fate, reason};
 use crate::counters::{Protocol, add};
 use crate::datagrams::{Datagram, Inlet};
+use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
 use crate::refusal::Refusal;
-use crate::store::{FIRST_PAUSE, LONGEST_PAUSE};
+use crate::store::Unstored;
 
 /// Datagrams that wait to be stored; those beyond it are dropped and counted.
 const QUEUE: usize = 4_096;
@@ -30,68 +33,38 @@ pub(crate) fn udp(intake: Intake, socket: UdpSocket, shutdown: CancellationToken
         let storing = intake.clone();
         let until = shutdown.clone();
         let store = |waiting| storing.store_datagrams_of_spans(waiting, until);
-        inlet.serve(socket, shutdown, |bytes| intake.count_lost_datagram(bytes), store).await;
+        inlet
+            .serve(socket, shutdown, |bytes, peer| intake.count_lost_datagram(bytes, peer, reason::QUEUE_FULL), store)
+            .await;
     })
 }
 
 impl Intake {
     /// What is lost is counted in spans, as everything else is; a datagram that cannot be read is one.
-    fn count_lost_datagram(&self, bytes: &[u8]) {
+    fn count_lost_datagram(&self, bytes: &[u8], peer: IpAddr, reason: &str) {
         let spans = decode_datagram(bytes, 0).map_or(1, |decoded| decoded.records.len());
-        self.count_dropped_spans(spans);
-    }
-
-    fn count_dropped_spans(&self, spans: usize) {
-        let counts = self.inner.counters.of(Protocol::Jaeger);
-        add(&counts.received, spans);
-        add(&counts.dropped, spans);
+        self.count_dropped(&Origin::of_many(Protocol::Jaeger), Some(peer), reason, spans);
     }
 
     async fn store_datagrams_of_spans(self, mut queue: mpsc::Receiver<Datagram>, shutdown: CancellationToken) {
+        let origin = Origin::of_many(Protocol::Jaeger);
         let mut datagrams = Vec::with_capacity(TOGETHER);
         while queue.recv_many(&mut datagrams, TOGETHER).await > 0 {
-            let batch = std::mem::take(&mut datagrams);
+            let batch = Arc::new(std::mem::take(&mut datagrams));
             let counts = self.inner.counters.of(Protocol::Jaeger);
             add(&counts.requests, batch.len());
             add(&counts.bytes, batch.iter().map(|datagram| datagram.bytes.len()).sum());
-            self.store_spans(Arc::new(batch), &shutdown).await;
-        }
-    }
-
-    /// Tries until the spans are stored or, while stopping, one attempt has failed.
-    async fn store_spans(&self, batch: Arc<Vec<Datagram>>, shutdown: &CancellationToken) {
-        let received_ns = self.now_ns();
-        let (mut pause, mut rejected_counted) = (FIRST_PAUSE, false);
-        loop {
-            let datagrams = batch.clone();
-            let Ok(mut prepared) = self.process(move || prepare(&datagrams, received_ns)).await else {
-                // A datagram that makes us panic would do so again.
-                return self.count_dropped_spans(batch.len());
-            };
-            if let Ok(prepared) = &mut prepared
-                && std::mem::replace(&mut rejected_counted, true)
-            {
-                prepared.rejected = 0;
-            }
-            let spans =
-                prepared.as_ref().map_or(batch.len(), |prepared| prepared.parts.iter().map(|p| p.records()).sum());
-            let stored = match prepared {
-                Ok(prepared) => {
-                    self.commit(Protocol::Jaeger, &TenantId::default(), prepared, None).await.whole().map(drop)
+            let (kept, received_ns) = (batch.clone(), self.now_ns());
+            let prepare = move || prepare(&kept, received_ns);
+            let stored = self.persist(&origin, prepare, Fate::Dropped(reason::STOPPING), &shutdown).await;
+            let Err(Unstored { records, refusal }) = stored else { continue };
+            tracing::error!(spans = records, error = %refusal, "spans could not be stored");
+            if records == 0 {
+                // By a defect of ours, which would strike again.
+                for lost in batch.iter() {
+                    self.count_dropped(&origin, Some(lost.source), reason::FAILED, 1);
                 }
-                Err(refusal) => Err(refusal),
-            };
-            let Err(failure) = stored else { return };
-            if shutdown.is_cancelled() {
-                tracing::error!(spans, error = %failure, "stopping with spans that could not be stored");
-                return self.count_dropped_spans(spans);
             }
-            tracing::warn!(spans, error = %failure, "spans wait to be stored");
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shutdown.cancelled() => {}
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
@@ -99,13 +72,13 @@ impl Intake {
 /// The spans of datagrams from several senders, each with its own identity. What cannot be read is rejected.
 fn prepare(datagrams: &[Datagram], received_ns: i64) -> Result<Prepared, Refusal> {
     let mut preparing = Preparing::normalized();
-    let mut unreadable = 0;
     for datagram in datagrams {
+        preparing.from(datagram.source, datagram.bytes.len());
         let decoded = match decode_datagram(&datagram.bytes, received_ns) {
             Ok(decoded) => decoded,
             Err(error) => {
                 tracing::debug!(source = %datagram.source, %error, "a datagram of Jaeger's cannot be read");
-                unreadable += 1;
+                preparing.reject_quietly(reason::MALFORMED);
                 continue;
             }
         };
@@ -114,7 +87,8 @@ fn prepare(datagrams: &[Datagram], received_ns: i64) -> Result<Prepared, Refusal
         for span in decoded.records {
             preparing.push_normalized(&normalizer.normalize_span(span))?;
         }
+        decoded.rejected.iter().for_each(|_| preparing.reject_quietly(reason::MALFORMED));
     }
     let body: Vec<u8> = datagrams.iter().flat_map(|datagram| datagram.bytes.iter().copied()).collect();
-    Ok(Prepared { class: Class::spans(), rejected: unreadable, ..preparing.finish(&body)? })
+    Ok(Prepared { class: Class::spans(), ..preparing.finish(&body)? })
 }

@@ -490,6 +490,8 @@ impl Served {
         if let Some(serving) = self.serving.take() {
             serving.await.unwrap();
         }
+        let peer = if matches!(self.case.over, Over::Http { .. }) { "10.1.2.3" } else { "127.0.0.1" };
+        self.setup.check_ledger(self.case.protocol, peer).await;
         self.setup
     }
 }
@@ -524,10 +526,10 @@ async fn nothing_is_acked_that_is_not_durable() {
         let name = served.name();
         served.setup.ingest.close();
         let sending = served.send((case.request)(&["one", "two"]), 2);
-        let deferred = || served.setup.intake.counters().iter().any(|counts| counts.deferred >= 2);
+        let tried = || served.setup.intake.counters().iter().any(|counts| counts.deferred + counts.waiting >= 2);
         // Some senders are told, some connections end, and some are held until the server stops.
         let stopping = async {
-            wait_until(&name, deferred).await;
+            wait_until(&name, tried).await;
             served.stop.cancel();
         };
         let (outcome, ()) = tokio::join!(sending, stopping);

@@ -83,8 +83,8 @@ async fn what_cannot_be_stored_while_stopping_is_counted() {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"<13>kept\n").await.unwrap();
     // The ledger balances only once nothing is under way, so it is not checked here.
-    let deferred = || setup.intake.counters().iter().any(|counts| counts.deferred > 0);
-    wait_until("an attempt", deferred).await;
+    let tried = || setup.intake.counters().iter().any(|counts| counts.waiting > 0);
+    wait_until("an attempt", tried).await;
     assert!(!serving.is_finished());
     shutdown.cancel();
     serving.await.unwrap();

@@ -36,9 +36,9 @@ impl Burst {
         self.messages.push(Message { place, truncated_bytes: frame.truncated_bytes, source });
     }
 
-    /// Messages.
-    pub(super) fn len(&self) -> usize {
-        self.messages.len()
+    /// Who sent each message.
+    pub(super) fn senders(&self) -> impl Iterator<Item = IpAddr> {
+        self.messages.iter().map(|message| message.source)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -91,6 +91,7 @@ impl<D: Dialect> Readers<D> {
             });
             let frame = Frame { bytes: &burst.bytes[message.place.clone()], truncated_bytes: message.truncated_bytes };
             let record = self.dialect.record(&frame, received_ns);
+            preparing.from(message.source, frame.bytes.len());
             preparing.push_normalized(&normalizer.normalize(record))?;
         }
         preparing.finish(&burst.bytes)

@@ -5,8 +5,9 @@ use logkeep_wire::frame::{FrameError, Framer};
 use super::Dialect;
 use super::burst::{Burst, Readers};
 use crate::Intake;
+use crate::account::reason;
 use crate::connection::{Connection, Read};
-use crate::counters::add;
+use crate::origin::Origin;
 use crate::receivers::Task;
 
 /// Serves a connection to its end.
@@ -17,7 +18,7 @@ pub(crate) fn tcp<D: Dialect>(intake: Intake, connection: Connection) -> Task {
         let mut serving =
             Serving { intake: &intake, connection, framer: D::framer(), burst: Burst::default(), readers };
         if let Err(error) = serving.run().await {
-            add(&intake.inner.counters.of(D::PROTOCOL).refused, 1);
+            intake.count_refused(&Origin::at(D::PROTOCOL, peer), reason::MALFORMED);
             tracing::warn!(protocol = D::PROTOCOL.name(), %peer, %error, "a connection was closed");
         }
     })

@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::burst::{Burst, Readers};
 use super::{Assembler as _, Dialect};
 use crate::Intake;
-use crate::counters::add;
+use crate::account::reason;
 use crate::datagrams::{Datagram, Inlet};
+use crate::origin::Origin;
 use crate::receivers::Task;
 
 /// Messages that wait to be stored; those beyond it are dropped and counted.
@@ -19,20 +20,16 @@ const QUEUE: usize = 16_384;
 pub(crate) fn udp<D: Dialect>(intake: Intake, socket: UdpSocket, shutdown: CancellationToken) -> Task {
     let inlet = Inlet { protocol: D::PROTOCOL, queue: QUEUE, wanted: |bytes| !bytes.trim_ascii().is_empty() };
     Box::pin(async move {
-        let storing = intake.clone();
+        let (storing, origin) = (intake.clone(), Origin::of_many(D::PROTOCOL));
         let until = shutdown.clone();
         let store = |waiting| storing.store_datagrams::<D>(waiting, until);
-        inlet.serve(socket, shutdown, |_| intake.count_dropped_messages::<D>(1), store).await;
+        inlet
+            .serve(socket, shutdown, |_, peer| intake.count_dropped(&origin, Some(peer), reason::QUEUE_FULL, 1), store)
+            .await;
     })
 }
 
 impl Intake {
-    fn count_dropped_messages<D: Dialect>(&self, messages: usize) {
-        let counts = self.inner.counters.of(D::PROTOCOL);
-        add(&counts.received, messages);
-        add(&counts.dropped, messages);
-    }
-
     async fn store_datagrams<D: Dialect>(self, mut queue: mpsc::Receiver<Datagram>, shutdown: CancellationToken) {
         let (mut burst, mut readers) = (Burst::default(), Readers::<D>::default());
         let mut assembler = D::Assembler::default();
@@ -56,6 +53,9 @@ impl Intake {
         if let Some(message) = assembled.message.filter(|message| !message.trim_ascii().is_empty()) {
             burst.push(&Frame::new(message.trim_ascii_end()), datagram.source);
         }
-        self.count_dropped_messages::<D>(assembled.lost);
+        if assembled.lost > 0 {
+            // Whose pieces they were is not known any more.
+            self.count_dropped(&Origin::of_many(D::PROTOCOL), None, reason::INCOMPLETE, assembled.lost);
+        }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod query;
 pub(crate) mod restore;
 pub(crate) mod secrets;
 pub(crate) mod serve;
+pub(crate) mod sources;
 pub(crate) mod sql;
 pub(crate) mod tail;
 pub(crate) mod trace;

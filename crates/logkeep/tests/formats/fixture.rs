@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use logkeep_catalog::{Change, Head, SegmentId, SegmentRow};
+use logkeep_catalog::{Change, Head, Pages, SegmentId, SegmentRow};
 use logkeep_cipher::{DataKey, WrappedKey};
 use logkeep_ingest::{Ingest, IngestConfig};
 use logkeep_record::{Class, Group, Record, TenantId, encode_group, json};
@@ -148,7 +148,8 @@ pub(crate) async fn replace_segment(data: &Path, alter: impl FnOnce(&mut Vec<u8>
     state.segments[0] = new.clone();
     let head = Head { segments: Head::commit_to(&state.segments), ..state.head };
     let (tenant, class) = (state.tenant, state.class);
-    let change = Change { tenant, class, add: vec![new], remove: vec![old.id], head, keys: vec![] };
+    let change =
+        Change { tenant, class, add: vec![new], remove: vec![old.id], head, keys: vec![], pages: Pages::default() };
     parts.catalog.commit(change).await.unwrap();
 }
 

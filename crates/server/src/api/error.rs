@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use logkeep_access::AccessError;
+use logkeep_catalog::CatalogError;
 use logkeep_query::exec::QueryError;
 use logkeep_query::kql::KqlError;
 use serde_json::{Value, json};
@@ -57,6 +58,13 @@ impl From<KqlError> for ApiError {
 
 impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error)
+    }
+}
+
+impl From<CatalogError> for ApiError {
+    fn from(error: CatalogError) -> Self {
+        error!(%error, "the catalog cannot be read");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error)
     }
 }

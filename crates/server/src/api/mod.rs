@@ -6,6 +6,7 @@ mod params;
 mod render;
 mod search;
 mod services;
+mod sources;
 mod sql;
 mod status;
 mod tail;
@@ -53,6 +54,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/traces/{id}", get(trace::trace))
         .route("/services", get(services::services))
         .route("/graph", get(services::graph))
+        .route("/sources", get(sources::sources))
         .route("/histogram", get(search::histogram))
         .route("/fields", get(search::fields))
         .route("/fields/{name}/values", get(search::values))

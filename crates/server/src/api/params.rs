@@ -48,12 +48,17 @@ impl Params {
     }
 
     pub(crate) fn range(&self) -> Result<TimeRange, ApiError> {
+        self.range_since("-15m")
+    }
+
+    /// What `from` and `to` say; since then if nothing is said.
+    pub(crate) fn range_since(&self, since: &str) -> Result<TimeRange, ApiError> {
         let time = |name: &str, default: &str| {
             let text = if self.text(name).is_empty() { default } else { self.text(name) };
             logkeep_query::time::parse(text, self.now_ns)
                 .map_err(|error| ApiError::bad_request(format!("`{name}`: {error}")))
         };
-        let (from, to) = (time("from", "-15m")?, time("to", "now")?);
+        let (from, to) = (time("from", since)?, time("to", "now")?);
         TimeRange::new(from, to).ok_or_else(|| ApiError::bad_request("`to` lies before `from`"))
     }
 
@@ -74,7 +79,9 @@ impl Params {
     /// What the audit trail says was asked for.
     pub(crate) fn subject(&self, what: &str) -> Vec<(&'static str, String)> {
         let mut subject = vec![("audit.object", what.to_owned()), ("audit.query", self.text("q").to_owned())];
-        for (name, key) in [("from", "audit.from"), ("to", "audit.to"), ("dataset", "audit.dataset")] {
+        for (name, key) in
+            [("from", "audit.from"), ("to", "audit.to"), ("dataset", "audit.dataset"), ("protocol", "audit.protocol")]
+        {
             if !self.text(name).is_empty() {
                 subject.push((key, self.text(name).to_owned()));
             }

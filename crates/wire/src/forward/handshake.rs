@@ -36,6 +36,13 @@ pub struct Ping<'a> {
     password_digest: &'a [u8],
 }
 
+impl Ping<'_> {
+    /// What the client calls itself.
+    pub fn host(&self) -> String {
+        String::from_utf8_lossy(self.host).into_owned()
+    }
+}
+
 /// Reads a client's answer.
 ///
 /// # Errors

@@ -1,0 +1,73 @@
+//! Where something came from, as the ledger names it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::header::USER_AGENT;
+use logkeep_ingest::Source;
+use logkeep_normalize::Arrival;
+use logkeep_record::TenantId;
+
+use crate::Intake;
+use crate::counters::Protocol;
+use crate::request::peer;
+
+/// A source of a tenant, and how much of what it sent is meant.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) protocol: Protocol,
+    pub(crate) tenant: TenantId,
+    pub(crate) source: Arc<Source>,
+    /// Bytes as they arrived, where they are not counted by sender.
+    pub(crate) bytes: usize,
+}
+
+impl Origin {
+    /// Of the default tenant, by address alone.
+    pub(crate) fn at(protocol: Protocol, peer: IpAddr) -> Self {
+        let source = Arc::new(Source::new(protocol.name()).at(peer));
+        Self { protocol, tenant: TenantId::default(), source, bytes: 0 }
+    }
+
+    /// Of many senders, each of which is named where it matters.
+    pub(crate) fn of_many(protocol: Protocol) -> Self {
+        let source = Arc::new(Source::new(protocol.name()));
+        Self { protocol, tenant: TenantId::default(), source, bytes: 0 }
+    }
+
+    /// That calls itself this.
+    pub(crate) fn called(self, sender: &str) -> Self {
+        Self { source: Arc::new((*self.source).clone().called(sender)), ..self }
+    }
+
+    /// About so much of it.
+    pub(crate) fn of_bytes(&self, bytes: usize) -> Self {
+        Self { bytes, ..self.clone() }
+    }
+
+    /// One of its senders.
+    pub(crate) fn source_at(&self, peer: Option<IpAddr>) -> Arc<Source> {
+        peer.map_or_else(|| self.source.clone(), |peer| Arc::new((*self.source).clone().at(peer)))
+    }
+
+    /// What records say of it.
+    pub(crate) fn arrival(&self) -> Arrival {
+        Arrival { protocol: self.protocol.name(), source: self.source.peer.clone().unwrap_or_default() }
+    }
+}
+
+impl Intake {
+    /// Where a request comes from. Of the default tenant if its own is not known.
+    pub(crate) fn origin<B>(&self, protocol: Protocol, tenant_header: &str, request: &http::Request<B>) -> Origin {
+        let headers = request.headers();
+        let mut source = Source::new(protocol.name());
+        if let Some(peer) = peer(request.extensions()) {
+            source = source.at(peer);
+        }
+        if let Some(agent) = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
+            source = source.called(agent);
+        }
+        let tenant = self.tenant(headers, tenant_header).unwrap_or_default();
+        Origin { protocol, tenant, source: Arc::new(source), bytes: 0 }
+    }
+}

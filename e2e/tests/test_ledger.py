@@ -1,0 +1,237 @@
+"""The loss ledger: it balances whatever happens, and it says of whom and when."""
+
+import random
+import socket
+import subprocess
+import threading
+from collections import Counter
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from support.senders import DATAGRAMS, SENDERS
+from support.server import BINARY
+from support.wait import until
+
+# Flushes and joined batches under the kills too; old files of the log go.
+SETTINGS = "flush:\n  bytes: 1MiB\n  interval: 1s\nlog:\n  level: warn\n"
+PER_REQUEST = 8
+ALL = {"from": "2026-01-01T00:00:00Z", "series": "minute", "limit": 5_000}
+MINUTE_NS = 60_000_000_000
+
+
+def ports(server):
+    receivers = server.answered("/api/v1/status")["receivers"]
+    found = {each["protocol"]: int(each["address"].rsplit(":", 1)[1]) for each in receivers if each["address"]}
+    return {**found, "main": urlsplit(server.url).port}
+
+
+class Chaos(threading.Thread):
+    """Sends request after request of one protocol, breaks some off, and hangs up before some answers."""
+
+    def __init__(self, sender, run, seed):
+        super().__init__(daemon=True)
+        self.sender, self.run_, self.chance = sender, run, random.Random(seed)
+        # Records of requests that were answered with success; stored each, and perhaps more than once.
+        self.acked, self.broken, self.hung_up, self.requests = 0, 0, 0, 0
+        self.last, self.faults = None, []
+
+    def run(self):
+        try:
+            number = 0
+            while not self.run_.done.is_set():
+                self.run_.up.wait(1)
+                number += 1
+                try:
+                    self.send(number)
+                except OSError:
+                    # The server was just killed, or ended the connection.
+                    self.run_.done.wait(0.01)
+        except Exception as fault:
+            self.faults.append(f"{self.sender.protocol}: {fault!r}")
+
+    def send(self, number):
+        if self.last is None or self.chance.random() < 0.85:
+            count = self.chance.randrange(1, PER_REQUEST)
+            texts = [f"chaos {self.sender.protocol} {number} {place}" for place in range(count)]
+            self.last = count, self.sender.message(number, texts)
+        # Otherwise the last one again, as if its answer had been lost.
+        count, message = self.last
+        with socket.create_connection(("127.0.0.1", self.run_.ports[self.sender.port]), timeout=60) as connection:
+            self.requests += 1
+            fate = self.chance.random()
+            if fate < 0.15:
+                connection.sendall(message[: self.chance.randrange(1, len(message))])
+                self.broken += 1
+                return
+            connection.sendall(message)
+            if fate < 0.3:
+                self.hung_up += 1
+                return
+            status = self.sender.answered(connection, count)
+            if status in (200, 202, 204) or (status == 400 and self.sender.bad):
+                self.acked += count
+
+
+class Datagrams(threading.Thread):
+    def __init__(self, run):
+        super().__init__(daemon=True)
+        self.run_, self.faults = run, []
+
+    def run(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            number = 0
+            while not self.run_.done.is_set():
+                for _, port, message in DATAGRAMS:
+                    sender.sendto(message(f"chaos datagram {number}"), ("127.0.0.1", self.run_.ports[port]))
+                number += 1
+                self.run_.done.wait(0.002)
+
+
+class Run:
+    def __init__(self, server):
+        self.up, self.done, self.ports = threading.Event(), threading.Event(), ports(server)
+
+
+def stored_by_protocol_and_minute(server):
+    """What a query finds: (protocol, minute of arrival) to records."""
+    found = Counter()
+    for table in ("logs", "spans"):
+        sql = f'select "logkeep.protocol", cast(received as bigint) / {MINUTE_NS}, count(*) from {table} group by 1, 2'
+        for protocol, minute, count in server.sql(sql)["rows"]:
+            found[protocol or "logkeep", int(minute)] += count
+    return found
+
+
+def counted(told):
+    """The same as the ledger has it."""
+    found = Counter()
+    for source in told["sources"]:
+        for line in source["series"]:
+            minute = datetime.fromisoformat(line["time"][:19] + "+00:00").timestamp() // 60
+            if line["stored"]:
+                found[source["protocol"], int(minute)] += line["stored"]
+    return found
+
+
+def check_lines(told):
+    assert told["balanced"] and not told["more"], told["totals"]
+    for source in told["sources"]:
+        for line in [source, *source["series"]]:
+            rejected, dropped = sum(line["rejected_for"].values()), sum(line["dropped_for"].values())
+            assert (rejected, dropped) == (line["rejected"], line["dropped"]), line
+            became = line["stored"] + line["deduplicated"] + line["deferred"] + rejected + dropped
+            assert line["received"] == became and line["balanced"], line
+        for name in ("received", "stored", "deduplicated", "deferred", "rejected", "dropped", "bytes"):
+            assert source[name] == sum(line[name] for line in source["series"]), (name, source)
+
+
+def compare(server):
+    """The ledger and what is stored, once nothing is under way."""
+
+    def equal():
+        told = server.answered("/api/v1/sources", **ALL)
+        found = stored_by_protocol_and_minute(server)
+        return told if counted(told) == found else None
+
+    def differ():
+        found, told = stored_by_protocol_and_minute(server), server.answered("/api/v1/sources", **ALL)
+        ledger = counted(told)
+        return f"the ledger agrees with the records: {found - ledger} are not in it, {ledger - found} are not there"
+
+    return until(equal, differ, every_s=0.3)
+
+
+def test_the_ledger_balances_after_kills_and_broken_connections_of_every_protocol(make_server, say, setting):
+    kills, seed = setting("E2E_LEDGER_KILLS", 4), setting("E2E_SEED", random.randrange(1 << 32))
+    chance = random.Random(seed)
+    server = make_server(settings=SETTINGS).start()
+    run = Run(server)
+    senders = [Chaos(sender, run, chance.random()) for sender in SENDERS]
+    others = [Datagrams(run)]
+    run.up.set()
+    for sender in senders + others:
+        sender.start()
+    requests = lambda: [sender.requests for sender in senders]
+    faults = lambda: [fault for sender in senders for fault in sender.faults]
+    for round_ in range(kills + 1):
+        goals = [count + chance.randrange(5, 25) for count in requests()]
+        progressed = lambda goals=goals: all(n >= goal for n, goal in zip(requests(), goals, strict=True)) or faults()
+        until(progressed, lambda goals=goals: f"all senders make progress: {requests()} of {goals}", 240)
+        if round_ == kills:
+            break
+        run.up.clear()
+        server.kill()
+        server.start()
+        run.ports = ports(server)
+        run.up.set()
+    run.done.set()
+    for sender in senders + others:
+        sender.join(90)
+        assert not sender.is_alive()
+    assert not faults(), faults()
+    told = compare(server)
+    check_lines(told)
+
+    acked, stored, rejected = Counter(), Counter(), Counter()
+    for sender in senders:
+        acked[sender.sender.protocol] += sender.acked
+    for source in told["sources"]:
+        stored[source["protocol"]] += source["stored"] + source["deduplicated"]
+        rejected[source["protocol"]] += source["rejected"]
+        if source["protocol"] != "logkeep":
+            assert source["peer"] == "127.0.0.1" and not source["others"], source
+            assert source["last_seen"] and source["silent_seconds"] >= 0, source
+    for protocol, count in acked.items():
+        # A crash may lose lines of retries that were known, and no others that were acked.
+        known = any(sender.sender.known_again for sender in senders if sender.sender.protocol == protocol)
+        assert known or stored[protocol] >= count, (protocol, count, stored[protocol], f"seed {seed}")
+    answered = {sender.sender.protocol for sender in senders if getattr(sender.sender, "ack", True)}
+    assert all(acked[protocol] > 0 for protocol in answered), acked
+    for sender in SENDERS:
+        assert not sender.bad or rejected[sender.protocol] > 0, (sender.protocol, rejected)
+
+    server.stop()
+    verified = server.verify()
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    server.start()
+    again = compare(server)
+    check_lines(again)
+    for name in ("rejected", "dropped", "deduplicated", "deferred"):
+        assert again["totals"][name] == told["totals"][name], f"an orderly stop loses no line: {name}"
+    broken, hung_up = sum(sender.broken for sender in senders), sum(sender.hung_up for sender in senders)
+    totals = {name: again["totals"][name] for name in ("received", "stored", "deduplicated", "rejected", "dropped")}
+    say(f"ledger: {kills} kills, {broken} requests broken off, {hung_up} answers not read, {totals} (seed {seed})")
+
+
+def test_exactly_what_was_rejected_is_named_for_its_source_and_minute(server):
+    events = '{"event":"good"}' * 20
+    bad = '{"message":1}' * 7
+    with server.connect() as connection:
+        for agent, body in (("shipper-a/1", events + bad), ("shipper-b/2", events)):
+            answer = connection.post("/services/collector/event", body.encode(), {"user-agent": agent})
+            assert answer.status == (400 if agent == "shipper-a/1" else 200), answer.text
+    told = server.answered("/api/v1/sources", protocol="splunk-hec", series="minute")
+    check_lines(told)
+    found = {source["sender"]: source for source in told["sources"]}
+    assert sorted(found) == ["shipper-a/1", "shipper-b/2"]
+    assert found["shipper-a/1"]["rejected_for"] == {"malformed": 7} and found["shipper-a/1"]["received"] == 27
+    assert found["shipper-b/2"]["rejected_for"] == {} and found["shipper-b/2"]["stored"] == 20
+    (line,) = found["shipper-a/1"]["series"]
+    (arrived,) = {record["received"][:16] for record in server.find("good") if record["received"]}
+    assert line["time"][:16] == arrived and line["rejected"] == 7
+    # What is stored nowhere survives a kill once it had its second, and any orderly stop.
+    server.stop()
+    server.start()
+    again = server.answered("/api/v1/sources", protocol="splunk-hec")
+    assert [source["rejected_for"] for source in again["sources"] if source["rejected"]] == [{"malformed": 7}]
+
+
+def test_the_command_prints_it(server):
+    server.ingest([{"message": f"line {n}"} for n in range(5)])
+    command = [str(BINARY), "sources", "--url", server.url, "--protocol", "ndjson", "--format"]
+    table = subprocess.run([*command, "table"], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "127.0.0.1" in table and "received" in table, table
+    csv = subprocess.run([*command, "csv", "--per-minute"], capture_output=True, text=True, timeout=60, check=True).stdout
+    header, row = (line.split(",") for line in csv.strip().splitlines())
+    line = dict(zip(header, row, strict=True))
+    assert (line["protocol"], line["received"], line["stored"]) == ("ndjson", "5", "5"), line
