@@ -459,6 +459,7 @@ impl Served {
                 let request = http::Request::post(*path).header("content-type", "application/grpc");
                 let request = request
                     .extension(crate::http::Stopping(self.stop.clone()))
+                    .extension(axum::extract::ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 1))))
                     .body(axum::body::Body::from(bytes))
                     .unwrap();
                 router(&self.setup.intake).oneshot(request).await.unwrap();
