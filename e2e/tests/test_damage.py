@@ -193,6 +193,8 @@ def test_a_folder_in_use_and_one_never_flushed_verify(make_server, word):
     server = make_server().start()
     server.ingest([{"message": word}])
     server.find(word)
+    # The record that closes a read is written a moment after its answer.
+    until(lambda: "default/audit: 2 records" in verify(server.data, server.key).stdout, "opened and closed")
     for part in ("running", "killed"):
         if part == "killed":
             server.kill()
