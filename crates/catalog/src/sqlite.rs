@@ -14,7 +14,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
-use crate::{BatchKey, Catalog, CatalogError, Change, ClassPages, ClassState, PageRow, SegmentRow};
+use crate::{BatchKey, Catalog, CatalogError, Change, ClassPages, ClassState, Head, PageRow, SegmentRow};
 
 /// SQLite in WAL mode, one connection, synchronous: a commit is durable when it returns.
 pub struct SqliteCatalog {
@@ -69,6 +69,20 @@ impl SqliteCatalog {
     fn open_row<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Result<T, CatalogError> {
         let plain = self.cipher.open(name, sealed).map_err(|error| CatalogError::Corrupt(error.to_string()))?;
         serde_json::from_slice(&plain).map_err(|error| CatalogError::Corrupt(format!("`{name}`: {error}")))
+    }
+
+    /// Every class with its head.
+    async fn heads(&self, tx: &mut SqliteConnection) -> Result<Vec<(TenantId, Class, Head)>, CatalogError> {
+        let rows = sqlx::query("SELECT tenant, class, body FROM heads ORDER BY tenant, class").fetch_all(tx).await?;
+        let corrupt = |error: logkeep_record::NameError| CatalogError::Corrupt(error.to_string());
+        let read = |row: SqliteRow| {
+            let name = |column: &str| row.try_get::<String, _>(column);
+            let tenant = TenantId::new(&name("tenant")?).map_err(corrupt)?;
+            let class = Class::new(&name("class")?).map_err(corrupt)?;
+            let head = self.open_row(&head_name(&tenant, &class), row.try_get("body")?)?;
+            Ok((tenant, class, head))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     async fn segments_of(
@@ -131,16 +145,10 @@ impl Catalog for SqliteCatalog {
     async fn load(&self) -> Result<Vec<ClassState>, CatalogError> {
         // One snapshot of the database: a running server commits in between.
         let mut tx = self.pool.begin().await?;
-        let heads =
-            sqlx::query("SELECT tenant, class, body FROM heads ORDER BY tenant, class").fetch_all(&mut *tx).await?;
+        let heads = self.heads(&mut tx).await?;
         let mut states = Vec::with_capacity(heads.len());
         let mut segments = 0;
-        for row in heads {
-            let name = |column: &str| row.try_get::<String, _>(column);
-            let corrupt = |error: logkeep_record::NameError| CatalogError::Corrupt(error.to_string());
-            let tenant = TenantId::new(&name("tenant")?).map_err(corrupt)?;
-            let class = Class::new(&name("class")?).map_err(corrupt)?;
-            let head = self.open_row(&head_name(&tenant, &class), row.try_get("body")?)?;
+        for (tenant, class, head) in heads {
             if class == Class::ledger() {
                 continue;
             }
@@ -248,7 +256,7 @@ impl Catalog for SqliteCatalog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Head, Page, Pages, SegmentId};
+    use crate::{Page, Pages, SegmentId};
 
     fn segment(first: u64, last: u64) -> SegmentRow {
         SegmentRow {

@@ -1,23 +1,17 @@
 //! The ledger's table. A body is sealed with what the page counts in front of it: JSON, behind its length.
 
 use logkeep_record::{Class, TenantId};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::{SqliteCatalog, head_name};
-use crate::{CatalogError, ClassPages, Head, Page, PageRow, Pages};
+use super::SqliteCatalog;
+use crate::{CatalogError, ClassPages, Page, PageRow, Pages};
 
 impl SqliteCatalog {
     pub(super) async fn all_pages(&self) -> Result<Vec<ClassPages>, CatalogError> {
         let mut tx = self.pool.begin().await?;
-        let heads =
-            sqlx::query("SELECT tenant, class, body FROM heads ORDER BY tenant, class").fetch_all(&mut *tx).await?;
+        let heads = self.heads(&mut tx).await?;
         let (mut all, mut found) = (Vec::with_capacity(heads.len()), 0);
-        for row in heads {
-            let name = |column: &str| row.try_get::<String, _>(column);
-            let corrupt = |error: logkeep_record::NameError| CatalogError::Corrupt(error.to_string());
-            let tenant = TenantId::new(&name("tenant")?).map_err(corrupt)?;
-            let class = Class::new(&name("class")?).map_err(corrupt)?;
-            let head: Head = self.open_row(&head_name(&tenant, &class), row.try_get("body")?)?;
+        for (tenant, class, head) in heads {
             let pages = self.pages_of(&mut tx, &tenant, &class).await?;
             let class = ClassPages { tenant, class, pages };
             class.check(head.flushed)?;
