@@ -13,15 +13,15 @@ use bytes::Bytes;
 use logkeep_wire::Decoded;
 use logkeep_wire::als::Stream;
 use tokio_util::sync::CancellationToken;
-use tonic::codec::{CompressionEncoding, Streaming};
-use tonic::server::{ClientStreamingService, Grpc};
+use tonic::codec::Streaming;
+use tonic::server::ClientStreamingService;
 use tonic::{Code, Status};
 
 use crate::Intake;
 use crate::account::reason;
 use crate::admission::Admission;
 use crate::counters::{Protocol, add};
-use crate::grpc::{BoxFuture, BytesCodec, refuse, unimplemented};
+use crate::grpc::{BoxFuture, grpc, refuse, unimplemented};
 use crate::http::Stopping;
 use crate::origin::Origin;
 use crate::prepare::prepare;
@@ -56,12 +56,8 @@ async fn stream(State(intake): State<Intake>, request: Request) -> http::Respons
         let refusal = Refusal::new(Kind::Busy, "all places for streams are taken, come back later");
         return refuse(&intake, &origin, &refusal).into_http();
     };
-    let mut grpc = Grpc::new(BytesCodec)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .max_decoding_message_size(MESSAGE_BYTES);
     let serving = Serving { intake, origin, stopping, stream: Stream::default() };
-    grpc.client_streaming(serving, request).await
+    grpc(MESSAGE_BYTES).client_streaming(serving, request).await
 }
 
 /// One stream.

@@ -101,12 +101,16 @@ where
         Err(refusal) => return refuse(&intake, &origin, &refusal).into_http(),
     };
     let max_bytes = intake.inner.options.request_decompressed_bytes;
-    let mut grpc = Grpc::new(BytesCodec)
+    let response = grpc(max_bytes).unary(Call { intake, method, origin }, request).await;
+    in_words_of_senders(response)
+}
+
+/// Reads messages as they are, of at most so many bytes, compressed or not.
+pub(crate) fn grpc(max_bytes: usize) -> Grpc<BytesCodec> {
+    Grpc::new(BytesCodec)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
-        .max_decoding_message_size(max_bytes);
-    let response = grpc.unary(Call { intake, method, origin }, request).await;
-    in_words_of_senders(response)
+        .max_decoding_message_size(max_bytes)
 }
 
 pub(crate) fn refuse(intake: &Intake, origin: &Origin, refusal: &Refusal) -> Status {

@@ -1,6 +1,7 @@
 //! What the ledger is told, beyond what every receiver keeps (`conformance.rs`).
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 
 use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_record::{Record, Resource, Value};
@@ -142,9 +143,12 @@ async fn what_finds_no_room_in_a_queue_is_counted_for_its_sender() {
     for number in 0..10 {
         sender.send_to(format!("{number}").as_bytes(), address).await.unwrap();
     }
-    wait_until("dropping", || setup.counts(Protocol::Syslog).dropped >= 7).await;
+    // Counters are added to one after the other: they add up at rest.
+    let dropped = &setup.intake.inner.counters.of(Protocol::Syslog).dropped;
+    wait_until("dropping", || dropped.load(Ordering::Relaxed) >= 7).await;
     stop.cancel();
     serving.await.unwrap();
+    assert_eq!(setup.counts(Protocol::Syslog).dropped, 7);
     let [(source, counts)] = &setup.ledger().await[..] else { panic!("one source") };
     assert_eq!((source.peer.as_deref(), counts.received), (Some("127.0.0.7"), 7));
     assert_eq!(counts.dropped, [(reason::QUEUE_FULL.to_owned(), 7)].into());
