@@ -7,6 +7,7 @@ use arrow::datatypes::{SchemaRef, UInt32Type};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column as ColumnExpr, Literal};
+use logkeep_record::Resource;
 use logkeep_segment::{Segment, fixed};
 
 use super::QueryError;
@@ -59,11 +60,9 @@ impl Condition {
             return Ok(None);
         }
         let streams = chunk.rows.streams();
-        let values = |attribute: &StreamAttribute<'_>| attribute.values(used.iter().map(|at| &streams[*at as usize]));
-        let arrays = attributes.iter().map(values).collect();
-        let holds = self.evaluate(table(arrays, &self.schema, used.len())?)?;
+        let holds = self.of_streams(&attributes, used.iter().map(|at| &streams[*at as usize]))?;
         let mut accepted = vec![false; streams.len()];
-        used.iter().zip(&holds).for_each(|(stream, holds)| accepted[*stream as usize] = holds == Some(true));
+        used.iter().zip(holds).for_each(|(stream, holds)| accepted[*stream as usize] = holds);
         let mut mask = BooleanBufferBuilder::new(stream_of.len());
         stream_of.chunk_by(|a, b| a == b).for_each(|run| mask.append_n(run.len(), accepted[run[0] as usize]));
         Ok(Some(BooleanArray::new(mask.finish(), None)))
@@ -74,10 +73,18 @@ impl Condition {
         let attributes: Option<Vec<_>> =
             self.columns.iter().map(|column| StreamAttribute::of_all(column, segment)).collect();
         let Some(attributes) = attributes.filter(|all| self.compares && !all.is_empty()) else { return Ok(None) };
-        let streams = segment.streams();
-        let arrays = attributes.iter().map(|attribute| attribute.values(streams.iter())).collect();
+        self.of_streams(&attributes, segment.streams().iter()).map(Some)
+    }
+
+    /// Of each of these streams whether it holds for its records; null is no.
+    fn of_streams<'s>(
+        &self,
+        attributes: &[StreamAttribute<'_>],
+        streams: impl ExactSizeIterator<Item = &'s Arc<Resource>> + Clone,
+    ) -> Result<Vec<bool>, QueryError> {
+        let arrays = attributes.iter().map(|attribute| attribute.values(streams.clone())).collect();
         let holds = self.evaluate(table(arrays, &self.schema, streams.len())?)?;
-        Ok(Some(holds.iter().map(|holds| holds == Some(true)).collect()))
+        Ok(holds.iter().map(|holds| holds == Some(true)).collect())
     }
 
     fn evaluate(&self, batch: RecordBatch) -> Result<BooleanArray, QueryError> {

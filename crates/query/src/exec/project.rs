@@ -214,17 +214,21 @@ pub(crate) struct StreamAttribute<'c> {
 impl<'c> StreamAttribute<'c> {
     /// `None` if in these rows `column` is something else.
     pub(crate) fn of(column: &'c Column, chunk: &Chunk<'_>) -> Option<Self> {
-        let Column::Attribute { key, data_type } = column else { return None };
-        let in_rows = has_overflow(chunk) || attribute_columns(chunk.rows.table().schema_ref(), key).next().is_some();
-        (!in_rows).then_some(Self { key, data_type })
+        Self::unless(column, |key| {
+            has_overflow(chunk) || attribute_columns(chunk.rows.table().schema_ref(), key).next().is_some()
+        })
     }
 
     /// `None` if in some rows of the segment `column` may be something else.
     pub(crate) fn of_all(column: &'c Column, segment: &Segment) -> Option<Self> {
+        Self::unless(column, |key| {
+            overflows(segment.overflow_keys(), key) || attribute_columns(segment.schema(), key).next().is_some()
+        })
+    }
+
+    fn unless(column: &'c Column, in_rows: impl FnOnce(&str) -> bool) -> Option<Self> {
         let Column::Attribute { key, data_type } = column else { return None };
-        let in_rows =
-            overflows(segment.overflow_keys(), key) || attribute_columns(segment.schema(), key).next().is_some();
-        (!in_rows).then_some(Self { key, data_type })
+        (!in_rows(key)).then_some(Self { key, data_type })
     }
 
     /// Its value for each of these streams.

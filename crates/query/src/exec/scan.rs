@@ -201,6 +201,12 @@ impl Pass<'_> {
             return Ok(chunk);
         }
         let mut kept = (!self.whole).then(|| within(&self.scan.range, &chunk)).transpose()?;
+        if let Some(filter) = &self.filter {
+            chunk.retain(kept.take())?;
+            let mut alive = vec![true; chunk.len()];
+            filter.apply(&chunk, &mut alive)?;
+            chunk.retain(Some(BooleanBuffer::from(alive)))?;
+        }
         for condition in &self.conditions {
             if !condition.is_easy(&chunk) {
                 chunk.retain(kept.take())?;
@@ -215,11 +221,6 @@ impl Pass<'_> {
             });
         }
         chunk.retain(kept)?;
-        if let (Some(filter), true) = (&self.filter, chunk.len() > 0) {
-            let mut alive = vec![true; chunk.len()];
-            filter.apply(&chunk, &mut alive)?;
-            chunk.retain(Some(BooleanBuffer::from(alive)))?;
-        }
         Ok(chunk)
     }
 
