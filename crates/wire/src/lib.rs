@@ -32,6 +32,8 @@ pub mod otlp;
 pub mod relp;
 mod spans;
 pub mod syslog;
+#[cfg(test)]
+mod testing;
 mod text;
 mod thrift;
 pub mod zipkin;

@@ -2,6 +2,7 @@ use logkeep_record::{Span, SpanStatus, Value, json};
 
 use super::*;
 use crate::msgpack::{write_short_bin, write_str};
+use crate::testing::rendered;
 
 /// A span in one line, with what is not empty.
 fn line(span: &Span<'_>) -> String {
@@ -37,13 +38,7 @@ fn line(span: &Span<'_>) -> String {
 }
 
 fn render(decoded: Result<Decoded<'_>, SpansError>) -> String {
-    let decoded = match decoded {
-        Ok(decoded) => decoded,
-        Err(error) => return error.to_string(),
-    };
-    let rejected = decoded.rejected.iter().map(|one| format!("rejected {}: {}", one.place, one.reason));
-    let spans = decoded.records.iter().map(|record| line(&Span::from_record(record.clone())));
-    spans.chain(rejected).collect::<Vec<_>>().join("\n")
+    rendered(decoded, |record| line(&Span::from_record(record.clone())))
 }
 
 fn decode(form: Form, body: &[u8]) -> String {

@@ -9,6 +9,7 @@ use prost::Message;
 
 use super::*;
 use crate::Decoded;
+use crate::testing::rendered;
 
 fn pairs(attributes: &[(std::borrow::Cow<'_, str>, Value<'_>)], out: &mut String) {
     json::write(&Value::Map(attributes.to_vec()), out);
@@ -35,12 +36,7 @@ fn line(record: &Record<'_>) -> String {
 }
 
 fn render(decoded: Result<Decoded<'_>, OtlpError>) -> String {
-    let decoded = match decoded {
-        Ok(decoded) => decoded,
-        Err(error) => return error.to_string(),
-    };
-    let rejected = decoded.rejected.iter().map(|one| format!("rejected {}: {}", one.place, one.reason));
-    decoded.records.iter().map(line).chain(rejected).collect::<Vec<_>>().join("\n")
+    rendered(decoded, line)
 }
 
 fn check_json(body: &str, expected: &[&str]) {
