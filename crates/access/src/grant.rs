@@ -1,6 +1,7 @@
 //! Grants: the leave to read one tenant's data once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
@@ -9,7 +10,7 @@ use logkeep_ingest::Ingest;
 use logkeep_record::TenantId;
 
 use crate::audit::{Action, Closing, Opening, Totals};
-use crate::trail::Trail;
+use crate::trail::{LINGER, Trail};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,12 @@ pub struct Access {
 impl Access {
     /// Access to what `ingest` stores; the trail is stored there too.
     pub fn new(ingest: Ingest) -> Self {
-        Self { trail: Trail::new(ingest) }
+        Self::lingering(ingest, LINGER)
+    }
+
+    /// Access whose closing records wait so long for company.
+    pub(crate) fn lingering(ingest: Ingest, linger: Duration) -> Self {
+        Self { trail: Trail::new(ingest, linger) }
     }
 
     /// A grant for one request, whose audit record is on its way. `subject` says what is asked for: query, range, record.

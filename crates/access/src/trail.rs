@@ -18,20 +18,21 @@ use crate::AccessError;
 use crate::audit::{self, Closing, Opening};
 
 /// How long a closing record may wait for company.
-const LINGER: Duration = Duration::from_millis(50);
+pub(crate) const LINGER: Duration = Duration::from_millis(50);
 /// How long until a closing record that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Trail {
     pub(crate) ingest: Ingest,
     resource: Arc<Resource>,
+    linger: Duration,
     /// Closing records that are not in the log yet. Whoever puts in a tenant's first sees to it that they get there.
     waiting: Mutex<HashMap<TenantId, Vec<Closing>>>,
 }
 
 impl Trail {
-    pub(crate) fn new(ingest: Ingest) -> Arc<Self> {
-        Arc::new(Self { ingest, resource: audit::resource(), waiting: Mutex::default() })
+    pub(crate) fn new(ingest: Ingest, linger: Duration) -> Arc<Self> {
+        Arc::new(Self { ingest, resource: audit::resource(), linger, waiting: Mutex::default() })
     }
 
     /// Begins to write an opening record at once; the future resolves when it is durable.
@@ -48,7 +49,7 @@ impl Trail {
 
     /// Sees to it that a closing record is written soon.
     pub(crate) fn close(self: &Arc<Self>, tenant: &TenantId, closing: Closing) {
-        self.write_later(tenant, vec![closing], LINGER);
+        self.write_later(tenant, vec![closing], self.linger);
     }
 
     fn write_later(self: &Arc<Self>, tenant: &TenantId, mut closings: Vec<Closing>, after: Duration) {
