@@ -51,12 +51,9 @@ pub(crate) fn run(options: &Growth) -> anyhow::Result<()> {
     }
     let new = new.context("`--millions` is 0")?;
     std::thread::sleep(Duration::from_secs(options.idle));
-    let stores = [&new, &full];
-    let rss = stores.map(|store| procfs::rss(store.server.pid()));
-    let times = ask_in_turn(stores.map(|store| (&store.fill, &store.server)))?;
-    let [new_rss, full_rss] = rss;
-    let first = Look::at(&new, new_rss?, times[0])?;
-    let last = Look::at(&full, full_rss?, times[1])?;
+    let [new_rss, full_rss] = [procfs::rss(new.server.pid())?, procfs::rss(full.server.pid())?];
+    let [new_ms, full_ms] = ask_in_turn([(&new.fill, &new.server), (&full.fill, &full.server)])?;
+    let [first, last] = [Look::at(&new, new_rss, new_ms)?, Look::at(&full, full_rss, full_ms)?];
     new.server.stop()?;
     let Filling { home, server, mut fill } = full;
     server.stop()?;
