@@ -24,6 +24,7 @@ mod datadog_traces;
 mod datagrams;
 mod documents;
 mod elasticsearch;
+mod entry;
 mod forward;
 mod gelf;
 mod grpc;

@@ -85,15 +85,15 @@ impl Intake {
         add(&counts.requests, 1);
         add(&counts.bytes, burst.bytes());
         let received_ns = self.now_ns();
-        let kept = Arc::new(Mutex::new((burst, readers)));
+        let (origin, kept) = (Origin::of_many(D::PROTOCOL), Arc::new(Mutex::new((burst, readers))));
+        let policies = self.policies(&origin.tenant);
         let prepare = {
             let kept = kept.clone();
             move || {
                 let (burst, readers) = &mut *kept.lock();
-                readers.prepare(burst, received_ns)
+                readers.prepare(burst, &policies, received_ns)
             }
         };
-        let origin = Origin::of_many(D::PROTOCOL);
         let stored = self.persist(&origin, prepare, Fate::Dropped(reason::STOPPING), shutdown).await;
         let Some((mut burst, readers)) = Arc::into_inner(kept).map(Mutex::into_inner) else {
             return Default::default();
