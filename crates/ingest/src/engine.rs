@@ -64,7 +64,7 @@ impl IngestConfig {
             data_dir: data_dir.to_owned(),
             flush_bytes: 48 << 20,
             flush_interval: Duration::from_secs(60),
-            live_bytes: 160 << 20,
+            live_bytes: 112 << 20,
             wal_file_bytes: 64 << 20,
             segment_records: 196_608,
             open_segments_bytes: 128 << 20,
