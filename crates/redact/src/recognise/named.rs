@@ -15,9 +15,20 @@ pub(crate) const STEMS: &[&str] = &[
     "ASSW",
     "assphrase",
     "ASSPHRASE",
-    "pwd",
-    "Pwd",
-    "PWD",
+    "pwd=",
+    "pwd:",
+    "pwd\"",
+    "pwd'",
+    "pwd\\",
+    "pwd\x1f",
+    "Pwd=",
+    "Pwd:",
+    "Pwd\"",
+    "Pwd\x1f",
+    "PWD=",
+    "PWD:",
+    "PWD\"",
+    "PWD\x1f",
     "ecret",
     "ECRET",
     "oken",
@@ -121,7 +132,9 @@ pub(crate) fn check(text: &[u8], stem: Range<usize>) -> Option<Found> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let head = text[stem.start.saturating_sub(NAME_BYTES)..stem.start].iter().rev();
     let start = stem.start - head.take_while(|byte| is_name(**byte)).count();
-    let end = run(text, stem.end, NAME_BYTES, is_name);
+    // Some stems end with what stands behind the name.
+    let stem_end = stem.start + text[stem.clone()].iter().take_while(|byte| is_name(**byte)).count();
+    let end = run(text, stem_end, NAME_BYTES, is_name);
     if end - start > NAME_BYTES {
         return None;
     }
@@ -269,9 +282,10 @@ fn is_marker(value: &[u8]) -> bool {
     redacted || name > 0 && inside.get(name) == Some(&b':') && is_hash
 }
 
-/// Words, as in a message about a secret.
+/// Words, as in a message about a secret: letters, with capitals at the beginning or throughout.
 fn is_prose(value: &[u8]) -> bool {
-    value.iter().all(|byte| byte.is_ascii_alphabetic() || b".,!?()'".contains(byte) || *byte >= 0x80)
+    let is_mixed = value.windows(2).any(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
+    !is_mixed && value.iter().all(|byte| byte.is_ascii_alphabetic() || b".,!?()'".contains(byte) || *byte >= 0x80)
 }
 
 /// Nothing that people would call a thing.
