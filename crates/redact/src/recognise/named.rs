@@ -308,6 +308,7 @@ mod tests {
             (r#"{"Set-Cookie":["a=b; Path=/","c=d"],"x":1}"#, r#"a=b; Path=/","c=d"#),
             ("map[Authorization:[Bearer abcdef] X:[y]]", "Bearer abcdef"),
             ("password\x1fhun ter2\x1e", "hun ter2"),
+            ("Authorization\":[\"Bearer abcdef", "Bearer abcdef"),
             ("token=a1b2c3d4e5f6", "a1b2c3d4e5f6"),
             ("MYSQL_PWD=s3cretpassw0rd", "s3cretpassw0rd"),
             (
