@@ -177,9 +177,12 @@ def test_secrets_are_nowhere_whoever_sent_them(make_server, say):
             found = [word for word in hidden.words if word.lower() in said.lower()]
             assert found == [], f"{len(found)} of {len(hidden.words)}: {found[:3]} in {said[:300]}"
             assert "Ym9iOnB3" not in said
-        for word in hidden.words:
-            assert server.find(word, limit=1) == [] and server.find(f"*{word[2:]}*", limit=1) == []
-            assert server.answered("/api/v1/spans", q=word, limit=1, **EVERYTHING)["spans"] == []
+        # Many at a time, as each question is asked of all that is stored.
+        for start in range(0, len(hidden.words), 40):
+            words = hidden.words[start : start + 40]
+            q = " or ".join([*words, *(f"*{word[2:]}*" for word in words)])
+            assert server.find(q, limit=1) == []
+            assert server.answered("/api/v1/spans", q=q, limit=1, **EVERYTHING)["spans"] == []
 
     check()
     for marker in ["secret", "url_password", "authorization", "github_token"]:

@@ -19,7 +19,6 @@ enum Anchor {
     Named,
     PrivateKey,
     Jwt,
-    UrlPassword,
     Bearer,
     Basic,
 }
@@ -73,8 +72,7 @@ impl Scanner {
         }
         add(&[Kind::Secret, Kind::Authorization, Kind::AwsKey], named::STEMS, Anchor::Named);
         add(&[Kind::PrivateKey], &["-----BEGIN "], Anchor::PrivateKey);
-        add(&[Kind::Jwt], &["eyJ"], Anchor::Jwt);
-        add(&[Kind::UrlPassword], &["://"], Anchor::UrlPassword);
+        add(&[Kind::Jwt], secrets::JWT_BEGINNINGS, Anchor::Jwt);
         add(&[Kind::Authorization], &["earer ", "EARER "], Anchor::Bearer);
         add(&[Kind::Authorization], &["asic ", "ASIC "], Anchor::Basic);
         let (texts, anchors): (Vec<_>, Vec<_>) = beginnings.into_iter().unzip();
@@ -84,6 +82,9 @@ impl Scanner {
     /// Adds what of `wanted` is in a text, in no order; things may overlap.
     pub(crate) fn scan(&self, text: &[u8], wanted: KindSet, found: &mut Vec<Found>) {
         self.begun(text, wanted, found);
+        if wanted.has(Kind::UrlPassword) {
+            secrets::url_passwords(text, found);
+        }
         if wanted.has(Kind::Email) {
             email::find(text, found);
         }
@@ -123,7 +124,6 @@ fn check(anchor: Anchor, text: &[u8], place: Range<usize>) -> Option<Found> {
         Anchor::Named => named::check(text, place),
         Anchor::PrivateKey => secrets::private_key(text, place),
         Anchor::Jwt => secrets::jwt(text, place),
-        Anchor::UrlPassword => secrets::url_password(text, place),
         Anchor::Bearer => secrets::bearer(text, place),
         Anchor::Basic => secrets::basic(text, place),
     }

@@ -35,13 +35,13 @@ fn completed(start: &str, is_right: impl Fn(&str) -> bool) -> String {
 
 /// By adding the digits of the doubled digits.
 fn luhn(text: &str) -> bool {
-    let is_doubled = |place: usize| (text.len() - place) % 2 == 0;
+    let is_doubled = |place: usize| (text.len() - place).is_multiple_of(2);
     let value = |(place, char): (usize, char)| {
         let digit = char.to_digit(10).unwrap_or(0);
         let shown = if is_doubled(place) { digit * 2 } else { digit };
         shown / 10 + shown % 10
     };
-    text.chars().enumerate().map(value).sum::<u32>() % 10 == 0
+    text.chars().enumerate().map(value).sum::<u32>().is_multiple_of(10)
 }
 
 fn card(rng: &mut Rng) -> String {

@@ -36,6 +36,8 @@ pub(crate) fn is_word(byte: u8) -> bool {
 
 /// Where the bytes from `at` on end that are `wanted`, at most `most` of them.
 pub(crate) fn run(text: &[u8], at: usize, most: usize, wanted: impl Fn(u8) -> bool) -> usize {
+    // What a text was cut before may be asked for.
+    let at = at.min(text.len());
     let rest = &text[at..text.len().min(at.saturating_add(most))];
     at + rest.iter().take_while(|byte| wanted(**byte)).count()
 }

@@ -11,29 +11,8 @@ use crate::kind::Kind;
 
 /// What names of secrets contain, in the cases in which names are written.
 pub(crate) const STEMS: &[&str] = &[
-    "assw",
-    "ASSW",
-    "assphrase",
-    "ASSPHRASE",
-    "pwd",
-    "Pwd",
-    "PWD",
-    "ecret",
-    "ECRET",
-    "oken",
-    "OKEN",
-    "uthorization",
-    "UTHORIZATION",
-    "ookie",
-    "OOKIE",
-    "pikey",
-    "piKey",
-    "pi_key",
-    "pi-key",
-    "pi-Key",
-    "PIKEY",
-    "PI_KEY",
-    "PI-KEY",
+    "assw", "ASSW", "assphr", "pwd=", "pwd\"", "pwd:", "pwd\x1f", "Pwd=", "PWD=", "PWD\x1f", "ecret", "ECRET", "oken",
+    "OKEN", "zation", "ZATION", "okie", "OKIE", "pikey", "piKey", "pi_key", "pi-key", "pi-Key", "PI_KEY",
 ];
 
 /// Longer names are none of ours.
@@ -121,7 +100,9 @@ pub(crate) fn check(text: &[u8], stem: Range<usize>) -> Option<Found> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let head = text[stem.start.saturating_sub(NAME_BYTES)..stem.start].iter().rev();
     let start = stem.start - head.take_while(|byte| is_name(**byte)).count();
-    let end = run(text, stem.end, NAME_BYTES, is_name);
+    // Some stems end with what stands behind the name.
+    let stem_end = stem.start + text[stem.clone()].iter().take_while(|byte| is_name(**byte)).count();
+    let end = run(text, stem_end, NAME_BYTES, is_name);
     if end - start > NAME_BYTES {
         return None;
     }
@@ -269,9 +250,10 @@ fn is_marker(value: &[u8]) -> bool {
     redacted || name > 0 && inside.get(name) == Some(&b':') && is_hash
 }
 
-/// Words, as in a message about a secret.
+/// Words, as in a message about a secret: letters, with capitals at the beginning or throughout.
 fn is_prose(value: &[u8]) -> bool {
-    value.iter().all(|byte| byte.is_ascii_alphabetic() || b".,!?()'".contains(byte) || *byte >= 0x80)
+    let is_mixed = value.windows(2).any(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
+    !is_mixed && value.iter().all(|byte| byte.is_ascii_alphabetic() || b".,!?()'".contains(byte) || *byte >= 0x80)
 }
 
 /// Nothing that people would call a thing.
@@ -326,6 +308,7 @@ mod tests {
             (r#"{"Set-Cookie":["a=b; Path=/","c=d"],"x":1}"#, r#"a=b; Path=/","c=d"#),
             ("map[Authorization:[Bearer abcdef] X:[y]]", "Bearer abcdef"),
             ("password\x1fhun ter2\x1e", "hun ter2"),
+            ("Authorization\":[\"Bearer abcdef", "Bearer abcdef"),
             ("token=a1b2c3d4e5f6", "a1b2c3d4e5f6"),
             ("MYSQL_PWD=s3cretpassw0rd", "s3cretpassw0rd"),
             (

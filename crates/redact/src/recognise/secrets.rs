@@ -29,6 +29,9 @@ fn is_url_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
+/// A brace, a quote and the first letter of a header's member (`alg`, `typ`, `kid`, …) in base64.
+pub(crate) const JWT_BEGINNINGS: &[&str] = &["eyJh", "eyJ0", "eyJr", "eyJj", "eyJl", "eyJ6", "eyJ4", "eyJq", "eyJi"];
+
 /// Three parts of base64url, the first of which says how the third was made.
 pub(crate) fn jwt(text: &[u8], anchor: Range<usize>) -> Option<Found> {
     const HEADER: usize = 4 << 10;
@@ -79,20 +82,34 @@ fn decode(text: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The password of `scheme://user:password@host` (RFC 3986, section 3.2.1). `anchor` is `://`.
-pub(crate) fn url_password(text: &[u8], anchor: Range<usize>) -> Option<Found> {
+/// Adds the passwords of all `scheme://user:password@host` in a text (RFC 3986, section 3.2.1). An `@` is rarer in logs
+/// than a URL, so they are found by that.
+pub(crate) fn url_passwords(text: &[u8], found: &mut Vec<Found>) {
     const USER_INFO: usize = 1 << 10;
-    if !before(text, anchor.start).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
-        return None;
-    }
     let ends =
         |byte: u8| byte <= b' ' || matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'\\' | 0x7f);
-    let authority_end = run(text, anchor.end, USER_INFO, |byte| !ends(byte));
-    let authority = &text[anchor.end..authority_end];
-    let at = memchr::memrchr(b'@', authority)?;
-    let colon = memchr::memchr(b':', &authority[..at])?;
-    let (start, end) = (anchor.end + colon + 1, anchor.end + at);
-    (!super::named::is_placeholder(&text[start..end])).then_some(Found { kind: Kind::UrlPassword, start, end })
+    // Up to where the text has been looked at: two that share an authority are one.
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'@', text) {
+        if at < from {
+            continue;
+        }
+        let head = &text[from.max(at.saturating_sub(USER_INFO))..at];
+        let start = at - head.iter().rev().take_while(|byte| !ends(**byte)).count();
+        let end = run(text, at, USER_INFO, |byte| !ends(byte));
+        from = end;
+        let is_url = text[..start].ends_with(b"://");
+        if !is_url || !before(text, start - 3).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+            continue;
+        }
+        let authority = &text[start..end];
+        let host = memchr::memrchr(b'@', authority).unwrap_or(authority.len());
+        let Some(colon) = memchr::memchr(b':', &authority[..host]) else { continue };
+        let (start, end) = (start + colon + 1, start + host);
+        if !super::named::is_placeholder(&text[start..end]) {
+            found.push(Found { kind: Kind::UrlPassword, start, end });
+        }
+    }
 }
 
 /// The credentials after `Bearer `. `anchor` is its end.

@@ -40,6 +40,8 @@ impl Chars {
 pub(crate) struct Token {
     /// What to look for.
     pub(crate) anchor: &'static str,
+    /// How many bytes of that stand before the token.
+    follows: usize,
     /// Bytes one of which stands before it; empty if the anchor is the beginning.
     lead: &'static [u8],
     pub(crate) kind: Kind,
@@ -50,7 +52,12 @@ pub(crate) struct Token {
 }
 
 const fn token(anchor: &'static str, kind: Kind, chars: Chars, min: usize, max: usize) -> Token {
-    Token { anchor, lead: b"", kind, chars, min, max }
+    Token { anchor, follows: 0, lead: b"", kind, chars, min, max }
+}
+
+/// A beginning of three characters, which is too common to look for without what stands before it.
+const fn short(anchor: &'static str, kind: Kind, chars: Chars, min: usize, max: usize) -> Token {
+    Token { follows: 1, ..token(anchor, kind, chars, min, max) }
 }
 
 const LONG: usize = 512;
@@ -77,8 +84,8 @@ pub(crate) const TOKENS: &[Token] = &[
     token("xoxs-", Kind::SlackToken, Chars::Url, 24, 255),
     token("xapp-", Kind::SlackToken, Chars::Url, 24, 255),
     token("hooks.slack.com/services/", Kind::SlackToken, Chars::Base64, 30, 100),
-    Token { anchor: "k_live_", lead: b"sr", kind: Kind::StripeKey, chars: Chars::Alnum, min: 16, max: 255 },
-    Token { anchor: "k_test_", lead: b"sr", kind: Kind::StripeKey, chars: Chars::Alnum, min: 16, max: 255 },
+    Token { anchor: "k_live_", follows: 0, lead: b"sr", kind: Kind::StripeKey, chars: Chars::Alnum, min: 16, max: 255 },
+    Token { anchor: "k_test_", follows: 0, lead: b"sr", kind: Kind::StripeKey, chars: Chars::Alnum, min: 16, max: 255 },
     token("whsec_", Kind::StripeKey, Chars::Base64, 24, 128),
     token("AIza", Kind::GoogleKey, Chars::Url, 35, 35),
     token("ya29.", Kind::GoogleKey, Chars::Dotted, 20, LONG),
@@ -87,10 +94,16 @@ pub(crate) const TOKENS: &[Token] = &[
     token("pypi-AgE", Kind::PypiToken, Chars::Url, 50, LONG),
     token("AccountKey=", Kind::AzureKey, Chars::Base64, 40, 100),
     token("SharedAccessKey=", Kind::AzureKey, Chars::Base64, 40, 100),
-    token("SG.", Kind::ApiKey, Chars::Dotted, 60, 70),
+    short("\"SG.", Kind::ApiKey, Chars::Dotted, 60, 70),
+    short("=SG.", Kind::ApiKey, Chars::Dotted, 60, 70),
+    short(" SG.", Kind::ApiKey, Chars::Dotted, 60, 70),
+    short("\x1fSG.", Kind::ApiKey, Chars::Dotted, 60, 70),
     token("sk-ant-", Kind::ApiKey, Chars::Url, 32, 255),
     token("sk-proj-", Kind::ApiKey, Chars::Url, 32, 255),
-    token("hf_", Kind::ApiKey, Chars::Alnum, 34, 37),
+    short("\"hf_", Kind::ApiKey, Chars::Alnum, 34, 37),
+    short("=hf_", Kind::ApiKey, Chars::Alnum, 34, 37),
+    short(" hf_", Kind::ApiKey, Chars::Alnum, 34, 37),
+    short("\x1fhf_", Kind::ApiKey, Chars::Alnum, 34, 37),
     token("dop_v1_", Kind::ApiKey, Chars::Alnum, 64, 64),
     token("shpat_", Kind::ApiKey, Chars::Alnum, 32, 32),
     token("hvs.", Kind::ApiKey, Chars::Url, 24, 255),
@@ -101,7 +114,7 @@ impl Token {
     /// The token that begins with the anchor at this place.
     pub(crate) fn check(&self, text: &[u8], anchor: Range<usize>) -> Option<Found> {
         let start = match self.lead {
-            b"" => anchor.start,
+            b"" => anchor.start + self.follows,
             lead => anchor.start.checked_sub(1).filter(|at| lead.contains(&text[*at]))?,
         };
         let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
