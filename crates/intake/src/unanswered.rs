@@ -77,6 +77,7 @@ impl Intake {
     /// Stores a burst, trying again until it is stored or, while `stopping`, one attempt has failed.
     async fn store_burst<D: Dialect>(
         &self,
+        origin: &Origin,
         burst: Burst,
         readers: Readers<D>,
         shutdown: &CancellationToken,
@@ -93,8 +94,7 @@ impl Intake {
                 readers.prepare(burst, received_ns)
             }
         };
-        let origin = Origin::of_many(D::PROTOCOL);
-        let stored = self.persist(&origin, prepare, Fate::Dropped(reason::STOPPING), shutdown).await;
+        let stored = self.persist(origin, prepare, Fate::Dropped(reason::STOPPING), shutdown).await;
         let Some((mut burst, readers)) = Arc::into_inner(kept).map(Mutex::into_inner) else {
             return Default::default();
         };
@@ -103,7 +103,7 @@ impl Intake {
             if records == 0 {
                 // By a defect of ours, which would strike again.
                 let senders = burst.senders();
-                senders.for_each(|peer| self.count_dropped(&origin, Some(peer), reason::FAILED, 1));
+                senders.for_each(|peer| self.count_dropped(origin, Some(peer), reason::FAILED, 1));
                 return Default::default();
             }
         }
