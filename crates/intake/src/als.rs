@@ -124,9 +124,9 @@ impl Serving {
             }
         };
         let (origin, records) = (self.origin.of_bytes(message.len()), Arc::new(records));
-        let (arrival, bad) = (origin.arrival(), rejected.len() + unreadable);
+        let (entry, bad) = (self.intake.entry(&origin), rejected.len() + unreadable);
         let prepare = move || {
-            let prepared = prepare(arrival.clone(), records.iter().cloned(), &message)?;
+            let prepared = prepare(entry.clone(), records.iter().cloned(), &message)?;
             Ok(prepared.rejecting(bad, reason::MALFORMED))
         };
         self.intake.store_for_sure(&origin, prepare, &self.stopping).await;

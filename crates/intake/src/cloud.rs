@@ -59,7 +59,7 @@ async fn receive_firehose(State(intake): State<Intake>, request: Request) -> Res
             said_id = delivery.request_id.clone().into_owned();
             [b"firehose\0", content.as_slice(), said_id.as_bytes()].concat()
         };
-        let read = move |bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns| {
+        let read = move |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
             let body = text(body);
             let delivery = firehose(&body).map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
             delivery.each(received_ns, &common, |record| match record {
@@ -92,7 +92,7 @@ async fn receive_pubsub(State(intake): State<Intake>, request: Request) -> Respo
         let incoming = intake.read(&origin, TENANT, request).await?;
         let incoming = intake.opened(incoming).await?;
         let key = pubsub(&text(&incoming.body)).map_err(malformed)?.key();
-        let read = move |bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns| {
+        let read = move |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
             let body = text(body);
             let message = pubsub(&body).map_err(malformed)?;
             let data = message.data().map_err(malformed)?;

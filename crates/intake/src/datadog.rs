@@ -112,7 +112,7 @@ async fn receive(State(intake): State<Intake>, request: Request, success: u16) -
     }
 }
 
-fn read(bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns: i64) -> Result<(), Refusal> {
+fn read(bodies: &mut Bodies<'_>, body: &[u8], received_ns: i64) -> Result<(), Refusal> {
     let whole = text(body);
     if !whole.trim_ascii_start().starts_with(['{', '[']) {
         for line in ndjson::lines(body) {

@@ -94,7 +94,7 @@ impl Intake {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
             let Decoded { records, rejected } = decode_traces(form, &body, &tracer, incoming.received_ns)?;
             let good = records.len();
-            let prepared = prepare_spans(incoming.origin.arrival(), records, &body)?;
+            let prepared = prepare_spans(incoming.entry(), records, &body)?;
             Ok::<_, Refusal>((prepared, good, rejected))
         };
         let (incoming, (prepared, good, rejected)): (_, (Prepared, usize, Vec<Rejection>)) =

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use logkeep_normalize::Normalizer;
 use logkeep_record::{Record, Resource, limits};
 use logkeep_wire::compress::decompress;
 
@@ -16,8 +15,8 @@ use crate::refusal::{Kind, Refusal};
 use crate::request::Incoming;
 
 /// Takes the records of a body.
-pub(crate) struct Bodies<'p, 'n> {
-    preparing: &'p mut Preparing<'n>,
+pub(crate) struct Bodies<'p> {
+    preparing: &'p mut Preparing,
     resource: Arc<Resource>,
     seen: usize,
     stored: usize,
@@ -27,7 +26,7 @@ pub(crate) struct Bodies<'p, 'n> {
 /// Reasons that an answer gives; the others are only counted.
 const REASONS: usize = 10;
 
-impl Bodies<'_, '_> {
+impl Bodies<'_> {
     /// For senders that say nothing of themselves beside their records.
     pub(crate) fn resource(&self) -> Arc<Resource> {
         self.resource.clone()
@@ -86,7 +85,7 @@ impl Intake {
         &self,
         incoming: Incoming,
         key: Option<Vec<u8>>,
-        read: impl FnOnce(&mut Bodies<'_, '_>, &[u8], i64) -> Result<(), Refusal> + Send + 'static,
+        read: impl FnOnce(&mut Bodies<'_>, &[u8], i64) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<Done, Refusal> {
         let intake = self.clone();
         Self::to_the_end(async move {
@@ -104,11 +103,10 @@ impl Intake {
 fn prepare(
     incoming: &Incoming,
     max_bytes: usize,
-    read: impl FnOnce(&mut Bodies<'_, '_>, &[u8], i64) -> Result<(), Refusal>,
+    read: impl FnOnce(&mut Bodies<'_>, &[u8], i64) -> Result<(), Refusal>,
 ) -> Result<(Prepared, Done), Refusal> {
     let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
-    let mut normalizer = Normalizer::new(incoming.origin.arrival());
-    let mut preparing = Preparing::new(&mut normalizer);
+    let mut preparing = Preparing::new(incoming.entry());
     let resource = Resource::from_attributes(Vec::new());
     let mut bodies = Bodies { preparing: &mut preparing, resource, seen: 0, stored: 0, rejections: Vec::new() };
     read(&mut bodies, &body, incoming.received_ns)?;

@@ -10,7 +10,6 @@
 
 use bytes::Bytes;
 use logkeep_cipher::random_bytes;
-use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_wire::forward::handshake::{PING_BYTES, helo, ping, refused};
 use logkeep_wire::forward::{ForwardError, ack, message};
 use logkeep_wire::msgpack::Extent;
@@ -23,6 +22,7 @@ use crate::Intake;
 use crate::account::reason;
 use crate::connection::{Connection, Read};
 use crate::counters::{Protocol, add};
+use crate::entry::Entry;
 use crate::options::ForwardSecurity;
 use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
@@ -149,8 +149,8 @@ impl Intake {
         let counts = self.inner.counters.of(Protocol::Forward);
         add(&counts.requests, 1);
         let (max_bytes, received_ns) = (self.inner.options.request_decompressed_bytes, self.now_ns());
-        let arrival = origin.arrival();
-        let prepare = move || prepare(arrival.clone(), messages.iter(), received_ns, max_bytes);
+        let entry = self.entry(origin);
+        let prepare = move || prepare(entry.clone(), messages.iter(), received_ns, max_bytes);
         self.store_for_sure(origin, prepare, shutdown).await;
     }
 
@@ -158,10 +158,10 @@ impl Intake {
         let Sent { bytes, chunk } = sent;
         let admission = self.admit(Protocol::Forward).await?;
         let (max_bytes, received_ns) = (self.inner.options.request_decompressed_bytes, self.now_ns());
-        let arrival = origin.arrival();
-        let peer = arrival.source.clone();
+        let entry = self.entry(origin);
+        let peer = entry.arrival.source.clone();
         let work = move || {
-            let prepared = prepare(arrival, [&bytes], received_ns, max_bytes)?;
+            let prepared = prepare(entry, [&bytes], received_ns, max_bytes)?;
             Ok::<_, Refusal>((prepared, Sha256::digest(&bytes)))
         };
         let (prepared, content) = self.process(work).await??;
@@ -229,13 +229,12 @@ fn next(connection: &mut Connection, extent: &mut Extent, max_bytes: usize) -> R
 }
 
 fn prepare<'a>(
-    arrival: Arrival,
+    entry: Entry,
     messages: impl IntoIterator<Item = &'a Bytes>,
     received_ns: i64,
     max_bytes: usize,
 ) -> Result<Prepared, Refusal> {
-    let mut normalizer = Normalizer::new(arrival);
-    let mut preparing = Preparing::new(&mut normalizer);
+    let mut preparing = Preparing::new(entry);
     let mut content = Sha256::new();
     for bytes in messages {
         content.update(bytes);

@@ -56,7 +56,7 @@ async fn receive_events(State(intake): State<Intake>, request: Request) -> Respo
         let incoming = intake.read(&origin, TENANT, request).await?;
         let mut first_fault = None;
         let (sender, fault) = tokio::sync::oneshot::channel();
-        let read = move |bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns| {
+        let read = move |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
             for (place, event) in events(&text(body), received_ns, &bodies.resource()).enumerate() {
                 match event {
                     Ok(record) => bodies.push(record)?,
@@ -87,7 +87,7 @@ async fn receive_raw(State(intake): State<Intake>, request: Request) -> Response
     let parameters = parameters(request.uri());
     let result = async {
         let incoming = intake.read(&origin, TENANT, request).await?;
-        let read = move |bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns| {
+        let read = move |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
             let mut metadata = Metadata::default();
             for (name, value) in &parameters {
                 metadata.set(name, Value::str(value));

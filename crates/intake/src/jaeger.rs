@@ -57,10 +57,10 @@ impl Intake {
     /// The answer has no place for what was not stored, so a request of which a span is bad is refused after the others
     /// were stored.
     async fn post_spans(self, origin: Origin, body: Bytes) -> Result<Bytes, Refusal> {
-        let (received_ns, arrival) = (self.now_ns(), origin.arrival());
+        let (received_ns, entry) = (self.now_ns(), self.entry(&origin));
         let work = move || {
             let Decoded { records, rejected } = decode_post_spans(&body, received_ns)?;
-            Ok::<_, Refusal>((prepare_spans(arrival, records, &body)?, rejected))
+            Ok::<_, Refusal>((prepare_spans(entry, records, &body)?, rejected))
         };
         let (prepared, rejected) = self.process(work).await??;
         let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);

@@ -13,13 +13,13 @@ use axum::response::Response;
 use axum::routing::post;
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_record::Resource;
 use logkeep_wire::journal::{Extent, record};
 use sha2::{Digest, Sha256};
 
 use crate::Intake;
 use crate::counters::{Protocol, add};
+use crate::entry::Entry;
 use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
 use crate::refusal::{Kind, Refusal};
@@ -123,22 +123,21 @@ impl Upload {
         }
         let entries = self.buffer.split_to(std::mem::take(&mut self.whole)).freeze();
         let (intake, origin) = (self.intake.clone(), self.origin.of_bytes(entries.len()));
-        let arrival = origin.arrival();
+        let entry = intake.entry(&origin);
         add(&intake.inner.counters.of(Protocol::Journal).bytes, entries.len());
         Intake::to_the_end(async move {
             let _place = intake.admit(Protocol::Journal).await?;
             let received_ns = intake.now_ns();
-            let prepared = intake.process(move || prepare(&arrival, &entries, received_ns)).await??;
+            let prepared = intake.process(move || prepare(entry, &entries, received_ns)).await??;
             intake.commit(&origin, prepared, None).await.whole().map(drop)
         })
         .await?
     }
 }
 
-fn prepare(arrival: &Arrival, entries: &Bytes, received_ns: i64) -> Result<Prepared, Refusal> {
+fn prepare(entry: Entry, entries: &Bytes, received_ns: i64) -> Result<Prepared, Refusal> {
     let resource = Resource::from_attributes(Vec::new());
-    let mut normalizer = Normalizer::new(arrival.clone());
-    let mut preparing = Preparing::new(&mut normalizer);
+    let mut preparing = Preparing::new(entry);
     let mut rest = &entries[..];
     while let Ok(Some(length)) = Extent::default().find(rest) {
         if let Some(record) = record(&rest[..length], received_ns, resource.clone()) {

@@ -58,7 +58,7 @@ async fn receive(State(intake): State<Intake>, request: Request) -> Response {
     let origin = intake.origin(Protocol::Json, TENANT, &request);
     let result = async {
         let incoming = intake.read(&origin, TENANT, request).await?;
-        let read = |bodies: &mut Bodies<'_, '_>, body: &[u8], received_ns| {
+        let read = |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
             for document in documents(&text(body)) {
                 match document {
                     Ok(document) => bodies.push(record(document, received_ns, bodies.resource()))?,

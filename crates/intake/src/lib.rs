@@ -25,6 +25,7 @@ mod datagrams;
 mod documents;
 mod door;
 mod elasticsearch;
+mod entry;
 mod forward;
 mod gelf;
 mod grpc;

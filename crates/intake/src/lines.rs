@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use logkeep_normalize::{Arrival, LineFormat, Normalizer, detect};
+use logkeep_normalize::{LineFormat, detect};
 use logkeep_record::{Resource, limits};
 use logkeep_wire::container::{Format, Joiner};
 use logkeep_wire::frame::Frame;
 use logkeep_wire::{ndjson, syslog};
 
+use crate::entry::Entry;
 use crate::prepare::{Prepared, Preparing};
 use crate::refusal::{Kind, Refusal};
 
@@ -21,7 +22,7 @@ const SAMPLE_BYTES: usize = 16 << 10;
 /// # Errors
 /// [`Refusal`] for more lines than one request may have; nothing else is refused.
 pub(crate) fn prepare(
-    arrival: Arrival,
+    entry: Entry,
     body: &[u8],
     format: Option<LineFormat>,
     received_ns: i64,
@@ -32,8 +33,7 @@ pub(crate) fn prepare(
     }
     let format = format.unwrap_or_else(|| detect_in(body));
     let resource = Resource::from_attributes(Vec::new());
-    let mut normalizer = Normalizer::new(arrival);
-    let mut preparing = Preparing::new(&mut normalizer);
+    let mut preparing = Preparing::new(entry);
     match format {
         LineFormat::Cri => joined(Format::Cri, body, received_ns, &resource, &mut preparing)?,
         LineFormat::DockerJson => joined(Format::DockerJson, body, received_ns, &resource, &mut preparing)?,
@@ -57,7 +57,7 @@ fn joined(
     body: &[u8],
     received_ns: i64,
     resource: &Arc<Resource>,
-    preparing: &mut Preparing<'_>,
+    preparing: &mut Preparing,
 ) -> Result<(), Refusal> {
     let mut joiner = Joiner::new(format);
     for line in ndjson::lines(body) {

@@ -53,7 +53,7 @@ fn read(incoming: &Incoming, max_bytes: usize) -> Result<Read, Refusal> {
         Body::Protobuf(body) => decode_protobuf(body, incoming.received_ns)?,
     };
     let lines = records.len() + rejected.len();
-    let prepared = prepare(incoming.origin.arrival(), records, &incoming.body)?;
+    let prepared = prepare(incoming.entry(), records, &incoming.body)?;
     let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
     Ok(Read { prepared, rejected, lines })
 }

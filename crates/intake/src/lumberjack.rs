@@ -8,7 +8,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_record::{Record, Resource, Value, limits};
 use logkeep_wire::lumberjack::{Frame, LumberjackError, ack, events, frame, open, record};
 use sha2::{Digest, Sha256};
@@ -17,6 +16,7 @@ use crate::Intake;
 use crate::account::{Fate, reason};
 use crate::connection::{Connection, Read};
 use crate::counters::{Protocol, add};
+use crate::entry::Entry;
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
 use crate::refusal::{self, Refusal};
@@ -158,9 +158,9 @@ impl Intake {
         let origin = connection.origin().of_bytes(window.arrived);
         let storing = tokio::spawn(async move {
             let received_ns = intake.now_ns();
-            let arrival = origin.arrival();
+            let entry = intake.entry(&origin);
             add(&intake.inner.counters.of(Protocol::Beats).requests, 1);
-            let prepare = move || prepare(&arrival, &window.frames, received_ns);
+            let prepare = move || prepare(entry.clone(), &window.frames, received_ns);
             intake.persist(&origin, prepare, Fate::Deferred, &shutdown).await
         });
         tokio::pin!(storing);
@@ -179,10 +179,9 @@ impl Intake {
     }
 }
 
-fn prepare(arrival: &Arrival, frames: &[Bytes], received_ns: i64) -> Result<Prepared, Refusal> {
+fn prepare(entry: Entry, frames: &[Bytes], received_ns: i64) -> Result<Prepared, Refusal> {
     let resource = Resource::from_attributes(Vec::new());
-    let mut normalizer = Normalizer::new(arrival.clone());
-    let mut preparing = Preparing::new(&mut normalizer);
+    let mut preparing = Preparing::new(entry);
     let mut content = Sha256::new();
     let mut sender: Option<Option<String>> = None;
     for bytes in frames {

@@ -38,11 +38,11 @@ impl Intake {
     async fn native(self, incoming: Incoming, asked: Asked) -> Result<Response, Refusal> {
         let max_bytes = self.inner.options.request_decompressed_bytes;
         let source = asked.source;
-        let mut arrival = incoming.origin.arrival();
-        arrival.source = source.unwrap_or(arrival.source);
+        let mut entry = incoming.entry();
+        entry.arrival.source = source.unwrap_or(entry.arrival.source);
         let decode = move |incoming: &Incoming| {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
-            lines::prepare(arrival, &body, asked.format, incoming.received_ns)
+            lines::prepare(entry, &body, asked.format, incoming.received_ns)
         };
         let (incoming, prepared) = self.decode(incoming, decode).await?;
         let stored = self.commit(&incoming.origin, prepared, asked.key.as_deref()).await.whole()?;

@@ -1,9 +1,12 @@
 //! What can be set.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use logkeep_cipher::random_bytes;
 use logkeep_record::{TenantId, limits};
+use logkeep_redact::{HashKey, Redactor, Rules};
 use logkeep_wire::forward::handshake::Ping;
 
 /// What can be set.
@@ -32,6 +35,8 @@ pub struct IntakeOptions {
     pub connections_bytes: usize,
     /// Whom the Forward port takes events from; `None` is everyone.
     pub forward: Option<ForwardSecurity>,
+    /// What hides secrets and personal data in all records.
+    pub redactor: Arc<Redactor>,
 }
 
 impl Default for IntakeOptions {
@@ -48,6 +53,8 @@ impl Default for IntakeOptions {
             handshake: Duration::from_secs(10),
             connections_bytes: 256 << 20,
             forward: None,
+            // Hashes of this process alone: whoever wants them compared gives a key that lasts.
+            redactor: Arc::new(Redactor::new(Rules::default(), HashKey::new(random_bytes()))),
         }
     }
 }

@@ -29,8 +29,8 @@ impl Intake {
 
     async fn otlp_grpc_export(self, signal: Signal, origin: Origin, body: Bytes) -> Result<Bytes, Refusal> {
         let received_ns = self.now_ns();
-        let arrival = origin.arrival();
-        let decode = move || read(signal, Form::Protobuf, &body, arrival, received_ns);
+        let entry = self.entry(&origin);
+        let decode = move || read(signal, Form::Protobuf, &body, entry, received_ns);
         let (prepared, partial) = self.process(decode).await??;
         let partial = self.otlp_store(&origin, signal, prepared, partial).await?;
         Ok(success_protobuf(&partial).into())

@@ -7,7 +7,6 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
-use logkeep_normalize::Arrival;
 use logkeep_wire::Decoded;
 use logkeep_wire::compress::decompress;
 use logkeep_wire::otlp::{
@@ -18,6 +17,7 @@ use logkeep_wire::otlp::{
 use crate::Intake;
 use crate::account::reason;
 use crate::counters::Protocol;
+use crate::entry::Entry;
 use crate::origin::Origin;
 use crate::prepare::{Prepared, prepare, prepare_spans};
 use crate::refusal::{Kind, Refusal};
@@ -94,7 +94,7 @@ impl Intake {
         let read = move |incoming: &Incoming| {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
             let form = form(Form::declared(&incoming.content_type)?, &body);
-            read(signal, form, &body, incoming.origin.arrival(), incoming.received_ns)
+            read(signal, form, &body, incoming.entry(), incoming.received_ns)
         };
         let (incoming, (prepared, partial)) = self.decode(incoming, read).await?;
         self.otlp_store(&incoming.origin, signal, prepared, partial).await
@@ -127,7 +127,7 @@ pub(crate) fn read(
     signal: Signal,
     form: Form,
     body: &[u8],
-    arrival: Arrival,
+    entry: Entry,
     received_ns: i64,
 ) -> Result<(Prepared, PartialSuccess), Refusal> {
     let decoded = match (signal, form) {
@@ -137,13 +137,13 @@ pub(crate) fn read(
         (Signal::Traces, Form::Protobuf) => decode_traces_protobuf(body, received_ns)?,
         (Signal::Metrics, form) => {
             let count = if form == Form::Json { count_points_json } else { count_points_protobuf };
-            return Ok((prepare(arrival, [], body)?, PartialSuccess::of_metrics(count(body)?)));
+            return Ok((prepare(entry, [], body)?, PartialSuccess::of_metrics(count(body)?)));
         }
     };
     let Decoded { records, rejected } = decoded;
     let prepared = match signal {
-        Signal::Traces => prepare_spans(arrival, records, body),
-        Signal::Logs | Signal::Metrics => prepare(arrival, records, body),
+        Signal::Traces => prepare_spans(entry, records, body),
+        Signal::Logs | Signal::Metrics => prepare(entry, records, body),
     };
     Ok((prepared?, PartialSuccess::new(&rejected)))
 }

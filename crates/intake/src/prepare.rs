@@ -1,22 +1,25 @@
-//! Records to batches: normalised, hashed, compressed, ready for the log.
+//! Records to batches: normalised, redacted, hashed, compressed, ready for the log.
 //!
 //! This is most of the work of a request, and it runs beside the connections ([`Intake::process`](crate::Intake::process)).
 
 use std::net::IpAddr;
 
 use logkeep_ingest::{Batch, BatchBuilder, Counts};
-use logkeep_normalize::{Arrival, Normalizer};
+use logkeep_normalize::Normalizer;
 use logkeep_record::{Class, Record};
+use logkeep_redact::LeftOut;
 use sha2::{Digest, Sha256};
 
 use crate::account::Shares;
+use crate::entry::{Entry, Policies, Screen};
 use crate::refusal::Refusal;
 
 /// Batches under construction. The same records in the same order are always cut in the same places, so that a retry can
 /// be told part by part.
-pub(crate) struct Preparing<'n> {
+pub(crate) struct Preparing {
     /// `None` where records come normalised.
-    normalizer: Option<&'n mut Normalizer>,
+    normalizer: Option<Normalizer>,
+    screen: Screen,
     builder: BatchBuilder,
     parts: Vec<Portion>,
     /// Whose records come now, and how many they are by now.
@@ -45,15 +48,16 @@ pub(crate) struct Prepared {
     pub(crate) fingerprint: Option<[u8; 32]>,
 }
 
-impl<'n> Preparing<'n> {
-    pub(crate) fn new(normalizer: &'n mut Normalizer) -> Self {
-        Self { normalizer: Some(normalizer), ..Self::normalized() }
+impl Preparing {
+    pub(crate) fn new(entry: Entry) -> Self {
+        Self { normalizer: Some(Normalizer::new(entry.arrival)), ..Self::normalized(&entry.policies) }
     }
 
     /// For records of several sources, each with its own normalizer.
-    pub(crate) fn normalized() -> Self {
+    pub(crate) fn normalized(policies: &Policies) -> Self {
         Self {
             normalizer: None,
+            screen: Screen::new(policies),
             builder: BatchBuilder::default(),
             parts: Vec::new(),
             peer: None,
@@ -80,16 +84,40 @@ impl<'n> Preparing<'n> {
     }
 
     pub(crate) fn push(&mut self, record: Record<'_>) -> Result<(), Refusal> {
-        match &mut self.normalizer {
-            Some(normalizer) => {
-                let record = normalizer.normalize(record);
-                self.push_normalized(&record)
-            }
-            None => self.push_normalized(&record),
+        match self.screened(record) {
+            Some(record) => self.push_screened(&record),
+            None => Ok(()),
         }
     }
 
-    pub(crate) fn push_normalized(&mut self, record: &Record<'_>) -> Result<(), Refusal> {
+    /// A record of a sender that has a normalizer of its own.
+    pub(crate) fn push_normalized(&mut self, mut record: Record<'_>) -> Result<(), Refusal> {
+        match self.screen.apply(&mut record) {
+            Ok(()) => self.push_screened(&record),
+            Err(LeftOut(policy)) => {
+                self.leave_out(&policy);
+                Ok(())
+            }
+        }
+    }
+
+    /// A record as it is to be stored; `None` if a policy leaves it out, which is counted.
+    pub(crate) fn screened<'a>(&mut self, record: Record<'a>) -> Option<Record<'a>> {
+        let mut record = match &mut self.normalizer {
+            Some(normalizer) => normalizer.normalize(record),
+            None => record,
+        };
+        match self.screen.apply(&mut record) {
+            Ok(()) => Some(record),
+            Err(LeftOut(policy)) => {
+                self.leave_out(&policy);
+                None
+            }
+        }
+    }
+
+    /// Takes what [`Preparing::screened`] gave.
+    pub(crate) fn push_screened(&mut self, record: &Record<'_>) -> Result<(), Refusal> {
         self.builder.push(record);
         self.run.received += 1;
         self.run.newest_ns = self.run.newest_ns.max(Some(record.effective_time_ns()));
@@ -113,7 +141,6 @@ impl<'n> Preparing<'n> {
     }
 
     /// Counts a record that a policy leaves out, such as sampling.
-    #[cfg_attr(not(test), expect(dead_code, reason = "there is no such policy yet; this is where its counts go"))]
     pub(crate) fn leave_out(&mut self, policy: &str) {
         self.beside.drop(self.peer, policy, 1);
     }
@@ -156,12 +183,11 @@ impl Prepared {
 
 /// Prepares the records of one request.
 pub(crate) fn prepare<'a>(
-    arrival: Arrival,
+    entry: Entry,
     records: impl IntoIterator<Item = Record<'a>>,
     body: &[u8],
 ) -> Result<Prepared, Refusal> {
-    let mut normalizer = Normalizer::new(arrival);
-    let mut preparing = Preparing::new(&mut normalizer);
+    let mut preparing = Preparing::new(entry);
     for record in records {
         preparing.push(record)?;
     }
@@ -170,14 +196,14 @@ pub(crate) fn prepare<'a>(
 
 /// Prepares the spans of one request, as records.
 pub(crate) fn prepare_spans<'a>(
-    arrival: Arrival,
+    entry: Entry,
     spans: impl IntoIterator<Item = Record<'a>>,
     body: &[u8],
 ) -> Result<Prepared, Refusal> {
-    let mut normalizer = Normalizer::new(arrival);
-    let mut preparing = Preparing::normalized();
+    let mut preparing = Preparing::normalized(&entry.policies);
+    let mut normalizer = Normalizer::new(entry.arrival);
     for span in spans {
-        preparing.push_normalized(&normalizer.normalize_span(span))?;
+        preparing.push_normalized(normalizer.normalize_span(span))?;
     }
     Ok(Prepared { class: Class::spans(), ..preparing.finish(body)? })
 }

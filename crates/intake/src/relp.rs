@@ -5,7 +5,6 @@
 //! sender waits.
 
 use bytes::Bytes;
-use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_wire::relp::{Command, SERVER_CLOSE, frame, opened, response};
 use logkeep_wire::{frame::Frame, syslog::Parser};
 use sha2::{Digest, Sha256};
@@ -14,6 +13,7 @@ use crate::Intake;
 use crate::account::{Fate, reason};
 use crate::connection::{Connection, Read};
 use crate::counters::{Protocol, add};
+use crate::entry::Entry;
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
 use crate::refusal::Refusal;
@@ -70,9 +70,9 @@ impl Intake {
         add(&counts.bytes, bytes);
         let received_ns = self.now_ns();
         let origin = connection.origin().of_bytes(bytes);
-        let arrival = origin.arrival();
+        let entry = self.entry(&origin);
         let (intake, shutdown) = (self.clone(), connection.shutdown().clone());
-        let prepare = move || prepare(&arrival, &messages, received_ns);
+        let prepare = move || prepare(entry.clone(), &messages, received_ns);
         let stored = Self::to_the_end(async move { intake.persist(&origin, prepare, Fate::Deferred, &shutdown).await });
         let stored = stored.await.map_err(|refusal| refusal.message)?;
         stored.map_err(|unstored| unstored.refusal.message)
@@ -107,9 +107,8 @@ fn take(connection: &mut Connection, group: &mut Group, is_open: &mut bool) -> R
     Ok(())
 }
 
-fn prepare(arrival: &Arrival, messages: &[Bytes], received_ns: i64) -> Result<Prepared, Refusal> {
-    let mut normalizer = Normalizer::new(arrival.clone());
-    let mut preparing = Preparing::new(&mut normalizer);
+fn prepare(entry: Entry, messages: &[Bytes], received_ns: i64) -> Result<Prepared, Refusal> {
+    let mut preparing = Preparing::new(entry);
     let mut parser = Parser::default();
     let mut content = Sha256::new();
     for message in messages {

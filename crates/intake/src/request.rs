@@ -10,6 +10,7 @@ use logkeep_record::TenantId;
 
 use crate::admission::Admission;
 use crate::counters::add;
+use crate::entry::{Entry, Policies};
 use crate::origin::{Origin, Peer};
 use crate::refusal::{Kind, Refusal};
 use crate::{Intake, body};
@@ -27,7 +28,15 @@ pub(crate) struct Incoming {
     pub(crate) body: Bytes,
     /// When it was here in full.
     pub(crate) received_ns: i64,
+    policies: Policies,
     _admission: Admission,
+}
+
+impl Incoming {
+    /// How its records come in.
+    pub(crate) fn entry(&self) -> Entry {
+        Entry { arrival: self.origin.arrival(), policies: self.policies.clone() }
+    }
 }
 
 impl Intake {
@@ -62,6 +71,7 @@ impl Intake {
             content_encoding: joined(&headers, CONTENT_ENCODING.as_str()),
             body,
             received_ns: self.now_ns(),
+            policies: self.policies(&origin.tenant),
             _admission: admission,
         })
     }

@@ -15,6 +15,7 @@ mod ledger;
 mod loki;
 mod native;
 mod otlp;
+mod redaction;
 mod relp;
 mod syslog;
 mod tls;

@@ -87,11 +87,12 @@ impl Intake {
         add(&counts.bytes, burst.bytes());
         let received_ns = self.now_ns();
         let kept = Arc::new(Mutex::new((burst, readers)));
+        let policies = self.policies(&origin.tenant);
         let prepare = {
             let kept = kept.clone();
             move || {
                 let (burst, readers) = &mut *kept.lock();
-                readers.prepare(burst, received_ns)
+                readers.prepare(burst, &policies, received_ns)
             }
         };
         let stored = self.persist(origin, prepare, Fate::Dropped(reason::STOPPING), shutdown).await;

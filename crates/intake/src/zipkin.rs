@@ -51,7 +51,7 @@ impl Intake {
         let work = move |incoming: &Incoming| {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
             let Decoded { records, rejected } = decode(&body, incoming.received_ns)?;
-            let prepared = prepare_spans(incoming.origin.arrival(), records, &body)?;
+            let prepared = prepare_spans(incoming.entry(), records, &body)?;
             Ok::<_, Refusal>((prepared, rejected))
         };
         let (incoming, (prepared, rejected)): (_, (Prepared, Vec<Rejection>)) = self.decode(incoming, work).await?;

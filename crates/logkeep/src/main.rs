@@ -59,6 +59,8 @@ enum Command {
     Certs(commands::certs::Args),
     /// Read files of logs into a running server
     Import(commands::import::Args),
+    /// Measure how secrets are recognised, or see what would be hidden in a file
+    Redact(commands::redact::Args),
     /// Check or print the configuration
     Config(commands::config::Args),
 }
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Sources(args) => commands::sources::run(args),
         Command::Sql(args) => commands::sql::run(args),
         Command::Import(args) => commands::import::run(args),
+        Command::Redact(args) => commands::redact::run(args),
         Command::Config(args) => commands::config::run(args),
     };
     result.unwrap_or_else(|error| report(&error))

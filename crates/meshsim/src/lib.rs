@@ -7,6 +7,7 @@
 mod audit;
 mod bench_profile;
 mod event;
+mod labelled;
 pub mod render;
 mod rng;
 mod shop_profile;
@@ -16,6 +17,7 @@ mod topology;
 mod words;
 
 pub use event::{Access, AppLog, Audit, Event, Kind, Level, Side, Trace};
+pub use labelled::{Labelled, labelled};
 pub use rng::Rng;
 pub use sim::{Fault, Mix, Options, Simulator};
 pub use topology::{Call, Language, Mesh, Platform, Pod, Route, Service};

@@ -14,6 +14,8 @@ type Read = fn(&ProtocolCounters) -> u64;
 /// Records that wait have not become anything yet.
 const WAITING: &str = "logkeep_intake_records_waiting";
 
+const REDACTED: &str = "logkeep_redacted_values_total";
+
 const INTAKE: &[(&str, &str, Read)] = &[
     ("logkeep_intake_requests_total", "Requests, or batches of syslog messages.", |c| c.requests),
     ("logkeep_intake_refused_total", "Requests answered with an error as a whole.", |c| c.refused),
@@ -44,6 +46,10 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     );
     for counter in &counters {
         let _ = writeln!(out, "{WAITING}{{protocol=\"{}\"}} {}", counter.protocol, counter.waiting);
+    }
+    let _ = writeln!(out, "# HELP {REDACTED} Values hidden before they were stored.\n# TYPE {REDACTED} counter");
+    for (kind, count) in state.redactor.counts() {
+        let _ = writeln!(out, "{REDACTED}{{kind=\"{}\"}} {count}", kind.name());
     }
     connections(&mut out, &state);
     certificates(&mut out, &state);

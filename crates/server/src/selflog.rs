@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use logkeep_ingest::{BatchBuilder, Ingest};
 use logkeep_record::{Class, Record, Resource, Severity, TenantId, Value};
+use logkeep_redact::{Redaction, Redactor};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -53,8 +54,11 @@ impl SelfLog {
     }
 
     /// Begins to store what was logged and will be.
-    pub(crate) fn attach(&self, ingest: Ingest) {
+    pub(crate) fn attach(&self, ingest: Ingest, redactor: Arc<Redactor>) {
         let Some(mut receiver) = self.receiver.lock().take() else { return };
+        let Ok(tenant) = TenantId::new(TENANT) else { return };
+        // An error may quote what a sender sent.
+        let mut redaction = Redaction::new(redactor, tenant.clone());
         let stop = tokio_util::sync::CancellationToken::new();
         let (stopped, dropped) = (stop.clone(), self.dropped.clone());
         let task = tokio::spawn(async move {
@@ -70,7 +74,12 @@ impl SelfLog {
                 if events.is_empty() {
                     return;
                 }
-                store(&ingest, &events, dropped.swap(0, Ordering::Relaxed)).await;
+                let records =
+                    redacted(&mut redaction, &events, dropped.swap(0, Ordering::Relaxed), ingest.clock().now_ns());
+                if let Ok(Some(batch)) = records.finish() {
+                    // Saying here that it failed would be one more event to fail.
+                    drop(ingest.commit(&tenant, &Class::default(), batch, None).await);
+                }
                 events.clear();
             }
         });
@@ -86,8 +95,7 @@ impl SelfLog {
     }
 }
 
-async fn store(ingest: &Ingest, events: &[Own], dropped: u64) {
-    let Ok(tenant) = TenantId::new(TENANT) else { return };
+fn redacted(redaction: &mut Redaction, events: &[Own], dropped: u64, now_ns: i64) -> BatchBuilder {
     let resource = Resource::from_attributes(vec![
         ("service.name".into(), Value::str("logkeep")),
         ("service.version".into(), Value::str(env!("CARGO_PKG_VERSION"))),
@@ -95,18 +103,17 @@ async fn store(ingest: &Ingest, events: &[Own], dropped: u64) {
     ]);
     let mut builder = BatchBuilder::default();
     for event in events {
-        builder.push(&record(event, &resource));
+        let mut record = record(event, &resource);
+        if redaction.apply(&mut record).is_ok() {
+            builder.push(&record);
+        }
     }
     if dropped > 0 {
-        let mut record =
-            Record::new(ingest.clock().now_ns(), Value::from(format!("{dropped} log events were dropped")), resource);
+        let mut record = Record::new(now_ns, Value::from(format!("{dropped} log events were dropped")), resource);
         record.severity = Severity::WARN;
         builder.push(&record);
     }
-    if let Ok(Some(batch)) = builder.finish() {
-        // Saying here that it failed would be one more event to fail.
-        drop(ingest.commit(&tenant, &Class::default(), batch, None).await);
-    }
+    builder
 }
 
 fn record<'a>(event: &'a Own, resource: &Arc<Resource>) -> Record<'a> {

@@ -7,12 +7,13 @@ use std::time::Duration;
 use axum::Router;
 use logkeep_access::Access;
 use logkeep_catalog::{CatalogError, SqliteCatalog};
-use logkeep_cipher::{DataKey, UnwrapError, WrappedKey};
+use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
 use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
 use logkeep_intake::{Intake, IntakeOptions, Port, TlsError, watch_certificates};
 use logkeep_query::exec::QueryError;
 use logkeep_query::{QueryEngine, QueryOptions};
 use logkeep_record::TenantId;
+use logkeep_redact::{HashKey, Redactor, Rules};
 use logkeep_store::{
     KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, StoreError, SystemClock, SystemRandom,
 };
@@ -38,6 +39,8 @@ pub struct ServerConfig {
     pub receivers: Vec<(&'static Port, Option<Endpoint>)>,
     /// Intake.
     pub intake: IntakeOptions,
+    /// What is hidden in records before they are stored; takes the place of what `intake` has.
+    pub redact: Rules,
     /// Queries.
     pub query: QueryOptions,
     /// Live rows of one class are flushed at this size in memory, in bytes.
@@ -122,14 +125,14 @@ pub(crate) fn folder_error(path: &Path) -> impl FnOnce(std::io::Error) -> StartE
 const CATALOG_FILE: &str = "catalog.sqlite";
 pub(crate) const CATALOG_KEY_FILE: &str = "catalog.key";
 pub(crate) const CATALOG_KEY_CONTEXT: &str = "catalog";
+const HASH_KEY_CONTEXT: &[u8] = b"redaction 1";
 
 /// Opens what a data folder consists of, creating it if `create` says so.
 ///
 /// # Errors
 /// [`StartError`].
 pub async fn open_parts(data_dir: &Path, key_file: &Path, create: bool) -> Result<Parts, StartError> {
-    let OpenFolder { catalog, objects, keys, .. } = open_folder(data_dir, key_file, create).await?;
-    Ok(Parts { catalog, objects, keys, clock: Arc::new(SystemClock::new()), random: Arc::new(SystemRandom) })
+    Ok(open_folder(data_dir, key_file, create).await?.into_parts())
 }
 
 /// An open data folder on which nothing runs.
@@ -142,9 +145,16 @@ pub struct OpenFolder {
     pub objects: SealedObjects,
     /// What wraps their keys.
     pub keys: Arc<dyn KeyProvider>,
+    /// What redaction hashes values with. It lasts as long as the catalog, and is under the same key.
+    hash_key: HashKey,
 }
 
 impl OpenFolder {
+    fn into_parts(self) -> Parts {
+        let Self { catalog, objects, keys, .. } = self;
+        Parts { catalog, objects, keys, clock: Arc::new(SystemClock::new()), random: Arc::new(SystemRandom) }
+    }
+
     /// Opens an existing folder for `verify` and `backup`, also while a server runs on it.
     ///
     /// # Errors
@@ -183,7 +193,8 @@ pub(crate) async fn open_folder(data_dir: &Path, key_file: &Path, create: bool) 
     let catalog = SqliteCatalog::open(&data_dir.join(CATALOG_FILE), &catalog_key).await?;
     let objects = data_dir.join("objects");
     let objects = if create { SealedObjects::local(&objects)? } else { SealedObjects::local_read_only(&objects) };
-    Ok(OpenFolder { data_dir: data_dir.to_owned(), catalog: Arc::new(catalog), objects, keys })
+    let hash_key = HashKey::new(hmac_sha256(catalog_key.expose(), HASH_KEY_CONTEXT));
+    Ok(OpenFolder { data_dir: data_dir.to_owned(), catalog: Arc::new(catalog), objects, keys, hash_key })
 }
 
 #[cfg(unix)]
@@ -246,7 +257,9 @@ impl Server {
         std::fs::create_dir_all(&config.data_dir).map_err(folder_error(&config.data_dir))?;
         let lock = lock(&config.data_dir)?;
         logkeep_ingest::release_reserve(&config.data_dir).map_err(folder_error(&config.data_dir))?;
-        let parts = open_parts(&config.data_dir, &config.key_file, true).await?;
+        let folder = open_folder(&config.data_dir, &config.key_file, true).await?;
+        let redactor = Arc::new(Redactor::new(config.redact.clone(), folder.hash_key.clone()));
+        let parts = folder.into_parts();
         let mut ingest_config = IngestConfig::new(&config.data_dir);
         ingest_config.flush_bytes = config.flush_bytes;
         ingest_config.flush_interval = config.flush_interval;
@@ -254,7 +267,8 @@ impl Server {
         ingest_config.reserve_bytes = config.reserve_bytes;
         let keys = parts.keys.clone();
         let ingest = Ingest::open(ingest_config, parts).await?;
-        let intake = Intake::new(ingest.clone(), config.intake.clone());
+        let options = IntakeOptions { redactor: redactor.clone(), ..config.intake.clone() };
+        let intake = Intake::new(ingest.clone(), options);
         let stop = CancellationToken::new();
         let bound = listen::bind(&config).await?;
         let receivers: Arc<Vec<Receiver>> = Arc::new(bound.receivers());
@@ -271,6 +285,7 @@ impl Server {
             tenant: TenantId::default(),
             stop: stop.clone(),
             started_ns: ingest.clock().now_ns(),
+            redactor: redactor.clone(),
         };
         let hosts = guard::Hosts::of(bound.main_address());
         let main: Router = api::router(state).layer(axum::middleware::from_fn_with_state(hosts, guard::own_pages_only));
@@ -285,7 +300,7 @@ impl Server {
         let rotation =
             Rotation { ingest: ingest.clone(), keys, data_dir: config.data_dir.clone(), key_file: config.key_file };
         tasks.spawn(rotation.watch(stop.clone()));
-        self_log.attach(ingest.clone());
+        self_log.attach(ingest.clone(), redactor);
         info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Running { receivers, main: address, access, ingest, stop, tasks, self_log, _lock: lock })
     }

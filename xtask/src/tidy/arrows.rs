@@ -6,12 +6,13 @@
 use crate::manifest::Manifest;
 
 /// Rooms, each allowed to use those before it.
-const ROOMS: [&str; 19] = [
+const ROOMS: [&str; 20] = [
     "logkeep-record",
     "logkeep-tlog",
     "logkeep-cipher",
     "logkeep-wire",
     "logkeep-normalize",
+    "logkeep-redact",
     "logkeep-store",
     "logkeep-segment",
     "logkeep-catalog",

@@ -59,7 +59,7 @@ impl Intake {
             let work = move || {
                 let source = Source {
                     tenant: &incoming.origin.tenant,
-                    arrival: incoming.origin.arrival(),
+                    entry: incoming.entry(),
                     body: &incoming.body,
                     content_encoding: &incoming.content_encoding,
                     default_index: index.as_deref(),
@@ -126,6 +126,7 @@ fn item(slot: Slot, places: &[Place], next: &mut usize, reason: &str) -> ItemAns
         Fate::Repeat { .. } | Fate::Exists { .. } if action == Action::Create => conflict(id),
         // What Elasticsearch would say of a document indexed again.
         Fate::Repeat { .. } => Outcome::Stored { id: Cow::Owned(id.unwrap_or_default()), version: 2 },
+        Fate::LeftOut => Outcome::Stored { id: Cow::Owned(id.unwrap_or_else(|| "left-out".to_owned())), version: 1 },
         Fate::Exists { version } => Outcome::Stored { id: Cow::Owned(id.unwrap_or_default()), version: version + 1 },
         Fate::Rejected(error) => failed(id, error),
     };

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_record::{Resource, TenantId};
 use logkeep_wire::compress::decompress;
 use logkeep_wire::elasticsearch::{Action, BulkError, Document, Item, ItemError, decode};
@@ -10,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::ids::{self, Claim, Claims, Ids, Kept};
 use crate::account::reason;
+use crate::entry::Entry;
 use crate::prepare::{Prepared, Preparing};
 use crate::refusal::{Kind, Refusal};
 
@@ -32,6 +32,8 @@ pub(super) enum Fate {
     Repeat { place: usize, same: bool },
     /// Stored before, with the same bytes; nothing to do.
     Exists { version: u64 },
+    /// Left out by a policy, which is no concern of its sender's.
+    LeftOut,
     /// Never to be stored.
     Rejected(ItemError),
 }
@@ -48,7 +50,7 @@ pub(super) struct Plan {
 /// What a request came with.
 pub(super) struct Source<'a> {
     pub(super) tenant: &'a TenantId,
-    pub(super) arrival: Arrival,
+    pub(super) entry: Entry,
     pub(super) body: &'a [u8],
     pub(super) content_encoding: &'a str,
     pub(super) default_index: Option<&'a str>,
@@ -68,13 +70,12 @@ impl From<BulkError> for Refusal {
 pub(super) fn plan(source: Source<'_>, ids: &Ids) -> Result<Option<Plan>, Refusal> {
     let body = decompress(source.body, source.content_encoding, source.max_bytes)?;
     let items = decode(&body, source.default_index)?;
-    let mut normalizer = Normalizer::new(source.arrival);
     let mut planner = Planner {
         tenant: source.tenant,
         received_ns: source.received_ns,
         resource: Resource::from_attributes(Vec::new()),
         claims: ids.claims(),
-        preparing: Preparing::new(&mut normalizer),
+        preparing: Preparing::new(source.entry),
         records: 0,
         key: Some(Sha256::new()),
         index: "".into(),
@@ -84,7 +85,7 @@ pub(super) fn plan(source: Source<'_>, ids: &Ids) -> Result<Option<Plan>, Refusa
     for item in items {
         let Some(slot) = planner.item(item)? else { return Ok(None) };
         match &slot.fate {
-            Fate::Record { .. } => {}
+            Fate::Record { .. } | Fate::LeftOut => {}
             Fate::Exists { .. } | Fate::Repeat { same: true, .. } => known += 1,
             Fate::Repeat { .. } => conflicts += 1,
             Fate::Rejected(error) if error.status == CONFLICT => conflicts += 1,
@@ -99,19 +100,19 @@ pub(super) fn plan(source: Source<'_>, ids: &Ids) -> Result<Option<Plan>, Refusa
     Ok(Some(Plan { slots, prepared, claims: planner.claims.keep(), key }))
 }
 
-struct Planner<'a, 'n, 'i> {
+struct Planner<'a, 'i> {
     tenant: &'a TenantId,
     received_ns: i64,
     resource: Arc<Resource>,
     claims: Claims<'i>,
-    preparing: Preparing<'n>,
+    preparing: Preparing,
     records: usize,
     key: Option<Sha256>,
     /// The last one; most requests name but one.
     index: Arc<str>,
 }
 
-impl Planner<'_, '_, '_> {
+impl Planner<'_, '_> {
     fn item(&mut self, item: Item<'_>) -> Result<Option<Slot>, Refusal> {
         let (action, index, id, fate) = match item {
             Item::Rejected(item) => (item.action, item.index, item.id, Some(Fate::Rejected(item.error))),
@@ -133,6 +134,7 @@ impl Planner<'_, '_, '_> {
             Ok(record) => record,
             Err(error) => return Ok(Some(Fate::Rejected(error))),
         };
+        let Some(record) = self.preparing.screened(record) else { return Ok(Some(Fate::LeftOut)) };
         let version = match &document.id {
             None => {
                 self.key = None;
@@ -143,7 +145,7 @@ impl Planner<'_, '_, '_> {
                 Err(fate) => return Ok(fate),
             },
         };
-        self.preparing.push(record)?;
+        self.preparing.push_screened(&record)?;
         self.records += 1;
         Ok(Some(Fate::Record { version }))
     }

@@ -15,6 +15,7 @@ use crate::Intake;
 use crate::account::{Fate, reason};
 use crate::counters::{Protocol, add};
 use crate::datagrams::{Datagram, Inlet};
+use crate::entry::Policies;
 use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
@@ -55,7 +56,8 @@ impl Intake {
             add(&counts.requests, batch.len());
             add(&counts.bytes, batch.iter().map(|datagram| datagram.bytes.len()).sum());
             let (kept, received_ns) = (batch.clone(), self.now_ns());
-            let prepare = move || prepare(&kept, received_ns);
+            let policies = self.policies(&origin.tenant);
+            let prepare = move || prepare(&kept, &policies, received_ns);
             let stored = self.persist(&origin, prepare, Fate::Dropped(reason::STOPPING), &shutdown).await;
             let Err(Unstored { records, refusal }) = stored else { continue };
             tracing::error!(spans = records, error = %refusal, "spans could not be stored");
@@ -70,8 +72,8 @@ impl Intake {
 }
 
 /// The spans of datagrams from several senders, each with its own identity. What cannot be read is rejected.
-fn prepare(datagrams: &[Datagram], received_ns: i64) -> Result<Prepared, Refusal> {
-    let mut preparing = Preparing::normalized();
+fn prepare(datagrams: &[Datagram], policies: &Policies, received_ns: i64) -> Result<Prepared, Refusal> {
+    let mut preparing = Preparing::normalized(policies);
     for datagram in datagrams {
         preparing.from(datagram.source, datagram.bytes.len());
         let decoded = match decode_datagram(&datagram.bytes, received_ns) {
@@ -85,7 +87,7 @@ fn prepare(datagrams: &[Datagram], received_ns: i64) -> Result<Prepared, Refusal
         let source = datagram.source.to_canonical().to_string();
         let mut normalizer = Normalizer::new(Arrival { protocol: Protocol::Jaeger.name(), source });
         for span in decoded.records {
-            preparing.push_normalized(&normalizer.normalize_span(span))?;
+            preparing.push_normalized(normalizer.normalize_span(span))?;
         }
         decoded.rejected.iter().for_each(|_| preparing.reject_quietly(reason::MALFORMED));
     }

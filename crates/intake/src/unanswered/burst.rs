@@ -9,6 +9,7 @@ use logkeep_wire::frame::Frame;
 use tokio::time::Instant;
 
 use super::Dialect;
+use crate::entry::Policies;
 use crate::prepare::{Prepared, Preparing};
 use crate::refusal::Refusal;
 
@@ -78,9 +79,14 @@ pub(super) struct Readers<D> {
 }
 
 impl<D: Dialect> Readers<D> {
-    pub(super) fn prepare(&mut self, burst: &Burst, received_ns: i64) -> Result<Prepared, Refusal> {
+    pub(super) fn prepare(
+        &mut self,
+        burst: &Burst,
+        policies: &Policies,
+        received_ns: i64,
+    ) -> Result<Prepared, Refusal> {
         // Records of one batch may come from several senders, so they are normalised before they are prepared.
-        let mut preparing = Preparing::normalized();
+        let mut preparing = Preparing::normalized(policies);
         for message in &burst.messages {
             if self.by_source.len() >= SOURCES && !self.by_source.contains_key(&message.source) {
                 self.by_source.clear();
@@ -92,7 +98,7 @@ impl<D: Dialect> Readers<D> {
             let frame = Frame { bytes: &burst.bytes[message.place.clone()], truncated_bytes: message.truncated_bytes };
             let record = self.dialect.record(&frame, received_ns);
             preparing.from(message.source, frame.bytes.len());
-            preparing.push_normalized(&normalizer.normalize(record))?;
+            preparing.push_normalized(normalizer.normalize(record))?;
         }
         preparing.finish(&burst.bytes)
     }

@@ -9,6 +9,7 @@ pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod place;
 pub(crate) mod query;
+pub(crate) mod redact;
 pub(crate) mod restore;
 pub(crate) mod secrets;
 pub(crate) mod serve;

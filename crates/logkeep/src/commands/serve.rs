@@ -98,6 +98,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
             elasticsearch_version: config.elasticsearch_version.clone(),
             ..IntakeOptions::default()
         },
+        redact: config.redact.clone(),
         query: QueryOptions {
             timeout: config.query.timeout,
             sql: SqlOptions { memory_bytes: config.query.memory_bytes, rows: SQL_ROWS, threads },

@@ -55,6 +55,12 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         key("query.cache", "48MiB", "memory for columns that were read lately"),
         key("query.index_memory", "1GiB", "memory for the indexes of segments that queries have opened"),
         key("tenants", "default", "names senders may use; `default` always exists"),
+        key(
+            "redact.secrets",
+            "mask",
+            "what becomes of secrets that no rule is about: mask, hash, drop_field, drop_record or keep",
+        ),
+        key("redact.rules", "[]", "what else is hidden, and how; the first rule that is about a value decides"),
         key("flush.bytes", "48MiB", "live records become a segment at this size"),
         key("flush.interval", "30s", "or at this age"),
         key("disk.reserve", "64MiB", "space held back for the audit trail and the catalog when the disk is full"),

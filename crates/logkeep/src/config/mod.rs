@@ -8,6 +8,7 @@ mod keys;
 mod listen;
 mod print;
 mod read;
+mod redact;
 mod tree;
 mod units;
 
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use logkeep_record::TenantId;
+use logkeep_redact::Rules;
 
 pub use listen::{ClientCertificates, Listen, Listener, Tls};
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
@@ -42,6 +44,8 @@ pub struct Config {
     pub query: Query,
     /// Names that senders may use, `default` among them.
     pub tenants: Vec<TenantId>,
+    /// What is hidden in records before they are stored.
+    pub redact: Rules,
     /// When live records become a segment.
     pub flush: Flush,
     /// Bytes held back for a full disk.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
-use super::{ClientCertificates, Config, Listener, keys};
+use super::{ClientCertificates, Config, Listener, keys, redact};
 
 pub(super) fn to_yaml(config: &Config) -> String {
     let mut out = String::new();
@@ -52,6 +52,8 @@ fn value(config: &Config, path: &str) -> String {
             let names: Vec<_> = config.tenants.iter().map(|tenant| quoted(tenant.as_str())).collect();
             format!("[{}]", names.join(", "))
         }
+        "redact.secrets" => config.redact.secrets.name().to_owned(),
+        "redact.rules" => redact::print(&config.redact),
         "flush.bytes" => format_bytes(config.flush.bytes as u64),
         "flush.interval" => format_duration(config.flush.interval),
         "disk.reserve" => format_bytes(config.reserve_bytes),
@@ -80,7 +82,7 @@ fn listener(listener: Option<&Listener>) -> String {
 }
 
 /// A YAML double-quoted scalar, which JSON's strings are.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::new();
     json::write_str(text, &mut out);
     out

@@ -9,7 +9,7 @@ use logkeep_record::TenantId;
 
 use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
-use super::{Config, Fault, Flush, Forward, Limits, Query, keys, sibling_key};
+use super::{Config, Fault, Flush, Forward, Limits, Query, keys, redact, sibling_key};
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const MIB: u64 = 1 << 20;
@@ -34,7 +34,7 @@ pub(super) fn read(text: &str) -> Result<Config, Vec<Fault>> {
     Err(faults)
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     values: Vec<(&'static str, &'a Node)>,
     faults: Vec<Fault>,
 }
@@ -64,11 +64,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn fault(&mut self, line: u64, message: String, hint: Option<String>) {
+    pub(super) fn fault_count(&self) -> usize {
+        self.faults.len()
+    }
+
+    pub(super) fn fault(&mut self, line: u64, message: String, hint: Option<String>) {
         self.faults.push(Fault { line, message, hint });
     }
 
-    fn written(&self, path: &str) -> Option<&'a Node> {
+    pub(super) fn written(&self, path: &str) -> Option<&'a Node> {
         let node = self.values.iter().find(|(key, _)| *key == path).map(|(_, node)| *node)?;
         (!matches!(node.kind, Kind::Null)).then_some(node)
     }
@@ -79,7 +83,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one value with `parse`; faults are noted, and stand in the way of a `Config` later.
-    fn value<T>(&mut self, path: &str, parse: impl Fn(&str) -> Result<T, ValueFault>) -> Option<T> {
+    pub(super) fn value<T>(&mut self, path: &str, parse: impl Fn(&str) -> Result<T, ValueFault>) -> Option<T> {
         let key = keys::find(path);
         let (text, line) = match self.written(path) {
             None => (&*key.default, 0),
@@ -144,6 +148,7 @@ impl<'a> Reader<'a> {
         let reserve_bytes = self.bytes("disk.reserve", MIB, 1 << 40) as u64;
         let (data_dir, configured_key_file) = self.paths();
         let tenants = self.tenants();
+        let redact = redact::rules(self, &tenants);
         let log_level = self.value("log.level", level).unwrap_or_default();
         let elasticsearch_version = self.value("elasticsearch.version", version).unwrap_or_default();
         Config {
@@ -155,6 +160,7 @@ impl<'a> Reader<'a> {
             limits,
             query,
             tenants,
+            redact,
             flush,
             reserve_bytes,
             log_level,

@@ -220,6 +220,32 @@ fn settings_of_tls_have_an_effect() {
 }
 
 #[test]
+fn rules_of_redaction() {
+    let yaml = "tenants: [shop]\nredact:\n  secrets: hash\n  rules:\n    - find: [email, national_id]\n      action: hash\n    \
+                - {name: no-cards, find: card, tenants: shop, services: [\"pay-*\"], action: drop_record}\n    - fields: user.name\n";
+    let config = Config::read("c.yaml", yaml).unwrap();
+    let again = Config::read("c.yaml", &config.to_yaml()).unwrap();
+    assert_eq!(config.redact, again.redact);
+    assert_eq!((config.redact.rules.len(), config.redact.rules[1].name.as_str()), (3, "no-cards"));
+    check(
+        "redact:\n  secrets: burn\n  rules:\n    - find: [mail]\n    - find: email\n      fields: a\n    - action: mask\n    - x\n    \
+         - {find: card, action: drop_record}\n    - {find: card, tenants: b}\n    - {find: card, name: malformed}\n    - {find: card, to: x}\n",
+        "c.yaml:2: `redact.secrets`: `burn` is no action\n  hint: one of mask, hash, drop_field, drop_record, keep\n\
+         c.yaml:4: `redact.rules`: `mail` is nothing that can be recognised\n  hint: one of secrets, pii, national_id, \
+         private_key, jwt, aws_key, github_token, gitlab_token, slack_token, stripe_key, google_key, npm_token, pypi_token, \
+         azure_key, api_key, url_password, authorization, secret, card, iban, us_ssn, de_tax_id, es_dni, it_fiscal_code, \
+         fr_nir, pl_pesel, br_cpf, email, ip\n\
+         c.yaml:5: `redact.rules`: a rule has both `find` and `fields`\n  hint: make two of it\n\
+         c.yaml:7: `redact.rules`: a rule says nothing of what it is about\n  hint: give it `find` or `fields`\n\
+         c.yaml:8: `redact.rules`: a rule is expected, not a single value\n  hint: write `- find: [email]`\n\
+         c.yaml:9: `redact.rules`: a rule that drops records has no name\n  hint: give it a `name` for the loss ledger\n\
+         c.yaml:10: `redact.rules`: tenant `b` is not declared\n  hint: add it to `tenants`\n\
+         c.yaml:11: `redact.rules`: the name `malformed` means something else in the loss ledger\n\
+         c.yaml:12: `redact.rules`: unknown key `to`\n  hint: valid here: name, find, fields, tenants, services, action",
+    );
+}
+
+#[test]
 fn what_is_no_yaml() {
     check("a: 1\na: 2", "c.yaml:2: not YAML as expected here: duplicate mapping key: a");
     check(

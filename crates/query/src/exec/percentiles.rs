@@ -167,35 +167,52 @@ impl AggregateUDFImpl for Percentiles {
 struct Values {
     percentiles: Vec<f64>,
     values: Vec<f64>,
-    group_of: Vec<u32>,
+    runs: Vec<Run>,
     groups: usize,
 }
 
+/// Values of one group that came one after the other. Rows lie in the order of their streams, so runs are long.
+#[derive(Clone, Copy)]
+struct Run {
+    group: u32,
+    len: u32,
+}
+
 impl Values {
+    /// Says that the last `len` values are of `group`.
+    fn add_run(&mut self, group: usize, len: usize) {
+        match self.runs.last_mut() {
+            Some(last) if last.group as usize == group => last.len += len as u32,
+            _ => self.runs.push(Run { group: group as u32, len: len as u32 }),
+        }
+    }
+
     /// Takes out the first `groups`: their values behind one another, and where each begins and the last ends.
     fn take(&mut self, emit: EmitTo) -> (Vec<f64>, Vec<i32>) {
         let groups = match emit {
             EmitTo::All => self.groups,
             EmitTo::First(groups) => groups.min(self.groups),
         };
+        let (all, runs) = (std::mem::take(&mut self.values), std::mem::take(&mut self.runs));
         let mut ends = vec![0_i32; groups + 1];
-        let taken = |group: &u32| (*group as usize) < groups;
-        self.group_of.iter().filter(|group| taken(group)).for_each(|group| ends[*group as usize + 1] += 1);
+        let taken = |run: &&Run| (run.group as usize) < groups;
+        runs.iter().filter(taken).for_each(|run| ends[run.group as usize + 1] += run.len as i32);
         (0..groups).for_each(|group| ends[group + 1] += ends[group]);
         let mut sorted = vec![0.0; ends[groups] as usize];
-        let mut next = ends.clone();
-        let (mut values, mut group_of) = (Vec::new(), Vec::new());
-        for (value, group) in self.values.iter().zip(&self.group_of) {
-            if taken(group) {
-                let place = &mut next[*group as usize];
-                sorted[*place as usize] = *value;
-                *place += 1;
+        let (mut next, mut rest) = (ends.clone(), all.as_slice());
+        for run in &runs {
+            let (values, others) = rest.split_at(run.len as usize);
+            rest = others;
+            if taken(&run) {
+                let place = &mut next[run.group as usize];
+                let from = *place as usize;
+                sorted[from..from + values.len()].copy_from_slice(values);
+                *place += run.len as i32;
             } else {
-                values.push(*value);
-                group_of.push(*group - groups as u32);
+                self.values.extend_from_slice(values);
+                self.add_run(run.group as usize - groups, values.len());
             }
         }
-        (self.values, self.group_of) = (values, group_of);
         self.groups -= groups;
         (sorted, ends)
     }
@@ -223,14 +240,14 @@ impl GroupsAccumulator for Values {
         self.room_for(column.len())?;
         if column.null_count() == 0 && filter.is_none() {
             self.values.extend_from_slice(column.values());
-            self.group_of.extend(group_indices.iter().map(|group| *group as u32));
+            group_indices.chunk_by(|a, b| a == b).for_each(|run| self.add_run(run[0], run.len()));
             return Ok(());
         }
         for (row, group) in group_indices.iter().enumerate() {
             let kept = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
             if kept && column.is_valid(row) {
                 self.values.push(column.value(row));
-                self.group_of.push(*group as u32);
+                self.add_run(*group, 1);
             }
         }
         Ok(())
@@ -245,7 +262,7 @@ impl GroupsAccumulator for Values {
         for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| lists.is_valid(*row)) {
             let part = &values[offsets[row] as usize..offsets[row + 1] as usize];
             self.values.extend_from_slice(part);
-            self.group_of.resize(self.values.len(), *group as u32);
+            self.add_run(*group, part.len());
         }
         Ok(())
     }
@@ -261,9 +278,7 @@ impl GroupsAccumulator for Values {
         let mut lists = ListBuilder::new(PrimitiveBuilder::<Float64Type>::new());
         for bounds in ends.windows(2) {
             let group = &mut values[bounds[0] as usize..bounds[1] as usize];
-            self.percentiles
-                .iter()
-                .for_each(|percentile| lists.values().append_option(percentile_of(group, *percentile)));
+            lists.values().extend(percentiles_of(group, &self.percentiles));
             lists.append(true);
         }
         Ok(Arc::new(lists.finish()))
@@ -278,17 +293,32 @@ impl GroupsAccumulator for Values {
     }
 
     fn size(&self) -> usize {
-        self.values.capacity() * size_of::<f64>() + self.group_of.capacity() * size_of::<u32>()
+        self.values.capacity() * size_of::<f64>() + self.runs.capacity() * size_of::<Run>()
     }
 }
 
-/// The value at `percentile`, between its neighbours in proportion (PERCENTILE_CONT of SQL:2003); none of no values.
-fn percentile_of(values: &mut [f64], percentile: f64) -> Option<f64> {
-    let place = percentile * values.len().checked_sub(1)? as f64;
-    let (_, lower, above) = values.select_nth_unstable_by(place as usize, f64::total_cmp);
-    let upper = above.iter().copied().min_by(f64::total_cmp).unwrap_or(*lower);
-    let share = place.fract();
-    Some(if share == 0.0 { *lower } else { *lower + (upper - *lower) * share })
+/// The values at these percentiles, each between its neighbours in proportion (PERCENTILE_CONT of SQL:2003); none of no
+/// values.
+fn percentiles_of(values: &mut [f64], percentiles: &[f64]) -> Vec<Option<f64>> {
+    let mut found = vec![None; percentiles.len()];
+    let Some(last) = values.len().checked_sub(1) else { return found };
+    let mut ascending: Vec<usize> = (0..percentiles.len()).collect();
+    ascending.sort_unstable_by(|a, b| f64::total_cmp(&percentiles[*a], &percentiles[*b]));
+    // Where the last was found, everything behind it is as large or larger: the next is there.
+    let mut from = 0;
+    for at in ascending {
+        let place = percentiles[at] * last as f64;
+        let (_, lower, above) = values[from..].select_nth_unstable_by(place as usize - from, f64::total_cmp);
+        let share = place.fract();
+        found[at] = Some(if share == 0.0 {
+            *lower
+        } else {
+            let upper = above.iter().copied().min_by(f64::total_cmp).unwrap_or(*lower);
+            *lower + (upper - *lower) * share
+        });
+        from = place as usize;
+    }
+    found
 }
 
 #[cfg(test)]
@@ -298,7 +328,7 @@ mod tests {
     #[test]
     fn percentiles_lie_between_neighbours() {
         let check = |values: &[f64], percentile, expected: Option<f64>| {
-            assert_eq!(percentile_of(&mut values.to_vec(), percentile), expected, "{percentile} of {values:?}");
+            assert_eq!(percentiles_of(&mut values.to_vec(), &[percentile]), [expected], "{percentile} of {values:?}");
         };
         check(&[], 0.5, None);
         check(&[7.0], 0.99, Some(7.0));
@@ -306,6 +336,13 @@ mod tests {
         check(&[4.0, 1.0, 3.0, 2.0], 0.0, Some(1.0));
         check(&[4.0, 1.0, 3.0, 2.0], 1.0, Some(4.0));
         check(&[10.0, 20.0, 30.0], 0.25, Some(15.0));
+    }
+
+    #[test]
+    fn percentiles_come_in_the_order_they_were_asked_for() {
+        let values: Vec<f64> = (0..=200).map(|number| f64::from(number * 83 % 201)).collect();
+        let found = percentiles_of(&mut values.clone(), &[0.99, 0.5, 0.5, 1.0, 0.0, 257.0 / 512.0]);
+        assert_eq!(found, [198.0, 100.0, 100.0, 200.0, 0.0, 100.390_625].map(Some));
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub(crate) fn want(
                 wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
                 &[]
             }
-            Fixed::TraceId => &[fixed::TRACE_ID],
-            Fixed::SpanId => &[fixed::SPAN_ID],
+            Fixed::TraceId | Fixed::TraceIdBytes => &[fixed::TRACE_ID],
+            Fixed::SpanId | Fixed::SpanIdBytes => &[fixed::SPAN_ID],
             Fixed::Flags => &[fixed::FLAGS],
             Fixed::EventName => &[fixed::EVENT_NAME],
             Fixed::ScopeName => &[fixed::STREAM],
@@ -97,6 +97,8 @@ fn project_fixed(column: Fixed, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryErro
         }
         Fixed::TraceId => Arc::new(hex(chunk.column(fixed::TRACE_ID)?)),
         Fixed::SpanId => Arc::new(hex(chunk.column(fixed::SPAN_ID)?)),
+        Fixed::TraceIdBytes => chunk.column(fixed::TRACE_ID)?.clone(),
+        Fixed::SpanIdBytes => chunk.column(fixed::SPAN_ID)?.clone(),
         Fixed::Flags => chunk.column(fixed::FLAGS)?.clone(),
         Fixed::EventName => chunk.column(fixed::EVENT_NAME)?.clone(),
         Fixed::ScopeName => {

@@ -28,6 +28,10 @@ pub(crate) enum Fixed {
     Original,
     TraceId,
     SpanId,
+    /// The trace id as it is stored.
+    TraceIdBytes,
+    /// The span id as it is stored.
+    SpanIdBytes,
     Flags,
     EventName,
     ScopeName,
@@ -79,6 +83,8 @@ impl Fixed {
             }
             Self::SeverityNumber => DataType::UInt8,
             Self::Flags => DataType::UInt32,
+            Self::TraceIdBytes => DataType::FixedSizeBinary(16),
+            Self::SpanIdBytes => DataType::FixedSizeBinary(8),
             Self::DurationMs => DataType::Float64,
             _ => DataType::Utf8,
         }

@@ -1,20 +1,24 @@
 //! SQL, read-only, over the tables of one tenant.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{
     CatalogProvider as _, CatalogProviderList as _, MemoryCatalogProvider, MemoryCatalogProviderList,
-    MemorySchemaProvider,
+    MemorySchemaProvider, SchemaProvider as _,
 };
 use datafusion::common::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{FunctionRegistry as _, SessionState, SessionStateBuilder};
-use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::execution::{FunctionRegistry as _, SessionState, SessionStateBuilder, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::{SQLOptions, SessionConfig};
 use futures::StreamExt as _;
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::functions::match_phrase;
@@ -53,26 +57,37 @@ pub(crate) struct SqlRoom {
     options: SqlOptions,
     /// Functions, rules and settings, without tables.
     base: SessionState,
+    /// Copies of it that no query uses now: to copy hundreds of functions takes longer than to plan a small query.
+    idle: Mutex<Vec<SessionState>>,
     turns: Semaphore,
 }
 
 impl SqlRoom {
     pub(crate) fn new(options: SqlOptions) -> Result<Self, QueryError> {
         let base = base(&options).map_err(plan_error)?;
-        Ok(Self { options, base, turns: Semaphore::new(options.threads.max(1)) })
+        Ok(Self { options, base, idle: Mutex::default(), turns: Semaphore::new(options.threads.max(1)) })
     }
 
-    /// A context of its own for one query: nothing that it can name outlives it.
-    fn context(&self) -> SessionContext {
-        let mut state = self.base.clone();
-        let catalog = MemoryCatalogProvider::new();
-        let catalogs = MemoryCatalogProviderList::new();
+    /// A state in which these tables, and no others, can be named.
+    fn lend(&self, tables: Vec<(&'static str, LogsTable)>) -> Result<SessionState, DataFusionError> {
+        let schema = MemorySchemaProvider::new();
+        for (name, table) in tables {
+            schema.register_table(name.to_owned(), Arc::new(table))?;
+        }
+        let (catalog, catalogs) = (MemoryCatalogProvider::new(), MemoryCatalogProviderList::new());
         let names = &self.base.config_options().catalog;
-        // A schema in memory takes any name.
-        let _ = catalog.register_schema(&names.default_schema, Arc::new(MemorySchemaProvider::new()));
-        let _ = catalogs.register_catalog(names.default_catalog.clone(), Arc::new(catalog));
+        catalog.register_schema(&names.default_schema, Arc::new(schema))?;
+        catalogs.register_catalog(names.default_catalog.clone(), Arc::new(catalog));
+        let mut state = self.idle.lock().pop().unwrap_or_else(|| self.base.clone());
         state.register_catalog_list(Arc::new(catalogs));
-        SessionContext::new_with_state(state)
+        state.mark_start_execution();
+        Ok(state)
+    }
+
+    /// Keeps a state for the next query, without what the last could name.
+    fn take_back(&self, mut state: SessionState) {
+        state.register_catalog_list(self.base.catalog_list().clone());
+        self.idle.lock().push(state);
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -96,37 +111,47 @@ pub(crate) async fn run(
     room: &SqlRoom,
     budget: &Budget,
 ) -> Result<SqlAnswer, QueryError> {
-    let options = room.options;
-    let context = room.context();
-    for (name, table) in tables {
-        context.register_table(name, Arc::new(table)).map_err(plan_error)?;
+    let state = room.lend(tables).map_err(plan_error)?;
+    let answer = tokio::time::timeout(budget.time(), answer(sql, &state, room.options.rows)).await;
+    room.take_back(state);
+    answer.unwrap_or_else(|_| {
+        budget.cancel();
+        Err(QueryError::OverTime(budget.time()))
+    })
+}
+
+async fn answer(sql: &str, state: &SessionState, most_rows: usize) -> Result<SqlAnswer, QueryError> {
+    let plan = plan(sql, state).await.map_err(|error| explain(&error))?;
+    let schema = plan.schema().inner().clone();
+    let plan = state.create_physical_plan(&plan).await.map_err(plan_error)?;
+    let mut stream = execute_stream(plan, task(state)).map_err(plan_error)?;
+    let (mut batches, mut rows, mut truncated) = (Vec::new(), 0, false);
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(plan_error)?;
+        let room = most_rows - rows;
+        truncated = batch.num_rows() > room;
+        let batch = batch.slice(0, room.min(batch.num_rows()));
+        rows += batch.num_rows();
+        batches.push(batch);
+        if truncated {
+            break;
+        }
     }
+    Ok(SqlAnswer { schema, batches, truncated })
+}
+
+async fn plan(sql: &str, state: &SessionState) -> Result<LogicalPlan, DataFusionError> {
+    let plan = state.create_logical_plan(sql).await?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    let work = async {
-        let frame = context.sql_with_options(sql, read_only).await.map_err(|error| explain(&error))?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        let mut stream = frame.execute_stream().await.map_err(plan_error)?;
-        let (mut batches, mut rows, mut truncated) = (Vec::new(), 0, false);
-        while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(plan_error)?;
-            let room = options.rows - rows;
-            truncated = batch.num_rows() > room;
-            let batch = batch.slice(0, room.min(batch.num_rows()));
-            rows += batch.num_rows();
-            batches.push(batch);
-            if truncated {
-                break;
-            }
-        }
-        Ok(SqlAnswer { schema, batches, truncated })
-    };
-    match tokio::time::timeout(budget.time(), work).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            budget.cancel();
-            Err(QueryError::OverTime(budget.time()))
-        }
-    }
+    read_only.verify_plan(&plan)?;
+    Ok(plan)
+}
+
+/// What a plan runs in. The functions that it calls are in the plan already.
+fn task(state: &SessionState) -> Arc<TaskContext> {
+    let (id, config, runtime) = (state.session_id().to_owned(), state.config().clone(), state.runtime_env().clone());
+    let none = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+    Arc::new(TaskContext::new(None, id, config, none.0, none.1, none.2, none.3, runtime))
 }
 
 /// False only if the text cannot be about this table, whose columns then need not be gathered.

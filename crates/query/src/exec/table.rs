@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, DataFusionError, Result as PlanResult, ScalarValue};
-use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::{self as physical, Column as ColumnExpr, Literal};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{col, lit};
-use logkeep_record::{Severity, TimeRange};
+use logkeep_record::{Severity, SpanId, TimeRange, TraceId};
 
 use super::QueryError;
 use super::condition::Condition;
@@ -86,7 +87,11 @@ impl TableProvider for LogsTable {
 impl LogsTable {
     fn condition(&self, state: &dyn Session, filter: Expr) -> PlanResult<Condition> {
         // Inside a plan columns are named with their table; the condition knows only one.
-        let filter = by_own_search(unqualified(filter)?)?;
+        let filter = unqualified(filter)?;
+        if let Some(condition) = on_stored_id(&filter) {
+            return Ok(condition);
+        }
+        let filter = by_own_search(filter)?;
         let filter = if self.schema.has(Fixed::Severity) { by_severity_number(filter)? } else { filter };
         let mut names: Vec<String> = filter.column_refs().into_iter().map(|column| column.name.clone()).collect();
         names.sort();
@@ -110,6 +115,26 @@ fn unqualified(filter: Expr) -> PlanResult<Expr> {
         })
     };
     Ok(filter.transform(strip)?.data)
+}
+
+/// `trace_id = '…'` asked of the bytes that are stored, so that no texts need be made to compare.
+fn on_stored_id(filter: &Expr) -> Option<Condition> {
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else { return None };
+    let (name, text) = (column_name(left)?, text_of(right)?);
+    let (column, id) = match name {
+        "trace_id" => {
+            (Fixed::TraceIdBytes, TraceId::from_hex(text).filter(|id| id.to_string() == text)?.as_bytes().to_vec())
+        }
+        "span_id" => {
+            (Fixed::SpanIdBytes, SpanId::from_hex(text).filter(|id| id.to_string() == text)?.as_bytes().to_vec())
+        }
+        _ => return None,
+    };
+    let id = ScalarValue::FixedSizeBinary(id.len() as i32, Some(id));
+    let schema = Arc::new(Schema::new(vec![Field::new(name, column.data_type(), true)]));
+    let (stored, id) = (Arc::new(ColumnExpr::new(name, 0)), Arc::new(Literal::new(id)));
+    let is_equal = Arc::new(physical::BinaryExpr::new(stored, Operator::Eq, id));
+    Some(Condition::new(is_equal, vec![Column::Fixed(column)], schema))
 }
 
 /// Phrases and regular expressions by a search made ready for the whole scan, which looks for what every match has in many

@@ -82,7 +82,7 @@ fn any_record(dice: &mut Dice, number: i64) -> Record<'static> {
     record.severity_text = dice.pick(&["", "ERROR", "info"]).into();
     record.original = (dice.roll(3) == 0).then(|| "original line with token42".into());
     record.trace_id = TraceId::new([dice.roll(3) as u8; 16]);
-    record.span_id = SpanId::new([dice.roll(2) as u8; 8]);
+    record.span_id = SpanId::new([dice.roll(2) as u8 * 10; 8]);
     for _ in 0..dice.roll(5) {
         let key = dice.pick(&["a", "a.b", "http.response.status_code", "status", "x y", "b"]);
         record.attributes.push((key.into(), any_value(dice)));

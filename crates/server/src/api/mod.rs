@@ -22,6 +22,7 @@ use logkeep_ingest::Ingest;
 use logkeep_intake::{Intake, Tls};
 use logkeep_query::QueryEngine;
 use logkeep_record::TenantId;
+use logkeep_redact::Redactor;
 use tokio_util::sync::CancellationToken;
 
 use crate::listen::Receiver;
@@ -42,6 +43,7 @@ pub(crate) struct AppState {
     pub(crate) tenant: TenantId,
     pub(crate) stop: CancellationToken,
     pub(crate) started_ns: i64,
+    pub(crate) redactor: Arc<Redactor>,
 }
 
 /// Everything the main listener answers.

@@ -56,6 +56,25 @@ async fn severity_is_compared_by_name() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_are_compared_as_they_are_shown() {
+    let data = data().await;
+    let snapshot = data.ingest.snapshot();
+    let known = SpanId::new([10; 8]).unwrap();
+    let shown = |test: &dyn Fn(Option<String>) -> bool| {
+        data.records.iter().filter(|record| test(record.span_id.map(|id| id.to_string()))).count()
+    };
+    let some = data.records.iter().find_map(|record| record.span_id).unwrap_or(known).to_string();
+    for text in [&some, &some.to_uppercase(), some.trim_start_matches('0'), "0000000000000000", "no id"] {
+        let expected = shown(&|id| id.as_deref() == Some(text));
+        assert_eq!(count(&snapshot, &format!("span_id = '{text}'")).await, expected, "{text}");
+        let others = shown(&|id| id.is_some_and(|id| id != text));
+        assert_eq!(count(&snapshot, &format!("not (span_id = '{text}')")).await, others, "not {text}");
+        let either = shown(&|id| id.is_none_or(|id| id == text));
+        assert_eq!(count(&snapshot, &format!("span_id is null or span_id = '{text}'")).await, either, "or {text}");
+    }
+}
+
 async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, QueryError> {
     Ok(run_counted(snapshot, text).await?.0)
 }

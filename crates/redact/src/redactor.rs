@@ -1,0 +1,245 @@
+//! From rules to records without what they are about.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use logkeep_record::{Attributes, Record, Resource, TenantId, Value};
+
+use crate::hash::{HashKey, TenantKey};
+use crate::kind::Kind;
+use crate::recognise::{END, FIELD, Found};
+use crate::rewrite::{Known, Rewriter};
+use crate::rules::{Action, Plan, Rules};
+use crate::scan::Scanner;
+use crate::unescape::{LAYERS, Unescaped};
+
+/// Resources remembered by one [`Redaction`]; at this number all are forgotten and the ones in use come back.
+const RESOURCES: usize = 4_096;
+/// The smallest whole number that may be something: shorter ones are counts and sizes.
+const SMALLEST_NUMBER: u64 = 1_000;
+
+/// The policy that leaves a record out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut(pub Arc<str>);
+
+/// Rules, ready to be used by any number of threads.
+pub struct Redactor {
+    rules: Rules,
+    pub(crate) scanner: Scanner,
+    key: HashKey,
+    /// For rules that say nothing of tenants and services.
+    one_plan: Option<Arc<Plan>>,
+    counts: [AtomicU64; Kind::COUNT],
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redactor").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl Redactor {
+    /// Makes rules ready. `key` is what values are hashed with.
+    pub fn new(rules: Rules, key: HashKey) -> Self {
+        let is_one = rules.rules.iter().all(|rule| rule.tenants.is_empty() && rule.services.is_empty());
+        let one_plan = is_one.then(|| Arc::new(rules.plan(&TenantId::default(), "")));
+        let scanner = Scanner::new(rules.wanted());
+        Self { rules, scanner, key, one_plan, counts: [const { AtomicU64::new(0) }; Kind::COUNT] }
+    }
+
+    /// Values found since the start, by what they are.
+    pub fn counts(&self) -> impl Iterator<Item = (Kind, u64)> {
+        Kind::ALL.iter().map(|kind| (*kind, self.counts[*kind as usize].load(Ordering::Relaxed)))
+    }
+
+    pub(crate) fn count(&self, kind: Kind) {
+        self.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What is found in a text of the default tenant, in order: what it is, and its place.
+    pub fn find(&self, text: &str) -> Vec<(Kind, std::ops::Range<usize>)> {
+        let plan = self.plan(&TenantId::default(), "");
+        let mut found = Vec::new();
+        crate::rewrite::search(&self.scanner, text, plan.wanted, |one, _, _| {
+            found.push((one.kind, one.start..one.end))
+        });
+        found.sort_by_key(|(kind, place)| (place.start, *kind));
+        let mut end = 0;
+        found.retain(|(_, place)| {
+            let is_new = place.start >= end;
+            end = end.max(place.end);
+            is_new
+        });
+        found
+    }
+
+    fn plan(&self, tenant: &TenantId, service: &str) -> Arc<Plan> {
+        self.one_plan.clone().unwrap_or_else(|| Arc::new(self.rules.plan(tenant, service)))
+    }
+}
+
+/// What is known of a resource.
+struct Seen {
+    plan: Arc<Plan>,
+    resource: Result<Arc<Resource>, LeftOut>,
+    /// What it holds that its records may hold as well.
+    known: Known,
+}
+
+/// Redacts records of one tenant. Remembers their resources, so one per task, and not shared.
+pub struct Redaction {
+    redactor: Arc<Redactor>,
+    key: TenantKey,
+    by_resource: HashMap<[u8; 32], Arc<Seen>>,
+    last: Option<(Arc<Resource>, Arc<Seen>)>,
+    scratch: Vec<u8>,
+    found: Vec<Found>,
+}
+
+impl Redaction {
+    /// For the records of a tenant.
+    pub fn new(redactor: Arc<Redactor>, tenant: TenantId) -> Self {
+        let key = TenantKey::new(&redactor.key, tenant);
+        Self { redactor, key, by_resource: HashMap::new(), last: None, scratch: Vec::new(), found: Vec::new() }
+    }
+
+    /// Hides in a record what the rules are about.
+    ///
+    /// # Errors
+    /// [`LeftOut`]: the record is not to be stored at all.
+    pub fn apply(&mut self, record: &mut Record<'_>) -> Result<(), LeftOut> {
+        let seen = self.seen(&record.resource);
+        if seen.plan.is_idle() {
+            return Ok(());
+        }
+        let resource = seen.resource.as_ref().map_err(Clone::clone)?;
+        if self.is_suspect(record, &seen) {
+            let mut rewriter = Rewriter::new(&self.redactor, &seen.plan, &self.key, seen.known.clone());
+            rewriter.record(record)?;
+        }
+        if !Arc::ptr_eq(&record.resource, resource) {
+            record.resource = resource.clone();
+        }
+        Ok(())
+    }
+
+    fn seen(&mut self, resource: &Arc<Resource>) -> Arc<Seen> {
+        if let Some((last, seen)) = &self.last
+            && Arc::ptr_eq(last, resource)
+        {
+            return seen.clone();
+        }
+        let seen = match self.by_resource.get(resource.digest()) {
+            Some(seen) => seen.clone(),
+            None => {
+                if self.by_resource.len() >= RESOURCES {
+                    self.by_resource.clear();
+                }
+                let seen = Arc::new(self.look_at(resource));
+                self.by_resource.insert(*resource.digest(), seen.clone());
+                seen
+            }
+        };
+        self.last = Some((resource.clone(), seen.clone()));
+        seen
+    }
+
+    fn look_at(&self, resource: &Arc<Resource>) -> Seen {
+        let service = resource.attribute("service.name").and_then(Value::as_str).unwrap_or_default();
+        let plan = self.redactor.plan(self.key.tenant(), service);
+        let mut rewriter = Rewriter::new(&self.redactor, &plan, &self.key, Known::default());
+        let rewritten = rewriter.resource(resource);
+        let known = rewriter.into_known();
+        let resource = rewritten.map(|changed| changed.unwrap_or_else(|| resource.clone()));
+        Seen { plan, resource, known }
+    }
+
+    /// Whether the record may hold something. All of its text is searched as one.
+    fn is_suspect(&mut self, record: &Record<'_>, seen: &Seen) -> bool {
+        if !seen.known.is_empty() {
+            return true;
+        }
+        let mut gathering = Gathering { text: std::mem::take(&mut self.scratch), plan: &seen.plan, has_field: false };
+        gathering.text.clear();
+        gathering.record(record);
+        let Gathering { text, has_field, .. } = gathering;
+        let is_suspect = has_field || self.has_any(&text, &seen.plan);
+        self.scratch = text;
+        is_suspect
+    }
+
+    fn has_any(&mut self, text: &[u8], plan: &Plan) -> bool {
+        self.found.clear();
+        self.redactor.scanner.scan(text, plan.wanted, &mut self.found);
+        let mut layer = Unescaped::of(text);
+        for _ in 0..LAYERS {
+            let (true, Some(unescaped)) = (self.found.is_empty(), layer) else { break };
+            self.redactor.scanner.scan(&unescaped.bytes, plan.wanted, &mut self.found);
+            layer = Unescaped::of(&unescaped.bytes);
+        }
+        !self.found.is_empty()
+    }
+}
+
+/// All text of a record as one.
+struct Gathering<'p> {
+    text: Vec<u8>,
+    plan: &'p Plan,
+    /// A field that a rule names.
+    has_field: bool,
+}
+
+impl Gathering<'_> {
+    fn record(&mut self, record: &Record<'_>) {
+        self.attributes("", &record.attributes);
+        self.value("", &record.body);
+        let original = record.original.as_deref().unwrap_or_default();
+        for text in [original, &record.severity_text, &record.event_name] {
+            if !text.is_empty() {
+                self.text.extend_from_slice(text.as_bytes());
+                self.text.push(END);
+            }
+        }
+    }
+
+    fn attributes(&mut self, above: &str, attributes: &Attributes<'_>) {
+        for (name, value) in attributes {
+            if self.plan.has_fields() {
+                let path = crate::rewrite::path(above, name);
+                match self.plan.of_field(&path).map(|decision| decision.action) {
+                    // Its text is in the original, too, where the rewriter spares it.
+                    Some(Action::Keep) => continue,
+                    Some(_) => self.has_field = true,
+                    None => {}
+                }
+                self.value(&path, value);
+            } else {
+                self.value(name, value);
+            }
+        }
+    }
+
+    fn value(&mut self, name: &str, value: &Value<'_>) {
+        match value {
+            Value::Str(text) => self.field(name, text.as_bytes()),
+            Value::Bytes(bytes) => self.field(name, bytes),
+            Value::Int(number) if number.unsigned_abs() >= SMALLEST_NUMBER => {
+                self.field(name, itoa::Buffer::new().format(*number).as_bytes());
+            }
+            Value::Array(values) => values.iter().for_each(|value| self.value(name, value)),
+            Value::Map(pairs) => {
+                self.field(name, b"");
+                self.attributes(name, pairs);
+            }
+            _ => self.field(name, b""),
+        }
+    }
+
+    fn field(&mut self, name: &str, text: &[u8]) {
+        self.text.extend_from_slice(name.as_bytes());
+        self.text.push(FIELD);
+        self.text.extend_from_slice(text);
+        self.text.push(END);
+    }
+}
