@@ -18,9 +18,12 @@ need() { [ -e "$1" ] || missing+=("$2"); }
 need /usr/sbin/rsyslogd rsyslog
 need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/omelasticsearch.so" rsyslog-elasticsearch
 need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/omrelp.so" rsyslog-relp
+need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_gtls.so" rsyslog-gnutls
+need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_ossl.so" rsyslog-openssl
 need /lib/systemd/systemd-journal-upload systemd-journal-remote
 command -v strace >/dev/null || missing+=(strace)
 command -v curl >/dev/null || missing+=(curl)
+command -v openssl >/dev/null || missing+=(openssl)
 [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null || missing+=(chromium)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if [ "${#missing[@]}" -gt 0 ]; then

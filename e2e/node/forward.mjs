@@ -1,10 +1,13 @@
-/** Sends events with one of the two clients and prints how many were acked. Arguments: CLIENT PORT COUNT WORD MODE [KEY USER PASSWORD]. */
+/** Sends events with one of the two clients and prints how many were acked. Arguments: CLIENT PORT COUNT WORD MODE [KEY USER PASSWORD].
+ * With CA in the environment over TLS, of this authority only. */
+import { readFileSync } from "node:fs";
 import { FluentClient } from "@fluent-org/logger";
 import fluent from "fluent-logger";
 
 const [client, port, count, word, eventMode, sharedKey, username, password] = process.argv.slice(2);
 const record = (n) => ({ message: `${word} number ${n}`, level: n % 2 ? "error" : "info", service: `${word}-service`, n, ratio: n + 0.5 });
 const at = (n) => new Date((1795168800 + n) * 1000);
+const ca = process.env.CA && readFileSync(process.env.CA);
 let acked = 0;
 
 if (client === "fluent-org") {
@@ -12,7 +15,7 @@ if (client === "fluent-org") {
   const logger = new FluentClient("tag", {
     eventMode,
     ack: { ackTimeout: 30_000 },
-    socket: { host: "127.0.0.1", port: Number(port), timeout: 30_000 },
+    socket: { host: "127.0.0.1", port: Number(port), timeout: 30_000, ...(ca && { tls: { ca, servername: "localhost" } }) },
     sendQueueIntervalMs: 20,
     ...(security && { security }),
   });
@@ -27,6 +30,7 @@ if (client === "fluent-org") {
     requireAckResponse: true,
     ackResponseTimeout: 30_000,
     timeout: 30,
+    ...(ca && { tls: true, tlsOptions: { ca, servername: "localhost" } }),
     ...(sharedKey && { security: { clientHostname: "client", sharedKey, username, password } }),
   });
   logger.on("error", (error) => console.error(error));

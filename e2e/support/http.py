@@ -23,8 +23,9 @@ class Answer:
 class Connection:
     """One connection; opened again if the server closed it between two requests."""
 
-    def __init__(self, url, timeout_s=60):
+    def __init__(self, url, timeout_s=60, tls=None):
         self.url = urlsplit(url)
+        self.tls = tls
         self.timeout_s = timeout_s
         self.open = None
 
@@ -44,7 +45,10 @@ class Connection:
 
     def _request(self, method, path, body, headers):
         if self.open is None:
-            self.open = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=self.timeout_s)
+            kind, security = http.client.HTTPConnection, {}
+            if self.url.scheme == "https":
+                kind, security = http.client.HTTPSConnection, {"context": self.tls}
+            self.open = kind(self.url.hostname, self.url.port, timeout=self.timeout_s, **security)
         self.open.request(method, path, body=body, headers=headers or {})
         answer = self.open.getresponse()
         read = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())

@@ -28,16 +28,21 @@ START_S = 60
 
 
 class Server:
-    """Data and key below `folder`. `settings` are lines of YAML beside `data_dir`, `key_file` and `listen`."""
+    """Data and key below `folder`. `settings` are lines of YAML beside `data_dir`, `key_file` and `listen`, where `listen` has other
+    values than a free port of loopback. `tls` is how to call it, if it is to be called by https://."""
 
-    def __init__(self, folder, settings="", wrap=()):
+    def __init__(self, folder, settings="", wrap=(), listen=None, tls=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "data"
         self.key = self.folder / "key"
         self.config = self.folder / "logkeep.yaml"
         self.wrap = list(wrap)
-        listen = "".join(f'  {name}: "127.0.0.1:0"\n' for name in listeners())
+        self.tls = tls
+        # Of no use without a certificate.
+        usual = [name for name in listeners() if name != "syslog_tls"]
+        values = {**dict.fromkeys(usual, '"127.0.0.1:0"'), **(listen or {})}
+        listen = "".join(f"  {name}: {value}\n" for name, value in values.items())
         self.config.write_text(f'data_dir: "{self.data}"\nkey_file: "{self.key}"\nlisten:\n{listen}{settings}')
         self.process = None
         self.url = None
@@ -85,12 +90,13 @@ class Server:
         if self.process.poll() is not None:
             return False
         said = (self.folder / f"stdout.{self.starts:03}").read_text(errors="replace")
-        found = re.search(r"ready: (http://\S+)\n", said)
+        found = re.search(r"ready: (https?://\S+)\n", said)
         if not found:
             return False
-        self.url = found[1]
+        # A listener on every address is called by a name that its certificate has.
+        self.url = found[1].replace("//0.0.0.0:", "//localhost:")
         try:
-            with Connection(self.url) as connection:
+            with self.connect() as connection:
                 return connection.get("/readyz").status == 200
         except OSError:
             return False
@@ -128,7 +134,7 @@ class Server:
     # The API, as docs/api.md has it.
 
     def connect(self):
-        return Connection(self.url)
+        return Connection(self.url, tls=self.tls)
 
     def get(self, path, **parameters):
         with self.connect() as connection:

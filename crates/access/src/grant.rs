@@ -27,6 +27,11 @@ impl Identity {
         loopback.then(|| Self { name: "local".into(), address: address.to_string(), tenant })
     }
 
+    /// Whoever has proven by a certificate to be of this name.
+    pub fn certified(name: &str, address: std::net::IpAddr, tenant: TenantId) -> Self {
+        Self { name: name.to_owned(), address: address.to_canonical().to_string(), tenant }
+    }
+
     /// The name in the audit trail.
     pub fn name(&self) -> &str {
         &self.name

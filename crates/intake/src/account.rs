@@ -27,6 +27,14 @@ pub(crate) mod reason {
     pub(crate) const FAILED: &str = "failed";
     /// A connection that we had to end.
     pub(crate) const CONNECTION_CLOSED: &str = "connection_closed";
+    /// A connection without TLS to a listener with it.
+    pub(crate) const NOT_TLS: &str = "not_tls";
+    /// A connection with TLS to a listener without it.
+    pub(crate) const UNEXPECTED_TLS: &str = "unexpected_tls";
+    /// A handshake of TLS that failed or never ended.
+    pub(crate) const HANDSHAKE: &str = "handshake";
+    /// A certificate that was asked for and is missing, expired, or of an authority that is not ours.
+    pub(crate) const CLIENT_CERTIFICATE: &str = "client_certificate";
 }
 
 /// What becomes of records that were received.

@@ -4,18 +4,23 @@
 //! announced: a length field costs a sender nothing, so it must cost us nothing either. Who is out of room is not read
 //! from, which slows its sender down.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::Inner;
+use crate::account::reason;
+use crate::counters::Protocol;
+use crate::door::{ALERT, Guest, HANDSHAKE, Keeper, Stream};
+use crate::origin::{Origin, Peer};
+use crate::seats::Taken;
 
 /// What every connection may hold without asking.
 const FREE_BYTES: usize = 64 << 10;
@@ -31,45 +36,15 @@ const UNREAD: Duration = Duration::from_secs(30);
 /// The room is counted in these.
 const UNIT: usize = 1 << 10;
 
-/// The bytes of a connection, in the clear.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-/// What others may ask of a connection.
-pub(crate) struct Seat {
-    /// Since when nothing is under way; `None` while something is.
-    idle_since: Mutex<Option<std::time::Instant>>,
-    closing: CancellationToken,
-}
-
-impl Seat {
-    pub(crate) fn new() -> Self {
-        Self { idle_since: Mutex::new(None), closing: CancellationToken::new() }
-    }
-
-    pub(crate) fn idle_for(&self, now: std::time::Instant) -> Option<Duration> {
-        self.idle_since.lock().map(|since| now.saturating_duration_since(since))
-    }
-
-    pub(crate) fn close(&self) {
-        self.closing.cancel();
-    }
-
-    fn set_idle(&self, idle: bool) {
-        let mut since = self.idle_since.lock();
-        if since.is_some() != idle {
-            *since = idle.then(std::time::Instant::now);
-        }
-    }
-}
-
 /// One connection of a sender.
 pub struct Connection {
     io: Box<dyn Stream>,
-    peer: SocketAddr,
-    inner: Arc<Inner>,
-    seat: Arc<Seat>,
+    peer: Peer,
+    protocol: Protocol,
+    keeper: Arc<Keeper>,
+    seat: Taken,
+    /// Whether the sender has said anything.
+    heard: bool,
     shutdown: CancellationToken,
     /// What was read and not yet taken.
     pub(crate) buffer: BytesMut,
@@ -102,20 +77,21 @@ pub(crate) fn room(bytes: usize) -> Arc<Semaphore> {
 }
 
 impl Connection {
-    pub(crate) fn new(
-        io: Box<dyn Stream>,
-        peer: SocketAddr,
-        inner: Arc<Inner>,
-        seat: Arc<Seat>,
-        shutdown: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(guest: Guest, keeper: Arc<Keeper>, protocol: Protocol, shutdown: CancellationToken) -> Self {
+        let Guest { io, peer, seat } = guest;
         let buffer = BytesMut::new();
-        Self { io, peer, inner, seat, shutdown, buffer, message_since: None, room: None, held: 0 }
+        let (heard, message_since, room, held) = (false, None, None, 0);
+        Self { io, peer, protocol, keeper, seat, heard, shutdown, buffer, message_since, room, held }
     }
 
     /// Address of the sender.
     pub(crate) fn peer(&self) -> IpAddr {
-        self.peer.ip().to_canonical()
+        self.peer.address.ip().to_canonical()
+    }
+
+    /// What the ledger calls the sender.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::of(self.protocol, &self.peer)
     }
 
     /// Cancelled when the server stops.
@@ -127,7 +103,7 @@ impl Connection {
     pub(crate) async fn read(&mut self, unfinished: bool, lull: Option<Instant>) -> Read {
         let unfinished = unfinished || !self.buffer.is_empty();
         if !self.make_room().await {
-            tracing::warn!(peer = %self.peer, "a connection was closed: no room for its message within the time allowed");
+            tracing::warn!(peer = %self.peer.address, "a connection was closed: no room for its message within the time allowed");
             return Read::End;
         }
         let now = Instant::now();
@@ -138,20 +114,36 @@ impl Connection {
         let silent = self.message_since.map(|since| (now + SILENCE).min(since + LONGEST_MESSAGE));
         let until = lull.or(silent);
         self.buffer.reserve(if self.buffer.is_empty() { FIRST_READ_BYTES } else { READ_BYTES });
-        self.seat.set_idle(!unfinished);
+        self.seat.seat.set_idle(!unfinished);
         let read = tokio::select! {
             read = self.io.read_buf(&mut self.buffer) => match read {
                 Ok(0) | Err(_) => Read::End,
                 Ok(_) => Read::Bytes,
             },
             () = self.shutdown.cancelled() => Read::End,
-            () = self.seat.closing.cancelled() => Read::End,
+            () = self.seat.seat.closing().cancelled() => Read::End,
             () = tokio::time::sleep_until(until.unwrap_or(now)), if until.is_some() => {
                 if lull.is_some() { Read::Lull } else { Read::End }
             }
         };
-        self.seat.set_idle(false);
+        self.seat.seat.set_idle(false);
+        if read == Read::Bytes && !self.heard {
+            self.heard = true;
+            return self.first_heard().await;
+        }
         read
+    }
+
+    /// TLS where none is spoken would be taken for a message, and its sender would wait for an answer that it can read.
+    async fn first_heard(&mut self) -> Read {
+        if !self.buffer.starts_with(&[HANDSHAKE, 3]) {
+            return Read::Bytes;
+        }
+        self.buffer.clear();
+        self.keeper.refuse(&self.peer, reason::UNEXPECTED_TLS, "it speaks TLS, this listener does not");
+        // It ends in any case.
+        let _ = self.send(&ALERT).await;
+        Read::End
     }
 
     /// A message was taken off the buffer, so that the next one has its own time.
@@ -197,12 +189,22 @@ impl Connection {
             }
             return true;
         }
-        let more = self.inner.room.clone().acquire_many_owned((wanted - held) as u32);
-        let Ok(Ok(more)) = tokio::time::timeout(self.inner.options.max_wait, more).await else { return false };
+        let more = self.keeper.intake.inner.room.clone().acquire_many_owned((wanted - held) as u32);
+        let Ok(Ok(more)) = tokio::time::timeout(self.keeper.intake.inner.options.max_wait, more).await else {
+            return false;
+        };
         match &mut self.room {
             Some(room) => room.merge(more),
             None => self.room = Some(more),
         }
         true
+    }
+}
+
+/// The end of TLS is a message of its own, without which the other end cannot tell it from a connection that was cut. It is sent
+/// as far as that needs no waiting.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let _ = Pin::new(&mut self.io).poll_shutdown(&mut Context::from_waker(Waker::noop()));
     }
 }

@@ -48,9 +48,9 @@ impl From<ForwardError> for Refusal {
 /// Serves a connection to its end.
 pub(crate) fn tcp(intake: Intake, mut connection: Connection) -> Task {
     Box::pin(async move {
-        let peer = connection.peer();
+        let (peer, origin) = (connection.peer(), connection.origin());
         if let Err(reason) = intake.forward(&mut connection).await {
-            intake.count_refused(&Origin::at(Protocol::Forward, peer), reason::CONNECTION_CLOSED);
+            intake.count_refused(&origin, reason::CONNECTION_CLOSED);
             tracing::warn!(%peer, reason, "a forward connection was closed");
             connection.close().await;
         }
@@ -82,7 +82,7 @@ struct Sent {
 
 impl Intake {
     async fn forward(&self, connection: &mut Connection) -> Result<(), Closed> {
-        let mut origin = Origin::at(Protocol::Forward, connection.peer());
+        let mut origin = connection.origin();
         if let Some(security) = self.inner.options.forward.clone() {
             let Some(client) = self.shake_hands(connection, &security).await? else { return Ok(()) };
             origin = origin.called(&client);
@@ -216,9 +216,6 @@ impl Intake {
 
 /// The next message in the buffer, if it is there in full.
 fn next(connection: &mut Connection, extent: &mut Extent, max_bytes: usize) -> Result<Option<Sent>, Closed> {
-    if connection.buffer.starts_with(&[0x16, 0x03]) {
-        return Err("the stream is TLS, which this port does not speak".to_owned());
-    }
     let Some(length) = extent.find(&connection.buffer).map_err(|error| error.to_string())? else { return Ok(None) };
     *extent = Extent::new(max_bytes);
     let bytes = connection.buffer.split_to(length).freeze();

@@ -5,7 +5,6 @@
 //! request.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,23 +15,23 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
+
+use crate::door::{Door, Guest};
+use crate::origin::Peer;
 
 /// A sender that takes longer over the head of a request is not sending one.
 const HEAD: Duration = Duration::from_secs(30);
 /// An end of a connection that has nothing to say for so long, and does not answer when asked, is gone.
 const SILENCE: Duration = Duration::from_secs(60);
-/// Before accepting again when that failed, most likely for want of file descriptors.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Cancelled when the server stops: for requests that do not end by themselves.
 #[derive(Clone)]
 pub(crate) struct Stopping(pub(crate) CancellationToken);
 
 /// Serves connections until `stop`, and returns when their last requests are answered.
-pub async fn serve_http(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub async fn serve_http(door: Door, router: Router, stop: CancellationToken) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().half_close(true).timer(TokioTimer::new()).header_read_timeout(HEAD);
     builder
@@ -42,39 +41,28 @@ pub async fn serve_http(listener: TcpListener, router: Router, stop: Cancellatio
         .keep_alive_interval(SILENCE)
         .keep_alive_timeout(SILENCE);
     let connections = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-        };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "answers may be late");
-        }
-        let (router, stopping) = (router.clone(), Stopping(stop.clone()));
-        let service = service_fn(move |request| respond(router.clone(), peer, stopping.clone(), request));
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = connections.watch(connection);
+    while let Some(caller) = door.next(&stop).await {
+        let (keeper, builder, router, stop) = (door.keeper.clone(), builder.clone(), router.clone(), stop.clone());
+        let watcher = connections.watcher();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "a connection broke off");
+            let Some(Guest { io, peer, seat }) = keeper.greet(caller, &stop).await else { return };
+            // How many have said who they are is not bounded here: each of their requests waits for its place.
+            drop(seat);
+            let (address, stopping) = (peer.address, Stopping(stop));
+            let service = service_fn(move |request| respond(router.clone(), peer.clone(), stopping.clone(), request));
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service).into_owned();
+            if let Err(error) = watcher.watch(connection).await {
+                tracing::debug!(peer = %address, %error, "a connection broke off");
             }
         });
     }
-    drop(listener);
+    drop(door);
     connections.shutdown().await;
 }
 
 async fn respond(
     mut router: Router,
-    peer: SocketAddr,
+    peer: Peer,
     stopping: Stopping,
     request: Request<Incoming>,
 ) -> Result<axum::response::Response, Infallible> {

@@ -23,6 +23,7 @@ mod datadog;
 mod datadog_traces;
 mod datagrams;
 mod documents;
+mod door;
 mod elasticsearch;
 mod entry;
 mod forward;
@@ -46,8 +47,10 @@ mod receivers;
 mod refusal;
 mod relp;
 mod request;
+mod seats;
 mod store;
 mod syslog;
+mod tls;
 mod unanswered;
 mod zipkin;
 
@@ -60,15 +63,21 @@ use std::sync::atomic::AtomicU64;
 
 use logkeep_ingest::Ingest;
 use logkeep_record::TenantId;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 pub use connection::Connection;
 pub use counters::{Protocol, ProtocolCounters};
+pub use door::{Door, DoorStatus};
 pub use http::serve_http;
 pub use options::{ForwardSecurity, IntakeOptions, Secret};
+pub use origin::Peer;
 pub use receivers::{PORTS, Port, Serve, Task};
+pub use tls::certificate_facts;
+pub use tls::{Clients, Tls, TlsError, TlsOptions, TlsStatus, watch_certificates};
 
 use counters::Counters;
+use door::DoorCounts;
 use elasticsearch::Elasticsearch;
 use store::Resumes;
 
@@ -83,6 +92,8 @@ pub(crate) struct Inner {
     options: IntakeOptions,
     tenants: HashSet<TenantId>,
     counters: Counters,
+    /// What became of connections, by listener.
+    doors: Mutex<Vec<Arc<DoorCounts>>>,
     /// Requests with their body in memory.
     requests: Arc<Semaphore>,
     /// Requests being decoded: no more than there are processors, so that the others are not slowed for nothing.
@@ -106,6 +117,7 @@ impl Intake {
             ingest,
             tenants,
             counters: Counters::default(),
+            doors: Mutex::default(),
             requests: Arc::new(Semaphore::new(options.max_concurrent_requests.max(1))),
             processors: Arc::new(Semaphore::new(processors)),
             room: connection::room(options.connections_bytes),

@@ -17,7 +17,6 @@ use crate::account::{Fate, reason};
 use crate::connection::{Connection, Read};
 use crate::counters::{Protocol, add};
 use crate::entry::Entry;
-use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
 use crate::refusal::{self, Refusal};
@@ -28,9 +27,9 @@ const STILL_HERE: Duration = Duration::from_secs(3);
 /// Serves a connection to its end.
 pub(crate) fn tcp(intake: Intake, mut connection: Connection) -> Task {
     Box::pin(async move {
-        let peer = connection.peer();
+        let (peer, origin) = (connection.peer(), connection.origin());
         if let Err(reason) = intake.lumberjack(&mut connection).await {
-            intake.count_refused(&Origin::at(Protocol::Beats, peer), reason::CONNECTION_CLOSED);
+            intake.count_refused(&origin, reason::CONNECTION_CLOSED);
             tracing::warn!(%peer, reason, "a connection of Beats was closed");
             connection.close().await;
         }
@@ -155,10 +154,10 @@ impl Intake {
 
     async fn store_window(&self, connection: &mut Connection, window: Window) -> Result<(), String> {
         let last = window.last;
-        let (intake, peer, shutdown) = (self.clone(), connection.peer(), connection.shutdown().clone());
+        let (intake, shutdown) = (self.clone(), connection.shutdown().clone());
+        let origin = connection.origin().of_bytes(window.arrived);
         let storing = tokio::spawn(async move {
             let received_ns = intake.now_ns();
-            let origin = Origin::at(Protocol::Beats, peer).of_bytes(window.arrived);
             let entry = intake.entry(&origin);
             add(&intake.inner.counters.of(Protocol::Beats).requests, 1);
             let prepare = move || prepare(entry.clone(), &window.frames, received_ns);

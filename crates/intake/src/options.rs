@@ -24,10 +24,13 @@ pub struct IntakeOptions {
     pub max_concurrent_requests: usize,
     /// How long a request waits for its place before it is refused. The shortest time-out of common senders is 30 s.
     pub max_wait: Duration,
-    /// Connections at once on each port that is not HTTP; for one more, the one silent for longest is closed.
+    /// Connections at once on each port that is not HTTP, and on those of HTTP such as have not said anything yet; for one
+    /// more, one that has not introduced itself is closed, or the one silent for longest.
     pub max_connections: usize,
     /// … if it has been silent for so long.
     pub idle_connection: Duration,
+    /// How long a handshake of TLS may take.
+    pub handshake: Duration,
     /// What all of these connections together hold of messages that are not complete, in bytes.
     pub connections_bytes: usize,
     /// Whom the Forward port takes events from; `None` is everyone.
@@ -47,6 +50,7 @@ impl Default for IntakeOptions {
             max_wait: Duration::from_secs(20),
             max_connections: 1_024,
             idle_connection: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
             connections_bytes: 256 << 20,
             forward: None,
             // Hashes of this process alone: whoever wants them compared gives a key that lasts.

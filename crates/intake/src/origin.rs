@@ -1,6 +1,6 @@
 //! Where something came from, as the ledger names it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::header::USER_AGENT;
@@ -11,6 +11,30 @@ use logkeep_record::TenantId;
 use crate::Intake;
 use crate::counters::Protocol;
 use crate::request::peer;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// What it has proven to be by a certificate: `spiffe://…`, `CN=…` or `DNS=…`.
+    pub identity: Option<Arc<str>>,
+}
+
+impl Peer {
+    /// One that has proven nothing.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, identity: None }
+    }
+
+    fn source(&self, protocol: Protocol) -> Source {
+        let source = Source::new(protocol.name()).at(self.address.ip());
+        match &self.identity {
+            Some(identity) => source.proven(identity),
+            None => source,
+        }
+    }
+}
 
 /// A source of a tenant, and how much of what it sent is meant.
 #[derive(Clone, Debug)]
@@ -23,9 +47,9 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Of the default tenant, by address alone.
-    pub(crate) fn at(protocol: Protocol, peer: IpAddr) -> Self {
-        let source = Arc::new(Source::new(protocol.name()).at(peer));
+    /// Of the default tenant, at the other end of a connection.
+    pub(crate) fn of(protocol: Protocol, peer: &Peer) -> Self {
+        let source = Arc::new(peer.source(protocol));
         Self { protocol, tenant: TenantId::default(), source, bytes: 0 }
     }
 
@@ -60,10 +84,8 @@ impl Intake {
     /// Where a request comes from. Of the default tenant if its own is not known.
     pub(crate) fn origin<B>(&self, protocol: Protocol, tenant_header: &str, request: &http::Request<B>) -> Origin {
         let headers = request.headers();
-        let mut source = Source::new(protocol.name());
-        if let Some(peer) = peer(request.extensions()) {
-            source = source.at(peer);
-        }
+        let peer = peer(request.extensions());
+        let mut source = peer.map_or_else(|| Source::new(protocol.name()), |peer| peer.source(protocol));
         if let Some(agent) = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
             source = source.called(agent);
         }

@@ -43,6 +43,8 @@ pub enum Serve {
     Http(fn(&Intake) -> Router),
     /// Each connection by itself.
     Tcp(fn(Intake, Connection) -> Task),
+    /// The same, by a protocol that is spoken over TLS only.
+    Tls(fn(Intake, Connection) -> Task),
     /// The whole socket.
     Udp(fn(Intake, UdpSocket, CancellationToken) -> Task),
 }
@@ -56,6 +58,11 @@ impl Port {
     /// Whether it is a UDP port, whose numbers are a space of their own.
     pub fn is_udp(&self) -> bool {
         matches!(self.serve, Serve::Udp(_))
+    }
+
+    /// Whether it is of no use without a certificate.
+    pub fn needs_tls(&self) -> bool {
+        matches!(self.serve, Serve::Tls(_))
     }
 }
 
@@ -123,11 +130,12 @@ receivers! {
         main: [Intake::loki_router],
         ports: [("loki", 3100, "Loki push API", Serve::Http(Intake::loki_router))],
     }
-    /// Over TCP and UDP.
+    /// Over TCP, TLS and UDP.
     Syslog = "syslog" {
         main: [],
         ports: [
             ("syslog-tcp", 5514, "syslog over TCP", Serve::Tcp(unanswered::tcp::<Syslog>)),
+            ("syslog-tls", 6514, "syslog over TLS", Serve::Tls(unanswered::tcp::<Syslog>)),
             ("syslog-udp", 5514, "syslog over UDP", Serve::Udp(unanswered::udp::<Syslog>))
         ],
     }
@@ -231,7 +239,7 @@ impl Intake {
     pub fn port_router(&self, port: &Port) -> Option<Router> {
         match port.serve {
             Serve::Http(router) => Some(outliving(router(self))),
-            Serve::Tcp(_) | Serve::Udp(_) => None,
+            Serve::Tcp(_) | Serve::Tls(_) | Serve::Udp(_) => None,
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::account::{Fate, reason};
 use crate::connection::{Connection, Read};
 use crate::counters::{Protocol, add};
 use crate::entry::Entry;
-use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
 use crate::receivers::Task;
 use crate::refusal::Refusal;
@@ -26,9 +25,9 @@ const MESSAGES_BYTES: usize = 1 << 20;
 /// Serves a connection to its end.
 pub(crate) fn tcp(intake: Intake, mut connection: Connection) -> Task {
     Box::pin(async move {
-        let peer = connection.peer();
+        let (peer, origin) = (connection.peer(), connection.origin());
         if let Err(reason) = intake.relp(&mut connection).await {
-            intake.count_refused(&Origin::at(Protocol::Relp, peer), reason::CONNECTION_CLOSED);
+            intake.count_refused(&origin, reason::CONNECTION_CLOSED);
             tracing::warn!(%peer, reason, "a connection of RELP was closed");
             connection.close().await;
         }
@@ -70,7 +69,7 @@ impl Intake {
         add(&counts.requests, 1);
         add(&counts.bytes, bytes);
         let received_ns = self.now_ns();
-        let origin = Origin::at(Protocol::Relp, connection.peer()).of_bytes(bytes);
+        let origin = connection.origin().of_bytes(bytes);
         let entry = self.entry(&origin);
         let (intake, shutdown) = (self.clone(), connection.shutdown().clone());
         let prepare = move || prepare(entry.clone(), &messages, received_ns);

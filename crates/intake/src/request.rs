@@ -1,7 +1,5 @@
 //! What all HTTP receivers need of a request: its tenant, its sender, its body.
 
-use std::net::{IpAddr, SocketAddr};
-
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
@@ -13,7 +11,7 @@ use logkeep_record::TenantId;
 use crate::admission::Admission;
 use crate::counters::add;
 use crate::entry::{Entry, Policies};
-use crate::origin::Origin;
+use crate::origin::{Origin, Peer};
 use crate::refusal::{Kind, Refusal};
 use crate::{Intake, body};
 
@@ -100,13 +98,9 @@ impl Intake {
     }
 }
 
-/// Address of the peer, where the server says it.
-pub(crate) fn peer(extensions: &http::Extensions) -> Option<IpAddr> {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    peer.or_else(|| {
-        let info = extensions.get::<tonic::transport::server::TcpConnectInfo>()?;
-        Some(info.remote_addr()?.ip())
-    })
+/// The other end of the connection, where the server says it.
+pub(crate) fn peer(extensions: &http::Extensions) -> Option<&Peer> {
+    extensions.get::<ConnectInfo<Peer>>().map(|info| &info.0)
 }
 
 /// The values of a header, joined by commas; what is not text is left out.

@@ -1,4 +1,4 @@
-//! Syslog over TCP and UDP. Not here: TLS.
+//! Syslog over TCP, TLS (RFC 5425) and UDP.
 
 use logkeep_record::Record;
 use logkeep_wire::frame::{Frame, Framer};

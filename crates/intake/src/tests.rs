@@ -18,6 +18,7 @@ mod otlp;
 mod redaction;
 mod relp;
 mod syslog;
+mod tls;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -41,7 +42,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{Intake, IntakeOptions, PORTS, Port, Protocol, ProtocolCounters};
+use crate::{Intake, IntakeOptions, PORTS, Peer, Port, Protocol, ProtocolCounters};
 
 pub(crate) struct Setup {
     pub(crate) ingest: Ingest,
@@ -77,7 +78,8 @@ pub(crate) async fn listen(setup: &Setup, name: &'static str) -> (SocketAddr, Ca
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let (intake, stopping) = (setup.intake.clone(), stop.clone());
-    tokio::spawn(async move { intake.serve_tcp(port(name), listener, stopping).await });
+    let door = intake.door(port(name), listener, None);
+    tokio::spawn(async move { intake.serve_tcp(door, stopping).await });
     (address, stop)
 }
 
@@ -203,7 +205,7 @@ pub(crate) async fn send(router: &Router, head: &str, body: impl Into<Body>) -> 
         request = request.header(name, value);
     }
     let peer: SocketAddr = "10.1.2.3:4000".parse().unwrap();
-    let request = request.extension(ConnectInfo(peer)).body(body.into()).unwrap();
+    let request = request.extension(ConnectInfo(Peer::at(peer))).body(body.into()).unwrap();
     Answered::of(router.clone().oneshot(request).await.unwrap()).await
 }
 

@@ -77,6 +77,7 @@ impl Intake {
     /// Stores a burst, trying again until it is stored or, while `stopping`, one attempt has failed.
     async fn store_burst<D: Dialect>(
         &self,
+        origin: &Origin,
         burst: Burst,
         readers: Readers<D>,
         shutdown: &CancellationToken,
@@ -85,7 +86,7 @@ impl Intake {
         add(&counts.requests, 1);
         add(&counts.bytes, burst.bytes());
         let received_ns = self.now_ns();
-        let (origin, kept) = (Origin::of_many(D::PROTOCOL), Arc::new(Mutex::new((burst, readers))));
+        let kept = Arc::new(Mutex::new((burst, readers)));
         let policies = self.policies(&origin.tenant);
         let prepare = {
             let kept = kept.clone();
@@ -94,7 +95,7 @@ impl Intake {
                 readers.prepare(burst, &policies, received_ns)
             }
         };
-        let stored = self.persist(&origin, prepare, Fate::Dropped(reason::STOPPING), shutdown).await;
+        let stored = self.persist(origin, prepare, Fate::Dropped(reason::STOPPING), shutdown).await;
         let Some((mut burst, readers)) = Arc::into_inner(kept).map(Mutex::into_inner) else {
             return Default::default();
         };
@@ -103,7 +104,7 @@ impl Intake {
             if records == 0 {
                 // By a defect of ours, which would strike again.
                 let senders = burst.senders();
-                senders.for_each(|peer| self.count_dropped(&origin, Some(peer), reason::FAILED, 1));
+                senders.for_each(|peer| self.count_dropped(origin, Some(peer), reason::FAILED, 1));
                 return Default::default();
             }
         }

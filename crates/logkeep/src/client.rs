@@ -1,5 +1,8 @@
 //! A running server's HTTP API (docs/api.md), as the commands need it.
 
+mod tls;
+mod trust;
+
 use std::io::Read;
 use std::time::Duration;
 
@@ -7,10 +10,14 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde_json::json;
 use ureq::http::Response;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, TcpConnector};
 use ureq::{Agent, Body};
 
 use crate::failure::{Failure, REFUSED, UNAVAILABLE};
 use crate::output::printable;
+use tls::TlsConnector;
+use trust::{Trust, is_distrust};
 
 /// A page of 10,000 records of 1 MiB would be 10 GiB; nobody reads that in a terminal.
 const ANSWER_BYTES: u64 = 1 << 30;
@@ -25,6 +32,8 @@ pub(crate) struct Server {
     /// Address of the server
     #[arg(long, env = "LOGKEEP_URL", default_value = "http://127.0.0.1:7280", value_name = "URL")]
     pub(crate) url: String,
+    #[command(flatten)]
+    trust: Trust,
 }
 
 /// The error form of the API.
@@ -88,8 +97,9 @@ impl Client {
     /// Fails on a URL that cannot be one.
     pub(crate) fn new(server: &Server) -> Result<Self> {
         let base = server.url.trim_end_matches('/').to_owned();
-        if !base.starts_with("http://") {
-            let text = format!("`{}` is no server address; it begins with `http://`", server.url);
+        let is_encrypted = base.starts_with("https://");
+        if !is_encrypted && !base.starts_with("http://") {
+            let text = format!("`{}` is no server address; it begins with `http://` or `https://`", server.url);
             return Err(Failure { code: REFUSED, text }.into());
         }
         let config = Agent::config_builder()
@@ -98,7 +108,14 @@ impl Client {
             .max_redirects(0)
             .proxy(None)
             .build();
-        Ok(Self { agent: config.new_agent(), base: format!("{base}/api/v1") })
+        let agent = match is_encrypted {
+            true => {
+                let connector = TcpConnector::default().chain(TlsConnector(server.trust.config()?));
+                Agent::with_parts(config, connector, DefaultResolver::default())
+            }
+            false => config.new_agent(),
+        };
+        Ok(Self { agent, base: format!("{base}/api/v1") })
     }
 
     /// `GET`s the text of a JSON answer. `text` is the query that a position in an error refers to.
@@ -170,7 +187,13 @@ impl Client {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
-        let text = format!("no answer from {}: {error}\nhint: is `logkeep serve` running there?", self.base);
+        let hint = match is_distrust(error) {
+            true => {
+                "name the authority of its certificate with `--ca FILE`, and yours with `--client-cert` and `--client-key`"
+            }
+            false => "is `logkeep serve` running there?",
+        };
+        let text = format!("no answer from {}: {error}\nhint: {hint}", self.base);
         Failure { code: UNAVAILABLE, text }
     }
 }

@@ -55,6 +55,8 @@ enum Command {
     Restore(commands::restore::Args),
     /// Give the data folder another key, without rewriting data
     Keys(commands::keys::Args),
+    /// Make certificates for listeners and senders
+    Certs(commands::certs::Args),
     /// Read files of logs into a running server
     Import(commands::import::Args),
     /// Measure how secrets are recognised, or see what would be hidden in a file
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => commands::backup::run(args),
         Command::Restore(args) => commands::restore::run(args),
         Command::Keys(args) => commands::keys::run(args),
+        Command::Certs(args) => commands::certs::run(args),
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),
         Command::Trace(args) => commands::trace::run(args),

@@ -7,7 +7,9 @@
 //! rebound name gives a page nothing that a plain address would not, and what a browser sends is told by what it
 //! cannot leave out.
 
-use axum::extract::Request;
+use std::net::SocketAddr;
+
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -32,14 +34,30 @@ fn is_from_a_page(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
-/// Refuses requests for another host than this machine, and from pages of another origin.
-pub(crate) async fn loopback_only(request: Request, next: Next) -> Response {
+/// Which hosts a request to the main port may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    /// This machine.
+    Loopback,
+    /// Any: other hosts reach the port with a certificate only, and a browser holds ours against the name it was told.
+    Any,
+}
+
+impl Hosts {
+    /// Of a port that listens here.
+    pub(crate) fn of(address: SocketAddr) -> Self {
+        if address.ip().to_canonical().is_loopback() { Self::Loopback } else { Self::Any }
+    }
+}
+
+/// Refuses requests for hosts that they may not name, and from pages of another origin.
+pub(crate) async fn own_pages_only(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let host = request
         .uri()
         .authority()
         .map(|authority| authority.as_str().to_owned())
         .or_else(|| text(request.headers(), header::HOST).map(str::to_owned));
-    if host.as_deref().is_some_and(|host| !is_loopback(host)) {
+    if hosts == Hosts::Loopback && host.as_deref().is_some_and(|host| !is_loopback(host)) {
         return refused("this server answers on loopback only: use 127.0.0.1 or localhost as the host");
     }
     if text(request.headers(), header::ORIGIN).is_some_and(|origin| !same_origin(origin, host.as_deref())) {

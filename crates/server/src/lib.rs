@@ -13,9 +13,11 @@ mod selflog;
 mod server;
 mod ui;
 
-pub use logkeep_intake::{ForwardSecurity, IntakeOptions, PORTS, Port, Secret};
+pub use logkeep_intake::{
+    Clients, ForwardSecurity, IntakeOptions, PORTS, Port, Secret, Tls, TlsError, TlsOptions, certificate_facts,
+};
 
-pub use listen::{Endpoint, Receiver, ReceiverState};
+pub use listen::{Endpoint, Receiver, ReceiverState, Transport};
 pub use rotate::{Rotated, rotate_keys};
 pub use selflog::{SelfLog, SelfLogLayer};
 pub use server::{OpenFolder, Running, Server, ServerConfig, StartError, open_parts, verification};

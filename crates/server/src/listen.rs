@@ -1,9 +1,10 @@
 //! Ports: bound first, all of them, then served.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
-use logkeep_intake::{Intake, Port, serve_http};
+use logkeep_intake::{Intake, Port, Tls, TlsOptions, serve_http};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,12 +14,14 @@ use crate::guard;
 use crate::server::{ServerConfig, StartError};
 
 /// An address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Where.
     pub address: SocketAddr,
     /// Whether someone asked for it: then it is an error if it is taken, else a warning.
     pub required: bool,
+    /// The files of TLS; without them everything is in the clear.
+    pub tls: Option<TlsOptions>,
 }
 
 /// Whether a receiver receives.
@@ -52,14 +55,44 @@ pub struct Receiver {
     pub address: Option<SocketAddr>,
     /// Whether it does.
     pub state: ReceiverState,
+    /// Whether what it takes is encrypted on its way, and who sends it asked for a certificate.
+    pub transport: Transport,
+}
+
+impl Receiver {
+    /// Whether other hosts can send to it in the clear.
+    pub fn is_exposed(&self) -> bool {
+        let reachable = self.address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
+        reachable && self.state == ReceiverState::Listening && self.transport == Transport::Plaintext
+    }
+}
+
+/// How what comes is protected on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Not at all.
+    Plaintext,
+    /// By TLS; whether senders are asked for certificates: `off`, `optional` or `required`.
+    Tls(&'static str),
+}
+
+impl Transport {
+    fn of(endpoint: Option<&Endpoint>) -> Self {
+        match endpoint.and_then(|endpoint| endpoint.tls.as_ref()) {
+            Some(tls) => Self::Tls(tls.clients.as_str()),
+            None => Self::Plaintext,
+        }
+    }
 }
 
 /// The listeners, bound and not yet served.
 pub(crate) struct Bound {
     main: TcpListener,
+    main_tls: Option<Arc<Tls>>,
     main_address: SocketAddr,
-    sockets: Vec<(&'static Port, Socket)>,
+    sockets: Vec<(&'static Port, Socket, Option<Arc<Tls>>)>,
     receivers: Vec<Receiver>,
+    certificates: Certificates,
 }
 
 enum Socket {
@@ -80,42 +113,66 @@ impl Socket {
     }
 }
 
+/// Sets of files, each once, whichever listeners use it.
+#[derive(Default)]
+struct Certificates(Vec<Arc<Tls>>);
+
+impl Certificates {
+    fn of(&mut self, key: impl Fn() -> String, options: Option<&TlsOptions>) -> Result<Option<Arc<Tls>>, StartError> {
+        let Some(options) = options else { return Ok(None) };
+        if let Some(known) = self.0.iter().find(|tls| tls.options() == options) {
+            return Ok(Some(known.clone()));
+        }
+        let tls = Tls::open(options.clone()).map_err(|cause| StartError::Tls { key: key(), cause })?;
+        self.0.push(tls.clone());
+        Ok(Some(tls))
+    }
+}
+
 /// Binds every listener of the configuration.
 pub(crate) async fn bind(config: &ServerConfig) -> Result<Bound, StartError> {
     let address = config.main.address;
     let failed = |cause| StartError::Listen { protocol: "http", address, key: "listen.main".to_owned(), cause };
+    let mut certificates = Certificates::default();
+    let main_tls = certificates.of(|| "listen.main".to_owned(), config.main.tls.as_ref())?;
     let main = TcpListener::bind(address).await.map_err(failed)?;
     let main_address = main.local_addr().map_err(failed)?;
-    let mut receivers =
-        vec![Receiver { protocol: "http", address: Some(main_address), state: ReceiverState::Listening }];
+    let mut receivers = vec![Receiver {
+        protocol: "http",
+        address: Some(main_address),
+        state: ReceiverState::Listening,
+        transport: Transport::of(Some(&config.main)),
+    }];
     let mut sockets = Vec::new();
     for (port, endpoint) in &config.receivers {
         let mut bound = None;
         if let Some(endpoint) = endpoint {
+            let tls = certificates.of(|| port.setting(), endpoint.tls.as_ref())?;
             match Socket::bind(port, endpoint.address).await {
                 Ok((socket, address)) => {
-                    sockets.push((*port, socket));
+                    sockets.push((*port, socket, tls));
                     bound = Some(address);
                 }
-                Err(cause) => taken(*endpoint, port, cause)?,
+                Err(cause) => taken(endpoint, port, cause)?,
             }
         }
-        receivers.push(receiver(port.name, *endpoint, bound));
+        receivers.push(receiver(port.name, endpoint.as_ref(), bound));
     }
-    Ok(Bound { main, main_address, sockets, receivers })
+    Ok(Bound { main, main_tls, main_address, sockets, receivers, certificates })
 }
 
-fn receiver(protocol: &'static str, wanted: Option<Endpoint>, bound: Option<SocketAddr>) -> Receiver {
+fn receiver(protocol: &'static str, wanted: Option<&Endpoint>, bound: Option<SocketAddr>) -> Receiver {
     let state = match (wanted, bound) {
         (_, Some(_)) => ReceiverState::Listening,
         (Some(_), None) => ReceiverState::PortTaken,
         (None, None) => ReceiverState::Off,
     };
-    Receiver { protocol, address: bound.or(wanted.map(|endpoint| endpoint.address)), state }
+    let address = bound.or(wanted.map(|endpoint| endpoint.address));
+    Receiver { protocol, address, state, transport: Transport::of(wanted) }
 }
 
 /// A default port that another program has is no reason not to start.
-fn taken(endpoint: Endpoint, port: &Port, cause: std::io::Error) -> Result<(), StartError> {
+fn taken(endpoint: &Endpoint, port: &Port, cause: std::io::Error) -> Result<(), StartError> {
     let (protocol, address, key) = (port.name, endpoint.address, port.setting());
     if endpoint.required {
         return Err(StartError::Listen { protocol, address, key, cause });
@@ -133,19 +190,36 @@ impl Bound {
         self.main_address
     }
 
+    /// Every set of files in use.
+    pub(crate) fn certificates(&self) -> Vec<Arc<Tls>> {
+        self.certificates.0.clone()
+    }
+
+    /// Says what anyone on the way can read.
+    pub(crate) fn say_exposed(&self) {
+        for receiver in self.receivers.iter().filter(|receiver| receiver.is_exposed()) {
+            warn!(
+                listener = receiver.protocol,
+                address = receiver.address.map(tracing::field::display),
+                "other hosts send to this listener in the clear, as the configuration says: what they send can be read and changed on its way"
+            );
+        }
+    }
+
     /// Serves everything until `stop`. The tasks end when their last request has.
     pub(crate) fn serve(self, main: Router, intake: &Intake, stop: &CancellationToken) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve_http(self.main, main, stop.clone()));
-        for (port, socket) in self.sockets {
+        tasks.spawn(serve_http(intake.main_door(self.main, self.main_tls), main, stop.clone()));
+        for (port, socket, tls) in self.sockets {
             let (intake, stop) = (intake.clone(), stop.clone());
             match (socket, intake.port_router(port)) {
                 (Socket::Tcp(listener), Some(router)) => {
                     let router = router.layer(axum::middleware::from_fn(guard::no_pages));
-                    tasks.spawn(serve_http(listener, router, stop));
+                    tasks.spawn(serve_http(intake.door(port, listener, tls), router, stop));
                 }
                 (Socket::Tcp(listener), None) => {
-                    tasks.spawn(async move { intake.serve_tcp(port, listener, stop).await });
+                    let door = intake.door(port, listener, tls);
+                    tasks.spawn(async move { intake.serve_tcp(door, stop).await });
                 }
                 (Socket::Udp(socket), _) => {
                     tasks.spawn(async move { intake.serve_udp(port, socket, stop).await });

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use logkeep_intake::ProtocolCounters;
+use logkeep_intake::{ProtocolCounters, TlsStatus};
 
 use crate::api::AppState;
 
@@ -51,6 +51,8 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     for (kind, count) in state.redactor.counts() {
         let _ = writeln!(out, "{REDACTED}{{kind=\"{}\"}} {count}", kind.name());
     }
+    connections(&mut out, &state);
+    certificates(&mut out, &state);
     let faults = state.ingest.faults().len();
     let _ = writeln!(out, "# HELP logkeep_wal_faults Damaged places found in the write-ahead log at the last start.");
     let _ = writeln!(out, "# TYPE logkeep_wal_faults gauge\nlogkeep_wal_faults {faults}");
@@ -58,4 +60,57 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     let _ = writeln!(out, "# HELP logkeep_uptime_seconds Time since the start.");
     let _ = writeln!(out, "# TYPE logkeep_uptime_seconds gauge\nlogkeep_uptime_seconds {uptime}");
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out).into_response()
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn connections(out: &mut String, state: &AppState) {
+    const LET_IN: &str = "logkeep_connections_total";
+    const REFUSED: &str = "logkeep_connections_refused_total";
+    const EXPOSED: &str = "logkeep_listeners_exposed";
+    let doors = state.intake.doors();
+    head(out, LET_IN, "counter", "Connections of TCP, after the handshake where the listener has TLS.");
+    for door in &doors {
+        let _ = writeln!(out, "{LET_IN}{{listener=\"{}\",tls=\"{}\"}} {}", door.name, door.is_encrypted, door.let_in);
+    }
+    head(out, REFUSED, "counter", "Connections that were not let in, by reason (docs/guide/tls.md).");
+    for door in &doors {
+        for (reason, count) in &door.refused {
+            let _ = writeln!(out, "{REFUSED}{{listener=\"{}\",reason=\"{reason}\"}} {count}", door.name);
+        }
+    }
+    head(out, EXPOSED, "gauge", "Listeners to which other hosts send in the clear.");
+    let exposed = state.receivers.iter().filter(|receiver| receiver.is_exposed()).count();
+    let _ = writeln!(out, "{EXPOSED} {exposed}");
+}
+
+type ReadTls = fn(&TlsStatus) -> i64;
+
+const CERTIFICATES: &[(&str, &str, &str, ReadTls)] = &[
+    ("logkeep_tls_certificate_expiry_timestamp_seconds", "gauge", "When the certificate in use expires.", |tls| {
+        tls.expires_s
+    }),
+    ("logkeep_tls_changes_total", "counter", "Times that changed files were taken up.", |tls| tls.changes as i64),
+    ("logkeep_tls_failures_total", "counter", "Times that changed files could not be taken up.", |tls| {
+        tls.failures as i64
+    }),
+    ("logkeep_tls_failing", "gauge", "1 while the files as they are cannot be taken up.", |tls| i64::from(tls.failing)),
+];
+
+fn certificates(out: &mut String, state: &AppState) {
+    let all: Vec<TlsStatus> = state.certificates.iter().map(|tls| tls.status()).collect();
+    for (name, kind, help, read) in CERTIFICATES.iter().filter(|_| !all.is_empty()) {
+        head(out, name, kind, help);
+        for (set, tls) in all.iter().enumerate() {
+            let file = escaped(&tls.certificate.to_string_lossy());
+            let _ = writeln!(out, "{name}{{set=\"{set}\",certificate=\"{file}\"}} {}", read(tls));
+        }
+    }
+}
+
+/// A label's value in the text format.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n")
 }

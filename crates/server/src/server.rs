@@ -9,7 +9,7 @@ use logkeep_access::Access;
 use logkeep_catalog::{CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
 use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
-use logkeep_intake::{Intake, IntakeOptions, Port};
+use logkeep_intake::{Intake, IntakeOptions, Port, TlsError, watch_certificates};
 use logkeep_query::exec::QueryError;
 use logkeep_query::{QueryEngine, QueryOptions};
 use logkeep_record::TenantId;
@@ -91,6 +91,15 @@ pub enum StartError {
     /// The query engine.
     #[error("query engine: {0}")]
     Query(#[from] QueryError),
+    /// Files of TLS.
+    #[error("TLS of `{key}`: {cause}")]
+    Tls {
+        /// The setting.
+        key: String,
+        /// Why.
+        #[source]
+        cause: TlsError,
+    },
     /// A port.
     #[error(
         "cannot listen on {address} for {protocol}: {cause}; change `{key}` in the configuration, or stop what uses it"
@@ -272,14 +281,21 @@ impl Server {
             intake: intake.clone(),
             receivers: receivers.clone(),
             main: bound.main_address(),
+            certificates: bound.certificates(),
             tenant: TenantId::default(),
             stop: stop.clone(),
             started_ns: ingest.clock().now_ns(),
             redactor: redactor.clone(),
         };
-        let main: Router = api::router(state).layer(axum::middleware::from_fn(guard::loopback_only));
+        let hosts = guard::Hosts::of(bound.main_address());
+        let main: Router = api::router(state).layer(axum::middleware::from_fn_with_state(hosts, guard::own_pages_only));
         let address = bound.main_address();
+        bound.say_exposed();
+        let certificates = bound.certificates();
         let mut tasks = bound.serve(main, &intake, &stop);
+        if !certificates.is_empty() {
+            tasks.spawn(watch_certificates(certificates, stop.clone()));
+        }
         tasks.spawn(forget_unused(query.clone(), stop.clone()));
         let rotation =
             Rotation { ingest: ingest.clone(), keys, data_dir: config.data_dir.clone(), key_file: config.key_file };

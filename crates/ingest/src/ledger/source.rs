@@ -51,6 +51,12 @@ impl Source {
         Self { sender: (!sender.is_empty()).then_some(sender), ..self }
     }
 
+    /// Having proven to be this.
+    #[must_use]
+    pub fn proven(self, identity: &str) -> Self {
+        Self { identity: Some(identity.to_owned()), ..self }
+    }
+
     /// What its lines go to where there is no room.
     pub(crate) fn others(&self) -> Self {
         Self { others: true, ..Self::new(&self.protocol) }

@@ -9,22 +9,22 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{Setup, options, port, send, wait_until};
-use crate::{Intake, IntakeOptions, Protocol};
+use crate::{Intake, IntakeOptions, Peer, Protocol};
 
 /// Texts to bytes.
-type Request = fn(&[&str]) -> Vec<u8>;
+pub(super) type Request = fn(&[&str]) -> Vec<u8>;
 
 /// A receiver, and how its senders speak.
-struct Case {
-    protocol: Protocol,
-    over: Over,
+pub(super) struct Case {
+    pub(super) protocol: Protocol,
+    pub(super) over: Over,
     /// A request, or what one connection sends, with a record for each of these texts. The text is its body, or the name of a span.
-    request: Request,
+    pub(super) request: Request,
     /// The same with an entry that can never be a record in the middle; `None` if the protocol has nothing that cannot.
     with_a_bad_one: Option<Request>,
 }
 
-enum Over {
+pub(super) enum Over {
     /// Method, path and headers; the status of success, and of a request of which some records are bad.
     Http { router: fn(&Intake) -> Router, head: &'static str, good: u16, partly: u16 },
     /// What the server says once as many records are durable, after what it says to anyone.
@@ -35,7 +35,7 @@ enum Over {
     Unanswered { port: &'static str },
 }
 
-const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     Case {
         protocol: Protocol::Otlp,
         over: Over::Http {
@@ -413,7 +413,8 @@ impl Served {
         } else {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            (address, tokio::spawn(async move { intake.serve_tcp(port, listener, stopping).await }))
+            let door = intake.door(port, listener, None);
+            (address, tokio::spawn(async move { intake.serve_tcp(door, stopping).await }))
         };
         Self { setup, case, stop, address: Some(address), serving: Some(serving) }
     }
@@ -459,7 +460,7 @@ impl Served {
                 let request = http::Request::post(*path).header("content-type", "application/grpc");
                 let request = request
                     .extension(crate::http::Stopping(self.stop.clone()))
-                    .extension(axum::extract::ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 1))))
+                    .extension(axum::extract::ConnectInfo(Peer::at(std::net::SocketAddr::from(([127, 0, 0, 1], 1)))))
                     .body(axum::body::Body::from(bytes))
                     .unwrap();
                 router(&self.setup.intake).oneshot(request).await.unwrap();

@@ -63,7 +63,8 @@ async fn senders_that_hang_up_without_reading_the_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(crate::serve_http(listener, router, stop.clone()));
+    let serving =
+        tokio::spawn(crate::serve_http(setup.intake.door(port("gelf-http"), listener, None), router, stop.clone()));
     let body = r#"{"version":"1.1","host":"h","short_message":"a"}"#;
     let request = format!("POST /gelf HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     for _ in 0..200 {

@@ -7,10 +7,11 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as SpanMessage};
 use prost::Message;
+use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
 
-use super::{Setup, gzip, options, send};
+use super::{Setup, gzip, options, port, send};
 use crate::{IntakeOptions, Protocol};
 
 fn export(texts: &[&str]) -> ExportLogsServiceRequest {
@@ -92,9 +93,8 @@ async fn client(setup: &Setup) -> LogsServiceClient<tonic::transport::Channel> {
 async fn channel(setup: &Setup) -> tonic::transport::Channel {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let server = tonic::transport::Server::builder().add_routes(setup.intake.otlp_grpc_router().into());
-    let accepted = tonic::transport::server::TcpIncoming::from(listener);
-    tokio::spawn(server.serve_with_incoming(accepted));
+    let door = setup.intake.door(port("otlp-grpc"), listener, None);
+    tokio::spawn(crate::serve_http(door, setup.intake.otlp_grpc_router(), CancellationToken::new()));
     tonic::transport::Endpoint::new(address).unwrap().connect().await.unwrap()
 }
 

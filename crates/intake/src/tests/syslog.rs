@@ -12,7 +12,8 @@ async fn check_tcp(bytes: &[u8], piece: usize, expected: &[&str]) {
     let address = listener.local_addr().unwrap();
     let (intake, shutdown) = (setup.intake.clone(), CancellationToken::new());
     let stopping = shutdown.clone();
-    let serving = tokio::spawn(async move { intake.serve_tcp(port("syslog-tcp"), listener, stopping).await });
+    let door = intake.door(port("syslog-tcp"), listener, None);
+    let serving = tokio::spawn(async move { intake.serve_tcp(door, stopping).await });
     let mut stream = TcpStream::connect(address).await.unwrap();
     for part in bytes.chunks(piece) {
         // The server may have closed a connection it cannot read.
@@ -79,7 +80,8 @@ async fn what_cannot_be_stored_while_stopping_is_counted() {
     setup.ingest.close();
     let (intake, shutdown) = (setup.intake.clone(), CancellationToken::new());
     let stopping = shutdown.clone();
-    let serving = tokio::spawn(async move { intake.serve_tcp(port("syslog-tcp"), listener, stopping).await });
+    let door = intake.door(port("syslog-tcp"), listener, None);
+    let serving = tokio::spawn(async move { intake.serve_tcp(door, stopping).await });
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"<13>kept\n").await.unwrap();
     // The ledger balances only once nothing is under way, so it is not checked here.

@@ -7,18 +7,17 @@ use super::burst::{Burst, Readers};
 use crate::Intake;
 use crate::account::reason;
 use crate::connection::{Connection, Read};
-use crate::origin::Origin;
 use crate::receivers::Task;
 
 /// Serves a connection to its end.
 pub(crate) fn tcp<D: Dialect>(intake: Intake, connection: Connection) -> Task {
     Box::pin(async move {
-        let peer = connection.peer();
+        let (peer, origin) = (connection.peer(), connection.origin());
         let readers = Readers::<D>::default();
         let mut serving =
             Serving { intake: &intake, connection, framer: D::framer(), burst: Burst::default(), readers };
         if let Err(error) = serving.run().await {
-            intake.count_refused(&Origin::at(D::PROTOCOL, peer), reason::MALFORMED);
+            intake.count_refused(&origin, reason::MALFORMED);
             tracing::warn!(protocol = D::PROTOCOL.name(), %peer, %error, "a connection was closed");
         }
     })
@@ -74,6 +73,7 @@ impl<D: Dialect> Serving<'_, D> {
             return;
         }
         let (burst, readers) = (std::mem::take(&mut self.burst), std::mem::take(&mut self.readers));
-        (self.burst, self.readers) = self.intake.store_burst(burst, readers, self.connection.shutdown()).await;
+        let (origin, shutdown) = (self.connection.origin(), self.connection.shutdown());
+        (self.burst, self.readers) = self.intake.store_burst(&origin, burst, readers, shutdown).await;
     }
 }

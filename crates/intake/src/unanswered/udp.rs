@@ -32,7 +32,7 @@ pub(crate) fn udp<D: Dialect>(intake: Intake, socket: UdpSocket, shutdown: Cance
 impl Intake {
     async fn store_datagrams<D: Dialect>(self, mut queue: mpsc::Receiver<Datagram>, shutdown: CancellationToken) {
         let (mut burst, mut readers) = (Burst::default(), Readers::<D>::default());
-        let mut assembler = D::Assembler::default();
+        let (mut assembler, origin) = (D::Assembler::default(), Origin::of_many(D::PROTOCOL));
         while let Some(first) = queue.recv().await {
             self.assemble::<D>(&mut assembler, &first, &mut burst);
             drop(first);
@@ -43,7 +43,7 @@ impl Intake {
                 self.assemble::<D>(&mut assembler, &next, &mut burst);
             }
             if !burst.is_empty() {
-                (burst, readers) = self.store_burst(burst, readers, &shutdown).await;
+                (burst, readers) = self.store_burst(&origin, burst, readers, &shutdown).await;
             }
         }
     }

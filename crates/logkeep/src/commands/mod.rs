@@ -1,6 +1,7 @@
 //! One file per subcommand, and what several share.
 
 pub(crate) mod backup;
+pub(crate) mod certs;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod folder;

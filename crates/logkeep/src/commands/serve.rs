@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use logkeep::config::{Config, Listener};
 use logkeep_query::QueryOptions;
 use logkeep_query::exec::SqlOptions;
-use logkeep_server::{Endpoint, IntakeOptions, Running, SelfLog, Server, ServerConfig};
+use logkeep_server::{Endpoint, IntakeOptions, Port, Running, SelfLog, Server, ServerConfig, Transport};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -75,13 +75,23 @@ fn own_crates(level: &str) -> String {
 
 /// What the server needs, from what the operator set.
 pub(crate) fn server_config(config: &Config) -> ServerConfig {
-    let endpoint = |listener: Listener| Endpoint { address: listener.address, required: listener.configured };
+    let endpoint = |listener: &Listener| Endpoint {
+        address: listener.address,
+        required: listener.configured,
+        tls: listener.tls_options(&config.tls),
+    };
+    // There is no TLS over UDP.
+    let receiver = |port: &Port, listener: &Listener| {
+        let endpoint = endpoint(listener);
+        if port.is_udp() { Endpoint { tls: None, ..endpoint } } else { endpoint }
+    };
+    let receivers = config.listen.receivers.iter();
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     ServerConfig {
         data_dir: config.data_dir.clone(),
         key_file: config.key_file(),
-        main: endpoint(config.listen.main),
-        receivers: config.listen.receivers.iter().map(|(port, at)| (*port, at.map(endpoint))).collect(),
+        main: endpoint(&config.listen.main),
+        receivers: receivers.map(|(port, at)| (*port, at.as_ref().map(|at| receiver(port, at)))).collect(),
         intake: IntakeOptions {
             tenants: config.tenants.clone(),
             request_bytes: config.limits.request_bytes,
@@ -105,10 +115,17 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
 fn announce(running: &Running) -> Result<()> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "Logkeep is ready: http://{}", running.main())?;
+    let is_encrypted = running.receivers.first().is_some_and(|main| main.transport != Transport::Plaintext);
+    let scheme = if is_encrypted { "https" } else { "http" };
+    writeln!(out, "Logkeep is ready: {scheme}://{}", running.main())?;
     for receiver in running.receivers.iter() {
         if let Some(address) = receiver.address {
-            writeln!(out, "  {:<16} {address}  {}", receiver.protocol, receiver.state.as_str())?;
+            let transport = match receiver.transport {
+                Transport::Tls(_) => ", TLS",
+                Transport::Plaintext if receiver.is_exposed() => ", in the clear",
+                Transport::Plaintext => "",
+            };
+            writeln!(out, "  {:<16} {address}  {}{transport}", receiver.protocol, receiver.state.as_str())?;
         }
     }
     out.flush()?;

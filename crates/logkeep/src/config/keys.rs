@@ -35,6 +35,14 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     ];
     let after = [
         key(
+            "tls.certificate",
+            "",
+            "certificate of all listeners with its chain, PEM; without one nothing is encrypted",
+        ),
+        key("tls.key", "", "its private key, PEM"),
+        key("tls.client_ca", "", "authorities that issue certificates to senders, PEM"),
+        key("tls.client_certificates", "off", "whether senders are asked for one: off, optional or required"),
+        key(
             "forward.shared_key_file",
             "",
             "file with the key that Forward senders must know; without one, any may send",

@@ -5,6 +5,7 @@
 //! can start anything, and only a file without a fault becomes one.
 
 mod keys;
+mod listen;
 mod print;
 mod read;
 mod redact;
@@ -15,14 +16,13 @@ mod units;
 mod tests;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use logkeep_record::TenantId;
 use logkeep_redact::Rules;
-use logkeep_server::Port;
 
+pub use listen::{ClientCertificates, Listen, Listener, Tls};
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
 
 /// A configuration that can run.
@@ -34,6 +34,8 @@ pub struct Config {
     pub configured_key_file: Option<PathBuf>,
     /// Where to listen.
     pub listen: Listen,
+    /// Files of TLS that all listeners have, if they have none of their own.
+    pub tls: Tls,
     /// Who may send over Fluentd's Forward protocol.
     pub forward: Forward,
     /// Bounds on what senders may send.
@@ -52,31 +54,6 @@ pub struct Config {
     pub log_level: String,
     /// The version that the Elasticsearch API claims; Beats refuse servers older than themselves.
     pub elasticsearch_version: String,
-}
-
-/// One address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Address and port; port 0 takes a free one.
-    pub address: SocketAddr,
-    /// Whether the operator chose it: then a taken port is an error, otherwise a warning.
-    pub configured: bool,
-}
-
-/// Where to listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// API and UI.
-    pub main: Listener,
-    /// Every port of a receiver; `None` is off.
-    pub receivers: Vec<(&'static Port, Option<Listener>)>,
-}
-
-impl Listen {
-    /// Where the receiver of this name listens; `None` if it is off, or there is none of this name.
-    pub fn receiver(&self, name: &str) -> Option<Listener> {
-        self.receivers.iter().find(|(port, _)| port.name == name)?.1
-    }
 }
 
 /// Who may send over Fluentd's Forward protocol.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
-use super::{Config, Listener, keys, redact};
+use super::{ClientCertificates, Config, Listener, keys, redact};
 
 pub(super) fn to_yaml(config: &Config) -> String {
     let mut out = String::new();
@@ -28,13 +28,18 @@ pub(super) fn to_yaml(config: &Config) -> String {
 }
 
 fn value(config: &Config, path: &str) -> String {
-    let listener = |listener: Option<Listener>| listener.map_or("off".to_owned(), |at| quoted(&at.address.to_string()));
     let file = |path: &Option<PathBuf>| path.as_ref().map_or("~".to_owned(), |path| quoted(&path.to_string_lossy()));
     let listen = &config.listen;
     match path {
         "data_dir" => quoted(&config.data_dir.to_string_lossy()),
         "key_file" => quoted(&config.key_file().to_string_lossy()),
-        "listen.main" => listener(Some(listen.main)),
+        "listen.main" => listener(Some(&listen.main)),
+        "tls.certificate" => file(&config.tls.certificate),
+        "tls.key" => file(&config.tls.key),
+        "tls.client_ca" => file(&config.tls.client_ca),
+        "tls.client_certificates" => {
+            config.tls.client_certificates.unwrap_or(ClientCertificates::Off).as_str().to_owned()
+        }
         "forward.shared_key_file" => file(&config.forward.shared_key_file),
         "forward.users_file" => file(&config.forward.users_file),
         "limits.request_bytes" => format_bytes(config.limits.request_bytes as u64),
@@ -55,10 +60,25 @@ fn value(config: &Config, path: &str) -> String {
         "log.level" => config.log_level.clone(),
         "elasticsearch.version" => quoted(&config.elasticsearch_version),
         other => match listen.receivers.iter().find(|(port, _)| port.setting() == other) {
-            Some((_, at)) => listener(*at),
+            Some((_, at)) => listener(at.as_ref()),
             None => unreachable!("`{other}` is in the table of keys but not printed"),
         },
     }
+}
+
+/// An address, or a section of it and of what is special about it.
+fn listener(listener: Option<&Listener>) -> String {
+    let Some(Listener { address, plaintext, tls, .. }) = listener else { return "off".to_owned() };
+    let address = quoted(&address.to_string());
+    let mut special = Vec::new();
+    if *plaintext {
+        special.push("plaintext: true".to_owned());
+    }
+    for (name, file) in [("certificate", &tls.certificate), ("key", &tls.key), ("client_ca", &tls.client_ca)] {
+        special.extend(file.as_ref().map(|file| format!("{name}: {}", quoted(&file.to_string_lossy()))));
+    }
+    special.extend(tls.client_certificates.map(|asked| format!("client_certificates: {}", asked.as_str())));
+    if special.is_empty() { address } else { format!("{{address: {address}, {}}}", special.join(", ")) }
 }
 
 /// A YAML double-quoted scalar, which JSON's strings are.

@@ -1,15 +1,15 @@
 //! The tree to a [`Config`], with every fault on the way.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+mod listen;
+
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use logkeep_record::TenantId;
-use logkeep_server::PORTS;
 
-use super::tree::{self, Kind, Node};
+use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
-use super::{Config, Fault, Flush, Forward, Limits, Listen, Listener, Query, keys, redact, sibling_key};
+use super::{Config, Fault, Flush, Forward, Limits, Query, keys, redact, sibling_key};
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const MIB: u64 = 1 << 20;
@@ -131,16 +131,8 @@ impl<'a> Reader<'a> {
         value.unwrap_or(min)
     }
 
-    fn listener(&mut self, path: &str) -> Option<Listener> {
-        let configured = self.written(path).is_some();
-        // YAML 1.1 habits read `off` as false.
-        let off = |text: &str| path != "listen.main" && (text.eq_ignore_ascii_case("off") || text == "false");
-        let address = self.value(path, |text| if off(text) { Ok(None) } else { address(path, text).map(Some) });
-        address.flatten().map(|address| Listener { address, configured })
-    }
-
     fn config(&mut self) -> Config {
-        let listen = self.listen();
+        let (listen, tls) = self.listen();
         let forward = self.forward();
         let limits = self.limits();
         let query = Query {
@@ -163,6 +155,7 @@ impl<'a> Reader<'a> {
             data_dir,
             configured_key_file,
             listen,
+            tls,
             forward,
             limits,
             query,
@@ -187,33 +180,6 @@ impl<'a> Reader<'a> {
         }
         // A smaller limit on requests alone lowers the one on records with it.
         Limits { request_bytes, record_bytes: record_bytes.min(request_bytes) }
-    }
-
-    fn listen(&mut self) -> Listen {
-        let main = self.listener("listen.main");
-        let unusable = Listener { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), configured: false };
-        let receivers = PORTS.iter().map(|port| (port, self.listener(&port.setting()))).collect();
-        let listen = Listen { main: main.unwrap_or(unusable), receivers };
-        self.refuse_shared_addresses(&listen);
-        listen
-    }
-
-    /// Two TCP listeners cannot have one address; UDP ports are a space of their own.
-    fn refuse_shared_addresses(&mut self, listen: &Listen) {
-        let main = ("listen.main".to_owned(), false, Some(listen.main));
-        let others = listen.receivers.iter().map(|(port, listener)| (port.setting(), port.is_udp(), *listener));
-        let all: Vec<_> = std::iter::once(main).chain(others).collect();
-        for (place, (path, udp, listener)) in all.iter().enumerate() {
-            let Some(listener) = listener.filter(|listener| listener.address.port() != 0) else { continue };
-            let same = |(_, other_udp, other): &&(String, bool, Option<Listener>)| {
-                other_udp == udp && other.is_some_and(|other| other.address == listener.address)
-            };
-            if let Some((other, ..)) = all[..place].iter().find(same) {
-                let line = self.line(path).max(self.line(other));
-                let message = format!("`{path}` and `{other}` both have {}", listener.address);
-                self.fault(line, message, Some("give each its own port, or turn one off".into()));
-            }
-        }
     }
 
     fn forward(&mut self) -> Forward {
@@ -302,31 +268,6 @@ fn within<T: PartialOrd + Copy>(value: T, min: T, max: T, text: &str, show: fn(T
         return Err((format!("`{text}` is not between {} and {}", show(min), show(max)), None));
     }
     Ok(value)
-}
-
-fn address(path: &str, text: &str) -> Result<SocketAddr, ValueFault> {
-    let default = &keys::find(path).default;
-    let address = match text.parse::<u16>() {
-        Ok(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        Err(_) => text.replacen("localhost:", "127.0.0.1:", 1).parse().map_err(|_| {
-            let or_off = if path == "listen.main" { "" } else { " or `off`" };
-            (format!("`{text}` is no address"), Some(format!("write address and port, like `{default}`{or_off}")))
-        })?,
-    };
-    if !is_loopback(address.ip()) {
-        let hint = "until then listen on 127.0.0.1 and put a proxy with TLS and authentication in front";
-        return Err((
-            format!(
-                "`{text}` can be reached from other hosts, which needs TLS and authentication; neither is there yet"
-            ),
-            Some(hint.to_owned()),
-        ));
-    }
-    Ok(address)
-}
-
-fn is_loopback(ip: IpAddr) -> bool {
-    ip.to_canonical().is_loopback()
 }
 
 fn path(text: &str) -> Result<PathBuf, ValueFault> {

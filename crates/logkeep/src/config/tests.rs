@@ -54,8 +54,8 @@ fn every_fault_at_once() {
     check(
         "listen:\n  main: 0.0.0.0:7280\n  loki: nowhere\nlimits:\n  request_bytes: 12 parsecs\nquery: 5s\nlog:\n  level: loud\n\
          flush:\n  interval: 5\ntenants: [\"a b\", shop, shop]\n",
-        "c.yaml:2: `listen.main`: `0.0.0.0:7280` can be reached from other hosts, which needs TLS and authentication; \
-         neither is there yet\n  hint: until then listen on 127.0.0.1 and put a proxy with TLS and authentication in front\n\
+        "c.yaml:2: `listen.main`: `0.0.0.0:7280` can be reached from other hosts, and shows what is stored\n  \
+         hint: listen on 127.0.0.1, or have `client_certificates: required` there (docs/guide/tls.md)\n\
          c.yaml:3: `listen.loki`: `nowhere` is no address\n  hint: write address and port, like `127.0.0.1:3100` or `off`\n\
          c.yaml:5: `limits.request_bytes`: `12 parsecs` is no size\n  \
          hint: a size is a number of bytes, or one with KiB, MiB or GiB\n\
@@ -107,6 +107,115 @@ fn faults_between_keys() {
     check(
         "data_dir: [a]",
         "c.yaml:1: `data_dir` is a list, expected a single value\n  hint: for example `data_dir: ./logkeep-data`",
+    );
+}
+
+const PAIR: &str = "tls: {certificate: /c, key: /k, client_ca: /senders, client_certificates: required}\n";
+
+#[test]
+fn tls_of_all_listeners_and_of_one() {
+    let yaml = format!(
+        "{PAIR}listen:\n  loki: 0.0.0.0:3100\n  beats: {{client_certificates: optional}}\n  \
+         relp: {{address: 5, certificate: /c2, key: /k2}}\n  syslog_udp: {{address: \"0.0.0.0:5514\", plaintext: true}}\n  \
+         gelf_tcp: {{plaintext: true}}\n  main:\n    address: 0.0.0.0:7280\n    client_ca: /readers\n"
+    );
+    let config = Config::read("c.yaml", &yaml).unwrap_or_else(|faults| panic!("{faults}"));
+    let options = |listener: &Listener| {
+        let Some(tls) = listener.tls_options(&config.tls) else { return "plaintext".to_owned() };
+        let authorities = tls.clients.authorities().map(|file| file.display().to_string()).unwrap_or_default();
+        format!("{} {} {} {authorities}", tls.certificate.display(), tls.key.display(), tls.clients.as_str())
+    };
+    let check = |name: &str, expected: &str| {
+        let listener = config.listen.receiver(name).unwrap();
+        assert_eq!(options(listener), expected, "{name}");
+    };
+    check("loki", "/c /k required /senders");
+    check("beats", "/c /k optional /senders");
+    check("relp", "/c2 /k2 required /senders");
+    check("gelf-tcp", "plaintext");
+    check("syslog-tls", "/c /k required /senders");
+    assert_eq!(options(&config.listen.main), "/c /k required /readers");
+    assert_eq!(config.listen.receiver("relp").unwrap().address.to_string(), "127.0.0.1:5");
+    let printed = config.to_yaml();
+    let again = Config::read("c.yaml", &printed).unwrap_or_else(|faults| panic!("{faults}\n{printed}"));
+    assert_eq!(again.to_yaml(), printed);
+    assert_eq!(again.tls, config.tls);
+    assert_eq!(Config::default().listen.receiver("syslog-tls"), None, "of no use without a certificate");
+}
+
+#[test]
+fn what_other_hosts_reach_is_encrypted_or_said_to_be_not() {
+    check(
+        "listen:\n  loki: 0.0.0.0:3100",
+        "c.yaml:2: `listen.loki`: `0.0.0.0:3100` can be reached from other hosts, in the clear\n  hint: set `tls.certificate` \
+         and `tls.key`, or say that it may be: `loki: {address: \"0.0.0.0:3100\", plaintext: true}`",
+    );
+    check("listen:\n  loki: {address: \"0.0.0.0:3100\", plaintext: true}", "no faults");
+    check(
+        &format!("{PAIR}listen:\n  gelf_udp: \"[::]:12201\""),
+        "c.yaml:3: `listen.gelf_udp`: `[::]:12201` can be reached from other hosts, in the clear\n  \
+         hint: say that it may be: `gelf_udp: {address: \"[::]:12201\", plaintext: true}`",
+    );
+    let main = "can be reached from other hosts, and shows what is stored\n  hint: ";
+    let required = "listen on 127.0.0.1, or have `client_certificates: required` there (docs/guide/tls.md)";
+    let own = "give it a `client_ca` of its own, which issues to nobody who only sends";
+    let check_main = |settings: &str, hint: &str| {
+        let yaml = format!("{PAIR}listen:\n  main: {{address: \"10.0.0.1:7280\"{settings}}}");
+        check(&yaml, &format!("c.yaml:3: `listen.main`: `10.0.0.1:7280` {main}{hint}"));
+    };
+    check_main("", own);
+    check_main(", client_ca: /senders", own);
+    check_main(", client_ca: /readers, client_certificates: optional", required);
+    check_main(", plaintext: true", required);
+}
+
+#[test]
+fn settings_of_tls_have_an_effect() {
+    check("tls: {certificate: /c}", "c.yaml:1: `tls.key` is missing: a certificate and its key go together");
+    check(
+        "tls: {certificate: /c, key: /k, client_ca: /ca}",
+        "c.yaml:1: `tls.client_ca` has no effect: no listener asks for client certificates\n  \
+         hint: set `client_certificates: required` (or `optional`) below `tls` or below a listener",
+    );
+    check(
+        "tls: {certificate: /c, key: /k, client_ca: /ca}\nlisten: {beats: {client_certificates: optional}}",
+        "no faults",
+    );
+    check(
+        "tls: {certificate: /c, key: /k}\nlisten: {beats: {client_certificates: required}}",
+        "c.yaml:2: `listen.beats` asks for client certificates of no authority\n  hint: set `client_ca`",
+    );
+    check(
+        "tls: {certificate: /c, key: /k}\nlisten: {beats: {client_ca: /ca}}",
+        "c.yaml:2: `listen.beats.client_ca` has no effect\n  hint: set `client_certificates: required`, or `optional`",
+    );
+    let no_tls = "set `certificate` and `key`, there or below `tls`, and not `plaintext`";
+    check(
+        "listen: {beats: {client_certificates: required}}",
+        &format!("c.yaml:1: `listen.beats` has settings of TLS, and no TLS\n  hint: {no_tls}"),
+    );
+    check(
+        "listen: {beats: {plaintext: true, certificate: /c, key: /k}}",
+        &format!("c.yaml:1: `listen.beats` has settings of TLS, and no TLS\n  hint: {no_tls}"),
+    );
+    check(
+        "listen: {syslog_udp: {certificate: /c, key: /k}}",
+        "c.yaml:1: `listen.syslog_udp`: there is no TLS over UDP\n  hint: leave all but `address` and `plaintext` away",
+    );
+    check(
+        "listen: {syslog_tls: 6514}",
+        "c.yaml:1: `listen.syslog_tls` needs a certificate\n  hint: set `tls.certificate` and `tls.key`, or turn it off",
+    );
+    check(
+        "listen: {beats: {plaintext: maybe, adress: 5, key: []}}",
+        "c.yaml:1: `listen.beats.plaintext`: `maybe` is neither true nor false\n\
+         c.yaml:1: `listen.beats.adress`: unknown key\n  \
+         hint: valid here: address, plaintext, certificate, key, client_ca, client_certificates\n\
+         c.yaml:1: `listen.beats.key` is a list, expected a single value",
+    );
+    check(
+        "tls: {client_certificates: maybe}",
+        "c.yaml:1: `tls.client_certificates`: `maybe` is none of the choices\n  hint: one of off, optional, required",
     );
 }
 

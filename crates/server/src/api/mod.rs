@@ -19,7 +19,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use logkeep_access::Access;
 use logkeep_ingest::Ingest;
-use logkeep_intake::Intake;
+use logkeep_intake::{Intake, Tls};
 use logkeep_query::QueryEngine;
 use logkeep_record::TenantId;
 use logkeep_redact::Redactor;
@@ -39,6 +39,7 @@ pub(crate) struct AppState {
     pub(crate) intake: Intake,
     pub(crate) receivers: Arc<Vec<Receiver>>,
     pub(crate) main: SocketAddr,
+    pub(crate) certificates: Vec<Arc<Tls>>,
     pub(crate) tenant: TenantId,
     pub(crate) stop: CancellationToken,
     pub(crate) started_ns: i64,

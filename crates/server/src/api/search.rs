@@ -1,12 +1,12 @@
 //! Searching: pages of records, one record, its surroundings, histogram and fields.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use logkeep_access::{Action, Grant, Identity};
+use logkeep_intake::Peer;
 use logkeep_query::exec::{Dataset, FieldSummary, Found, Order, QueryError, Search, ValueCount};
 use logkeep_record::{Record, RecordId};
 use serde_json::json;
@@ -22,33 +22,40 @@ impl AppState {
         Params::new(values, self.ingest.clock().now_ns())
     }
 
-    pub(crate) fn identity(&self, peer: SocketAddr) -> Result<Identity, ApiError> {
-        Identity::local(peer.ip(), self.tenant.clone())
-            .ok_or_else(|| ApiError::new(StatusCode::FORBIDDEN, "forbidden", "only this machine may read"))
+    pub(crate) fn identity(&self, peer: &Peer) -> Result<Identity, ApiError> {
+        let address = peer.address.ip();
+        let certified = peer.identity.as_deref().map(|name| Identity::certified(name, address, self.tenant.clone()));
+        certified.or_else(|| Identity::local(address, self.tenant.clone())).ok_or_else(|| {
+            ApiError::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "only this machine may read, or who shows a certificate with a name in it",
+            )
+        })
     }
 
-    pub(crate) fn grant(&self, peer: SocketAddr, params: &Params, what: &str) -> Result<Grant, ApiError> {
+    pub(crate) fn grant(&self, peer: &Peer, params: &Params, what: &str) -> Result<Grant, ApiError> {
         Ok(self.access.authorize(&self.identity(peer)?, Action::Query, &params.subject(what)))
     }
 }
 
 pub(crate) async fn logs(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
-    page(&state, peer, &state.params(query), Dataset::Logs).await
+    page(&state, &peer, &state.params(query), Dataset::Logs).await
 }
 
 pub(crate) async fn spans(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
-    page(&state, peer, &state.params(query), Dataset::Spans).await
+    page(&state, &peer, &state.params(query), Dataset::Spans).await
 }
 
-async fn page(state: &AppState, peer: SocketAddr, params: &Params, dataset: Dataset) -> Result<Response, ApiError> {
+async fn page(state: &AppState, peer: &Peer, params: &Params, dataset: Dataset) -> Result<Response, ApiError> {
     let selection = params.selection(dataset)?;
     let (what, name, list): (_, _, List) = match dataset {
         Dataset::Spans => ("spans", "spans", spans_json),
@@ -124,13 +131,13 @@ async fn existing<T>((grant, found): (Grant, Option<T>), id: &str) -> Result<(Gr
 
 pub(crate) async fn record(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(id): Path<String>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let parsed = record_id(&id)?;
-    let grant = state.grant(peer, &params, &format!("logs/{id}"))?;
+    let grant = state.grant(&peer, &params, &format!("logs/{id}"))?;
     let budget = state.query.budget();
     let found = state.query.record(&grant, &parsed, &budget).await;
     let (grant, found) = existing(outcome(grant, found)?, &id).await?;
@@ -142,14 +149,14 @@ pub(crate) async fn record(
 
 pub(crate) async fn context(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(id): Path<String>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let parsed = record_id(&id)?;
     let (before, after) = (params.count("before", 20, 1_000)?, params.count("after", 20, 1_000)?);
-    let grant = state.grant(peer, &params, &format!("logs/{id}/context"))?;
+    let grant = state.grant(&peer, &params, &format!("logs/{id}/context"))?;
     let budget = state.query.budget();
     let context = state.query.context(&grant, &parsed, before, after, &budget).await;
     let (grant, context) = existing(outcome(grant, context)?, &id).await?;
@@ -171,13 +178,13 @@ pub(crate) async fn context(
 
 pub(crate) async fn histogram(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let (selection, buckets) = (params.selection(params.dataset()?)?, params.count("buckets", 60, 1_000)?);
     let range = selection.range;
-    let grant = state.grant(peer, &params, "histogram")?;
+    let grant = state.grant(&peer, &params, "histogram")?;
     let budget = state.query.budget();
     let histogram = state.query.histogram(&grant, &selection, buckets, &budget).await;
     let (grant, histogram) = outcome(grant, histogram)?;
@@ -203,12 +210,12 @@ fn counts(values: &[ValueCount]) -> serde_json::Value {
 
 pub(crate) async fn fields(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let selection = params.selection(params.dataset()?)?;
-    let grant = state.grant(peer, &params, "fields")?;
+    let grant = state.grant(&peer, &params, "fields")?;
     let budget = state.query.budget();
     let fields = state.query.fields(&grant, &selection, &budget).await;
     let (grant, fields) = outcome(grant, fields)?;
@@ -224,13 +231,13 @@ pub(crate) async fn fields(
 
 pub(crate) async fn values(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let (selection, limit) = (params.selection(params.dataset()?)?, params.count("limit", 20, 1_000)?);
-    let grant = state.grant(peer, &params, &format!("fields/{name}/values"))?;
+    let grant = state.grant(&peer, &params, &format!("fields/{name}/values"))?;
     let budget = state.query.budget();
     let values = state.query.values(&grant, &selection, &name, limit, &budget).await;
     let (grant, values) = outcome(grant, values)?;

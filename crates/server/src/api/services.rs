@@ -1,10 +1,9 @@
 //! Services with their rate, errors and durations, and who calls whom.
 
-use std::net::SocketAddr;
-
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use logkeep_access::Grant;
+use logkeep_intake::Peer;
 use logkeep_query::exec::{Budget, Dataset};
 use logkeep_query::{Edge, Figures, Selection, Service};
 use serde_json::{Map, Value, json};
@@ -18,12 +17,12 @@ const LIMIT: (usize, usize) = (100, 1_000);
 
 pub(crate) async fn services(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let (selection, limit) = (params.selection(Dataset::Spans)?, params.count("limit", LIMIT.0, LIMIT.1)?);
-    let grant = state.grant(peer, &params, "services")?;
+    let grant = state.grant(&peer, &params, "services")?;
     let budget = state.query.budget();
     let found = state.query.services(&grant, &selection, limit, &budget).await;
     let (grant, found) = outcome(grant, found)?;
@@ -38,12 +37,12 @@ pub(crate) async fn services(
 
 pub(crate) async fn graph(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let (selection, limit) = (params.selection(Dataset::Spans)?, params.count("limit", LIMIT.0, LIMIT.1)?);
-    let grant = state.grant(peer, &params, "graph")?;
+    let grant = state.grant(&peer, &params, "graph")?;
     let budget = state.query.budget();
     let found = state.query.graph(&grant, &selection, limit, &budget).await;
     let (grant, found) = outcome(grant, found)?;

@@ -1,12 +1,12 @@
 //! Who sends, and what became of what each sent: the loss ledger.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use logkeep_ingest::{Counts, Ledger, Source, minute};
+use logkeep_intake::Peer;
 use serde_json::{Value, json};
 
 use super::answer::{JSON, release};
@@ -30,7 +30,7 @@ struct Whole {
 
 pub(crate) async fn sources(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
@@ -43,7 +43,7 @@ pub(crate) async fn sources(
         other => return Err(ApiError::bad_request(format!("`series` is `{other}`; it must be `minute` or `hour`"))),
     };
     let (limit, protocol) = (params.count("limit", LIMIT.0, LIMIT.1)?, params.text("protocol"));
-    let grant = state.grant(peer, &params, "sources")?;
+    let grant = state.grant(&peer, &params, "sources")?;
     let (lines, most) = step.map_or((i64::MAX, SOURCES), |step| (step, LINES));
     let found = match state.ingest.ledger(grant.tenant(), minutes, lines, most).await {
         Ok(found) => found,

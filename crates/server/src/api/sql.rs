@@ -1,7 +1,5 @@
 //! SQL over HTTP: JSON, CSV or Arrow, by what the asker accepts.
 
-use std::net::SocketAddr;
-
 use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
@@ -12,6 +10,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use bytes::Bytes;
 use logkeep_access::Action;
+use logkeep_intake::Peer;
 use logkeep_query::exec::{QueryError, SqlAnswer};
 use logkeep_record::json;
 use serde::Deserialize;
@@ -30,7 +29,7 @@ const SQL_BYTES: usize = 64 << 10;
 
 pub(crate) async fn sql(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
@@ -40,7 +39,7 @@ pub(crate) async fn sql(
         return Err(ApiError::bad_request(format!("the query is longer than {SQL_BYTES} bytes")));
     }
     let subject = [("audit.object", "sql".to_owned()), ("audit.query", request.sql.clone())];
-    let grant = state.access.authorize(&state.identity(peer)?, Action::Query, &subject);
+    let grant = state.access.authorize(&state.identity(&peer)?, Action::Query, &subject);
     let budget = state.query.budget();
     let answer = state.query.sql(&grant, &request.sql, &budget).await;
     let (grant, answer) = outcome(grant, answer)?;

@@ -1,32 +1,44 @@
 //! What the server is and has, and whether it is well.
 
-use std::net::SocketAddr;
-
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use logkeep_access::Action;
+use logkeep_intake::Peer;
 use serde_json::json;
 
 use super::answer::{JSON, release};
 use super::{ApiError, AppState, render};
+use crate::listen::Transport;
 
 pub(crate) async fn status(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
 ) -> Result<Response, ApiError> {
     let grant =
-        state.access.authorize(&state.identity(peer)?, Action::Status, &[("audit.object", "status".to_owned())]);
+        state.access.authorize(&state.identity(&peer)?, Action::Status, &[("audit.object", "status".to_owned())]);
     let (records, bounds) = state.query.extent(&grant);
     let receivers: Vec<_> = state
         .receivers
         .iter()
         .map(|receiver| {
-            json!({"protocol": receiver.protocol, "address": receiver.address.map(|address| address.to_string()), "state": receiver.state.as_str()})
+            json!({
+                "protocol": receiver.protocol,
+                "address": receiver.address.map(|address| address.to_string()),
+                "state": receiver.state.as_str(),
+                "tls": matches!(receiver.transport, Transport::Tls(_)),
+                "client_certificates": match receiver.transport {
+                    Transport::Tls(clients) => clients,
+                    Transport::Plaintext => "off",
+                },
+                "exposed": receiver.is_exposed(),
+            })
         })
         .collect();
+    let is_encrypted = state.receivers.first().is_some_and(|main| main.transport != Transport::Plaintext);
+    let scheme = if is_encrypted { "https" } else { "http" };
     let example = format!(
-        "curl -sS http://{}/api/v1/ingest/ndjson --data-binary '{{\"message\":\"hello from curl\",\"service\":\"my-service\",\"level\":\"info\"}}'",
+        "curl -sS {scheme}://{}/api/v1/ingest/ndjson --data-binary '{{\"message\":\"hello from curl\",\"service\":\"my-service\",\"level\":\"info\"}}'",
         state.main
     );
     let body = json!({

@@ -4,7 +4,6 @@
 //! reader is too slow for it, records are left out and counted, and the count is sent every second.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures::stream::{self, Stream};
 use logkeep_access::{Action, Grant, Totals};
 use logkeep_ingest::Arrived;
+use logkeep_intake::Peer;
 use logkeep_query::kql::Compiled;
 use logkeep_record::{RecordId, TenantId};
 use serde_json::json;
@@ -37,12 +37,12 @@ struct Counts {
 
 pub(crate) async fn tail(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     query: Query<std::collections::HashMap<String, String>>,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let filter = Compiled::new(&params.filter()?)?;
-    let grant = state.access.authorize(&state.identity(peer)?, Action::Tail, &params.subject("tail"));
+    let grant = state.access.authorize(&state.identity(&peer)?, Action::Tail, &params.subject("tail"));
     let arrivals = state.ingest.arrivals();
     grant.release().await?;
     let counts = Arc::new(Counts::default());

@@ -1,9 +1,8 @@
 //! One trace: its spans, and the records of logs that carry its id.
 
-use std::net::SocketAddr;
-
 use axum::extract::{ConnectInfo, Path, State};
 use axum::response::Response;
+use logkeep_intake::Peer;
 use logkeep_record::TraceId;
 use serde_json::json;
 
@@ -18,7 +17,7 @@ const LOGS: (usize, usize) = (1_000, 10_000);
 
 pub(crate) async fn trace(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(text): Path<String>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
@@ -27,7 +26,7 @@ pub(crate) async fn trace(
         ApiError::bad_request("a trace id is 1 to 32 hexadecimal digits, not all of them zero; shorter ones are padded")
     })?;
     let (spans, logs) = (params.count("spans", SPANS.0, SPANS.1)?, params.count("logs", LOGS.0, LOGS.1)?);
-    let grant = state.grant(peer, &params, &format!("traces/{id}"))?;
+    let grant = state.grant(&peer, &params, &format!("traces/{id}"))?;
     let budget = state.query.budget();
     let trace = state.query.trace(&grant, id, spans, logs, &budget).await;
     let (grant, trace) = outcome(grant, trace)?;
