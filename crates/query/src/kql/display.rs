@@ -34,7 +34,14 @@ fn joined(f: &mut fmt::Formatter<'_>, parts: &[Expr], by: &str, grouped: fn(&Exp
 }
 
 fn field(f: &mut fmt::Formatter<'_>, name: &str, predicate: &Predicate) -> fmt::Result {
-    phrase(f, name)?;
+    // Between digits a colon belongs to the word, as in `10:30`.
+    let is_like_a_time =
+        [name.chars().next(), name.chars().last()].iter().all(|c| c.is_some_and(|c| c.is_ascii_digit()));
+    if is_like_a_time {
+        quoted(f, name)?
+    } else {
+        phrase(f, name)?
+    }
     match predicate {
         Predicate::Exists => f.write_str(":*"),
         Predicate::Equals(literal) => {

@@ -70,6 +70,8 @@ fn fields_and_values() {
     check("a:(b or not (c and d*))", "a:b or not (a:c and a:d*)");
     check("a:(b c)", "a:b and a:c");
     check("and:x", "\"and\":x");
+    check("\\4:0", "\"4\":0");
+    check("\"4.4\">=0", "\"4.4\" >= 0");
     check("a:\"\"", "a:\"\"");
 }
 
