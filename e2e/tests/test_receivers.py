@@ -1,6 +1,5 @@
 """Senders of Fluentd, Logstash, Graylog, Splunk, Datadog, rsyslog and systemd, sent here after changing the address only."""
 
-import itertools
 import json
 import logging
 import subprocess
@@ -19,7 +18,7 @@ from logstash_async.transport import BeatsTransport, HttpTransport, TcpTransport
 from pylogbeat import PyLogBeatClient
 from splunk_handler import SplunkHandler
 
-from support.rsyslog import Rsyslog
+from support.rsyslog import QUEUE, Rsyslog, lose_nothing_in_kills, syslog_lines
 from support.server import Server, pairs
 from support.wait import until
 
@@ -224,10 +223,6 @@ def test_datadog_api_client(shared_server, word, encoding):
         assert (resource["deployment.environment.name"], protocol(record)) == ("prod", "datadog")
 
 
-def syslog_lines(word, numbers):
-    return [f"<134>1 2026-11-20T10:00:00Z web-1 {word}-app {n} ID{n} - {word} number {n}" for n in numbers]
-
-
 def relp_action(server, extra=""):
     return (
         f'action(type="omrelp" target="127.0.0.1" port="{server.port("relp")}" '
@@ -253,22 +248,9 @@ def keep_port(server: Server, name):
 
 def test_nothing_is_lost_over_relp_when_the_server_is_killed(server, tmp_path, word):
     keep_port(server, "relp")
-    action = relp_action(server, 'action.resumeRetryCount="-1" action.resumeInterval="1" queue.type="LinkedList"')
+    action = relp_action(server, QUEUE)
     with Rsyslog(tmp_path, action, module='module(load="omrelp")') as rsyslog:
-        for batch in range(3):
-            rsyslog.send(syslog_lines(word, range(batch * 500, batch * 500 + 500)))
-            until(lambda batch=batch: len(server.find(word)) > batch * 500, "some are stored", 120)
-            server.kill()
-            server.start()
-        nudges = itertools.count(1500)
-
-        def all_stored():
-            # librelp looks for answers, and at whether the connection still stands, when there is more to send: the last
-            # message alone would wait for it, in a connection that went with the server.
-            rsyslog.send(syslog_lines(word, [next(nudges)]))
-            return set(range(1501)) <= {pairs(record, "resource")["process.pid"] for record in server.find(word)}
-
-        until(all_stored, "all are stored", 180)
+        lose_nothing_in_kills(server, rsyslog, word, 3)
 
 
 def test_journal_upload(shared_server, tmp_path, word):

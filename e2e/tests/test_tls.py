@@ -23,7 +23,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from pylogbeat import PyLogBeatClient
 
 from support.certs import Authority
-from support.rsyslog import Rsyslog
+from support.rsyslog import QUEUE, Rsyslog, lose_nothing_in_kills, syslog_lines
 from support.senders import SENDERS, Http
 from support.server import BINARY, pairs
 from support.wait import until
@@ -102,10 +102,6 @@ def is_let_in(port, context):
         return False
 
 
-def lines(word, numbers):
-    return [f"<134>1 2026-11-20T10:00:00Z web-1 {word}-app {n} ID{n} - {word} number {n}" for n in numbers]
-
-
 def numbers(records):
     found = [int(pairs(record, "resource")["process.pid"]) for record in records]
     assert len(found) == len(set(found)), "one came twice"
@@ -127,10 +123,9 @@ def rsyslog_action(driver, port, queue=""):
 def test_rsyslog_over_tls_while_the_server_is_killed(make_server, authority, tmp_path, word, driver):
     port = free_port()
     server = serve(make_server, authority, listen={"syslog_tls": f'"127.0.0.1:{port}"'})
-    queue = 'action.resumeRetryCount="-1" action.resumeInterval="1" queue.type="LinkedList"'
     trusted = f'global(DefaultNetstreamDriverCAFile="{authority.ca}")'
-    with Rsyslog(tmp_path, rsyslog_action(driver, port, queue), module=trusted) as rsyslog:
-        rsyslog.send(lines(word, range(500)))
+    with Rsyslog(tmp_path, rsyslog_action(driver, port, QUEUE), module=trusted) as rsyslog:
+        rsyslog.send(syslog_lines(word, range(500)))
         assert numbers(server.wait_for(word, 500)) == set(range(500))
         server.kill()
         server.start()
@@ -138,13 +133,13 @@ def test_rsyslog_over_tls_while_the_server_is_killed(make_server, authority, tmp
         later = itertools.count(500)
 
         def comes_back():
-            rsyslog.send(lines(word, [next(later)]))
+            rsyslog.send(syslog_lines(word, [next(later)]))
             return len(server.find(word)) > 500
 
         until(comes_back, "rsyslog sends again", 120, 0.2)
         first = next(later)
         again = range(first, first + 500)
-        rsyslog.send(lines(word, again))
+        rsyslog.send(syslog_lines(word, again))
         until(lambda: set(again) <= numbers(server.find(word)), "everything after that is stored", 120)
     records = server.find(word)
     assert set(range(500)) <= numbers(records)
@@ -161,23 +156,9 @@ def test_rsyslog_relp_over_tls_loses_nothing_when_the_server_is_killed(make_serv
         f'tls="on" tls.caCert="{authority.ca}" tls.myCert="{certificate}" tls.myPrivKey="{key}" '
         'tls.authmode="name" tls.permittedpeer=["localhost"]'
     )
-    queue = 'action.resumeRetryCount="-1" action.resumeInterval="1" queue.type="LinkedList"'
-    action = f'action(type="omrelp" target="127.0.0.1" port="{port}" template="RSYSLOG_SyslogProtocol23Format" {security} {queue})'
+    action = f'action(type="omrelp" target="127.0.0.1" port="{port}" template="RSYSLOG_SyslogProtocol23Format" {security} {QUEUE})'
     with Rsyslog(tmp_path, action, module='module(load="omrelp")') as rsyslog:
-        for batch in range(2):
-            rsyslog.send(lines(word, range(batch * 500, batch * 500 + 500)))
-            until(lambda batch=batch: len(server.find(word)) > batch * 500, "some are stored", 120)
-            server.kill()
-            server.start()
-        nudges = itertools.count(1000)
-
-        def all_stored():
-            # librelp looks at its connection only when there is more to send.
-            rsyslog.send(lines(word, [next(nudges)]))
-            found = {int(pairs(record, "resource")["process.pid"]) for record in server.find(word)}
-            return set(range(1001)) <= found
-
-        until(all_stored, "all are stored", 180, 0.2)
+        lose_nothing_in_kills(server, rsyslog, word, 2)
     sources = server.answered("/api/v1/sources", protocol="relp")["sources"]
     assert {source["identity"] for source in sources} == {"CN=rsyslog-1"}, sources
 
@@ -403,7 +384,7 @@ def test_handshakes_that_never_end(tls_server, authority, word):
         for half in held:
             half.close()
     with connect(tls_server.port("syslog-tls"), authority.context()) as stream:
-        stream.sendall(lines(word, [1])[0].encode() + b"\n")
+        stream.sendall(syslog_lines(word, [1])[0].encode() + b"\n")
         tls_server.wait_for(word, 1)
 
 
