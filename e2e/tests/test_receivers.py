@@ -20,7 +20,6 @@ from splunk_handler import SplunkHandler
 
 from support.rsyslog import QUEUE, Rsyslog, lose_nothing_in_kills, syslog_lines
 from support.server import Server, pairs
-from support.wait import until
 
 NODE = Path(__file__).resolve().parents[1] / "node"
 JOURNAL = Path("/lib/systemd")

@@ -393,7 +393,7 @@ def test_handshakes_that_never_end(tls_server, authority, word):
 
 def test_changed_files_are_taken_up_while_a_connection_stays_open(make_server, authority, foreign, word):
     server = serve(make_server, authority)
-    port, (certificate, key) = server.port("syslog-tls"), authority.host
+    port, (certificate, _) = server.port("syslog-tls"), authority.host
 
     def presented(context):
         with connect(port, context) as stream:
