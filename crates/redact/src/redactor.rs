@@ -12,7 +12,7 @@ use crate::recognise::{END, FIELD, Found};
 use crate::rewrite::{Known, Rewriter};
 use crate::rules::{Action, Plan, Rules};
 use crate::scan::Scanner;
-use crate::unescape::{LAYERS, Unescaped};
+use crate::unescape::Layers;
 
 /// Resources remembered by one [`Redaction`]; at this number all are forgotten and the ones in use come back.
 const RESOURCES: usize = 4_096;
@@ -171,12 +171,12 @@ impl Redaction {
 
     fn has_any(&mut self, text: &[u8], plan: &Plan) -> bool {
         self.found.clear();
-        self.redactor.scanner.scan(text, plan.wanted, &mut self.found);
-        let mut layer = Unescaped::of(text);
-        for _ in 0..LAYERS {
-            let (true, Some(unescaped)) = (self.found.is_empty(), layer) else { break };
-            self.redactor.scanner.scan(&unescaped.bytes, plan.wanted, &mut self.found);
-            layer = Unescaped::of(&unescaped.bytes);
+        let mut layers = Layers::of(text);
+        loop {
+            self.redactor.scanner.scan(layers.bytes(), plan.wanted, &mut self.found);
+            if !self.found.is_empty() || !layers.undo() {
+                break;
+            }
         }
         !self.found.is_empty()
     }

@@ -17,7 +17,7 @@ use crate::redactor::{LeftOut, Redactor};
 use crate::replace::{Patch, RANK_KNOWN, apply, label_of_field, marker, rank};
 use crate::rules::{Action, Decision, Plan};
 use crate::scan::Scanner;
-use crate::unescape::{LAYERS, Unescaped};
+use crate::unescape::Layers;
 
 /// Bytes of values that are looked for in the texts of one record. A record with more loses its texts instead.
 const KNOWN_BYTES: usize = 64 << 10;
@@ -82,21 +82,16 @@ pub(crate) fn path<'n>(above: &str, name: &'n str) -> Cow<'n, str> {
 /// how many layers of them there were.
 pub(crate) fn search(scanner: &Scanner, text: &str, wanted: KindSet, mut each: impl FnMut(Found, &str, usize)) {
     let mut found = Vec::new();
-    scanner.scan(text.as_bytes(), wanted, &mut found);
-    for one in found.drain(..) {
-        each(one, text.get(one.start..one.end).unwrap_or_default(), 0);
-    }
-    let mut layers: Vec<Unescaped> = Vec::new();
-    while layers.len() < LAYERS
-        && let Some(layer) = Unescaped::of(layers.last().map_or(text.as_bytes(), |layer| layer.bytes.as_slice()))
-    {
-        layers.push(layer);
-        let bytes = &layers[layers.len() - 1].bytes;
-        scanner.scan(bytes, wanted, &mut found);
+    let mut layers = Layers::of(text.as_bytes());
+    loop {
+        scanner.scan(layers.bytes(), wanted, &mut found);
         for one in found.drain(..) {
-            let value = String::from_utf8_lossy(&bytes[one.start..one.end]);
-            let place = |at| layers.iter().rev().fold(at, |at, layer| layer.place(at));
-            each(Found { start: place(one.start), end: place(one.end), ..one }, &value, layers.len());
+            let value = String::from_utf8_lossy(&layers.bytes()[one.start..one.end]);
+            let (start, end) = (layers.place(one.start), layers.place(one.end));
+            each(Found { start, end, ..one }, &value, layers.count());
+        }
+        if !layers.undo() {
+            return;
         }
     }
 }
@@ -335,22 +330,20 @@ impl<'r> Rewriter<'r> {
     /// Adds patches where values of hidden fields stand by themselves, under any layer of escapes.
     fn patch_known(&self, text: &str, hidden: Option<&AhoCorasick>, patches: &mut Vec<Patch>) {
         let Some(hidden) = hidden else { return };
-        let mut layers: Vec<Unescaped> = Vec::new();
+        let mut layers = Layers::of(text.as_bytes());
         loop {
-            let bytes = layers.last().map_or(text.as_bytes(), |layer| layer.bytes.as_slice());
+            let bytes = layers.bytes();
             for found in hidden.find_iter(bytes) {
                 let (start, end) = (found.start(), found.end());
                 let joins = |outer: Option<u8>, inner: u8| is_word(inner) && outer.is_some_and(is_word);
                 if joins(before(bytes, start), bytes[start]) || joins(bytes.get(end).copied(), bytes[end - 1]) {
                     continue;
                 }
-                let place = |at| layers.iter().rev().fold(at, |at, layer| layer.place(at));
                 let marker = self.known.hidden[found.pattern().as_usize()].1.clone();
-                patches.push(Patch { start: place(start), end: place(end), marker, rank: RANK_KNOWN });
+                patches.push(Patch { start: layers.place(start), end: layers.place(end), marker, rank: RANK_KNOWN });
             }
-            match Unescaped::of(bytes).filter(|_| layers.len() < LAYERS) {
-                Some(layer) => layers.push(layer),
-                None => return,
+            if !layers.undo() {
+                return;
             }
         }
     }

@@ -5,18 +5,54 @@
 //! told by its place in the text as it came.
 
 /// Layers of escapes that are looked through; a container's line of a shipper's document of a service's has two.
-pub(crate) const LAYERS: usize = 3;
+const LAYERS: usize = 3;
+
+/// A text, without one layer of escapes after the other.
+pub(crate) struct Layers<'t> {
+    text: &'t [u8],
+    undone: Vec<Unescaped>,
+}
+
+impl<'t> Layers<'t> {
+    /// The text as it came.
+    pub(crate) fn of(text: &'t [u8]) -> Self {
+        Self { text, undone: Vec::new() }
+    }
+
+    /// Undoes one more; false if there is none, or enough were undone.
+    pub(crate) fn undo(&mut self) -> bool {
+        let next = if self.undone.len() < LAYERS { Unescaped::of(self.bytes()) } else { None };
+        let is_one = next.is_some();
+        self.undone.extend(next);
+        is_one
+    }
+
+    /// How many are undone.
+    pub(crate) fn count(&self) -> usize {
+        self.undone.len()
+    }
+
+    /// How the text reads now.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.undone.last().map_or(self.text, |layer| &layer.bytes)
+    }
+
+    /// The place in the text as it came of a place in how it reads now.
+    pub(crate) fn place(&self, at: usize) -> usize {
+        self.undone.iter().rev().fold(at, |at, layer| layer.place(at))
+    }
+}
 
 /// A text without one layer of escapes.
-pub(crate) struct Unescaped {
-    pub(crate) bytes: Vec<u8>,
+struct Unescaped {
+    bytes: Vec<u8>,
     /// Where places shift: from here on, in `bytes` and in what it was made of.
     shifts: Vec<(usize, usize)>,
 }
 
 impl Unescaped {
     /// `None` if there is nothing to undo.
-    pub(crate) fn of(escaped: &[u8]) -> Option<Self> {
+    fn of(escaped: &[u8]) -> Option<Self> {
         let mut at = memchr::memchr(b'\\', escaped)?;
         let (mut bytes, mut shifts) = (Vec::with_capacity(escaped.len()), Vec::new());
         let mut copied = 0;
@@ -43,7 +79,7 @@ impl Unescaped {
     }
 
     /// The place in the escaped text of a place in this one.
-    pub(crate) fn place(&self, at: usize) -> usize {
+    fn place(&self, at: usize) -> usize {
         match self.shifts.partition_point(|(here, _)| *here <= at).checked_sub(1) {
             None => at,
             Some(last) => {
