@@ -624,6 +624,7 @@ def crc32c_table():
 
 
 CRC = crc32c_table()
+WAL_HEAD_BYTES = 20
 
 
 def crc32c(data):
@@ -648,7 +649,7 @@ def whole_frame(data, at):
 
 def frames_of(data):
     """(place, kind, slot, sequence, body) of every frame; what a stop left at the end is left out."""
-    at, expected = 16, 0
+    at, expected = WAL_HEAD_BYTES, 0
     while at < len(data):
         frame = whole_frame(data, at)
         if frame is None:
@@ -667,10 +668,11 @@ def frames_of(data):
 def batches_of(path, outer):
     """(entry bytes, seed, lines of the ledger, payload) of every batch in a file of the log."""
     data, number = read(path), int(path.stem)
-    if len(data) < 16:
+    if len(data) < WAL_HEAD_BYTES:
         return
     file_id = struct.pack("<Q", number)
-    need(data[:16] == b"LKWAL\0\0\4" + file_id, "the head of the file is damaged")
+    head = b"LKWAL\0\0\5" + file_id
+    need(data[:WAL_HEAD_BYTES] == head + struct.pack("<I", crc32c(head)), "the head of the file is damaged")
     keys = []
     for at, kind, slot, sequence, body in frames_of(data):
         if kind == 1:

@@ -17,7 +17,7 @@ mod keys;
 mod make;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use logkeep_ingest::Ingest;
 
@@ -76,9 +76,13 @@ fn damaged_segment(ingest: &Ingest) -> Option<String> {
     segments.iter().find_map(|segment| segment.segment().err()).map(|error| error.to_string())
 }
 
+fn first_file(folder: &Path) -> PathBuf {
+    fixture::files(folder).into_iter().next().unwrap()
+}
+
 /// Sets one byte of the first file below `folder`.
 fn set_byte(folder: &Path, at: usize, byte: u8) {
-    let file = fixture::files(folder).into_iter().next().unwrap();
+    let file = first_file(folder);
     let mut bytes = fs::read(&file).unwrap();
     bytes[at] = byte;
     fs::write(file, bytes).unwrap();
@@ -92,8 +96,28 @@ fn says(refusal: &str, parts: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_of_another_version_is_refused() {
-    let refusal = refusal(async |data| set_byte(&data.join("wal"), 7, 9)).await;
-    says(&refusal, &["wal/0000000000", ".wal", "version 9", "knows version 4", "use the logkeep that wrote it"]);
+    let refusal = refusal(async |data| {
+        let file = first_file(&data.join("wal"));
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[7] = 9;
+        let checksum = crc32c::crc32c(&bytes[..16]);
+        bytes[16..20].copy_from_slice(&checksum.to_le_bytes());
+        fs::write(file, bytes).unwrap();
+    })
+    .await;
+    says(&refusal, &["wal/0000000000", ".wal", "version 9", "knows version 5", "use the logkeep that wrote it"]);
+}
+
+/// A bit that rots must not keep all the rest from being read: without the right checksum it is no other version.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_version_byte_is_damaged_is_read_all_the_same() {
+    let fixture = data_dirs().pop().unwrap();
+    let copy = Copy::of(&fixture);
+    set_byte(&copy.data().join("wal"), 7, 9);
+    let ingest = open(&copy).await.unwrap();
+    let faults: Vec<_> = ingest.faults().iter().map(|fault| fault.what.as_str()).collect();
+    assert_eq!(faults, ["the head of the file is damaged"]);
+    assert_eq!(described(&ingest), fs::read_to_string(fixture.join("records.txt")).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

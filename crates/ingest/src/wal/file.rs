@@ -8,7 +8,7 @@ use logkeep_cipher::{DataKey, FrameSealer};
 use logkeep_record::TenantId;
 use logkeep_store::{Disk, DiskFile};
 
-use super::frame::{BatchParts, FILE_HEAD_BYTES, FILE_MAGIC, FRAME_HEAD_BYTES, FrameHead, Kind};
+use super::frame::{BatchParts, FILE_HEAD_BYTES, FILE_VERSION, FRAME_HEAD_BYTES, FileHead, FrameHead, Kind};
 
 /// An open file, and the frames of the next group.
 pub(crate) struct WalFile {
@@ -29,10 +29,7 @@ pub(crate) fn file_name(number: u64) -> String {
 
 /// Writes the head of a new file and makes it and its name durable.
 fn begin(disk: &dyn Disk, file: &mut dyn DiskFile, folder: &Path, number: u64) -> io::Result<()> {
-    let mut head = [0; FILE_HEAD_BYTES];
-    head[..8].copy_from_slice(FILE_MAGIC);
-    head[8..].copy_from_slice(&number.to_le_bytes());
-    file.append(&head)?;
+    file.append(&FileHead { version: FILE_VERSION, number }.encode())?;
     file.sync_all()?;
     disk.sync_folder(folder)
 }

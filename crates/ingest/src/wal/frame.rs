@@ -7,11 +7,37 @@ use logkeep_tlog::Entry;
 
 use crate::ledger::Ledger;
 
-pub(crate) const FILE_MAGIC: &[u8; 8] = b"LKWAL\0\0\x04";
-pub(crate) const FILE_VERSION: u8 = FILE_MAGIC[7];
+const FILE_MAGIC: &[u8; 7] = b"LKWAL\0\0";
+pub(crate) const FILE_VERSION: u8 = 5;
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"LKWF";
-pub(crate) const FILE_HEAD_BYTES: usize = 16;
+pub(crate) const FILE_HEAD_BYTES: usize = 20;
 pub(crate) const FRAME_HEAD_BYTES: usize = 24;
+
+/// What a file begins with: magic, version (one byte), number of the file (u64), CRC-32C of all that (u32). Little-endian.
+/// Every version has it in this form, so that another version is told from a damaged head.
+pub(crate) struct FileHead {
+    pub(crate) version: u8,
+    pub(crate) number: u64,
+}
+
+impl FileHead {
+    pub(crate) fn encode(&self) -> [u8; FILE_HEAD_BYTES] {
+        let mut out = [0; FILE_HEAD_BYTES];
+        out[..7].copy_from_slice(FILE_MAGIC);
+        out[7] = self.version;
+        out[8..16].copy_from_slice(&self.number.to_le_bytes());
+        let checksum = crc32c::crc32c(&out[..16]);
+        out[16..].copy_from_slice(&checksum.to_le_bytes());
+        out
+    }
+
+    /// `None`: it is no head, or a damaged one.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let number: &[u8; 8] = bytes.get(8..16)?.first_chunk()?;
+        let head = Self { version: bytes[7], number: u64::from_le_bytes(*number) };
+        bytes.starts_with(&head.encode()).then_some(head)
+    }
+}
 
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use logkeep_tlog::Entry;
 
 use super::file::file_name;
 use super::frame::{
-    BatchFrame, FILE_HEAD_BYTES, FILE_MAGIC, FILE_VERSION, FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, Kind,
+    BatchFrame, FILE_HEAD_BYTES, FILE_VERSION, FRAME_HEAD_BYTES, FRAME_MAGIC, FileHead, FrameHead, Kind,
 };
 
 /// Damage in a file of the log.
@@ -77,18 +77,21 @@ pub(crate) fn recover(
         reader.found.torn_bytes = bytes.len() as u64;
         return Ok(reader.found);
     }
-    if bytes[..7] == FILE_MAGIC[..7] && bytes[7] != FILE_VERSION {
-        let what = format!(
-            "it is a write-ahead log of version {}, this program knows version {FILE_VERSION}: use the logkeep that wrote it",
-            bytes[7]
-        );
-        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-    }
-    if bytes[..8] != *FILE_MAGIC || bytes[8..FILE_HEAD_BYTES] != number.to_le_bytes() {
-        reader.fault(0, "the head of the file is damaged, or it is another file");
+    match FileHead::decode(&bytes) {
+        Some(head) if head.version != FILE_VERSION => return Err(other_version(head.version)),
+        Some(head) if head.number == number => {}
+        Some(head) => reader.fault(8, format!("it is file {} under another's name", head.number)),
+        None => reader.fault(0, "the head of the file is damaged"),
     }
     reader.frames(&mut bytes, number, unwrap);
     Ok(reader.found)
+}
+
+fn other_version(version: u8) -> io::Error {
+    let what = format!(
+        "it is a write-ahead log of version {version}, this program knows version {FILE_VERSION}: use the logkeep that wrote it"
+    );
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 /// Drops frames that were written and refused, and whose file could not be taken back: when a number is given again,
