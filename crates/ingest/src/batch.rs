@@ -46,7 +46,7 @@ impl BatchBuilder {
     /// With a seed that nobody can guess and no other batch has.
     pub fn with_seed(seed: [u8; 32]) -> Self {
         Self {
-            rows: RowsBuilder::default(),
+            rows: RowsBuilder::new(),
             hasher: RecordHasher::default(),
             seed: BatchSeed::new(seed),
             hashes: Vec::new(),

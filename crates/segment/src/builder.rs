@@ -3,18 +3,17 @@
 //! This is the hottest code of intake. Senders repeat themselves, so the last shape and the last stream are tried
 //! first: the usual record costs one comparison of its keys and one append per value.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Capacities, FixedSizeBinaryBuilder, Float64Builder, Int64Array,
-    Int64Builder, MutableArrayData, StringBuilder, UInt8Array, UInt32Array, UInt32Builder, make_array,
-};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::datatypes::{Field, Int64Type, Schema, UInt8Type, UInt32Type};
 use arrow::record_batch::RecordBatch;
-use logkeep_record::{Attributes, Record, Resource, Value, encode_value, limits};
+use logkeep_record::{Attributes, Record, Resource, SpanId, TraceId, Value, encode_value, limits};
 
 use crate::columns::{AttributeColumn, ValueType, fixed};
+use crate::growing::{Ids, Numbers, Pieces, Values, take_all};
 use crate::layout::Layout;
 use crate::rows::Rows;
 use crate::shape::{Forms, Shape};
@@ -26,28 +25,37 @@ const RECENT_SHAPES: usize = 4;
 const LAYOUTS_PER_SHAPE: usize = 16;
 /// Layouts in all. Originals beyond them are stored as they are.
 const MAX_LAYOUTS: usize = 4_096;
+/// Buffers that a thread keeps for its next rows are given up beyond so many bytes, or columns.
+const KEPT_BYTES: usize = 8 << 20;
+const KEPT_COLUMNS: usize = 1_024;
+
+thread_local! {
+    /// The builder of the thread's last rows, emptied.
+    static EMPTIED: RefCell<Option<Box<RowsBuilder>>> = const { RefCell::new(None) };
+}
 
 /// Collects records into [`Rows`].
+#[derive(Default)]
 pub struct RowsBuilder {
     time: Vec<i64>,
     time_from: Vec<u8>,
-    observed: Int64Builder,
+    observed: Numbers<i64>,
     received: Vec<i64>,
     severity: Vec<u8>,
-    severity_text: StringBuilder,
-    body: StringBuilder,
-    body_value: BinaryBuilder,
-    original: StringBuilder,
-    layout: UInt32Builder,
-    rest: StringBuilder,
-    trace_id: FixedSizeBinaryBuilder,
-    span_id: FixedSizeBinaryBuilder,
+    severity_text: Pieces,
+    body: Pieces,
+    body_value: Pieces,
+    original: Pieces,
+    layout: Numbers<u32>,
+    rest: Pieces,
+    trace_id: Ids<16>,
+    span_id: Ids<8>,
     flags: Vec<u32>,
-    event_name: StringBuilder,
+    event_name: Pieces,
     dropped: Vec<u32>,
     stream: Vec<u32>,
     shape: Vec<u32>,
-    overflow: BinaryBuilder,
+    overflow: Pieces,
     streams: Vec<Arc<Resource>>,
     stream_ids: HashMap<[u8; 32], u32>,
     shapes: Vec<Placed>,
@@ -56,8 +64,10 @@ pub struct RowsBuilder {
     layout_ids: HashMap<Vec<u8>, u32>,
     recent_shapes: [u32; RECENT_SHAPES],
     columns: Vec<Column>,
+    /// Emptied columns of earlier rows.
+    spare: HashMap<(ValueType, Arc<str>), Values>,
     column_ids: HashMap<(ValueType, Arc<str>), usize>,
-    max_columns: usize,
+    max_columns: Option<usize>,
     scratch: Vec<u8>,
     pieces: String,
     text: String,
@@ -78,58 +88,16 @@ struct Column {
     values: Values,
 }
 
-enum Values {
-    Bool(BooleanBuilder),
-    Int(Int64Builder),
-    Double(Float64Builder),
-    Str(StringBuilder),
-    Binary(BinaryBuilder),
-}
-
-impl Default for RowsBuilder {
-    fn default() -> Self {
-        Self::with_max_columns(limits::COLUMNS_PER_SEGMENT)
-    }
-}
-
 impl RowsBuilder {
-    /// A builder that gives at most `max_columns` attributes a column of their own.
+    /// An empty one, with the buffers of the last that this thread finished.
+    pub fn new() -> Self {
+        EMPTIED.take().map(|builder| *builder).unwrap_or_default()
+    }
+
+    /// A builder that gives at most `max_columns` attributes a column of their own, instead of
+    /// [`limits::COLUMNS_PER_SEGMENT`].
     pub fn with_max_columns(max_columns: usize) -> Self {
-        Self {
-            time: Vec::new(),
-            time_from: Vec::new(),
-            observed: Int64Builder::new(),
-            received: Vec::new(),
-            severity: Vec::new(),
-            severity_text: StringBuilder::new(),
-            body: StringBuilder::new(),
-            body_value: BinaryBuilder::new(),
-            original: StringBuilder::new(),
-            layout: UInt32Builder::new(),
-            rest: StringBuilder::new(),
-            trace_id: FixedSizeBinaryBuilder::new(16),
-            span_id: FixedSizeBinaryBuilder::new(8),
-            flags: Vec::new(),
-            event_name: StringBuilder::new(),
-            dropped: Vec::new(),
-            stream: Vec::new(),
-            shape: Vec::new(),
-            overflow: BinaryBuilder::new(),
-            streams: Vec::new(),
-            stream_ids: HashMap::new(),
-            shapes: Vec::new(),
-            shape_ids: HashMap::new(),
-            layouts: Vec::new(),
-            layout_ids: HashMap::new(),
-            recent_shapes: [0; RECENT_SHAPES],
-            columns: Vec::new(),
-            column_ids: HashMap::new(),
-            max_columns,
-            scratch: Vec::new(),
-            pieces: String::new(),
-            text: String::new(),
-            bytes: 0,
-        }
+        Self { max_columns: Some(max_columns), ..Self::default() }
     }
 
     /// Records so far.
@@ -151,19 +119,12 @@ impl RowsBuilder {
     pub fn push(&mut self, record: &Record<'_>) {
         self.push_times(record);
         self.severity.push(record.severity.number());
-        self.severity_text.append_value(&record.severity_text);
+        self.severity_text.push(record.severity_text.as_ref());
         self.push_body(record);
-        match &record.trace_id {
-            // The builder refuses only values of another length than its own.
-            Some(id) => self.trace_id.append_value(id.as_bytes()).unwrap_or_default(),
-            None => self.trace_id.append_null(),
-        }
-        match &record.span_id {
-            Some(id) => self.span_id.append_value(id.as_bytes()).unwrap_or_default(),
-            None => self.span_id.append_null(),
-        }
+        self.trace_id.push(record.trace_id.as_ref().map(TraceId::as_bytes));
+        self.span_id.push(record.span_id.as_ref().map(SpanId::as_bytes));
         self.flags.push(record.flags);
-        self.event_name.append_value(&record.event_name);
+        self.event_name.push(record.event_name.as_ref());
         self.dropped.push(record.dropped_attributes);
         let stream = self.stream_id(&record.resource);
         self.stream.push(stream);
@@ -179,20 +140,20 @@ impl RowsBuilder {
             (None, Some(_)) => 1,
             (None, None) => 2,
         });
-        self.observed.append_option(record.observed_ns);
+        self.observed.push(record.observed_ns);
         self.received.push(record.received_ns);
     }
 
     fn push_body(&mut self, record: &Record<'_>) {
         if let Value::Str(text) = &record.body {
-            self.body.append_value(text);
-            self.body_value.append_null();
+            self.body.push(text.as_ref());
+            self.body_value.push_null();
             self.bytes += text.len();
         } else {
             self.scratch.clear();
             encode_value(&record.body, &mut self.scratch);
-            self.body.append_null();
-            self.body_value.append_value(&self.scratch);
+            self.body.push_null();
+            self.body_value.push(&self.scratch);
             self.bytes += self.scratch.len();
         }
     }
@@ -228,30 +189,30 @@ impl RowsBuilder {
             };
         }
         if self.scratch.is_empty() {
-            self.overflow.append_null();
+            self.overflow.push_null();
         } else {
-            self.overflow.append_value(&self.scratch);
+            self.overflow.push(&self.scratch);
         }
     }
 
     /// The source form: as a layout where one gives it back, else as it is.
     fn push_original(&mut self, record: &Record<'_>) {
         let Some(text) = record.original.as_deref() else {
-            self.original.append_null();
-            self.layout.append_null();
-            return self.rest.append_null();
+            self.original.push_null();
+            self.layout.push(None);
+            return self.rest.push_null();
         };
         let layout = self.layout_id(record, text);
-        self.layout.append_option(layout);
+        self.layout.push(layout);
         if layout.is_none() {
-            self.original.append_value(text);
-            self.rest.append_null();
+            self.original.push(text);
+            self.rest.push_null();
             self.bytes += text.len();
             return;
         }
-        self.original.append_null();
+        self.original.push_null();
         self.bytes += self.pieces.len();
-        self.rest.append_option((!self.pieces.is_empty()).then_some(&self.pieces));
+        self.rest.push_option((!self.pieces.is_empty()).then_some(&self.pieces));
     }
 
     /// The layout of an original; `pieces` is then what it leaves over.
@@ -321,10 +282,11 @@ impl RowsBuilder {
         if let Some(column) = self.column_ids.get(&(kind, key.clone())) {
             return Some(*column);
         }
-        if self.columns.len() >= self.max_columns {
+        if self.columns.len() >= self.max_columns.unwrap_or(limits::COLUMNS_PER_SEGMENT) {
             return None;
         }
-        self.columns.push(Column { kind, key: key.clone(), values: Values::new(kind) });
+        let values = self.spare.remove(&(kind, key.clone())).unwrap_or_else(|| Values::new(kind));
+        self.columns.push(Column { kind, key: key.clone(), values });
         self.column_ids.insert((kind, key.clone()), self.columns.len() - 1);
         Some(self.columns.len() - 1)
     }
@@ -337,56 +299,59 @@ impl RowsBuilder {
         }
         let index: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..rows as u32));
         let mut columns: Vec<(String, ArrayRef)> = vec![
-            (fixed::TIME.into(), Arc::new(Int64Array::from(self.time))),
-            (fixed::TIME_FROM.into(), Arc::new(UInt8Array::from(self.time_from))),
-            (fixed::OBSERVED.into(), Arc::new(self.observed.finish())),
-            (fixed::RECEIVED.into(), Arc::new(Int64Array::from(self.received))),
-            (fixed::SEVERITY.into(), Arc::new(UInt8Array::from(self.severity))),
-            (fixed::SEVERITY_TEXT.into(), Arc::new(self.severity_text.finish())),
-            (fixed::BODY.into(), Arc::new(self.body.finish())),
-            (fixed::BODY_VALUE.into(), Arc::new(self.body_value.finish())),
-            (fixed::ORIGINAL.into(), Arc::new(self.original.finish())),
-            (fixed::LAYOUT.into(), Arc::new(self.layout.finish())),
-            (fixed::REST.into(), Arc::new(self.rest.finish())),
-            (fixed::TRACE_ID.into(), Arc::new(self.trace_id.finish())),
-            (fixed::SPAN_ID.into(), Arc::new(self.span_id.finish())),
-            (fixed::FLAGS.into(), Arc::new(UInt32Array::from(self.flags))),
-            (fixed::EVENT_NAME.into(), Arc::new(self.event_name.finish())),
-            (fixed::DROPPED.into(), Arc::new(UInt32Array::from(self.dropped))),
-            (fixed::STREAM.into(), Arc::new(UInt32Array::from(self.stream))),
-            (fixed::SHAPE.into(), Arc::new(UInt32Array::from(self.shape))),
-            (fixed::OVERFLOW.into(), Arc::new(self.overflow.finish())),
+            (fixed::TIME.into(), take_all::<Int64Type>(&mut self.time)),
+            (fixed::TIME_FROM.into(), take_all::<UInt8Type>(&mut self.time_from)),
+            (fixed::OBSERVED.into(), self.observed.take::<Int64Type>()),
+            (fixed::RECEIVED.into(), take_all::<Int64Type>(&mut self.received)),
+            (fixed::SEVERITY.into(), take_all::<UInt8Type>(&mut self.severity)),
+            (fixed::SEVERITY_TEXT.into(), self.severity_text.take_text()),
+            (fixed::BODY.into(), self.body.take_text()),
+            (fixed::BODY_VALUE.into(), self.body_value.take_binary()),
+            (fixed::ORIGINAL.into(), self.original.take_text()),
+            (fixed::LAYOUT.into(), self.layout.take::<UInt32Type>()),
+            (fixed::REST.into(), self.rest.take_text()),
+            (fixed::TRACE_ID.into(), self.trace_id.take()),
+            (fixed::SPAN_ID.into(), self.span_id.take()),
+            (fixed::FLAGS.into(), take_all::<UInt32Type>(&mut self.flags)),
+            (fixed::EVENT_NAME.into(), self.event_name.take_text()),
+            (fixed::DROPPED.into(), take_all::<UInt32Type>(&mut self.dropped)),
+            (fixed::STREAM.into(), take_all::<UInt32Type>(&mut self.stream)),
+            (fixed::SHAPE.into(), take_all::<UInt32Type>(&mut self.shape)),
+            (fixed::OVERFLOW.into(), self.overflow.take_binary()),
             (fixed::INDEX.into(), index),
         ];
-        for column in self.columns {
+        for column in &mut self.columns {
             let name = AttributeColumn { key: &column.key, kind: column.kind }.name();
-            columns.push((name, column.values.finish(rows)));
+            columns.push((name, column.values.take(rows)));
         }
-        columns.iter_mut().for_each(|(_, column)| *column = exact(column));
-        let shapes = self.shapes.into_iter().map(|placed| placed.shape).collect();
-        Some(Rows::new(
-            table(columns),
-            Arc::new(self.streams),
-            Arc::new(Forms { shapes, layouts: self.layouts }),
-            Vec::new(),
-        ))
+        let shapes = self.shapes.drain(..).map(|placed| placed.shape).collect();
+        let forms = Forms { shapes, layouts: std::mem::take(&mut self.layouts) };
+        let streams = std::mem::take(&mut self.streams);
+        self.leave_buffers();
+        Some(Rows::new(table(columns), Arc::new(streams), Arc::new(forms), Vec::new()))
     }
-}
 
-/// The same column in buffers of just its size. Builders grow by doubling, and rows may stay in memory for a minute.
-fn exact(column: &ArrayRef) -> ArrayRef {
-    let data = column.to_data();
-    let capacity = match data.data_type() {
-        DataType::Utf8 | DataType::Binary => {
-            let bytes = data.buffers().get(1).map_or(0, |values| values.len());
-            Capacities::Binary(data.len(), Some(bytes))
+    /// Leaves the emptied columns to the thread's next builder, unless they have grown large.
+    fn leave_buffers(mut self) {
+        self.spare.extend(self.columns.drain(..).map(|column| ((column.kind, column.key), column.values)));
+        let kept = self.spare.values().map(Values::capacity_bytes).sum::<usize>() + self.fixed_capacity_bytes();
+        if kept > KEPT_BYTES || self.spare.len() > KEPT_COLUMNS {
+            return;
         }
-        _ => Capacities::Array(data.len()),
-    };
-    let mut copy = MutableArrayData::with_capacities(vec![&data], false, capacity);
-    match copy.try_extend(0, 0, data.len()) {
-        Ok(()) => make_array(copy.freeze()),
-        Err(_) => column.clone(),
+        self.stream_ids.clear();
+        self.shape_ids.clear();
+        self.layout_ids.clear();
+        self.column_ids.clear();
+        self.recent_shapes = Default::default();
+        self.max_columns = None;
+        self.bytes = 0;
+        EMPTIED.set(Some(Box::new(self)));
+    }
+
+    /// Of those fixed columns that can be large.
+    fn fixed_capacity_bytes(&self) -> usize {
+        let pieces = [&self.body, &self.body_value, &self.original, &self.rest, &self.overflow, &self.severity_text];
+        pieces.into_iter().chain([&self.event_name]).map(Pieces::capacity_bytes).sum()
     }
 }
 
@@ -396,65 +361,4 @@ pub(crate) fn table(columns: Vec<(String, ArrayRef)>) -> RecordBatch {
     let schema = Schema::new(columns.iter().map(field).collect::<Vec<_>>());
     RecordBatch::try_new(Arc::new(schema), columns.into_iter().map(|(_, array)| array).collect())
         .expect("columns of one length under a schema made from them")
-}
-
-impl Values {
-    fn new(kind: ValueType) -> Self {
-        match kind.data_type() {
-            Some(DataType::Boolean) => Self::Bool(BooleanBuilder::new()),
-            Some(DataType::Int64) => Self::Int(Int64Builder::new()),
-            Some(DataType::Float64) => Self::Double(Float64Builder::new()),
-            Some(DataType::Utf8) => Self::Str(StringBuilder::new()),
-            _ => Self::Binary(BinaryBuilder::new()),
-        }
-    }
-
-    /// Appends `value` as that of `row`, after nulls for the rows in between; gives about the bytes it takes.
-    fn push(&mut self, value: &Value<'_>, row: usize) -> usize {
-        self.pad(row);
-        match (self, value) {
-            (Self::Bool(builder), Value::Bool(value)) => builder.append_value(*value),
-            (Self::Int(builder), Value::Int(value)) => builder.append_value(*value),
-            (Self::Double(builder), Value::Double(value)) => builder.append_value(*value),
-            (Self::Str(builder), Value::Str(text)) => {
-                builder.append_value(text);
-                return text.len() + 4;
-            }
-            (Self::Binary(builder), Value::Bytes(bytes)) => {
-                builder.append_value(bytes);
-                return bytes.len() + 4;
-            }
-            (Self::Binary(builder), nested) => {
-                let mut bytes = Vec::new();
-                encode_value(nested, &mut bytes);
-                builder.append_value(&bytes);
-                return bytes.len() + 4;
-            }
-            // The shape gave the column by the value's own type.
-            (other, _) => other.pad(row + 1),
-        }
-        8
-    }
-
-    fn pad(&mut self, rows: usize) {
-        use arrow::array::ArrayBuilder as _;
-        match self {
-            Self::Bool(builder) => builder.append_nulls(rows - builder.len()),
-            Self::Int(builder) => builder.append_nulls(rows - builder.len()),
-            Self::Double(builder) => builder.append_nulls(rows - builder.len()),
-            Self::Str(builder) => (builder.len()..rows).for_each(|_| builder.append_null()),
-            Self::Binary(builder) => (builder.len()..rows).for_each(|_| builder.append_null()),
-        }
-    }
-
-    fn finish(mut self, rows: usize) -> ArrayRef {
-        self.pad(rows);
-        match self {
-            Self::Bool(mut builder) => Arc::new(builder.finish()),
-            Self::Int(mut builder) => Arc::new(builder.finish()),
-            Self::Double(mut builder) => Arc::new(builder.finish()),
-            Self::Str(mut builder) => Arc::new(builder.finish()),
-            Self::Binary(mut builder) => Arc::new(builder.finish()),
-        }
-    }
 }

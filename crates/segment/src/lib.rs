@@ -16,6 +16,7 @@
 mod builder;
 mod columns;
 mod filter;
+mod growing;
 mod index;
 mod interned;
 mod layout;

@@ -208,7 +208,7 @@ fn sorted_order(inputs: &[Rows], stream_maps: &[Vec<u32>]) -> Vec<(usize, usize)
 
 /// The slow way, for rows that together have too many keys: record by record, the first keys winning the columns.
 fn rebuild(inputs: &[Rows]) -> Result<Rows, RowError> {
-    let mut builder = RowsBuilder::default();
+    let mut builder = RowsBuilder::new();
     let mut places = Vec::new();
     for rows in inputs {
         for row in 0..rows.len() {

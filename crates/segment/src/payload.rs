@@ -4,12 +4,13 @@
 //! IPC of a few rows is mostly padding. A payload holds one batch; its number, which only the single writer of the WAL
 //! knows, is in the frame.
 
-use std::io::Cursor;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use logkeep_record::{BatchNumber, BatchSeed, decode_resource, limits};
+use zstd::bulk::Compressor;
 
 use crate::layout::Layout;
 use crate::rows::Rows;
@@ -17,6 +18,15 @@ use crate::shape::{Forms, Shape};
 
 /// Compression of payloads: they live for seconds, so speed counts and size hardly.
 const ZSTD_LEVEL: i32 = 1;
+/// A thread keeps a buffer of up to so many bytes for its next payload.
+const KEPT_BYTES: usize = 8 << 20;
+
+thread_local! {
+    /// What the thread's last payload was before compression, emptied: to ask the system for the same memory again for
+    /// every request costs more than to fill it.
+    static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static COMPRESSOR: RefCell<Compressor<'static>> = RefCell::new(Compressor::default());
+}
 
 /// A payload that cannot be read: the frame's own checks passed, so this is a defect or another format.
 #[derive(Debug, thiserror::Error)]
@@ -33,14 +43,22 @@ impl Rows {
     /// # Errors
     /// Only if Arrow refuses its own arrays.
     pub fn to_payload(&self) -> Result<Vec<u8>, PayloadError> {
-        let mut plain = Vec::with_capacity(self.memory_bytes() / 2);
-        put_list(&mut plain, self.streams().iter().map(|stream| stream.canonical()));
-        put_list(&mut plain, self.forms().shapes.iter().map(Shape::encode));
-        put_list(&mut plain, self.forms().layouts.iter().map(Layout::encode));
-        let mut writer = StreamWriter::try_new(&mut plain, self.table().schema_ref()).map_err(fault)?;
+        let mut plain = PLAIN.take();
+        plain.clear();
+        let payload = self.write_plain(&mut plain).and_then(|()| compressed(&plain));
+        if plain.capacity() <= KEPT_BYTES {
+            PLAIN.set(plain);
+        }
+        payload
+    }
+
+    fn write_plain(&self, out: &mut Vec<u8>) -> Result<(), PayloadError> {
+        put_list(out, self.streams().iter().map(|stream| stream.canonical()));
+        put_list(out, self.forms().shapes.iter().map(Shape::encode));
+        put_list(out, self.forms().layouts.iter().map(Layout::encode));
+        let mut writer = StreamWriter::try_new(&mut *out, self.table().schema_ref()).map_err(fault)?;
         writer.write(self.table()).map_err(fault)?;
-        writer.finish().map_err(fault)?;
-        zstd::bulk::compress(&plain, ZSTD_LEVEL).map_err(fault)
+        writer.finish().map_err(fault)
     }
 
     /// The rows of a payload as batch `number`.
@@ -60,10 +78,17 @@ impl Rows {
         let layouts =
             layouts.into_iter().map(|bytes| Layout::decode(bytes).ok_or_else(|| fault("a layout is damaged")));
         let forms = Forms { shapes, layouts: layouts.collect::<Result<_, _>>()? };
-        let mut reader = StreamReader::try_new(Cursor::new(rest), None).map_err(fault)?;
+        let mut reader = StreamReader::try_new(rest, None).map_err(fault)?;
         let table = reader.next().ok_or_else(|| fault("no rows"))?.map_err(fault)?;
         Ok(Rows::new(table, Arc::new(streams), Arc::new(forms), Vec::new()).with_batch(number, seed))
     }
+}
+
+fn compressed(plain: &[u8]) -> Result<Vec<u8>, PayloadError> {
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        compressor.set_compression_level(ZSTD_LEVEL).map_err(fault)?;
+        compressor.compress(plain).map_err(fault)
+    })
 }
 
 /// Number of items as u32 LE, then each with its length as u32 LE.
