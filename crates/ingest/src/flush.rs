@@ -26,6 +26,10 @@ const TICK: Duration = Duration::from_millis(250);
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 /// After a failure, how long until the next try.
 const RETRY: Duration = Duration::from_secs(2);
+/// What a burst left behind does not wait in memory for its age: where no more came for this part of the interval, and it
+/// is at least this part of a full segment.
+const QUIET_SHARE: u32 = 6;
+const LEFT_OVER_SHARE: usize = 8;
 /// Live rows of fewer rows than this are merged when there are many of them.
 const SMALL_ROWS: usize = 4_096;
 const MANY_SMALL: usize = 32;
@@ -86,7 +90,7 @@ impl Flusher {
         Ok(())
     }
 
-    /// The classes to flush now: large, old, holding back a file of the log, or all of them.
+    /// The classes to flush now: large, old, left over from a burst, holding back a file of the log, or all of them.
     fn due(&self, all: bool) -> Vec<ClassKey> {
         let holding_back = self.shared.wal_files.lock().holding_back();
         let state = self.shared.state.lock();
@@ -96,9 +100,12 @@ impl Flusher {
         let due = |(key, partition): (&ClassKey, &Partition)| {
             let bytes = partition.live_bytes();
             let old = partition.live_since.is_some_and(|since| self.shared.waited(since) >= config.flush_interval);
+            let left_over = bytes >= config.flush_bytes / LEFT_OVER_SHARE
+                && self.shared.waited(partition.grown_ns) >= config.flush_interval / QUIET_SHARE;
             let flush = bytes > 0
                 && (all
                     || old
+                    || left_over
                     || bytes >= config.flush_bytes
                     || (pressed && bytes == largest)
                     || holding_back.contains(key));

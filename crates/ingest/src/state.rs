@@ -131,6 +131,8 @@ pub(crate) struct Partition {
     pub(crate) segments: Arc<Vec<Arc<SegmentHandle>>>,
     pub(crate) live: Vec<Live>,
     pub(crate) live_since: Option<u64>,
+    /// When the last live rows came.
+    pub(crate) grown_ns: u64,
     /// Of the batches of the live rows.
     pub(crate) ledger: Ledger,
 }
@@ -144,6 +146,7 @@ impl Partition {
             segments: Arc::default(),
             live: Vec::new(),
             live_since: None,
+            grown_ns: 0,
             ledger: Ledger::default(),
         }
     }
@@ -157,6 +160,7 @@ impl Partition {
         let bytes = rows.memory_bytes();
         self.live.push(Live { rows, first: number, last: number, bytes });
         self.live_since.get_or_insert(now_ns);
+        self.grown_ns = now_ns;
     }
 
     fn view(&self, (tenant, class): &ClassKey) -> ClassView {

@@ -62,7 +62,7 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         ),
         key("redact.rules", "[]", "what else is hidden, and how; the first rule that is about a value decides"),
         key("flush.bytes", "48MiB", "live records become a segment at this size"),
-        key("flush.interval", "30s", "or at this age"),
+        key("flush.interval", "30s", "or at this age, or a sixth of it after the last of a burst"),
         key("disk.reserve", "64MiB", "space held back for the audit trail and the catalog when the disk is full"),
         key("log.level", "info", "what Logkeep says about itself: error, warn, info, debug or trace"),
         key("elasticsearch.version", "8.17.0", "version the Elasticsearch API claims"),
