@@ -17,6 +17,7 @@ mod replace;
 mod rewrite;
 mod rules;
 mod scan;
+mod suspect;
 mod unescape;
 
 #[cfg(test)]

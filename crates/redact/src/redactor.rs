@@ -4,20 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use logkeep_record::{Attributes, Record, Resource, TenantId, Value};
+use logkeep_record::{Record, Resource, TenantId, Value};
 
 use crate::hash::{HashKey, TenantKey};
 use crate::kind::Kind;
-use crate::recognise::{END, FIELD, Found};
+use crate::recognise::Found;
 use crate::rewrite::{Known, Rewriter};
-use crate::rules::{Action, Plan, Rules};
+use crate::rules::{Plan, Rules};
 use crate::scan::Scanner;
+use crate::suspect::{Extent, Gathering, Harmless};
 use crate::unescape::Layers;
 
 /// Resources remembered by one [`Redaction`]; at this number all are forgotten and the ones in use come back.
 const RESOURCES: usize = 4_096;
-/// The smallest whole number that may be something: shorter ones are counts and sizes.
-const SMALLEST_NUMBER: u64 = 1_000;
 
 /// The policy that leaves a record out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +86,16 @@ struct Seen {
     known: Known,
 }
 
+/// What was seen of a record at first sight.
+struct Suspicion {
+    /// Its text may hold something.
+    by_text: bool,
+    /// It has a field that a rule names.
+    has_field: bool,
+    /// Not all of its text was searched.
+    spared: bool,
+}
+
 /// Redacts records of one tenant. Remembers their resources, so one per task, and not shared.
 pub struct Redaction {
     redactor: Arc<Redactor>,
@@ -94,6 +103,7 @@ pub struct Redaction {
     by_resource: HashMap<[u8; 32], Arc<Seen>>,
     last: Option<(Arc<Resource>, Arc<Seen>)>,
     scratch: Vec<u8>,
+    harmless: Harmless,
     found: Vec<Found>,
 }
 
@@ -101,7 +111,15 @@ impl Redaction {
     /// For the records of a tenant.
     pub fn new(redactor: Arc<Redactor>, tenant: TenantId) -> Self {
         let key = TenantKey::new(&redactor.key, tenant);
-        Self { redactor, key, by_resource: HashMap::new(), last: None, scratch: Vec::new(), found: Vec::new() }
+        Self {
+            redactor,
+            key,
+            by_resource: HashMap::new(),
+            last: None,
+            scratch: Vec::new(),
+            harmless: Harmless::default(),
+            found: Vec::new(),
+        }
     }
 
     /// Hides in a record what the rules are about.
@@ -155,18 +173,27 @@ impl Redaction {
         Seen { plan, resource, known }
     }
 
-    /// Whether the record may hold something. All of its text is searched as one.
+    /// Whether the record may hold something.
     fn is_suspect(&mut self, record: &Record<'_>, seen: &Seen) -> bool {
         if !seen.known.is_empty() {
             return true;
         }
-        let mut gathering = Gathering { text: std::mem::take(&mut self.scratch), plan: &seen.plan, has_field: false };
-        gathering.text.clear();
-        gathering.record(record);
-        let Gathering { text, has_field, .. } = gathering;
-        let is_suspect = has_field || self.has_any(&text, &seen.plan);
+        let once = self.suspicion(record, &seen.plan, Extent::Once);
+        // The name of a field whose text is elsewhere may be all there is.
+        if once.by_text && once.spared && !once.has_field {
+            return self.suspicion(record, &seen.plan, Extent::Whole).by_text;
+        }
+        once.has_field || once.by_text
+    }
+
+    fn suspicion(&mut self, record: &Record<'_>, plan: &Plan, extent: Extent) -> Suspicion {
+        let buffer = std::mem::take(&mut self.scratch);
+        let mut gathering = Gathering::new(plan, &self.redactor.scanner, &mut self.harmless, buffer);
+        gathering.record(record, extent);
+        let Gathering { text, has_field, spared, .. } = gathering;
+        let by_text = !has_field && self.has_any(&text, plan);
         self.scratch = text;
-        is_suspect
+        Suspicion { by_text, has_field, spared }
     }
 
     fn has_any(&mut self, text: &[u8], plan: &Plan) -> bool {
@@ -179,67 +206,5 @@ impl Redaction {
             }
         }
         !self.found.is_empty()
-    }
-}
-
-/// All text of a record as one.
-struct Gathering<'p> {
-    text: Vec<u8>,
-    plan: &'p Plan,
-    /// A field that a rule names.
-    has_field: bool,
-}
-
-impl Gathering<'_> {
-    fn record(&mut self, record: &Record<'_>) {
-        self.attributes("", &record.attributes);
-        self.value("", &record.body);
-        let original = record.original.as_deref().unwrap_or_default();
-        for text in [original, &record.severity_text, &record.event_name] {
-            if !text.is_empty() {
-                self.text.extend_from_slice(text.as_bytes());
-                self.text.push(END);
-            }
-        }
-    }
-
-    fn attributes(&mut self, above: &str, attributes: &Attributes<'_>) {
-        for (name, value) in attributes {
-            if self.plan.has_fields() {
-                let path = crate::rewrite::path(above, name);
-                match self.plan.of_field(&path).map(|decision| decision.action) {
-                    // Its text is in the original, too, where the rewriter spares it.
-                    Some(Action::Keep) => continue,
-                    Some(_) => self.has_field = true,
-                    None => {}
-                }
-                self.value(&path, value);
-            } else {
-                self.value(name, value);
-            }
-        }
-    }
-
-    fn value(&mut self, name: &str, value: &Value<'_>) {
-        match value {
-            Value::Str(text) => self.field(name, text.as_bytes()),
-            Value::Bytes(bytes) => self.field(name, bytes),
-            Value::Int(number) if number.unsigned_abs() >= SMALLEST_NUMBER => {
-                self.field(name, itoa::Buffer::new().format(*number).as_bytes());
-            }
-            Value::Array(values) => values.iter().for_each(|value| self.value(name, value)),
-            Value::Map(pairs) => {
-                self.field(name, b"");
-                self.attributes(name, pairs);
-            }
-            _ => self.field(name, b""),
-        }
-    }
-
-    fn field(&mut self, name: &str, text: &[u8]) {
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.push(FIELD);
-        self.text.extend_from_slice(text);
-        self.text.push(END);
     }
 }

@@ -245,4 +245,40 @@ proptest! {
         prop_assert!(found.iter().all(|(_, place)| text.get(place.clone()).is_some_and(|value| !value.is_empty())));
         prop_assert!(found.is_empty() || after.contains("[redacted:"));
     }
+
+    /// Fields that are parts of the original are not searched twice: they must not be searched less for it.
+    #[test]
+    fn it_is_all_the_same_whether_fields_are_parts_of_the_original(
+        fields in prop::collection::vec((
+            prop_oneof!["[a-z]{1,5}", Just("password".to_owned()), Just("authorization".to_owned()), Just("token".to_owned())],
+            r#"([a-z0-9]{1,4}|[ .:/=&\\-]|password=|ghp_[A-Za-z0-9]{36}|://u:|@|Bearer [a-z]{18}[0-9]|AKIA[A-Z2-7]{16}){0,6}"#,
+            any::<bool>(),
+        ), 0..6),
+        renamed in any::<bool>(),
+    ) {
+        let member = |(name, text, number): &(String, String, bool)| match number {
+            true => format!("\"{name}\":{}", 1_000 + text.len()),
+            false => format!("\"{name}\":{}", json_text(text)),
+        };
+        let document = format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(","));
+        let mut within = Record::new(0, Value::Null, Resource::from_attributes(vec![]));
+        let Value::Map(attributes) = json::parse(&document).unwrap() else { panic!("an object is a map") };
+        within.attributes = attributes;
+        if let (true, Some((name, _))) = (renamed, within.attributes.first_mut()) {
+            *name = "client_secret".into();
+        }
+        within.original = Some((&*document).into());
+        let mut apart = within.clone().into_owned();
+        let mut knows_the_names = redaction(Rules::default());
+        knows_the_names.apply(&mut within.clone()).unwrap();
+        knows_the_names.apply(&mut within).unwrap();
+        redaction(Rules::default()).apply(&mut apart).unwrap();
+        prop_assert_eq!(within, apart);
+    }
+}
+
+fn json_text(text: &str) -> String {
+    let mut out = String::new();
+    json::write(&Value::str(text), &mut out);
+    out
 }

@@ -16,6 +16,9 @@ pub(crate) const FIELD: u8 = 0x1f;
 /// After each field.
 pub(crate) const END: u8 = 0x1e;
 
+/// In the place of a value that stands elsewhere in the same text. Whatever its name means, it may be that.
+pub(crate) const ELSEWHERE: u8 = 0x1d;
+
 /// Something that is to be hidden, by its place in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Found {

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{END, FIELD, Found, before, run};
+use super::{ELSEWHERE, END, FIELD, Found, before, run};
 use crate::hash::DIGITS as HASH_DIGITS;
 use crate::kind::Kind;
 
@@ -115,6 +115,7 @@ pub(crate) fn check(text: &[u8], stem: Range<usize>) -> Option<Found> {
     let found = value(text, &joint, means);
     let content = &text[found.clone()];
     let is_secret = match means {
+        _ if content == [ELSEWHERE] => true,
         _ if is_placeholder(content) => false,
         Means::Perhaps => looks_random(content),
         _ if joint.is_prose => !is_prose(content),
