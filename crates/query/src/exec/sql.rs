@@ -10,6 +10,7 @@ use datafusion::catalog::{
     MemorySchemaProvider, SchemaProvider as _,
 };
 use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -26,6 +27,9 @@ use super::percentiles::PercentilesTogether;
 use super::table::{LogsTable, plan_error};
 use super::{Budget, QueryError};
 use crate::kql::suggest_field;
+
+/// Passes of the optimizer over a plan with joins, unions or queries within queries, at most.
+const MANY_PASSES: usize = 3;
 
 /// Bounds on SQL queries.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +73,7 @@ impl SqlRoom {
     }
 
     /// A state in which these tables, and no others, can be named.
-    fn lend(&self, tables: Vec<(&'static str, LogsTable)>) -> Result<SessionState, DataFusionError> {
+    pub(super) fn lend(&self, tables: Vec<(&'static str, LogsTable)>) -> Result<SessionState, DataFusionError> {
         let schema = MemorySchemaProvider::new();
         for (name, table) in tables {
             schema.register_table(name.to_owned(), Arc::new(table))?;
@@ -111,8 +115,8 @@ pub(crate) async fn run(
     room: &SqlRoom,
     budget: &Budget,
 ) -> Result<SqlAnswer, QueryError> {
-    let state = room.lend(tables).map_err(plan_error)?;
-    let answer = tokio::time::timeout(budget.time(), answer(sql, &state, room.options.rows)).await;
+    let mut state = room.lend(tables).map_err(plan_error)?;
+    let answer = tokio::time::timeout(budget.time(), answer(sql, &mut state, room.options.rows)).await;
     room.take_back(state);
     answer.unwrap_or_else(|_| {
         budget.cancel();
@@ -120,8 +124,12 @@ pub(crate) async fn run(
     })
 }
 
-async fn answer(sql: &str, state: &SessionState, most_rows: usize) -> Result<SqlAnswer, QueryError> {
+async fn answer(sql: &str, state: &mut SessionState, most_rows: usize) -> Result<SqlAnswer, QueryError> {
     let plan = plan(sql, state).await.map_err(|error| explain(&error))?;
+    let passes = passes(&plan);
+    if state.config_options().optimizer.max_passes != passes {
+        state.config_mut().options_mut().optimizer.max_passes = passes;
+    }
     let schema = plan.schema().inner().clone();
     let plan = state.create_physical_plan(&plan).await.map_err(plan_error)?;
     let mut stream = execute_stream(plan, task(state)).map_err(plan_error)?;
@@ -140,7 +148,25 @@ async fn answer(sql: &str, state: &SessionState, most_rows: usize) -> Result<Sql
     Ok(SqlAnswer { schema, batches, truncated })
 }
 
-async fn plan(sql: &str, state: &SessionState) -> Result<LogicalPlan, DataFusionError> {
+/// How often the rules go over a plan. The second time is for what the first has brought together, which takes parts to
+/// bring together: over a plan that is a line it would find nothing, in as much time as all the rest of the planning takes.
+pub(super) fn passes(plan: &LogicalPlan) -> usize {
+    use LogicalPlan::{Aggregate, Filter, Limit, Projection, Sort, TableScan};
+    let is_line = |node: &LogicalPlan| match node {
+        // Several may be joined in one, which leaves columns that are asked for no more.
+        Aggregate(node) => node.aggr_expr.len() <= 1,
+        Projection(_) | Filter(_) | Sort(_) | Limit(_) | TableScan(_) => true,
+        _ => false,
+    };
+    let mut scans = 0;
+    let looked = plan.apply_with_subqueries(|node| {
+        scans += usize::from(matches!(node, TableScan(_)));
+        Ok(if is_line(node) { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    if scans == 1 && looked.is_ok_and(|seen| seen == TreeNodeRecursion::Continue) { 1 } else { MANY_PASSES }
+}
+
+pub(super) async fn plan(sql: &str, state: &SessionState) -> Result<LogicalPlan, DataFusionError> {
     let plan = state.create_logical_plan(sql).await?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&plan)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
+use datafusion::physical_plan::displayable;
 
 use super::super::schema::SchemaCache;
 use super::super::sql::{self, SqlRoom};
@@ -82,14 +83,62 @@ async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, Qu
 /// One for all tests, whose sources differ.
 static SCHEMAS: OnceLock<SchemaCache> = OnceLock::new();
 
-async fn run_counted(snapshot: &Snapshot, text: &str) -> Result<(Vec<RecordBatch>, Stats), QueryError> {
+fn table(snapshot: &Snapshot) -> Result<(LogsTable, Budget), QueryError> {
     let scan = scan(snapshot, &Expr::All, TimeRange::ALL);
     let budget = scan.budget.clone();
     let schema = SCHEMAS.get_or_init(SchemaCache::default).schema(&scan)?;
-    let table = LogsTable::new(scan, schema, 2);
+    Ok((LogsTable::new(scan, schema, 2), budget))
+}
+
+async fn run_counted(snapshot: &Snapshot, text: &str) -> Result<(Vec<RecordBatch>, Stats), QueryError> {
+    let (table, budget) = table(snapshot)?;
     let room = SqlRoom::new(SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 })?;
     let answer = sql::run(text, vec![("logs", table)], &room, &budget).await?;
     Ok((answer.batches, budget.stats()))
+}
+
+/// A second pass over these would cost time and change nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_that_are_a_line_are_as_good_after_one_pass() {
+    let data = data().await;
+    let snapshot = data.ingest.snapshot();
+    let room = SqlRoom::new(SqlOptions { memory_bytes: 1 << 20, rows: 1, threads: 2 }).unwrap();
+    let lines = [
+        "select count(*) from logs",
+        "select count(*) from logs where match_phrase(body, 'x') or regexp_like(body, 'a.*b') or 1 = 2",
+        "select body from logs where trace_id = 'abc' and severity = 'error'",
+        "select severity, max(time) from logs where severity_number + 1 > 4 + 5 group by 1 order by 1",
+        "select date_trunc('minute', time), count(*) from logs where severity = 'error' group by 1 having count(*) > 3 order by 1",
+        "select time, body from logs where severity = 'error' and time >= timestamp '2026-01-01' order by time desc limit 100",
+        "select body, count(*) as n from logs where body is not null group by 1 order by n desc, 1 limit 20",
+        "select count(distinct body) from logs where severity = 'error'",
+        "select n from (select count(*) as n from logs) where n > 1",
+        "select body from (select body, upper(severity) as s from logs where body <> '' order by time limit 9) where s = 'ERROR'",
+    ];
+    for text in lines {
+        let mut state = room.lend(vec![("logs", table(&snapshot).unwrap().0)]).unwrap();
+        let plan = sql::plan(text, &state).await.unwrap();
+        let mut after = Vec::new();
+        for passes in [1, 3] {
+            state.config_mut().options_mut().optimizer.max_passes = passes;
+            let physical = state.create_physical_plan(&plan).await.unwrap();
+            after.push(displayable(&*physical).indent(true).to_string());
+        }
+        assert_eq!(after[0], after[1], "{text}");
+        assert_eq!(sql::passes(&plan), 1, "{text}");
+    }
+    let others = [
+        "select a.body from logs a join logs b on a.body = b.body",
+        "select body from logs where body in (select body from logs)",
+        "select n from (select count(*) as n from logs) as counted where n > 1",
+        "select min(time), max(time) from logs",
+        "select distinct severity from logs",
+        "select 1",
+    ];
+    for text in others {
+        let state = room.lend(vec![("logs", table(&snapshot).unwrap().0)]).unwrap();
+        assert_eq!(sql::passes(&sql::plan(text, &state).await.unwrap()), 3, "{text}");
+    }
 }
 
 #[tokio::test]
