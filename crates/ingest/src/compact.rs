@@ -45,6 +45,7 @@ pub(crate) fn run(shared: &Shared) {
                 RETRY
             }
         };
+        (shared.config.before_sleep)();
         std::thread::park_timeout(rest);
     }
 }

@@ -55,6 +55,8 @@ pub struct IngestConfig {
     pub open_segments_bytes: usize,
     /// Bytes held back so that audit trail and catalog can be written when the disk is full; 0 for none.
     pub reserve_bytes: u64,
+    /// What the threads that flush and merge do before they rest: an allocator can give back only a thread's own memory.
+    pub before_sleep: fn(),
 }
 
 impl IngestConfig {
@@ -64,11 +66,12 @@ impl IngestConfig {
             data_dir: data_dir.to_owned(),
             flush_bytes: 48 << 20,
             flush_interval: Duration::from_secs(60),
-            live_bytes: 112 << 20,
+            live_bytes: 96 << 20,
             wal_file_bytes: 64 << 20,
             segment_records: 196_608,
             open_segments_bytes: 128 << 20,
             reserve_bytes: 0,
+            before_sleep: || {},
         }
     }
 }
@@ -198,6 +201,7 @@ impl Shared {
 
     /// Waits until something happened or `timeout` passed.
     pub(crate) fn sleep_flusher(&self, timeout: Duration) {
+        (self.config.before_sleep)();
         let mut woken = self.wake.0.lock();
         if !*woken {
             self.wake.1.wait_for(&mut woken, timeout);

@@ -47,6 +47,8 @@ pub struct ServerConfig {
     pub flush_bytes: usize,
     /// … or at this age.
     pub flush_interval: Duration,
+    /// What a thread does before it rests.
+    pub before_sleep: fn(),
     /// Memory for the indexes of open segments, in bytes.
     pub open_segments_bytes: usize,
     /// Bytes held back for a full disk.
@@ -263,6 +265,7 @@ impl Server {
         let mut ingest_config = IngestConfig::new(&config.data_dir);
         ingest_config.flush_bytes = config.flush_bytes;
         ingest_config.flush_interval = config.flush_interval;
+        ingest_config.before_sleep = config.before_sleep;
         ingest_config.open_segments_bytes = config.open_segments_bytes;
         ingest_config.reserve_bytes = config.reserve_bytes;
         let keys = parts.keys.clone();

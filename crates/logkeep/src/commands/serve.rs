@@ -106,6 +106,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         },
         flush_bytes: config.flush.bytes,
         flush_interval: config.flush.interval,
+        before_sleep: memory::collect_before_sleep,
         open_segments_bytes: config.query.index_bytes,
         reserve_bytes: config.reserve_bytes,
     }
