@@ -20,6 +20,7 @@ need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/omelasticsearch.so" rsyslog-elastic
 need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/omrelp.so" rsyslog-relp
 need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_gtls.so" rsyslog-gnutls
 need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_ossl.so" rsyslog-openssl
+need /usr/sbin/nats-server nats-server
 need /lib/systemd/systemd-journal-upload systemd-journal-remote
 command -v strace >/dev/null || missing+=(strace)
 command -v curl >/dev/null || missing+=(curl)

@@ -361,6 +361,13 @@ impl Ingest {
         answer.await.map_err(|_| CommitError::Stopping)?
     }
 
+    /// Whether a batch of this tenant has been stored with this key, in the time that keys are remembered for. Of one that is
+    /// under way nothing is known.
+    pub fn knows(&self, tenant: &TenantId, key: &[u8]) -> bool {
+        let key = hmac_sha256(&self.key_secret, key);
+        self.shared.state.lock().keys.get(tenant).is_some_and(|keys| keys.contains_key(&key))
+    }
+
     /// Everything searchable now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.snapshot.load_full()

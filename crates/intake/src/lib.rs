@@ -48,6 +48,7 @@ mod refusal;
 mod relp;
 mod request;
 mod seats;
+mod sources;
 mod store;
 mod syslog;
 mod tls;
@@ -73,6 +74,7 @@ pub use http::serve_http;
 pub use options::{ForwardSecurity, IntakeOptions, Secret};
 pub use origin::Peer;
 pub use receivers::{PORTS, Port, Serve, Task};
+pub use sources::{Common, KafkaOptions, NatsOptions, OutgoingTls, Sasl, SaslMechanism, SourceOptions, Start};
 pub use tls::certificate_facts;
 pub use tls::{Clients, Tls, TlsError, TlsOptions, TlsStatus, watch_certificates};
 

@@ -223,6 +223,10 @@ receivers! {
             ("jaeger-binary", 6832, "Jaeger spans in binary Thrift over UDP", Serve::Udp(jaeger::udp))
         ],
     }
+    /// Topics of Kafka, which we read.
+    Kafka = "kafka" { main: [], ports: [], }
+    /// Subjects of NATS, which we read.
+    Nats = "nats" { main: [], ports: [], }
     /// JSON documents and plain lines.
     Ndjson = "ndjson" { main: [Intake::native_router], ports: [], }
     /// Lines of files.

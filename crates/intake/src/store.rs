@@ -176,7 +176,9 @@ impl Intake {
                         Part::Stored { first, records }
                     }
                     Ok(Committed { first: None, .. }) => {
-                        known.merge(&shares.became(Fate::Known));
+                        if !again {
+                            known.merge(&shares.became(Fate::Known));
+                        }
                         Part::Known { records }
                     }
                     Err(error) => {
@@ -208,6 +210,18 @@ impl Intake {
         otherwise: Fate,
         shutdown: &CancellationToken,
     ) -> Result<(), Unstored> {
+        self.persist_keyed(origin, prepare, None, otherwise, shutdown).await
+    }
+
+    /// The same; with a `key` what was stored under it before is known again, also after a restart.
+    pub(crate) async fn persist_keyed(
+        &self,
+        origin: &Origin,
+        prepare: impl Fn() -> Result<Prepared, Refusal> + Send + Sync + 'static,
+        key: Option<&[u8]>,
+        otherwise: Fate,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Unstored> {
         let prepare = Arc::new(prepare);
         let (mut pause, mut again) = (FIRST_PAUSE, false);
         loop {
@@ -217,7 +231,7 @@ impl Intake {
             let received_ns = self.received_ns(&prepared);
             let named = prepared.sender.as_deref().map(|sender| origin.clone().called(sender));
             let origin = named.as_ref().unwrap_or(origin);
-            let (stored, left) = self.attempt(origin, prepared, None, again).await;
+            let (stored, left) = self.attempt(origin, prepared, key, again).await;
             let records = stored.not_stored();
             let Some(error) = stored.error else {
                 self.count_left(origin, &left, otherwise, received_ns);

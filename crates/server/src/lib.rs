@@ -14,7 +14,8 @@ mod server;
 mod ui;
 
 pub use logkeep_intake::{
-    Clients, ForwardSecurity, IntakeOptions, PORTS, Port, Secret, Tls, TlsError, TlsOptions, certificate_facts,
+    Clients, Common, ForwardSecurity, IntakeOptions, KafkaOptions, NatsOptions, OutgoingTls, PORTS, Port, Sasl,
+    SaslMechanism, Secret, SourceOptions, Start, Tls, TlsError, TlsOptions, certificate_facts,
 };
 
 pub use listen::{Endpoint, Receiver, ReceiverState, Transport};

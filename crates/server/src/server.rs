@@ -9,7 +9,7 @@ use logkeep_access::Access;
 use logkeep_catalog::{CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
 use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
-use logkeep_intake::{Intake, IntakeOptions, Port, TlsError, watch_certificates};
+use logkeep_intake::{Intake, IntakeOptions, Port, SourceOptions, TlsError, watch_certificates};
 use logkeep_query::exec::QueryError;
 use logkeep_query::{QueryEngine, QueryOptions};
 use logkeep_record::TenantId;
@@ -39,6 +39,8 @@ pub struct ServerConfig {
     pub receivers: Vec<(&'static Port, Option<Endpoint>)>,
     /// Intake.
     pub intake: IntakeOptions,
+    /// Queues that are read.
+    pub sources: Vec<SourceOptions>,
     /// What is hidden in records before they are stored; takes the place of what `intake` has.
     pub redact: Rules,
     /// Queries.
@@ -298,6 +300,9 @@ impl Server {
         let mut tasks = bound.serve(main, &intake, &stop);
         if !certificates.is_empty() {
             tasks.spawn(watch_certificates(certificates, stop.clone()));
+        }
+        for source in config.sources {
+            tasks.spawn(intake.read_source(source, stop.clone()));
         }
         tasks.spawn(forget_unused(query.clone(), stop.clone()));
         let rotation =

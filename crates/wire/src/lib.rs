@@ -29,6 +29,7 @@ pub mod lumberjack;
 pub mod msgpack;
 pub mod ndjson;
 pub mod otlp;
+pub mod queue;
 pub mod relp;
 mod spans;
 pub mod syslog;

@@ -13,7 +13,7 @@ const CHARS: usize = 128;
 pub struct Source {
     /// As records name it.
     pub protocol: String,
-    /// Address without port; `None` for what we say ourselves.
+    /// Address without port, or the place that we read from; `None` for what we say ourselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
     /// What the sender calls itself: a user agent, a host.
@@ -42,6 +42,12 @@ impl Source {
     #[must_use]
     pub fn at(self, peer: IpAddr) -> Self {
         Self { peer: Some(peer.to_canonical().to_string()), ..self }
+    }
+
+    /// Read from this place, such as the brokers of a queue.
+    #[must_use]
+    pub fn read_from(self, place: &str) -> Self {
+        Self { peer: Some(place.chars().take(CHARS).collect()), ..self }
     }
 
     /// Calling itself this; nothing if it says nothing.

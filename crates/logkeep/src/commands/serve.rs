@@ -62,7 +62,8 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
 /// Structured events on standard error, and into our own store.
 pub(crate) fn start_log(level: &str) -> Result<SelfLog> {
     let (layer, self_log) = SelfLog::new();
-    let filter = EnvFilter::try_new(format!("warn,logkeep={level},{}", own_crates(level))).context("log level")?;
+    let filter =
+        EnvFilter::try_new(format!("warn,krafka=error,logkeep={level},{}", own_crates(level))).context("log level")?;
     let json =
         tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).with_filter(filter);
     tracing_subscriber::registry().with(json).with(layer).try_init().context("the log is already set up")?;
@@ -98,6 +99,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
             elasticsearch_version: config.elasticsearch_version.clone(),
             ..IntakeOptions::default()
         },
+        sources: config.sources.clone(),
         redact: config.redact.clone(),
         query: QueryOptions {
             timeout: config.query.timeout,

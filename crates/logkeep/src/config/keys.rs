@@ -55,6 +55,8 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         key("query.cache", "48MiB", "memory for columns that were read lately"),
         key("query.index_memory", "1GiB", "memory for the indexes of segments that queries have opened"),
         key("tenants", "default", "names senders may use; `default` always exists"),
+        key("sources.kafka", "[]", "topics of Kafka to read, a section for each cluster and consumer group"),
+        key("sources.nats", "[]", "streams or subjects of NATS to read, a section for each"),
         key(
             "redact.secrets",
             "mask",

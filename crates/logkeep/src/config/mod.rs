@@ -9,6 +9,7 @@ mod listen;
 mod print;
 mod read;
 mod redact;
+mod sources;
 mod tree;
 mod units;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use logkeep_record::TenantId;
 use logkeep_redact::Rules;
+use logkeep_server::SourceOptions;
 
 pub use listen::{ClientCertificates, Listen, Listener, Tls};
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
@@ -44,6 +46,8 @@ pub struct Config {
     pub query: Query,
     /// Names that senders may use, `default` among them.
     pub tenants: Vec<TenantId>,
+    /// Queues that are read.
+    pub sources: Vec<SourceOptions>,
     /// What is hidden in records before they are stored.
     pub redact: Rules,
     /// When live records become a segment.

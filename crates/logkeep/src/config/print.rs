@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
-use super::{ClientCertificates, Config, Listener, keys, redact};
+use super::{ClientCertificates, Config, Listener, keys, redact, sources};
 
 pub(super) fn to_yaml(config: &Config) -> String {
     let mut out = String::new();
@@ -52,6 +52,8 @@ fn value(config: &Config, path: &str) -> String {
             let names: Vec<_> = config.tenants.iter().map(|tenant| quoted(tenant.as_str())).collect();
             format!("[{}]", names.join(", "))
         }
+        "sources.kafka" => sources::print(&config.sources, "kafka"),
+        "sources.nats" => sources::print(&config.sources, "nats"),
         "redact.secrets" => config.redact.secrets.name().to_owned(),
         "redact.rules" => redact::print(&config.redact),
         "flush.bytes" => format_bytes(config.flush.bytes as u64),

@@ -9,7 +9,7 @@ use logkeep_record::TenantId;
 
 use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
-use super::{Config, Fault, Flush, Forward, Limits, Query, keys, redact, sibling_key};
+use super::{Config, Fault, Flush, Forward, Limits, Query, keys, redact, sibling_key, sources};
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const MIB: u64 = 1 << 20;
@@ -148,6 +148,7 @@ impl<'a> Reader<'a> {
         let reserve_bytes = self.bytes("disk.reserve", MIB, 1 << 40) as u64;
         let (data_dir, configured_key_file) = self.paths();
         let tenants = self.tenants();
+        let sources = sources::sources(self, &tenants);
         let redact = redact::rules(self, &tenants);
         let log_level = self.value("log.level", level).unwrap_or_default();
         let elasticsearch_version = self.value("elasticsearch.version", version).unwrap_or_default();
@@ -160,6 +161,7 @@ impl<'a> Reader<'a> {
             limits,
             query,
             tenants,
+            sources,
             redact,
             flush,
             reserve_bytes,

@@ -299,3 +299,49 @@ fn sizes() {
         ("1536".into(), "1GiB".into(), "0".into())
     );
 }
+
+#[test]
+fn queues_to_read() {
+    let yaml = "tenants: [shop]\nsources:\n  kafka:\n  - {name: a, brokers: [\"k1:9093\", \"k2:9093\"], topics: logs, format: otlp_logs, tenant: shop,\n     \
+                tls: {ca: ca.pem, certificate: c.pem, key: k.pem}, sasl: {user: u, password_file: p}}\n  - {name: b, brokers: 127.0.0.1:9092, topics: [x, z], start: latest}\n  \
+                nats:\n  - {name: c, servers: \"tls://n:4222\", stream: S, group: g, user: u, password_file: p}\n  - {name: d, servers: \"nats://[::1]:4222\", subject: logs.>, token_file: t}\n";
+    let config = Config::read("c.yaml", yaml).unwrap();
+    let names: Vec<_> = config.sources.iter().map(|source| (source.kind(), source.common().name.as_str())).collect();
+    assert_eq!(names, [("kafka", "a"), ("kafka", "b"), ("nats", "c"), ("nats", "d")]);
+    assert_eq!(Config::read("printed", &config.to_yaml()).unwrap().sources, config.sources);
+}
+
+#[test]
+fn faults_of_queues() {
+    let kafka = |section: &str| format!("sources: {{kafka: [{section}]}}");
+    check(
+        "sources: {kafka: x}",
+        "c.yaml:1: `sources.kafka` is a single value, expected a list\n  hint: write `- {name: orders, brokers: [\"kafka-1:9092\"], group: logkeep, topics: [logs]}` below it",
+    );
+    check(
+        &kafka("{}"),
+        "c.yaml:1: `sources.kafka`: `name` is missing\nc.yaml:1: `sources.kafka`: `brokers` names none\nc.yaml:1: `sources.kafka`: `topics` names none",
+    );
+    check(
+        &kafka("{name: a, brokers: localhost, topics: t, format: xml, topic: x}"),
+        "c.yaml:1: `sources.kafka`: unknown key `topic`\n  hint: valid here: name, brokers, group, topics, format, tenant, start, tls, sasl\n\
+         c.yaml:1: `sources.kafka`: `format`: `xml` is none of them\n  hint: one of text, json, syslog, otlp_logs, otlp_traces",
+    );
+    check(
+        &kafka("{name: a, brokers: \"k:9092\", topics: t, tenant: shop}"),
+        "c.yaml:1: `sources.kafka`: tenant `shop` is not declared\n  hint: add it to `tenants`\n\
+         c.yaml:1: `sources.kafka`: what `k:9092` sends would come in the clear\n  \
+         hint: write `tls: true` or a section of files, or `tls: false` if that is what you want",
+    );
+    check(&kafka("{name: a, brokers: \"k:9092\", topics: t, tls: false}"), "no faults");
+    check(
+        &kafka("{name: a, brokers: localhost, topics: t, tls: {certificate: c}, sasl: {user: u}}"),
+        "c.yaml:1: `sources.kafka.tls`: `certificate` and `key` go together\nc.yaml:1: `sources.kafka.sasl`: `password_file` is missing",
+    );
+    check(
+        "sources:\n  nats:\n  - {name: a, servers: localhost}\n  - {name: a, servers: localhost, subject: s}",
+        "c.yaml:3: `sources.nats`: neither `stream` nor `subject` is given\n  \
+         hint: a `stream` keeps messages until they are stored; a `subject` alone is heard as it is published\n\
+         c.yaml:4: `sources.nats`: there is another source called `a`\n  hint: what was read before is known by the name",
+    );
+}

@@ -1,0 +1,174 @@
+"""Topics of Kafka, written by the real librdkafka to its mock cluster."""
+
+import json
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from support.kafka import Cluster, produce
+from support.server import pairs
+from support.wait import until
+
+COUNT = 400
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    with Cluster(tmp_path) as cluster:
+        yield cluster
+
+
+def source(cluster, topics, form="json", name="orders", **more):
+    settings = {"name": name, "brokers": cluster.brokers, "group": "logkeep", "topics": topics, "format": form, **more}
+    return json.dumps(settings)
+
+
+def settings(*sources):
+    return f"flush:\n  interval: 1s\nsources:\n  kafka: [{', '.join(sources)}]\n"
+
+
+def documents(word, numbers):
+    return [{"value": json.dumps({"message": f"{word} number {n}", "level": "warn", "n": n})} for n in numbers]
+
+
+def numbers(records):
+    return sorted(pairs(record, "attributes")["n"] for record in records)
+
+
+def ledger(server):
+    """Counts of each topic."""
+    found = {}
+    for line in server.answered("/api/v1/sources", **{"from": "2026-01-01T00:00:00Z"})["sources"]:
+        if line["protocol"] == "kafka":
+            found[line["sender"]] = line
+    return found
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_every_field_arrives(make_server, cluster, word, compression):
+    messages = [
+        {**message, "key": f"key {n}", "headers": [("trace", f"t{n}"), ("raw", b"\xff\x00")], "timestamp": 1_795_168_800_000 + n}
+        for n, message in enumerate(documents(word, range(COUNT)))
+    ]
+    placed = produce(cluster.producer(**{"compression.type": compression}), "logs", messages)
+    server = make_server(settings=settings(source(cluster, ["logs"]))).start()
+    records = server.wait_for(word, COUNT)
+    assert numbers(records) == list(range(COUNT))
+    for record in records:
+        attributes, n = pairs(record, "attributes"), pairs(record, "attributes")["n"]
+        assert (record["body"], record["severity"]) == (f"{word} number {n}", "warn")
+        assert pairs(record, "resource")["logkeep.protocol"] == "kafka"
+        assert record["time_ns"] == str((1_795_168_800_000 + n) * 1_000_000)
+        assert (int(attributes["messaging.destination.partition.id"]), attributes["messaging.kafka.offset"]) == placed[n]
+        assert attributes["messaging.destination.name"] == "logs"
+        assert attributes["messaging.system"] == "kafka"
+        assert attributes["messaging.kafka.message.key"] == f"key {n}"
+        assert attributes["messaging.header.trace"] == f"t{n}"
+    until(lambda: cluster.committed("logkeep", "logs") == COUNT, "the positions are committed")
+
+
+def test_bad_messages_are_counted_and_left_behind(make_server, cluster, word):
+    bad = [{"value": b"{not json"}, {"value": b""}, {"value": None, "key": "tombstone"}]
+    produce(cluster.producer(), "logs", bad + documents(word, range(20)) + bad + documents(word, range(20, 40)))
+    produce(cluster.producer(), "lines", [{"value": f"{word} line {n}".encode()} for n in range(10)])
+    server = make_server(
+        settings=settings(source(cluster, ["logs"]), source(cluster, ["lines"], "text", "lines", group="lines"))
+    ).start()
+    assert numbers(server.wait_for(f"{word} AND number", 40)) == list(range(40))
+    server.wait_for(f"{word} AND line", 10)
+    until(lambda: cluster.committed("logkeep", "logs") == 46, "the positions are past the bad ones")
+    counts = until(lambda: ledger(server) if len(ledger(server)) == 2 else None, "the ledger has both topics")
+    assert counts["logs"]["rejected_for"] == {"malformed": 6}
+    assert (counts["logs"]["received"], counts["logs"]["stored"]) == (46, 40)
+    assert (counts["lines"]["received"], counts["lines"]["stored"]) == (10, 10)
+    assert counts["logs"]["peer"] == ",".join(cluster.brokers)
+
+
+def test_opentelemetry_in_kafka(make_server, cluster, word):
+    logs = ExportLogsServiceRequest()
+    resource = logs.resource_logs.add()
+    resource.resource.attributes.add(key="service.name").value.string_value = "shop"
+    for n in range(30):
+        record = resource.scope_logs.add().log_records.add(time_unix_nano=1_795_168_800_000_000_000 + n)
+        record.body.string_value = f"{word} log {n}"
+        record.attributes.add(key="n").value.int_value = n
+    traces = ExportTraceServiceRequest()
+    span = traces.resource_spans.add().scope_spans.add().spans.add(name=f"{word} span")
+    span.trace_id, span.span_id = bytes.fromhex(TRACE), bytes.fromhex("b7ad6b7169203331")
+    span.start_time_unix_nano, span.end_time_unix_nano = 1_795_168_800_000_000_000, 1_795_168_801_000_000_000
+    produce(cluster.producer(), "otlp_logs", [{"value": logs.SerializeToString()}, {"value": b"\xff\xff"}])
+    produce(cluster.producer(), "otlp_spans", [{"value": traces.SerializeToString()}])
+    server = make_server(
+        settings=settings(
+            source(cluster, ["otlp_logs"], "otlp_logs"),
+            source(cluster, ["otlp_spans"], "otlp_traces", "spans", group="spans"),
+        )
+    ).start()
+    records = server.wait_for(word, 30)
+    assert numbers(records) == list(range(30))
+    assert {record["service"] for record in records} == {"shop"}
+    until(lambda: server.get(f"/api/v1/traces/{TRACE}").status == 200, "the span is stored")
+    assert [span["name"] for span in server.answered(f"/api/v1/traces/{TRACE}")["spans"]] == [f"{word} span"]
+
+
+def test_nothing_is_lost_or_stored_twice_over_kills(make_server, cluster, word, setting, say):
+    kills = setting("E2E_KAFKA_KILLS", 3)
+    server = make_server(settings=settings(source(cluster, ["logs"]))).start()
+    producer, sent, ahead = cluster.producer(), 0, 0
+    for _ in range(kills):
+        produce(producer, "logs", documents(word, range(sent, sent + 3_000)))
+        sent += 3_000
+        before = sent - 3_000
+        until(lambda before=before: len(server.find(word)) > before, "some are stored", 120)
+        server.kill()
+        committed = cluster.committed("logkeep", "logs")
+        server.start()
+        stored = len(server.find(word))
+        assert committed <= stored, "a position was committed before what is behind it was durable"
+        ahead += stored - committed
+    produce(producer, "logs", documents(word, [sent]))
+    found = until(lambda: (lambda f: f if len(f) > sent else None)(server.find(word)), f"all {sent + 1} are stored", 180)
+    assert numbers(found) == list(range(sent + 1))
+    until(lambda: cluster.committed("logkeep", "logs") == sent + 1, "the positions are committed")
+    assert numbers(server.all_records(word)) == list(range(sent + 1))
+    say(f"kafka: {kills} kills, {sent + 1} records stored once; {ahead} were stored and not committed at a kill")
+    server.stop()
+    verified = server.verify()
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_positions_that_were_never_committed(make_server, cluster, word):
+    """The group forgets everything: what comes again is known."""
+    produce(cluster.producer(), "logs", documents(word, range(2_000)))
+    server = make_server(settings=settings(source(cluster, ["logs"]))).start()
+    server.wait_for(word, 2_000)
+    server.stop()
+    # The same source, of the same group, of a cluster that has lost what groups it had.
+    with Cluster(server.folder) as other:
+        placed = produce(other.producer(), "logs", documents(word, range(2_000)))
+        assert len(placed) == 2_000
+        config = server.config.read_text().replace(json.dumps(cluster.brokers), json.dumps(other.brokers))
+        server.config.write_text(config)
+        server.start()
+        # Other messages at the same positions are no retries, as their times tell.
+        until(lambda: len(server.find(word)) == 4_000, "what is new is stored", 120)
+        server.stop()
+
+
+def test_the_brokers_are_away_for_a_while(make_server, cluster, word):
+    server = make_server(settings=settings(source(cluster, ["logs"]))).start()
+    producer = cluster.producer()
+    produce(producer, "logs", documents(word, range(500)))
+    server.wait_for(word, 500)
+    cluster.away()
+    # It serves others, and starts again without them.
+    assert server.ingest([{"message": f"{word} meanwhile"}])["stored"] == 1
+    server.stop()
+    server.start()
+    assert server.get("/readyz").status == 200
+    produce(producer, "logs", documents(word, range(500, 1_000)))
+    cluster.back()
+    found = until(lambda: (lambda f: f if len(f) >= 1_000 else None)(server.find(f"{word} AND number")), "all are stored", 180)
+    assert numbers(found) == list(range(1_000))
