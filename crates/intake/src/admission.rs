@@ -1,8 +1,8 @@
 //! How many requests are served at once.
 //!
-//! Memory is bounded by how many bodies are held, and a body is held from its first byte until its answer. So a request
-//! waits for its place before its body is read, which the sender sees as a slow server (or as a missing
-//! `100 Continue`), and is refused only if that takes long.
+//! What a request becomes is many times its body, so memory is bounded by how many are decoded and stored at once. A
+//! request waits for its place once its body is here (`body.rs` bounds those that are arriving), which the sender sees as
+//! a slow server, and is refused only if that takes long.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -17,12 +17,12 @@ use logkeep_wire::documents::{documents, text};
 use logkeep_wire::frame::{Frame, Framer};
 use logkeep_wire::ndjson;
 
-use crate::counters::Protocol;
+use crate::Intake;
+use crate::counters::{Protocol, add};
 use crate::documents::Bodies;
 use crate::refusal::{Kind, Refusal};
 use crate::request::{TENANT, answer, refused};
 use crate::unanswered::Dialect;
-use crate::{Intake, body};
 
 const JSON: &str = "application/json";
 
@@ -83,11 +83,9 @@ pub(crate) async fn let_go(State(intake): State<Intake>, protocol: Protocol, req
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let waits = parts.headers.contains_key(EXPECT);
     // Read under the same bounds as what is stored, so that the connection can go on.
-    match intake.admit(protocol).await {
-        Ok(_place) => match body::read(whole, declared, waits, intake.inner.options.request_bytes).await {
-            Ok(_) => answer(202, JSON, r#"{"status":"ok"}"#),
-            Err(refusal) => refused(&refusal, answer(refusal.status(), JSON, "{}")),
-        },
+    add(&intake.inner.counters.of(protocol).requests, 1);
+    match intake.read_body(whole, declared, waits, intake.inner.options.request_bytes).await {
+        Ok(_) => answer(202, JSON, r#"{"status":"ok"}"#),
         Err(refusal) => refused(&refusal, answer(refusal.status(), JSON, "{}")),
     }
 }

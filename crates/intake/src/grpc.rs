@@ -9,20 +9,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::Router;
+use axum::body::Body;
 use axum::routing::any;
 use bytes::{Buf, BufMut, Bytes};
+use http_body_util::BodyExt as _;
 use logkeep_wire::otlp::error_protobuf;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
 use tower_service::Service;
 
-use crate::Intake;
 use crate::counters::{Protocol, add};
 use crate::origin::Origin;
 use crate::otlp_http::status;
 use crate::refusal::Refusal;
 use crate::request::TENANT;
+use crate::{Intake, body};
 
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -84,6 +86,9 @@ where
     }
 }
 
+/// What a message of gRPC has before it.
+const FRAME_BYTES: usize = 5;
+
 async fn respond<B>(intake: Intake, method: Method, request: http::Request<B>) -> http::Response<tonic::body::Body>
 where
     B: http_body::Body + Send + 'static,
@@ -91,16 +96,20 @@ where
 {
     let tenant = intake.tenant(request.headers(), TENANT);
     let origin = intake.origin(method.protocol, TENANT, &request);
-    // The place is taken before the message is read.
-    let admitted = match tenant {
-        Ok(_) => intake.admit(method.protocol).await,
-        Err(refusal) => Err(refusal),
+    let max_bytes = intake.inner.options.request_decompressed_bytes;
+    let (head, body) = request.into_parts();
+    let body = Box::pin(body.map_err(Into::<Box<dyn std::error::Error + Send + Sync>>::into));
+    // The place is taken when the message is here: one that never ends must keep nobody out.
+    let admitted = async {
+        tenant?;
+        let whole = intake.read_body(body, None, false, max_bytes + FRAME_BYTES).await?;
+        Ok((whole, intake.admit(method.protocol).await?))
     };
-    let _admission = match admitted {
+    let (body::Whole { bytes, held: _held }, _admission) = match admitted.await {
         Ok(admitted) => admitted,
         Err(refusal) => return refuse(&intake, &origin, &refusal).into_http(),
     };
-    let max_bytes = intake.inner.options.request_decompressed_bytes;
+    let request = http::Request::from_parts(head, Body::from(bytes));
     let response = grpc(max_bytes).unary(Call { intake, method, origin }, request).await;
     in_words_of_senders(response)
 }
@@ -116,7 +125,9 @@ pub(crate) fn grpc(max_bytes: usize) -> Grpc<BytesCodec> {
 pub(crate) fn refuse(intake: &Intake, origin: &Origin, refusal: &Refusal) -> Status {
     intake.count_refused(origin, refusal.reason());
     let status = status(refusal);
-    Status::with_details(Code::from_i32(status.code), status.message.clone(), Bytes::from(error_protobuf(&status)))
+    // Details are for those who shall come back.
+    let details = status.retry_after_s.map(|_| error_protobuf(&status)).unwrap_or_default();
+    Status::with_details(Code::from_i32(status.code), status.message, Bytes::from(details))
 }
 
 /// tonic says OUT_OF_RANGE to a message that is too large, which senders retry for ever, and INTERNAL to one it cannot open.

@@ -100,6 +100,8 @@ pub(crate) struct Inner {
     requests: Arc<Semaphore>,
     /// Requests being decoded: no more than there are processors, so that the others are not slowed for nothing.
     processors: Arc<Semaphore>,
+    /// What bodies hold that are arriving.
+    bodies: Arc<body::Room>,
     /// What connections hold of messages.
     room: Arc<Semaphore>,
     /// Uploads of journals, which may never end.
@@ -122,6 +124,7 @@ impl Intake {
             doors: Mutex::default(),
             requests: Arc::new(Semaphore::new(options.max_concurrent_requests.max(1))),
             processors: Arc::new(Semaphore::new(processors)),
+            bodies: body::Room::new(options.connections_bytes),
             room: connection::room(options.connections_bytes),
             uploads: Arc::new(Semaphore::new(options.max_connections.max(1))),
             hec_acks: AtomicU64::new(0),

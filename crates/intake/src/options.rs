@@ -31,7 +31,7 @@ pub struct IntakeOptions {
     pub idle_connection: Duration,
     /// How long a handshake of TLS may take.
     pub handshake: Duration,
-    /// What all of these connections together hold of messages that are not complete, in bytes.
+    /// What all of these connections together hold of messages that are not complete, in bytes; and as much again bodies of HTTP.
     pub connections_bytes: usize,
     /// Whom the Forward port takes events from; `None` is everyone.
     pub forward: Option<ForwardSecurity>,

@@ -29,6 +29,7 @@ pub(crate) struct Incoming {
     /// When it was here in full.
     pub(crate) received_ns: i64,
     policies: Policies,
+    _held: body::Held,
     _admission: Admission,
 }
 
@@ -40,7 +41,7 @@ impl Incoming {
 }
 
 impl Intake {
-    /// Waits for a place and reads the request.
+    /// Reads the request and waits for a place.
     pub(crate) async fn read(
         &self,
         origin: &Origin,
@@ -51,19 +52,14 @@ impl Intake {
         let (parts, body) = request.into_parts();
         let headers = parts.headers;
         let waits = headers.contains_key(EXPECT);
-        let admitted = match self.tenant(&headers, tenant_header) {
-            Ok(_) => self.admit(protocol).await,
-            Err(refusal) => Err(refusal),
-        };
-        let admission = match admitted {
-            Ok(admitted) => admitted,
-            Err(refusal) => {
-                body::discard(body, waits).await;
-                return Err(refusal);
-            }
-        };
+        if let Err(refusal) = self.tenant(&headers, tenant_header) {
+            body::discard(body, waits).await;
+            return Err(refusal);
+        }
         let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let body = body::read(body, declared, waits, self.inner.options.request_bytes).await?;
+        let body::Whole { bytes: body, held } =
+            self.read_body(body, declared, waits, self.inner.options.request_bytes).await?;
+        let admission = self.admit(protocol).await?;
         add(&self.inner.counters.of(protocol).bytes, body.len());
         Ok(Incoming {
             origin: origin.of_bytes(body.len()),
@@ -72,6 +68,7 @@ impl Intake {
             body,
             received_ns: self.now_ns(),
             policies: self.policies(&origin.tenant),
+            _held: held,
             _admission: admission,
         })
     }
