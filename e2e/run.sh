@@ -21,6 +21,8 @@ need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/omrelp.so" rsyslog-relp
 need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_gtls.so" rsyslog-gnutls
 need "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_ossl.so" rsyslog-openssl
 need /usr/sbin/nats-server nats-server
+need /usr/sbin/haproxy haproxy
+need /usr/sbin/nginx nginx-light
 need /lib/systemd/systemd-journal-upload systemd-journal-remote
 command -v strace >/dev/null || missing+=(strace)
 command -v curl >/dev/null || missing+=(curl)
