@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use logkeep_normalize::Arrival;
+use logkeep_pipeline::{Dropped, PipelineSet, Place, Run, spec::Signal};
 use logkeep_record::{Record, TenantId};
 use logkeep_redact::{LeftOut, Redaction, Redactor};
 
@@ -12,6 +13,8 @@ use crate::origin::Origin;
 /// The policies of a tenant.
 #[derive(Clone)]
 pub(crate) struct Policies {
+    /// The same from a request's first record to its last, whatever is loaded meanwhile.
+    pipelines: Arc<PipelineSet>,
     redactor: Arc<Redactor>,
     tenant: TenantId,
 }
@@ -25,26 +28,54 @@ pub(crate) struct Entry {
 
 /// Policies, applied to one record after the other.
 pub(crate) struct Screen {
+    /// `None` if none is for such records.
+    pipelines: Option<Run>,
+    /// What the pipelines are, unless there are none: what they leave of a request follows from it.
+    version: Option<[u8; 32]>,
+    /// After the pipelines, so that none can write what must not be stored.
     redaction: Redaction,
 }
 
 impl Screen {
-    pub(crate) fn new(policies: &Policies) -> Self {
-        Self { redaction: Redaction::new(policies.redactor.clone(), policies.tenant.clone()) }
+    pub(crate) fn new(policies: &Policies, signal: Signal) -> Self {
+        let pipelines = Run::new(&policies.pipelines, &policies.tenant, signal);
+        let version = pipelines.as_ref().map(|_| *policies.pipelines.version());
+        let redaction = Redaction::new(policies.redactor.clone(), policies.tenant.clone());
+        Self { pipelines, version, redaction }
     }
 
-    /// Changes a record as the policies say.
+    /// Changes a record as the policies say, and says where it goes if they do.
     ///
     /// # Errors
     /// [`LeftOut`]: it is not to be stored.
-    pub(crate) fn apply(&mut self, record: &mut Record<'_>) -> Result<(), LeftOut> {
-        self.redaction.apply(record)
+    pub(crate) fn apply(&mut self, record: &mut Record<'_>) -> Result<Option<Place>, LeftOut> {
+        let place = match &mut self.pipelines {
+            Some(pipelines) => pipelines.apply(record).map_err(|Dropped(pipeline)| LeftOut(pipeline))?,
+            None => None,
+        };
+        self.redaction.apply(record)?;
+        Ok(place)
+    }
+
+    pub(crate) fn version(&self) -> Option<&[u8; 32]> {
+        self.version.as_ref()
     }
 }
 
 impl Intake {
     pub(crate) fn policies(&self, tenant: &TenantId) -> Policies {
-        Policies { redactor: self.inner.options.redactor.clone(), tenant: tenant.clone() }
+        let redactor = self.inner.options.redactor.clone();
+        Policies { pipelines: self.pipelines(), redactor, tenant: tenant.clone() }
+    }
+
+    /// The pipelines that requests pass from now on.
+    pub fn pipelines(&self) -> Arc<PipelineSet> {
+        self.inner.pipelines.load_full()
+    }
+
+    /// Replaces the pipelines. Requests under way go on with those before.
+    pub fn set_pipelines(&self, pipelines: Arc<PipelineSet>) {
+        self.inner.pipelines.store(pipelines);
     }
 
     pub(crate) fn entry(&self, origin: &Origin) -> Entry {

@@ -62,7 +62,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arc_swap::ArcSwap;
 use logkeep_ingest::Ingest;
+use logkeep_pipeline::PipelineSet;
 use logkeep_record::TenantId;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -110,6 +112,7 @@ pub(crate) struct Inner {
     hec_acks: AtomicU64,
     resumes: Resumes,
     elasticsearch: Elasticsearch,
+    pipelines: ArcSwap<PipelineSet>,
 }
 
 impl Intake {
@@ -130,6 +133,7 @@ impl Intake {
             hec_acks: AtomicU64::new(0),
             resumes: Resumes::default(),
             elasticsearch: Elasticsearch::new(&options.elasticsearch_version),
+            pipelines: ArcSwap::new(options.pipelines.clone()),
             options,
         };
         Self { inner: Arc::new(inner) }

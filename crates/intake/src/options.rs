@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logkeep_cipher::random_bytes;
+use logkeep_pipeline::PipelineSet;
 use logkeep_record::{TenantId, limits};
 use logkeep_redact::{HashKey, Redactor, Rules};
 use logkeep_wire::forward::handshake::Ping;
@@ -35,6 +36,8 @@ pub struct IntakeOptions {
     pub connections_bytes: usize,
     /// Whom the Forward port takes events from; `None` is everyone.
     pub forward: Option<ForwardSecurity>,
+    /// What operators have done to records, at the start.
+    pub pipelines: Arc<PipelineSet>,
     /// What hides secrets and personal data in all records.
     pub redactor: Arc<Redactor>,
 }
@@ -53,6 +56,7 @@ impl Default for IntakeOptions {
             handshake: Duration::from_secs(10),
             connections_bytes: 256 << 20,
             forward: None,
+            pipelines: Arc::default(),
             // Hashes of this process alone: whoever wants them compared gives a key that lasts.
             redactor: Arc::new(Redactor::new(Rules::default(), HashKey::new(random_bytes()))),
         }

@@ -64,6 +64,11 @@ impl Origin {
         Self { source: Arc::new((*self.source).clone().called(sender)), ..self }
     }
 
+    /// The same, of another tenant.
+    pub(crate) fn in_tenant(&self, tenant: &TenantId) -> Self {
+        Self { tenant: tenant.clone(), ..self.clone() }
+    }
+
     /// About so much of it.
     pub(crate) fn of_bytes(&self, bytes: usize) -> Self {
         Self { bytes, ..self.clone() }

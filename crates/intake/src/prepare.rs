@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use logkeep_ingest::{Batch, BatchBuilder, Counts};
 use logkeep_normalize::Normalizer;
+use logkeep_pipeline::{Place, spec::Signal};
 use logkeep_record::{Class, Record};
 use logkeep_redact::LeftOut;
 use sha2::{Digest, Sha256};
@@ -20,19 +21,51 @@ pub(crate) struct Preparing {
     /// `None` where records come normalised.
     normalizer: Option<Normalizer>,
     screen: Screen,
-    builder: BatchBuilder,
+    /// By where records go; the first is where they go if no policy says otherwise.
+    lanes: Vec<Lane>,
+    /// Records taken, all lanes together.
+    taken: u32,
     parts: Vec<Portion>,
-    /// Whose records come now, and how many they are by now.
+    /// Whose records come now.
     peer: Option<IpAddr>,
+    beside: Shares,
+}
+
+/// A batch under construction.
+#[derive(Default)]
+struct Lane {
+    place: Place,
+    builder: BatchBuilder,
+    /// Of the sender whose records come now.
     run: Counts,
     shares: Shares,
-    beside: Shares,
+    /// Which of the request's records it has; only where there are several lanes.
+    numbers: Vec<u32>,
+}
+
+impl Lane {
+    fn end_run(&mut self, peer: Option<IpAddr>) {
+        let run = std::mem::take(&mut self.run);
+        if !run.is_zero() {
+            self.shares.of(peer).add(&run);
+        }
+    }
+}
+
+/// A record as it is to be stored, and where.
+pub(crate) struct Screened<'a> {
+    pub(crate) record: Record<'a>,
+    place: Option<Place>,
 }
 
 /// A batch, and who sent its records.
 pub(crate) struct Portion {
     pub(crate) batch: Batch,
     pub(crate) shares: Shares,
+    /// Where it goes, if not where its origin says.
+    pub(crate) place: Place,
+    /// Which of the request's records it has; empty where the batches have them in order.
+    pub(crate) numbers: Vec<u32>,
 }
 
 /// The batches of one request, in order.
@@ -46,23 +79,24 @@ pub(crate) struct Prepared {
     pub(crate) sender: Option<String>,
     /// SHA-256 of the body; only where there are several parts.
     pub(crate) fingerprint: Option<[u8; 32]>,
+    /// The pipelines that the parts follow from, if there are any: another set would cut them elsewhere.
+    pub(crate) pipelines: Option<[u8; 32]>,
 }
 
 impl Preparing {
     pub(crate) fn new(entry: Entry) -> Self {
-        Self { normalizer: Some(Normalizer::new(entry.arrival)), ..Self::normalized(&entry.policies) }
+        Self { normalizer: Some(Normalizer::new(entry.arrival)), ..Self::normalized(&entry.policies, Signal::Logs) }
     }
 
     /// For records of several sources, each with its own normalizer.
-    pub(crate) fn normalized(policies: &Policies) -> Self {
+    pub(crate) fn normalized(policies: &Policies, signal: Signal) -> Self {
         Self {
             normalizer: None,
-            screen: Screen::new(policies),
-            builder: BatchBuilder::default(),
+            screen: Screen::new(policies, signal),
+            lanes: vec![Lane::default()],
+            taken: 0,
             parts: Vec::new(),
             peer: None,
-            run: Counts::default(),
-            shares: Shares::default(),
             beside: Shares::default(),
         }
     }
@@ -70,22 +104,15 @@ impl Preparing {
     /// What follows was sent by this one of several senders, in so many bytes.
     pub(crate) fn from(&mut self, peer: IpAddr, bytes: usize) {
         if self.peer != Some(peer) {
-            self.end_run();
+            self.lanes.iter_mut().for_each(|lane| lane.end_run(self.peer));
             self.peer = Some(peer);
         }
-        self.run.bytes += bytes as u64;
-    }
-
-    fn end_run(&mut self) {
-        let run = std::mem::take(&mut self.run);
-        if !run.is_zero() {
-            self.shares.of(self.peer).add(&run);
-        }
+        self.lanes[0].run.bytes += bytes as u64;
     }
 
     pub(crate) fn push(&mut self, record: Record<'_>) -> Result<(), Refusal> {
         match self.screened(record) {
-            Some(record) => self.push_screened(&record),
+            Some(screened) => self.push_screened(screened),
             None => Ok(()),
         }
     }
@@ -93,7 +120,7 @@ impl Preparing {
     /// A record of a sender that has a normalizer of its own.
     pub(crate) fn push_normalized(&mut self, mut record: Record<'_>) -> Result<(), Refusal> {
         match self.screen.apply(&mut record) {
-            Ok(()) => self.push_screened(&record),
+            Ok(place) => self.push_screened(Screened { record, place }),
             Err(LeftOut(policy)) => {
                 self.leave_out(&policy);
                 Ok(())
@@ -102,13 +129,13 @@ impl Preparing {
     }
 
     /// A record as it is to be stored; `None` if a policy leaves it out, which is counted.
-    pub(crate) fn screened<'a>(&mut self, record: Record<'a>) -> Option<Record<'a>> {
+    pub(crate) fn screened<'a>(&mut self, record: Record<'a>) -> Option<Screened<'a>> {
         let mut record = match &mut self.normalizer {
             Some(normalizer) => normalizer.normalize(record),
             None => record,
         };
         match self.screen.apply(&mut record) {
-            Ok(()) => Some(record),
+            Ok(place) => Some(Screened { record, place }),
             Err(LeftOut(policy)) => {
                 self.leave_out(&policy);
                 None
@@ -117,14 +144,28 @@ impl Preparing {
     }
 
     /// Takes what [`Preparing::screened`] gave.
-    pub(crate) fn push_screened(&mut self, record: &Record<'_>) -> Result<(), Refusal> {
-        self.builder.push(record);
-        self.run.received += 1;
-        self.run.newest_ns = self.run.newest_ns.max(Some(record.effective_time_ns()));
-        if self.builder.is_full() {
-            self.close()?;
+    pub(crate) fn push_screened(&mut self, screened: Screened<'_>) -> Result<(), Refusal> {
+        let Screened { record, place } = screened;
+        let at = place.map_or(0, |place| self.lane(place));
+        let lane = &mut self.lanes[at];
+        lane.builder.push(&record);
+        lane.run.received += 1;
+        lane.run.newest_ns = lane.run.newest_ns.max(Some(record.effective_time_ns()));
+        if self.screen.version().is_some() {
+            lane.numbers.push(self.taken);
+        }
+        self.taken += 1;
+        if lane.builder.is_full() {
+            self.close(at)?;
         }
         Ok(())
+    }
+
+    fn lane(&mut self, place: Place) -> usize {
+        self.lanes.iter().position(|lane| lane.place == place).unwrap_or_else(|| {
+            self.lanes.push(Lane { place, ..Lane::default() });
+            self.lanes.len() - 1
+        })
     }
 
     /// Counts a record that can never be stored, where its sender cannot be told why.
@@ -145,23 +186,25 @@ impl Preparing {
         self.beside.drop(self.peer, policy, 1);
     }
 
-    fn close(&mut self) -> Result<(), Refusal> {
-        let builder = std::mem::take(&mut self.builder);
-        self.end_run();
-        let shares = std::mem::take(&mut self.shares);
-        if let Some(batch) = builder.finish().map_err(Refusal::defect)? {
-            self.parts.push(Portion { batch, shares });
-        } else {
-            self.beside.merge(&shares);
+    fn close(&mut self, at: usize) -> Result<(), Refusal> {
+        let place = self.lanes[at].place.clone();
+        let mut lane = std::mem::replace(&mut self.lanes[at], Lane { place, ..Lane::default() });
+        lane.end_run(self.peer);
+        let Lane { place, builder, shares, numbers, .. } = lane;
+        match builder.finish().map_err(Refusal::defect)? {
+            Some(batch) => self.parts.push(Portion { batch, shares, place, numbers }),
+            None => self.beside.merge(&shares),
         }
         Ok(())
     }
 
     /// `body` is what a retry would repeat.
     pub(crate) fn finish(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
-        self.close()?;
+        (0..self.lanes.len()).try_for_each(|lane| self.close(lane))?;
         let fingerprint = (self.parts.len() > 1).then(|| Sha256::digest(body).into());
-        Ok(Prepared { class: Class::default(), parts: self.parts, beside: self.beside, sender: None, fingerprint })
+        let pipelines = self.screen.version().copied();
+        let (parts, beside) = (self.parts, self.beside);
+        Ok(Prepared { class: Class::default(), parts, beside, sender: None, fingerprint, pipelines })
     }
 }
 
@@ -200,7 +243,7 @@ pub(crate) fn prepare_spans<'a>(
     spans: impl IntoIterator<Item = Record<'a>>,
     body: &[u8],
 ) -> Result<Prepared, Refusal> {
-    let mut preparing = Preparing::normalized(&entry.policies);
+    let mut preparing = Preparing::normalized(&entry.policies, Signal::Spans);
     let mut normalizer = Normalizer::new(entry.arrival);
     for span in spans {
         preparing.push_normalized(normalizer.normalize_span(span))?;

@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use logkeep_ingest::{CommitError, Committed};
-use logkeep_record::{Class, RecordId};
+use logkeep_pipeline::Place;
+use logkeep_record::{Class, RecordId, TenantId};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -73,6 +74,8 @@ pub(crate) enum Part {
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
     pub(crate) parts: Vec<Part>,
+    /// Which of the request's records the parts have, one part after the other; empty where that is their order.
+    pub(crate) numbers: Vec<u32>,
     /// Why the parts that were not stored were not.
     pub(crate) error: Option<CommitError>,
 }
@@ -110,16 +113,23 @@ pub(crate) struct Unstored {
     pub(crate) refusal: Refusal,
 }
 
-/// The key of one part: the first has the sender's own, so that a request of one part is known by it alone.
-fn part_key(key: &[u8], part: usize) -> Vec<u8> {
-    if part == 0 { key.to_vec() } else { [key, b"\0part ", part.to_string().as_bytes()].concat() }
+/// The key of one part: the first has the sender's own, so that a request of one part is known by it alone. Where
+/// pipelines decide what is in which of several parts, a part is known only to the same `set` of them: with another, some
+/// record could be in none that is stored.
+fn part_key(key: &[u8], part: usize, set: Option<&[u8; 32]>) -> Vec<u8> {
+    let set = set.map_or(&[][..], |set| &set[..]);
+    if part == 0 && set.is_empty() {
+        key.to_vec()
+    } else {
+        [key, b"\0part ", part.to_string().as_bytes(), set].concat()
+    }
 }
 
 /// What of a request is counted nowhere yet.
 #[derive(Default)]
 struct Left {
-    /// Records that are stored nowhere.
-    unstored: Shares,
+    /// Records that are stored nowhere, by the tenant they were for.
+    unstored: Vec<(TenantId, Shares)>,
     /// What goes into no batch, and the bytes.
     beside: Option<Shares>,
 }
@@ -139,50 +149,66 @@ impl Intake {
     }
 
     fn count_left(&self, origin: &Origin, left: &Left, fate: Fate, received_ns: i64) {
-        let mut shares = left.unstored.became(fate);
-        left.beside.iter().for_each(|beside| shares.merge(beside));
-        self.account(origin, &shares, received_ns);
+        let mut own = left.beside.clone().unwrap_or_default();
+        for (tenant, shares) in &left.unstored {
+            let shares = shares.became(fate);
+            if *tenant == origin.tenant {
+                own.merge(&shares);
+            } else {
+                self.account(&origin.in_tenant(tenant), &shares, received_ns);
+            }
+        }
+        self.account(origin, &own, received_ns);
     }
 
     /// One attempt to store a request; `again` if we make it ourselves, and what an earlier one stored is counted.
     async fn attempt(&self, origin: &Origin, prepared: Prepared, key: Option<&[u8]>, again: bool) -> (Stored, Left) {
         let received_ns = self.received_ns(&prepared);
-        let Prepared { class, parts, mut beside, fingerprint, .. } = prepared;
+        let Prepared { class, parts, mut beside, fingerprint, pipelines, .. } = prepared;
         beside.of(None).bytes += origin.bytes as u64;
         let resume = fingerprint.filter(|_| key.is_none());
-        let resume = resume.map(|body| resume_key(origin, &class, &body));
+        let resume = resume.map(|body| resume_key(origin, &class, &body, pipelines.as_ref()));
+        let set = pipelines.as_ref().filter(|_| parts.len() > 1);
         let done = resume.as_ref().map_or(0, |key| self.inner.resumes.stored(key));
         let mut left = Left { beside: (!again || done == 0).then_some(beside), ..Left::default() };
-        let (mut stored, mut known) = (Stored::default(), Shares::default());
-        for (place, Portion { batch, shares }) in parts.into_iter().enumerate() {
+        let mut stored = Stored::default();
+        let is_routed = parts.iter().any(|part| part.place != Place::default());
+        for (place, Portion { batch, shares, place: to, numbers }) in parts.into_iter().enumerate() {
             let records = batch.records();
+            let own = origin;
+            let origin = &to.tenant.as_ref().map_or_else(|| own.clone(), |tenant| own.in_tenant(tenant));
+            let is_own = origin.tenant == own.tenant;
+            if is_routed {
+                stored.numbers.extend(numbers);
+            }
             let part = if stored.error.is_some() {
-                left.unstored.merge(&shares);
+                left.unstored.push((origin.tenant.clone(), shares));
                 Part::NotStored { records }
             } else if place < done {
                 if !again {
-                    known.merge(&shares.became(Fate::Known));
+                    self.account(origin, &shares.became(Fate::Known), received_ns);
                 }
                 Part::Known { records }
             } else {
                 let mut counted = shares.became(Fate::Stored);
-                left.beside.iter().for_each(|beside| counted.merge(beside));
+                left.beside.iter().filter(|_| is_own).for_each(|beside| counted.merge(beside));
                 let batch = batch.counted(counted.lines(origin, received_ns));
-                let key = key.map(|key| part_key(key, place));
-                match self.inner.ingest.commit(&origin.tenant, &class, batch, key.as_deref()).await {
+                let key = key.map(|key| part_key(key, place, set));
+                let class = to.class.as_ref().unwrap_or(&class);
+                match self.inner.ingest.commit(&origin.tenant, class, batch, key.as_deref()).await {
                     Ok(Committed { first: Some(first), .. }) => {
                         self.tally(origin, &counted);
-                        left.beside = None;
+                        left.beside = left.beside.filter(|_| !is_own);
                         Part::Stored { first, records }
                     }
                     Ok(Committed { first: None, .. }) => {
                         if !again {
-                            known.merge(&shares.became(Fate::Known));
+                            self.account(origin, &shares.became(Fate::Known), received_ns);
                         }
                         Part::Known { records }
                     }
                     Err(error) => {
-                        left.unstored.merge(&shares);
+                        left.unstored.push((origin.tenant.clone(), shares));
                         stored.error = Some(error);
                         Part::NotStored { records }
                     }
@@ -194,7 +220,6 @@ impl Intake {
             let durable = stored.parts.iter().take_while(|part| !matches!(part, Part::NotStored { .. })).count();
             self.inner.resumes.set(key, if stored.error.is_some() { durable } else { 0 });
         }
-        self.account(origin, &known, received_ns);
         (stored, left)
     }
 
@@ -271,13 +296,14 @@ impl Intake {
 }
 
 /// The same bytes may be logs and spans.
-fn resume_key(origin: &Origin, class: &Class, body: &[u8; 32]) -> [u8; 32] {
+fn resume_key(origin: &Origin, class: &Class, body: &[u8; 32], set: Option<&[u8; 32]>) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for name in [origin.protocol.name(), origin.tenant.as_str(), class.as_str()] {
         hasher.update(name);
         hasher.update([0]);
     }
     hasher.update(body);
+    hasher.update(set.map_or(&[][..], |set| &set[..]));
     hasher.finalize().into()
 }
 
@@ -302,7 +328,10 @@ mod tests {
 
     #[test]
     fn parts_have_keys_of_their_own() {
-        assert_eq!(part_key(b"k", 0), b"k");
-        assert_ne!(part_key(b"k", 1), part_key(b"k", 2));
+        let set = Some(&[7; 32]);
+        assert_eq!(part_key(b"k", 0, None), b"k");
+        assert_ne!(part_key(b"k", 1, None), part_key(b"k", 2, None));
+        assert_ne!(part_key(b"k", 0, set), part_key(b"k", 0, Some(&[8; 32])));
+        assert_ne!(part_key(b"k", 1, set), part_key(b"k", 1, None));
     }
 }

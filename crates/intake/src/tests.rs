@@ -15,6 +15,7 @@ mod ledger;
 mod loki;
 mod native;
 mod otlp;
+mod pipelines;
 mod redaction;
 mod relp;
 mod syslog;
@@ -164,7 +165,12 @@ impl Setup {
 impl Setup {
     /// By source, all that the ledger says of the default tenant.
     pub(crate) async fn ledger(&self) -> Vec<(Source, Counts)> {
-        let found = self.ingest.ledger(&TenantId::default(), i64::MIN..=i64::MAX, i64::MAX, 10_000).await.unwrap();
+        self.ledger_of(&TenantId::default()).await
+    }
+
+    /// The same of any tenant.
+    pub(crate) async fn ledger_of(&self, tenant: &TenantId) -> Vec<(Source, Counts)> {
+        let found = self.ingest.ledger(tenant, i64::MIN..=i64::MAX, i64::MAX, 10_000).await.unwrap();
         found.lines().map(|(_, source, counts)| ((**source).clone(), counts.clone())).collect()
     }
 

@@ -61,6 +61,8 @@ enum Command {
     Import(commands::import::Args),
     /// Measure how secrets are recognised, or see what would be hidden in a file
     Redact(commands::redact::Args),
+    /// See what the configured pipelines make of records
+    Pipeline(commands::pipeline::Args),
     /// Check or print the configuration
     Config(commands::config::Args),
 }
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         Command::Sql(args) => commands::sql::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Redact(args) => commands::redact::run(args),
+        Command::Pipeline(args) => commands::pipeline::run(args),
         Command::Config(args) => commands::config::run(args),
     };
     result.unwrap_or_else(|error| report(&error))

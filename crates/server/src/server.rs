@@ -10,6 +10,7 @@ use logkeep_catalog::{CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
 use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
 use logkeep_intake::{Intake, IntakeOptions, Port, SourceOptions, TlsError, watch_certificates};
+use logkeep_pipeline::PipelineSet;
 use logkeep_query::exec::QueryError;
 use logkeep_query::{QueryEngine, QueryOptions};
 use logkeep_record::TenantId;
@@ -43,6 +44,8 @@ pub struct ServerConfig {
     pub sources: Vec<SourceOptions>,
     /// What is hidden in records before they are stored; takes the place of what `intake` has.
     pub redact: Rules,
+    /// What is done to records before that.
+    pub pipelines: Arc<PipelineSet>,
     /// Queries.
     pub query: QueryOptions,
     /// Live rows of one class are flushed at this size in memory, in bytes.
@@ -272,7 +275,8 @@ impl Server {
         ingest_config.reserve_bytes = config.reserve_bytes;
         let keys = parts.keys.clone();
         let ingest = Ingest::open(ingest_config, parts).await?;
-        let options = IntakeOptions { redactor: redactor.clone(), ..config.intake.clone() };
+        let pipelines = config.pipelines.clone();
+        let options = IntakeOptions { redactor: redactor.clone(), pipelines, ..config.intake.clone() };
         let intake = Intake::new(ingest.clone(), options);
         let stop = CancellationToken::new();
         let bound = listen::bind(&config).await?;

@@ -6,13 +6,14 @@
 use crate::manifest::Manifest;
 
 /// Rooms, each allowed to use those before it.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 21] = [
     "logkeep-record",
     "logkeep-tlog",
     "logkeep-cipher",
     "logkeep-wire",
     "logkeep-normalize",
     "logkeep-redact",
+    "logkeep-pipeline",
     "logkeep-store",
     "logkeep-segment",
     "logkeep-catalog",

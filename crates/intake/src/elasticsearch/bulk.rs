@@ -93,6 +93,11 @@ fn places(stored: &Stored) -> Vec<Place> {
             Part::NotStored { records } => places.extend((0..*records).map(|_| Place::NotStored)),
         }
     }
+    if !stored.numbers.is_empty() {
+        let mut in_order: Vec<_> = stored.numbers.iter().zip(places).collect();
+        in_order.sort_by_key(|(number, _)| **number);
+        places = in_order.into_iter().map(|(_, place)| place).collect();
+    }
     places
 }
 

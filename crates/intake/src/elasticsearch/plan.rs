@@ -134,7 +134,7 @@ impl Planner<'_, '_> {
             Ok(record) => record,
             Err(error) => return Ok(Some(Fate::Rejected(error))),
         };
-        let Some(record) = self.preparing.screened(record) else { return Ok(Some(Fate::LeftOut)) };
+        let Some(screened) = self.preparing.screened(record) else { return Ok(Some(Fate::LeftOut)) };
         let version = match &document.id {
             None => {
                 self.key = None;
@@ -145,7 +145,7 @@ impl Planner<'_, '_> {
                 Err(fate) => return Ok(fate),
             },
         };
-        self.preparing.push_screened(&record)?;
+        self.preparing.push_screened(screened)?;
         self.records += 1;
         Ok(Some(Fate::Record { version }))
     }

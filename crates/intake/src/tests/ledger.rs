@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use logkeep_normalize::{Arrival, Normalizer};
+use logkeep_pipeline::spec::Signal;
 use logkeep_record::{Record, Resource, TenantId, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
@@ -21,7 +22,7 @@ async fn what_a_policy_leaves_out_is_counted_for_the_source_and_the_rest_is_stor
     let setup = Setup::new().await;
     let peers: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
     let mut normalizer = Normalizer::new(Arrival { protocol: "syslog", source: String::new() });
-    let mut preparing = Preparing::normalized(&setup.intake.policies(&TenantId::default()));
+    let mut preparing = Preparing::normalized(&setup.intake.policies(&TenantId::default()), Signal::Logs);
     for number in 0..10 {
         let peer = peers[usize::from(number % 3 == 0)];
         preparing.from(peer, 100);

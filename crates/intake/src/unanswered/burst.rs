@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use logkeep_normalize::{Arrival, Normalizer};
+use logkeep_pipeline::spec::Signal;
 use logkeep_wire::frame::Frame;
 use tokio::time::Instant;
 
@@ -86,7 +87,7 @@ impl<D: Dialect> Readers<D> {
         received_ns: i64,
     ) -> Result<Prepared, Refusal> {
         // Records of one batch may come from several senders, so they are normalised before they are prepared.
-        let mut preparing = Preparing::normalized(policies);
+        let mut preparing = Preparing::normalized(policies, Signal::Logs);
         for message in &burst.messages {
             if self.by_source.len() >= SOURCES && !self.by_source.contains_key(&message.source) {
                 self.by_source.clear();

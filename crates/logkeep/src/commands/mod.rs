@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod folder;
 pub(crate) mod import;
 pub(crate) mod keys;
+pub(crate) mod pipeline;
 pub(crate) mod place;
 pub(crate) mod query;
 pub(crate) mod redact;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use logkeep::config::{Config, Listener};
@@ -100,6 +101,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
             ..IntakeOptions::default()
         },
         sources: config.sources.clone(),
+        pipelines: Arc::new(config.pipeline_set()),
         redact: config.redact.clone(),
         query: QueryOptions {
             timeout: config.query.timeout,

@@ -6,6 +6,8 @@
 
 mod keys;
 mod listen;
+mod names;
+mod pipelines;
 mod print;
 mod read;
 mod redact;
@@ -20,6 +22,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use logkeep_pipeline::PipelineSet;
+use logkeep_pipeline::spec::Pipeline;
 use logkeep_record::TenantId;
 use logkeep_redact::Rules;
 use logkeep_server::SourceOptions;
@@ -48,6 +52,8 @@ pub struct Config {
     pub tenants: Vec<TenantId>,
     /// Queues that are read.
     pub sources: Vec<SourceOptions>,
+    /// What is done to records before they are redacted and stored.
+    pub pipelines: Vec<Pipeline>,
     /// What is hidden in records before they are stored.
     pub redact: Rules,
     /// When live records become a segment.
@@ -175,6 +181,11 @@ impl Config {
     /// a copy of the folder is not a copy of the key.
     pub fn key_file(&self) -> PathBuf {
         self.configured_key_file.clone().unwrap_or_else(|| sibling_key(&self.data_dir))
+    }
+
+    /// The pipelines, compiled. None of those in a [`Config`] has a fault: it would not have become one.
+    pub fn pipeline_set(&self) -> PipelineSet {
+        PipelineSet::compile(&self.pipelines).unwrap_or_default()
     }
 
     /// The effective configuration as YAML that reads as itself, each key with what it is and its default.

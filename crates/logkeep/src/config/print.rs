@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
-use super::{ClientCertificates, Config, Listener, keys, redact, sources};
+use super::{ClientCertificates, Config, Listener, keys, pipelines, redact, sources};
 
 pub(super) fn to_yaml(config: &Config) -> String {
     let mut out = String::new();
@@ -54,6 +54,7 @@ fn value(config: &Config, path: &str) -> String {
         }
         "sources.kafka" => sources::print(&config.sources, "kafka"),
         "sources.nats" => sources::print(&config.sources, "nats"),
+        "pipelines" => pipelines::print(&config.pipelines),
         "redact.secrets" => config.redact.secrets.name().to_owned(),
         "redact.rules" => redact::print(&config.redact),
         "flush.bytes" => format_bytes(config.flush.bytes as u64),

@@ -9,7 +9,7 @@ use logkeep_record::TenantId;
 
 use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
-use super::{Config, Fault, Flush, Forward, Limits, Query, keys, redact, sibling_key, sources};
+use super::{Config, Fault, Flush, Forward, Limits, Query, keys, pipelines, redact, sibling_key, sources};
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const MIB: u64 = 1 << 20;
@@ -150,6 +150,7 @@ impl<'a> Reader<'a> {
         let tenants = self.tenants();
         let sources = sources::sources(self, &tenants);
         let redact = redact::rules(self, &tenants);
+        let pipelines = pipelines::pipelines(self, &tenants, &redact);
         let log_level = self.value("log.level", level).unwrap_or_default();
         let elasticsearch_version = self.value("elasticsearch.version", version).unwrap_or_default();
         Config {
@@ -162,6 +163,7 @@ impl<'a> Reader<'a> {
             query,
             tenants,
             sources,
+            pipelines,
             redact,
             flush,
             reserve_bytes,

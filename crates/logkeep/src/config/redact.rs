@@ -3,28 +3,12 @@
 use logkeep_record::TenantId;
 use logkeep_redact::{Action, FieldPattern, Find, Kind, Rule, Rules, kinds_called};
 
+use super::names;
 use super::read::Reader;
 use super::tree::{Kind as NodeKind, Node};
 
 /// What a rule may say.
 const PARTS: &[&str] = &["name", "find", "fields", "tenants", "services", "action"];
-/// What else the ledger gives as the reason why records were dropped, rejected or refused.
-const TAKEN: &[&str] = &[
-    "malformed",
-    "unsupported",
-    "conflict",
-    "too_large",
-    "unknown_tenant",
-    "busy",
-    "unavailable",
-    "connection_closed",
-    "queue_full",
-    "incomplete",
-    "stopping",
-    "failed",
-    "secrets",
-];
-
 /// Reads the section.
 pub(super) fn rules(reader: &mut Reader<'_>, tenants: &[TenantId]) -> Rules {
     let secrets = reader.value("redact.secrets", |text| action(text).map_err(|fault| (fault, Some(actions()))));
@@ -119,7 +103,7 @@ type DraftFault = (String, Option<String>);
 impl Draft {
     fn take(&mut self, key: &str, text: &str, tenants: &[TenantId]) -> Result<(), DraftFault> {
         match key {
-            "name" => self.name = Some(name(text)?),
+            "name" => self.name = Some(names::checked(text, "rule")?),
             "find" => self.kinds.extend(kinds_called(text).map_err(|error| (error.to_string(), Some(kinds())))?),
             "fields" => self.fields.push(FieldPattern::new(text).map_err(|error| (error.to_string(), None))?),
             "tenants" => {
@@ -150,19 +134,6 @@ impl Draft {
         };
         Ok(Rule { name, find, tenants: self.tenants, services: self.services, action })
     }
-}
-
-fn name(text: &str) -> Result<String, DraftFault> {
-    const LONGEST: usize = 64;
-    let is_plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || "_-".contains(char);
-    if text.is_empty() || text.len() > LONGEST || !text.chars().all(is_plain) {
-        let hint = format!("1 to {LONGEST} characters, a–z, 0–9, `-` or `_`");
-        return Err((format!("`{text}` is no name of a rule"), Some(hint)));
-    }
-    if TAKEN.contains(&text) {
-        return Err((format!("the name `{text}` means something else in the loss ledger"), None));
-    }
-    Ok(text.to_owned())
 }
 
 fn kinds() -> String {

@@ -345,3 +345,49 @@ fn faults_of_queues() {
          c.yaml:4: `sources.nats`: there is another source called `a`\n  hint: what was read before is known by the name",
     );
 }
+
+#[test]
+fn pipelines_read_as_they_print() {
+    let yaml = "tenants: [shop]\npipelines:\n- name: nginx\n  match: {service: [\"web-*\", api], signal: logs, tenant: shop, min_severity: info}\n  \
+        steps:\n  - parse: {grok: '%{IP:client.address} %{GREEDYDATA:body}'}\n  - parse: {dissect: '%{a} %{b}', field: original}\n  \
+        - vrl: |\n      .attributes.x = upcase(\"y\")\n      if .severity == \"debug\" { abort }\n  \
+        - sample: {keep: 1/10, except: {min_severity: error}}\n  - route: {tenant: default, class: short}\n";
+    let config = Config::read("c.yaml", yaml).unwrap();
+    assert_eq!(config.pipelines.len(), 1);
+    assert_eq!(config.pipelines[0].steps.len(), 5);
+    let again = Config::read("c.yaml", &config.to_yaml()).unwrap();
+    assert_eq!(again.pipelines, config.pipelines);
+}
+
+#[test]
+fn faults_of_pipelines_have_their_lines() {
+    let start = "pipelines:\n- name: a\n  steps:\n";
+    for (rest, expected) in [
+        ("  - vrl: upcas(.body)\n", "c.yaml:4: `pipelines`: `a`, step 1: error[E105]"),
+        (
+            "  - parse: {grok: \"%{NOPE:x}\"}\n",
+            "c.yaml:4: `pipelines`: `a`, step 1: `NOPE` is no pattern that grok knows",
+        ),
+        ("  - parse: {grok: x, regex: y}\n", "c.yaml:4: `pipelines`: `parse` has one pattern"),
+        ("  - sample: {}\n", "c.yaml:4: `pipelines`: `sample` does not say how many to `keep`"),
+        ("  - sample: {keep: 11/10}\n", "c.yaml:4: `pipelines`: `11/10` is no share of records"),
+        (
+            "  - route: {tenant: shop}\n",
+            "c.yaml:4: `pipelines`: tenant `shop` is not declared\n  hint: add it to `tenants`",
+        ),
+        ("  - route: {class: audit}\n", "c.yaml:4: `pipelines`: the class `audit` is Logkeep's own"),
+        ("  - {vrl: a, route: {class: b}}\n", "c.yaml:4: `pipelines`: a step has one key"),
+        ("  - vrl: {file: /nowhere/x.vrl}\n", "c.yaml:4: `pipelines`: `/nowhere/x.vrl` cannot be read"),
+        ("  - grok: x\n", "c.yaml:4: `pipelines`: unknown key `grok`"),
+        ("  - vrl: .body = 1\n- name: a\n  steps: [vrl: .body = 1]\n", "c.yaml:5: `pipelines`: `a` is there twice"),
+        ("  - vrl: .body = 1\n- name: busy\n", "c.yaml:5: `pipelines`: the name `busy` means something else"),
+        ("  - vrl: .body = 1\n  match: {min_severity: loud}\n", "c.yaml:5: `pipelines`: `loud` is no severity"),
+        (
+            "  - vrl: .body = 1\nredact:\n  rules: [{name: a, find: card}]\n",
+            "c.yaml:2: `pipelines`: `a` is the name of a rule",
+        ),
+    ] {
+        let faults = Config::read("c.yaml", &format!("{start}{rest}")).expect_err(rest).to_string();
+        assert!(faults.starts_with(expected), "{rest}: {faults}");
+    }
+}
