@@ -92,6 +92,26 @@ impl Closing {
     }
 }
 
+/// What the server does to itself, as far as whoever audits it must know.
+#[derive(Clone, Debug)]
+pub(crate) struct Note {
+    pub(crate) now_ns: i64,
+    pub(crate) id: String,
+    pub(crate) event: &'static str,
+    pub(crate) body: String,
+    pub(crate) subject: Vec<(&'static str, String)>,
+}
+
+impl Note {
+    pub(crate) fn record(&self, resource: &Arc<Resource>) -> Record<'_> {
+        let Self { now_ns, id, event, body, subject } = self;
+        let mut record = base(*now_ns, resource, id, event);
+        record.body = Value::str(body);
+        subject.iter().for_each(|(key, value)| push(&mut record, key, Value::str(value)));
+        record
+    }
+}
+
 fn base<'a>(now_ns: i64, resource: &Arc<Resource>, id: &'a str, event: &'static str) -> Record<'a> {
     let mut record = Record::new(now_ns, Value::Null, resource.clone());
     record.time_ns = Some(now_ns);

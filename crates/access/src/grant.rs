@@ -9,7 +9,7 @@ use logkeep_cipher::random_bytes;
 use logkeep_ingest::Ingest;
 use logkeep_record::TenantId;
 
-use crate::audit::{Action, Closing, Opening, Totals};
+use crate::audit::{Action, Closing, Note, Opening, Totals};
 use crate::trail::{LINGER, Trail};
 
 /// Who asks.
@@ -76,17 +76,37 @@ impl Access {
     /// A grant for one request, whose audit record is on its way. `subject` says what is asked for: query, range, record.
     /// To be called within a Tokio runtime.
     pub fn authorize(&self, who: &Identity, action: Action, subject: &[(&'static str, String)]) -> Grant {
-        let id: String = random_bytes::<12>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = new_id();
         let now_ns = self.trail.ingest.clock().now_ns();
         let opening = Opening { now_ns, id: id.clone(), who: who.clone(), action, subject: subject.to_vec() };
         let opened = self.trail.open(who.tenant().clone(), opening).boxed().shared();
         Grant { trail: self.trail.clone(), tenant: who.tenant().clone(), id, opened, closed: false }
     }
 
+    /// Writes down something that the server does to itself, such as to take up other rules, in the trail of the default
+    /// tenant. Do it before it has an effect.
+    ///
+    /// # Errors
+    /// [`AccessError::AuditUnavailable`]: leave it undone, and try again.
+    pub async fn note(
+        &self,
+        event: &'static str,
+        body: String,
+        subject: Vec<(&'static str, String)>,
+    ) -> Result<(), AccessError> {
+        let note = Note { now_ns: self.trail.ingest.clock().now_ns(), id: new_id(), event, body, subject };
+        self.trail.note(&TenantId::default(), &note).await
+    }
+
     /// Writes what is left of the trail, before the log is closed.
     pub async fn flush(&self) {
         self.trail.flush().await;
     }
+}
+
+/// What the records of one request, or a note, have in common.
+fn new_id() -> String {
+    random_bytes::<12>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Leave to read one tenant's data for one request.

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tracing::warn;
 
 use crate::AccessError;
-use crate::audit::{self, Closing, Opening};
+use crate::audit::{self, Closing, Note, Opening};
 
 /// How long a closing record may wait for company.
 pub(crate) const LINGER: Duration = Duration::from_millis(50);
@@ -95,6 +95,17 @@ impl Trail {
         let mut builder = BatchBuilder::default();
         closings.iter().for_each(|closing| builder.push(&closing.record(&self.resource)));
         opening.iter().for_each(|opening| builder.push(&opening.record(&self.resource)));
+        self.commit_built(tenant, builder).await
+    }
+
+    /// Writes a note; it is durable when this returns.
+    pub(crate) async fn note(&self, tenant: &TenantId, note: &Note) -> Result<(), AccessError> {
+        let mut builder = BatchBuilder::default();
+        builder.push(&note.record(&self.resource));
+        self.commit_built(tenant, builder).await
+    }
+
+    async fn commit_built(&self, tenant: &TenantId, builder: BatchBuilder) -> Result<(), AccessError> {
         let unavailable = |error: String| AccessError::AuditUnavailable(error);
         let Some(batch) = builder.finish().map_err(|error| unavailable(error.to_string()))? else { return Ok(()) };
         let stored = self.ingest.commit(tenant, &Class::audit(), batch, None).await;

@@ -53,6 +53,7 @@ mod store;
 mod syslog;
 mod tls;
 mod unanswered;
+mod watch;
 mod zipkin;
 
 #[cfg(test)]
@@ -79,6 +80,7 @@ pub use receivers::{PORTS, Port, Serve, Task};
 pub use sources::{Common, KafkaOptions, NatsOptions, OutgoingTls, Sasl, SaslMechanism, SourceOptions, Start};
 pub use tls::certificate_facts;
 pub use tls::{Clients, Tls, TlsError, TlsOptions, TlsStatus, watch_certificates};
+pub use watch::{Refusals, WATCH_PERIOD};
 
 use counters::Counters;
 use door::DoorCounts;

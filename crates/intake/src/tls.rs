@@ -28,6 +28,8 @@ pub use files::TlsError;
 pub(crate) use watch::Seen;
 pub use watch::watch_certificates;
 
+use crate::watch::Refusals;
+
 /// Which files a listener uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsOptions {
@@ -74,8 +76,7 @@ impl Clients {
 pub struct Tls {
     options: TlsOptions,
     current: Mutex<Arc<Loaded>>,
-    /// What could not be taken up, by its digest, and whether that has been said.
-    refused: Mutex<Option<([u8; 32], bool)>>,
+    refusals: Refusals,
     changes: AtomicU64,
     failures: AtomicU64,
 }
@@ -103,7 +104,7 @@ impl Tls {
     pub fn open(options: TlsOptions) -> Result<Arc<Self>, TlsError> {
         let current = Mutex::new(Arc::new(Loaded::read(&options)?));
         let (changes, failures) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Arc::new(Self { options, current, refused: Mutex::default(), changes, failures }))
+        Ok(Arc::new(Self { options, current, refusals: Refusals::default(), changes, failures }))
     }
 
     /// Which files these are.
@@ -118,7 +119,7 @@ impl Tls {
             expires_s: self.current.lock().expires_s,
             changes: self.changes.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
-            failing: self.refused.lock().is_some_and(|(_, said)| said),
+            failing: self.refusals.is_failing(),
         }
     }
 

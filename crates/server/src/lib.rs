@@ -8,6 +8,7 @@ mod api;
 mod guard;
 mod listen;
 mod metrics;
+mod pipelines;
 mod rotate;
 mod selflog;
 mod server;
@@ -19,6 +20,7 @@ pub use logkeep_intake::{
 };
 
 pub use listen::{Endpoint, Receiver, ReceiverState, Transport};
+pub use pipelines::PipelineSource;
 pub use rotate::{Rotated, rotate_keys};
 pub use selflog::{SelfLog, SelfLogLayer};
 pub use server::{OpenFolder, Running, Server, ServerConfig, StartError, open_parts, verification};

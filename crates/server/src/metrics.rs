@@ -1,6 +1,7 @@
 //! What the server counts, for Prometheus (text format 0.0.4).
 
 use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::header;
@@ -51,6 +52,7 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     for (kind, count) in state.redactor.counts() {
         let _ = writeln!(out, "{REDACTED}{{kind=\"{}\"}} {count}", kind.name());
     }
+    pipelines(&mut out, &state);
     connections(&mut out, &state);
     certificates(&mut out, &state);
     let faults = state.ingest.faults().len();
@@ -64,6 +66,31 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
 
 fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+/// Of the set in use: a new set begins at zero.
+fn pipelines(out: &mut String, state: &AppState) {
+    const INFO: &str = "logkeep_pipelines_info";
+    const RELOADS: &str = "logkeep_pipeline_reloads_total";
+    let set = state.intake.pipelines();
+    type Read = fn(&logkeep_pipeline::Count) -> u64;
+    let counters: [(&str, &str, Read); 3] = [
+        ("logkeep_pipeline_records_total", "Records that a pipeline was for.", |count| count.records),
+        ("logkeep_pipeline_dropped_total", "Records that a pipeline left out.", |count| count.dropped),
+        ("logkeep_pipeline_failures_total", "Steps of a pipeline that could not do their work.", |count| count.failed),
+    ];
+    for (name, help, read) in counters {
+        head(out, name, "counter", help);
+        for count in set.counts() {
+            let _ = writeln!(out, "{name}{{pipeline=\"{}\"}} {}", count.name, read(&count));
+        }
+    }
+    head(out, INFO, "gauge", "The set of pipelines in use, by its version.");
+    let _ = writeln!(out, "{INFO}{{version=\"{}\"}} 1", set.short_version());
+    head(out, RELOADS, "counter", "Changed pipelines that were taken up, or refused.");
+    for (outcome, count) in [("taken", &state.reloads.taken), ("refused", &state.reloads.refused)] {
+        let _ = writeln!(out, "{RELOADS}{{outcome=\"{outcome}\"}} {}", count.load(Ordering::Relaxed));
+    }
 }
 
 fn connections(out: &mut String, state: &AppState) {

@@ -24,6 +24,7 @@ use tracing::info;
 use crate::api::{self, AppState};
 use crate::guard;
 use crate::listen::{self, Endpoint, Receiver};
+use crate::pipelines::{PipelineSource, Reloading, Reloads};
 use crate::rotate::Rotation;
 use crate::selflog::SelfLog;
 
@@ -46,6 +47,8 @@ pub struct ServerConfig {
     pub redact: Rules,
     /// What is done to records before that.
     pub pipelines: Arc<PipelineSet>,
+    /// Where these are written, if they are to be taken up when they change.
+    pub pipeline_source: Option<Arc<dyn PipelineSource>>,
     /// Queries.
     pub query: QueryOptions,
     /// Live rows of one class are flushed at this size in memory, in bytes.
@@ -283,6 +286,7 @@ impl Server {
         let receivers: Arc<Vec<Receiver>> = Arc::new(bound.receivers());
         let query = QueryEngine::new(ingest.clone(), config.query)?;
         let access = Access::new(ingest.clone());
+        let reloads = Arc::new(Reloads::default());
         let state = AppState {
             access: access.clone(),
             query: query.clone(),
@@ -295,6 +299,7 @@ impl Server {
             stop: stop.clone(),
             started_ns: ingest.clock().now_ns(),
             redactor: redactor.clone(),
+            reloads: reloads.clone(),
         };
         let hosts = guard::Hosts::of(bound.main_address());
         let main: Router = api::router(state).layer(axum::middleware::from_fn_with_state(hosts, guard::own_pages_only));
@@ -307,6 +312,11 @@ impl Server {
         }
         for source in config.sources {
             tasks.spawn(intake.read_source(source, stop.clone()));
+        }
+        if let Some(source) = config.pipeline_source {
+            let (intake, access) = (intake.clone(), access.clone());
+            let reloading = Reloading::new(source, intake, access, reloads);
+            tasks.spawn(reloading.watch(stop.clone()));
         }
         tasks.spawn(forget_unused(query.clone(), stop.clone()));
         let rotation =

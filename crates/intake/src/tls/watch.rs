@@ -1,6 +1,4 @@
 //! Changed files, taken up while connections are open.
-//!
-//! By content and not by notice of the system: a mounted secret is changed by a link several folders up.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,9 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::files::{Content, TlsError};
 use super::{Loaded, Tls};
 use crate::counters::add;
+use crate::watch::WATCH_PERIOD;
 
-/// How often files are looked at.
-const PERIOD: Duration = Duration::from_secs(2);
 /// So long before a certificate expires it is said, and again every day.
 const EXPIRES_SOON_S: i64 = 14 * 86_400;
 const SAID_AGAIN: Duration = Duration::from_secs(86_400);
@@ -41,13 +38,13 @@ impl Tls {
         };
         let digest = content.digest();
         if digest == current {
-            *self.refused.lock() = None;
+            self.refusals.clear();
             return Seen::Same;
         }
         match content.load(&self.options) {
             Ok(loaded) => {
                 *self.current.lock() = Arc::new(loaded);
-                *self.refused.lock() = None;
+                self.refusals.clear();
                 add(&self.changes, 1);
                 Seen::Taken
             }
@@ -55,21 +52,12 @@ impl Tls {
         }
     }
 
-    /// Files are changed one after the other: what cannot be used is said when it is still there at the next look.
     fn refuse(&self, digest: [u8; 32], error: TlsError) -> Seen {
-        let mut refused = self.refused.lock();
-        match *refused {
-            Some((before, true)) if before == digest => Seen::Same,
-            Some((before, false)) if before == digest => {
-                *refused = Some((digest, true));
-                self.failures.fetch_add(1, Ordering::Relaxed);
-                Seen::Refused(error)
-            }
-            _ => {
-                *refused = Some((digest, false));
-                Seen::Unfinished
-            }
+        if self.refusals.is_to_be_said(digest) {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            return Seen::Refused(error);
         }
+        if self.refusals.is_failing() { Seen::Same } else { Seen::Unfinished }
     }
 
     fn say_validity(&self) {
@@ -96,7 +84,7 @@ pub async fn watch_certificates(all: Vec<Arc<Tls>>, stop: CancellationToken) {
             all.iter().for_each(|tls| tls.say_validity());
             said = Some(tokio::time::Instant::now());
         }
-        if tokio::time::timeout(PERIOD, stop.cancelled()).await.is_ok() {
+        if tokio::time::timeout(WATCH_PERIOD, stop.cancelled()).await.is_ok() {
             return;
         }
         for tls in &all {

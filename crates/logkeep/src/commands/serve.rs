@@ -1,5 +1,7 @@
 //! `logkeep serve`: the server.
 
+mod source;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,10 +10,14 @@ use anyhow::{Context as _, Result};
 use logkeep::config::{Config, Listener};
 use logkeep_query::QueryOptions;
 use logkeep_query::exec::SqlOptions;
-use logkeep_server::{Endpoint, IntakeOptions, Port, Running, SelfLog, Server, ServerConfig, Transport};
+use logkeep_server::{
+    Endpoint, IntakeOptions, PipelineSource, Port, Running, SelfLog, Server, ServerConfig, Transport,
+};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
+
+use source::ConfiguredPipelines;
 
 use super::secrets;
 use crate::memory;
@@ -40,6 +46,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     logkeep_record::limits::set_record_bytes(config.limits.record_bytes);
     runtime()?.block_on(async {
         let mut server = server_config(&config);
+        let source = |file: &PathBuf| Arc::new(ConfiguredPipelines::new(file, &config)) as Arc<dyn PipelineSource>;
+        server.pipeline_source = args.config.as_ref().map(source);
         server.intake.forward = secrets::forward(&config.forward)?;
         let running = Server::start(server, self_log).await?;
         announce(&running)?;
@@ -102,6 +110,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         },
         sources: config.sources.clone(),
         pipelines: Arc::new(config.pipeline_set()),
+        pipeline_source: None,
         redact: config.redact.clone(),
         query: QueryOptions {
             timeout: config.query.timeout,

@@ -26,6 +26,7 @@ use logkeep_redact::Redactor;
 use tokio_util::sync::CancellationToken;
 
 use crate::listen::Receiver;
+use crate::pipelines::Reloads;
 use crate::{metrics, ui};
 
 pub(crate) use error::ApiError;
@@ -44,6 +45,7 @@ pub(crate) struct AppState {
     pub(crate) stop: CancellationToken,
     pub(crate) started_ns: i64,
     pub(crate) redactor: Arc<Redactor>,
+    pub(crate) reloads: Arc<Reloads>,
 }
 
 /// Everything the main listener answers.
