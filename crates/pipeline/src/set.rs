@@ -163,8 +163,8 @@ pub struct Run {
     signal: Signal,
     /// Of the set, those that may be for such records.
     pipelines: Vec<usize>,
-    /// The last resource, and which of them may be for it.
-    last: Option<(Arc<Resource>, Vec<usize>)>,
+    /// The last resource that came, and which of them may be for it.
+    last: Option<(Arc<Resource>, Vec<bool>)>,
     runtime: Runtime,
 }
 
@@ -190,16 +190,19 @@ impl Run {
     /// [`Dropped`]: it is not to be stored.
     pub fn apply(&mut self, record: &mut Record<'_>) -> Result<Option<Place>, Dropped> {
         let mut place = Place::default();
-        if !self.last.as_ref().is_some_and(|(last, _)| Arc::ptr_eq(last, &record.resource)) {
-            let may_hold = |place: &usize| self.set.pipelines[*place].when.may_hold_for_resource(record);
-            let pipelines = self.pipelines.iter().copied().filter(may_hold).collect();
-            self.last = Some((record.resource.clone(), pipelines));
-        }
         let set = self.set.clone();
+        if !self.last.as_ref().is_some_and(|(last, _)| Arc::ptr_eq(last, &record.resource)) {
+            let may_hold = |place: &usize| set.pipelines[*place].when.may_hold_for_resource(record);
+            self.last = Some((record.resource.clone(), self.pipelines.iter().map(may_hold).collect()));
+        }
         let facts = Facts { tenant: &self.tenant, signal: self.signal };
-        let pipelines = self.last.as_ref().map_or(&[][..], |(_, pipelines)| pipelines);
-        for pipeline in pipelines.iter().map(|place| &set.pipelines[*place]) {
-            if !pipeline.when.holds_for_record(record) {
+        for (at, pipeline) in self.pipelines.iter().map(|place| &set.pipelines[*place]).enumerate() {
+            let may_hold = match &self.last {
+                Some((came, may_hold)) if Arc::ptr_eq(came, &record.resource) => may_hold[at],
+                // A pipeline before has changed it.
+                _ => pipeline.when.may_hold_for_resource(record),
+            };
+            if !may_hold || !pipeline.when.holds_for_record(record) {
                 continue;
             }
             pipeline.records.fetch_add(1, Ordering::Relaxed);

@@ -62,6 +62,21 @@ fn pipelines_are_for_what_they_match_in_their_order() {
 }
 
 #[test]
+fn what_a_pipeline_makes_of_a_resource_the_next_one_sees() {
+    let set = compile(&[
+        pipeline("rename", &[("service", "old")], vec![vrl(".resource.\"service.name\" = \"new\"")]),
+        pipeline("late", &[("service", "new")], vec![vrl(".attributes.seen = true")]),
+        pipeline("never", &[("service", "old")], vec![vrl(".attributes.never = true")]),
+    ]);
+    let mut run = Run::new(&set, &TenantId::default(), Signal::Logs).unwrap();
+    let first = record("old", "x");
+    for mut one in [first.clone(), first, record("new", "y")] {
+        assert_eq!(run.apply(&mut one), Ok(None));
+        assert_eq!(attributes(&one), r#"{"seen":true}"#);
+    }
+}
+
+#[test]
 fn a_step_that_fails_says_so_in_the_record_and_the_next_goes_on() {
     let set = compile(&[pipeline(
         "p",

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use logkeep_record::{Record, Resource, Severity, SpanId, TenantId, TraceId, Value};
+use logkeep_record::{Attributes, Record, Resource, Severity, SpanId, TenantId, TraceId, Value};
 use vrl::prelude::{KeyString, ObjectMap};
 use vrl::value::Value as Vrl;
 
@@ -185,10 +185,30 @@ fn is_source_left_out(record: &Record<'_>, value: &Vrl) -> Result<bool, Refused>
     }
 }
 
+/// Who a record is from and how it came is ours to say, and every record is of some service.
+fn keeps_identity(before: &Attributes<'_>, after: &Attributes<'_>) -> Result<(), Refused> {
+    fn ours<'p, 'a>(pairs: &'p Attributes<'a>) -> impl Iterator<Item = &'p (Cow<'a, str>, Value<'a>)> {
+        pairs.iter().filter(|(name, _)| name.starts_with("logkeep."))
+    }
+    if !ours(before).eq(ours(after)) {
+        return Err(
+            "fields of `.resource` called `logkeep.…` say how the record came, and cannot be changed".to_owned()
+        );
+    }
+    let service = |pairs: &Attributes<'_>| {
+        pairs.iter().find(|(name, _)| name == "service.name").is_some_and(|(_, name)| name.as_str().is_some())
+    };
+    if service(before) && !service(after) {
+        return Err("`.resource.\"service.name\"` must be left, as a text".to_owned());
+    }
+    Ok(())
+}
+
 fn resource(record: &mut Record<'_>, after: ObjectMap, room: &mut Room) -> Result<(), Refused> {
     let before: &Arc<Resource> = &record.resource;
     let attributes = room.attributes(before.attributes().clone(), after, 1)?;
     if attributes != *before.attributes() {
+        keeps_identity(before.attributes(), &attributes)?;
         let attributes =
             attributes.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()));
         let (schema, scope) = (before.schema_url().to_owned(), before.scope().clone());

@@ -22,7 +22,7 @@ const SOURCE_BYTES: usize = 256 << 10;
 const EXPRESSIONS: u32 = 20_000;
 /// How long a program may take for one record. Between expressions it is asked for the time now and then.
 const DEADLINE: Duration = Duration::from_millis(100);
-const EXPRESSIONS_PER_LOOK: u32 = 16;
+const EXPRESSIONS_PER_LOOK: u32 = 4;
 
 /// What became of a record.
 #[derive(Debug, PartialEq, Eq)]

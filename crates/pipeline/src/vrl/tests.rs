@@ -77,6 +77,8 @@ fn functions_do_as_in_the_library_they_are_named_after() {
         (r#"truncate("héllo", 2, "...")"#, r#""hé...""#),
         (r#"replace("a-b-c", "-", "+", 1) ?? """#, r#""a+b-c""#),
         (r#"replace("k=v", r'(\w)=(\w)', "$2=$1") ?? """#, r#""v=k""#),
+        (r#"replace("a.b", ".", "$0") ?? """#, r#""a$0b""#),
+        (r#"split("a.b.c", ".", 2)"#, r#"["a","b.c"]"#),
         (r#"split("a, b,c", r', ?')"#, r#"["a","b","c"]"#),
         (r#"slice!("abcdef", 1, -1)"#, r#""bcde""#),
         (r#"join!(["a","b"], "/")"#, r#""a/b""#),
@@ -146,6 +148,11 @@ fn parts_of_a_record_beside_its_attributes() {
         (".time = 5", "`.time` is integer, a timestamp is expected"),
         (".trace_id = \"xyz\"", "`.trace_id` is `xyz`, which is no id"),
         (".severity = \"loud\"", "`.severity` is `loud`, which is none"),
+        ("del(.resource.\"service.name\")", "`.resource.\"service.name\"` must be left, as a text"),
+        (
+            ".resource.\"logkeep.source\" = \"forged\"",
+            "fields of `.resource` called `logkeep.…` say how the record came, and cannot be changed",
+        ),
         (".attributes = 3", "`.attributes` is integer, an object is expected"),
     ] {
         check(source, "{}", reason);
@@ -168,6 +175,19 @@ fn programs_end() {
     assert!(start.elapsed() < Duration::from_secs(20));
     let nest = "x = []\nfor_each(array!(.attributes.l)) -> |_i, _v| { x = [x] }\n.attributes.x = x";
     check(nest, &format!(r#"{{"l":[{}0]}}"#, "0,".repeat(100)), "what it leaves is nested more than 64 deep");
+}
+
+/// Few expressions, each of which takes long.
+#[test]
+fn programs_end_in_time() {
+    let mut record = record(&format!(r#"{{"l":[{}0]}}"#, "0,".repeat(3_000)));
+    record.body = Value::Str("a ".repeat(400_000).into());
+    let before = record.clone();
+    let start = Instant::now();
+    let slow = "x = string!(.body)\nfor_each(array!(.attributes.l)) -> |_i, _v| { x = replace(x, r'[ab]', \"b\") ?? \"\" }\n.body = x";
+    assert_eq!(run(slow, &mut record), Err("it takes more than 100 ms for one record".to_owned()));
+    assert_eq!(record, before);
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
 /// As deep as a program can nest within its bound, on the stack that a thread has.

@@ -1,7 +1,6 @@
 //! Functions of texts.
 
-use regex::Regex;
-use vrl::prelude::{KeyString, ObjectMap, Value, VrlValueConvert, kind};
+use vrl::prelude::{KeyString, ObjectMap, Value, ValueRegex, VrlValueConvert, kind};
 
 use super::{Arguments, Fails, Failure, Plain, TEXT_BYTES, bounded, needs, takes};
 use crate::vrl::convert::to_vrl;
@@ -82,9 +81,8 @@ fn compared(a: &mut Arguments, is: fn(&str, &str) -> bool) -> Result<Value, Fail
     Ok(Value::Boolean(holds))
 }
 
-fn regex(a: &mut Arguments, at: usize) -> Result<Regex, Failure> {
-    let value = a.value(at).try_regex().map_err(|error| error.to_string())?;
-    Ok((*value).clone())
+fn regex(a: &mut Arguments, at: usize) -> Result<ValueRegex, Failure> {
+    Ok(a.value(at).try_regex().map_err(|error| error.to_string())?)
 }
 
 fn truncate(a: &mut Arguments) -> Result<Value, Failure> {
@@ -96,13 +94,18 @@ fn truncate(a: &mut Arguments) -> Result<Value, Failure> {
     }
 }
 
-/// Both kinds of pattern as a regular expression.
-fn pattern(a: &mut Arguments, at: usize) -> Result<Regex, Failure> {
+/// What is looked for.
+enum Pattern {
+    Regex(ValueRegex),
+    Text(String),
+}
+
+fn pattern(a: &mut Arguments, at: usize) -> Result<Pattern, Failure> {
     match a.value(at) {
-        Value::Regex(regex) => Ok((*regex).clone()),
+        Value::Regex(regex) => Ok(Pattern::Regex(regex)),
         other => {
             let text = other.try_bytes_utf8_lossy().map_err(|error| error.to_string())?;
-            Regex::new(&regex::escape(&text)).map_err(|_| "the pattern is too long".into())
+            Ok(Pattern::Text(text.into_owned()))
         }
     }
 }
@@ -110,16 +113,29 @@ fn pattern(a: &mut Arguments, at: usize) -> Result<Regex, Failure> {
 fn replace(a: &mut Arguments) -> Result<Value, Failure> {
     let (text, pattern) = (a.text(0)?, pattern(a, 1)?);
     let (with, count) = (a.text(2)?, a.integer_or(3, -1)?);
-    let mut count = usize::try_from(count).unwrap_or(usize::MAX);
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
     let (mut out, mut from) = (String::new(), 0);
-    for found in pattern.captures_iter(&text) {
-        let Some(whole) = found.get(0).filter(|_| count > 0) else { break };
-        count -= 1;
-        out.push_str(&text[from..whole.start()]);
-        found.expand(&with, &mut out);
-        from = whole.end();
-        if out.len() > TEXT_BYTES {
-            break;
+    match pattern {
+        Pattern::Text(pattern) => {
+            for (at, found) in text.match_indices(&pattern).take(count) {
+                out.push_str(&text[from..at]);
+                out.push_str(&with);
+                from = at + found.len();
+                if out.len() > TEXT_BYTES {
+                    break;
+                }
+            }
+        }
+        Pattern::Regex(pattern) => {
+            for found in pattern.captures_iter(&text).take(count) {
+                let Some(whole) = found.get(0) else { break };
+                out.push_str(&text[from..whole.start()]);
+                found.expand(&with, &mut out);
+                from = whole.end();
+                if out.len() > TEXT_BYTES {
+                    break;
+                }
+            }
         }
     }
     out.push_str(&text[from..]);
@@ -128,9 +144,11 @@ fn replace(a: &mut Arguments) -> Result<Value, Failure> {
 
 fn split(a: &mut Arguments) -> Result<Value, Failure> {
     let (text, pattern) = (a.text(0)?, pattern(a, 1)?);
-    let limit = usize::try_from(a.integer_or(2, 0)?).ok().filter(|limit| *limit > 0);
-    let parts = pattern.splitn(&text, limit.unwrap_or(usize::MAX)).map(Value::from);
-    Ok(Value::Array(parts.collect()))
+    let limit = usize::try_from(a.integer_or(2, 0)?).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    Ok(Value::Array(match pattern {
+        Pattern::Text(pattern) => text.splitn(limit, pattern.as_str()).map(Value::from).collect(),
+        Pattern::Regex(pattern) => pattern.splitn(&text, limit).map(Value::from).collect(),
+    }))
 }
 
 fn slice(a: &mut Arguments) -> Result<Value, Failure> {
