@@ -46,7 +46,7 @@ const CONFIG: &str =
 /// What the program says of cases, and its exit code.
 fn check(cases: &str, code: i32, expected: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let output = run(folder.path(), CONFIG, &format!("cases:\n{cases}"));
+    let output = run(folder.path(), CONFIG, &format!("cases:\n  {cases}"));
     let said = text(&output.stdout) + &text(&output.stderr);
     assert!(said.contains(expected) && output.status.code() == Some(code), "{cases}: {said}");
 }

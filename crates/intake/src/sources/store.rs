@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use logkeep_normalize::Normalizer;
+use logkeep_pipeline::spec::Signal;
 use logkeep_record::Class;
 use logkeep_wire::queue::{self, Form, Reader};
 use parking_lot::Mutex;
@@ -37,9 +38,10 @@ impl Intake {
         feed: &Feed,
         shutdown: &CancellationToken,
     ) -> Result<Option<Chunk>, End> {
-        let ingest = self.inner.ingest.clone();
-        let tenant = feed.origin.tenant.clone();
-        let Some(mut chunk) = lane.next(|key| ingest.knows(&tenant, key)) else { return Ok(None) };
+        let (ingest, pipelines) = (self.inner.ingest.clone(), self.pipelines());
+        let tenants = || std::iter::once(&feed.origin.tenant).chain(pipelines.tenants());
+        let is_stored = |key: &[u8]| tenants().any(|tenant| ingest.knows(tenant, key));
+        let Some(mut chunk) = lane.next(is_stored) else { return Ok(None) };
         let prepared = loop {
             match self.prepare_chunk(feed, &chunk).await {
                 // A batch has one key: what makes several is one message, whose parts are told apart.
@@ -106,7 +108,8 @@ impl Intake {
 
 fn prepare(form: Form, entry: Entry, messages: &[Message], received_ns: i64) -> Result<Prepared, Refusal> {
     let is_spans = form == Form::OtlpTraces;
-    let mut preparing = Preparing::normalized(&entry.policies);
+    let signal = if is_spans { Signal::Spans } else { Signal::Logs };
+    let mut preparing = Preparing::normalized(&entry.policies, signal);
     let mut normalizer = Normalizer::new(entry.arrival);
     let mut reader = Reader::new(form);
     let mut content = Sha256::new();
