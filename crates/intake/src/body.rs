@@ -19,6 +19,8 @@ const SILENCE: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_secs(600);
 /// Taken at first for a body that says how long it will be: a length costs its sender nothing.
 const FIRST_BYTES: u64 = 256 << 10;
+/// Each byte that has come vouches for so many of those that were declared.
+const VOUCHED: usize = 8;
 /// How much of a refused body is read and thrown away, so that the sender gets to read why.
 const DRAIN_BYTES: usize = 64 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(5);
@@ -64,6 +66,11 @@ impl Intake {
             if !held.grow(length, self.inner.options.max_wait).await {
                 drain(body).await;
                 return Err(no_room());
+            }
+            if bytes.capacity() < length {
+                // What has come so far vouches for more of what was declared: to grow by doubling would copy most of it.
+                let declared = declared.unwrap_or(0) as usize;
+                bytes.reserve(declared.min(VOUCHED * length).max(length) - bytes.len());
             }
             bytes.extend_from_slice(&data);
         }
