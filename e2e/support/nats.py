@@ -65,7 +65,9 @@ class NatsServer:
             finally:
                 await client.drain()
 
-        return asyncio.run(asyncio.wait_for(connected(), 120))
+        # Not `asyncio.run`: it leaves the thread without a loop, which other clients expect to find.
+        with contextlib.closing(asyncio.new_event_loop()) as loop:
+            return loop.run_until_complete(asyncio.wait_for(connected(), 120))
 
     def make_stream(self, name, subjects, **options):
         return self.run(lambda _, js: js.add_stream(StreamConfig(name=name, subjects=subjects)), **options)
