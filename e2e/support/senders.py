@@ -10,8 +10,14 @@ from dataclasses import dataclass
 import msgpack
 
 
+class Sender:
+    def content(self, status):
+        """Whether this answer says that everything was taken but what is bad by intention."""
+        return status in (200, 202, 204) or (status == 400 and self.bad > 0)
+
+
 @dataclass
-class Http:
+class Http(Sender):
     """A request on a port, or on the main one. `bad` records of it can never be stored."""
 
     protocol: str
@@ -43,7 +49,7 @@ class Http:
 
 
 @dataclass
-class Tcp:
+class Tcp(Sender):
     """What one connection sends; with an `ack` for so many records, or never answered."""
 
     protocol: str
@@ -171,6 +177,16 @@ SENDERS = [
     Tcp("gelf", "gelf-tcp", lambda number, texts: "".join(gelf(text) + "\0" for text in texts).encode()),
     Tcp("datadog", "datadog-tcp", lines(lambda text: f"0123456789abcdef0123456789abcdef {text}")),
 ]
+
+ANSWERED = [sender for sender in SENDERS if getattr(sender, "ack", True)]
+
+
+def exchange(sender, port, message, count, read=True):
+    """The answer to a message of so many records, over a connection of its own; None if it never came or is not read."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(message)
+        return sender.answered(connection, count) if read else None
+
 
 DATAGRAMS = [
     ("syslog", "syslog-udp", lambda text: f"<13>1 2026-11-20T10:00:00Z web-1 app 7 - - {text}".encode()),

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from .http import Connection
 from .wait import until
@@ -202,6 +202,17 @@ class Server:
 
     def port(self, protocol):
         return int(self.address(protocol).rsplit(":", 1)[1])
+
+    def ports(self):
+        """The port of each protocol that listens, and the main one."""
+        receivers = self.answered("/api/v1/status")["receivers"]
+        found = {each["protocol"]: int(each["address"].rsplit(":", 1)[1]) for each in receivers if each["address"]}
+        return {**found, "main": urlsplit(self.url).port}
+
+    def keep_port(self, protocol):
+        """The port that was taken stays the same after a restart."""
+        key, text = protocol.replace("-", "_"), self.config.read_text()
+        self.config.write_text(text.replace(f'{key}: "127.0.0.1:0"', f'{key}: "127.0.0.1:{self.port(protocol)}"'))
 
     def peak_memory_bytes(self):
         status = Path(f"/proc/{self.pid()}/status").read_text()

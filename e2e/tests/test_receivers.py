@@ -19,7 +19,7 @@ from pylogbeat import PyLogBeatClient
 from splunk_handler import SplunkHandler
 
 from support.rsyslog import QUEUE, Rsyslog, lose_nothing_in_kills, syslog_lines
-from support.server import Server, pairs
+from support.server import pairs
 
 NODE = Path(__file__).resolve().parents[1] / "node"
 JOURNAL = Path("/lib/systemd")
@@ -238,15 +238,8 @@ def test_rsyslog_relp(shared_server, tmp_path, word):
         assert (record["service"], protocol(record)) == (f"{word}-app", "relp")
 
 
-def keep_port(server: Server, name):
-    """The port that was taken stays the same after a restart."""
-    text = server.config.read_text()
-    key = name.replace("-", "_")
-    server.config.write_text(text.replace(f'{key}: "127.0.0.1:0"', f'{key}: "127.0.0.1:{server.port(name)}"'))
-
-
 def test_nothing_is_lost_over_relp_when_the_server_is_killed(server, tmp_path, word):
-    keep_port(server, "relp")
+    server.keep_port("relp")
     action = relp_action(server, QUEUE)
     with Rsyslog(tmp_path, action, module='module(load="omrelp")') as rsyslog:
         lose_nothing_in_kills(server, rsyslog, word, 3)
