@@ -92,3 +92,7 @@ class NatsServer:
 
     def consumer(self, stream, name):
         return self.run(lambda _, js: js.consumer_info(stream, name))
+
+    def all_acked(self, stream, name):
+        info = self.consumer(stream, name)
+        return info.num_ack_pending == 0 and info.num_pending == 0

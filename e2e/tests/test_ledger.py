@@ -1,5 +1,6 @@
 """The loss ledger: it balances whatever happens, and it says of whom and when."""
 
+import json
 import random
 import socket
 import subprocess
@@ -7,6 +8,11 @@ import threading
 from collections import Counter
 from datetime import datetime
 
+import pytest
+
+from support.feeds import KafkaFeed, NatsFeed
+from support.kafka import Cluster
+from support.nats import NatsServer
 from support.senders import ANSWERED, DATAGRAMS, SENDERS
 from support.server import BINARY
 from support.wait import until
@@ -80,8 +86,8 @@ class Datagrams(threading.Thread):
 
 
 class Run:
-    def __init__(self, server):
-        self.up, self.done, self.ports = threading.Event(), threading.Event(), server.ports()
+    def __init__(self, done):
+        self.up, self.done, self.ports = threading.Event(), done, {}
 
 
 def stored_by_protocol_and_minute(server):
@@ -133,24 +139,56 @@ def compare(server):
     return until(equal, differ, every_s=0.3)
 
 
-def test_the_ledger_balances_after_kills_and_broken_connections_of_every_protocol(make_server, say, setting):
-    kills, seed = setting("E2E_LEDGER_KILLS", 4), setting("E2E_SEED", random.randrange(1 << 32))
+def stored_of(server, protocol):
+    """The records of a protocol that are there, and how many differ."""
+    of = f"""from logs where "logkeep.protocol" = '{protocol}'"""
+    [[count, texts]] = server.sql(f"select count(*), count(distinct body) {of}")["rows"]
+    return int(count), int(texts)
+
+
+@pytest.fixture
+def seed(setting):
+    return setting("E2E_SEED", random.randrange(1 << 32))
+
+
+@pytest.fixture
+def feeds(tmp_path, seed):
+    """Of a Kafka and a NATS, not yet started."""
+    with Cluster(tmp_path) as cluster, NatsServer(tmp_path) as nats:
+        done = threading.Event()
+        feeds = [KafkaFeed(cluster, done, seed), NatsFeed(nats, done, seed + 1)]
+        yield feeds
+        done.set()
+        for feed in feeds:
+            feed.join(60)
+
+
+def test_the_ledger_balances_after_kills_and_broken_connections_of_every_protocol(make_server, feeds, seed, say, setting):
+    kills = setting("E2E_LEDGER_KILLS", 4)
     chance = random.Random(seed)
-    server = make_server(settings=SETTINGS).start()
-    run = Run(server)
+    run = Run(feeds[0].done)
+    sources = {feed.protocol: [feed.source] for feed in feeds}
+    server = make_server(settings=f"{SETTINGS}sources: {json.dumps(sources)}\n").start()
+    run.ports = server.ports()
     senders = [Chaos(sender, run, chance.random()) for sender in SENDERS]
-    others = [Datagrams(run)]
+    others = [Datagrams(run), *feeds]
     run.up.set()
     for sender in senders + others:
         sender.start()
     requests = lambda: [sender.requests for sender in senders]
-    faults = lambda: [fault for sender in senders for fault in sender.faults]
+    faults = lambda: [fault for sender in senders + others for fault in sender.faults]
     for round_ in range(kills + 1):
         goals = [count + chance.randrange(5, 25) for count in requests()]
         progressed = lambda goals=goals: all(n >= goal for n, goal in zip(requests(), goals, strict=True)) or faults()
         until(progressed, lambda goals=goals: f"all senders make progress: {requests()} of {goals}", 240)
+        if round_ == 0:
+            # After a kill a group waits for its dead member first; the other kills come while it does.
+            reading = lambda: all(stored_of(server, feed.protocol)[0] > 0 for feed in feeds) or faults()
+            until(reading, "the queues are being read", every_s=0.1)
         if round_ == kills:
             break
+        for feed in chance.sample(feeds, chance.randrange(3)):
+            feed.cut.set()
         run.up.clear()
         server.kill()
         server.start()
@@ -161,9 +199,13 @@ def test_the_ledger_balances_after_kills_and_broken_connections_of_every_protoco
         sender.join(90)
         assert not sender.is_alive()
     assert not faults(), faults()
+    for feed in feeds:
+        until(feed.all_read, f"everything in {feed.protocol} is read", every_s=0.3)
+        assert stored_of(server, feed.protocol) == (feed.good, feed.good), f"{feed.protocol}, seed {seed}"
     told = compare(server)
     check_lines(told)
 
+    peers = {feed.protocol: feed.peer for feed in feeds}
     acked, stored, rejected = Counter(), Counter(), Counter()
     for sender in senders:
         acked[sender.sender.protocol] += sender.acked
@@ -171,14 +213,14 @@ def test_the_ledger_balances_after_kills_and_broken_connections_of_every_protoco
         stored[source["protocol"]] += source["stored"] + source["deduplicated"]
         rejected[source["protocol"]] += source["rejected"]
         if source["protocol"] != "logkeep":
-            assert source["peer"] == "127.0.0.1" and not source["others"], source
+            assert source["peer"] == peers.get(source["protocol"], "127.0.0.1") and not source["others"], source
             assert source["last_seen"] and source["silent_seconds"] >= 0, source
     for protocol, count in acked.items():
         # A crash may lose lines of retries that were known, and no others that were acked.
         known = any(sender.sender.known_again for sender in senders if sender.sender.protocol == protocol)
         assert known or stored[protocol] >= count, (protocol, count, stored[protocol], f"seed {seed}")
     assert all(acked[sender.protocol] > 0 for sender in ANSWERED), acked
-    for sender in SENDERS:
+    for sender in SENDERS + feeds:
         assert not sender.bad or rejected[sender.protocol] > 0, (sender.protocol, rejected)
 
     server.stop()
@@ -191,7 +233,9 @@ def test_the_ledger_balances_after_kills_and_broken_connections_of_every_protoco
         assert again["totals"][name] == told["totals"][name], f"an orderly stop loses no line: {name}"
     broken, hung_up = sum(sender.broken for sender in senders), sum(sender.hung_up for sender in senders)
     totals = {name: again["totals"][name] for name in ("received", "stored", "deduplicated", "rejected", "dropped")}
-    say(f"ledger: {kills} kills, {broken} requests broken off, {hung_up} answers not read, {totals} (seed {seed})")
+    queued, cuts = sum(feed.good for feed in feeds), sum(feed.cuts for feed in feeds)
+    done = f"{kills} kills, {broken} requests broken off, {hung_up} answers not read"
+    say(f"ledger: {done}, {queued} messages of queues that were cut off {cuts} times, {totals} (seed {seed})")
 
 
 def test_exactly_what_was_rejected_is_named_for_its_source_and_minute(server):

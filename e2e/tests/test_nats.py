@@ -31,11 +31,6 @@ def ledger(server):
     return [line for line in lines if line["protocol"] == "nats"]
 
 
-def acked(nats):
-    info = nats.consumer("LOGS", "logkeep")
-    return info.num_ack_pending == 0 and info.num_pending == 0
-
-
 def test_every_field_arrives(make_server, tmp_path, word):
     with NatsServer(tmp_path) as nats:
         nats.make_stream("LOGS", ["logs.>"])
@@ -52,7 +47,7 @@ def test_every_field_arrives(make_server, tmp_path, word):
             assert attributes["messaging.destination.name"] == "logs.web"
             assert (attributes["messaging.nats.stream"], attributes["messaging.nats.sequence"]) == ("LOGS", placed[n])
             assert attributes["messaging.header.trace"] == f"t{n}"
-        until(lambda: acked(nats), "everything is acked, the bad ones too")
+        until(lambda: nats.all_acked("LOGS", "logkeep"), "everything is acked, the bad ones too")
         line = until(lambda: (lambda lines: lines and lines[0])(ledger(server)), "the ledger has it")
         assert line["sender"] == "LOGS"
         assert line["rejected_for"] == {"malformed": 2}
@@ -81,7 +76,7 @@ def test_nothing_is_lost_or_stored_twice_over_kills(make_server, tmp_path, word,
             sent += 1_500
             server.start()
         nats.publish(documents(word, [sent]))
-        until(lambda: acked(nats), "everything is acked", 180, 0.5)
+        until(lambda: nats.all_acked("LOGS", "logkeep"), "everything is acked", 180, 0.5)
         assert numbers(server.wait_for(word, sent + 1)) == list(range(sent + 1))
         say(f"nats: {kills} kills, {sent + 1} records stored once")
 
@@ -92,12 +87,12 @@ def test_the_queue_is_killed(make_server, tmp_path, word):
         server = make_server(settings=settings(servers=[nats.url], stream="LOGS")).start()
         nats.publish(documents(word, range(400)))
         server.wait_for(word, 400)
-        until(lambda: acked(nats), "everything is acked")
+        until(lambda: nats.all_acked("LOGS", "logkeep"), "everything is acked")
         nats.kill()
         assert server.ingest([{"message": f"{word} meanwhile"}])["stored"] == 1
         nats.start()
         nats.publish(documents(word, range(400, 800)))
-        until(lambda: acked(nats), "everything is acked", 120, 0.5)
+        until(lambda: nats.all_acked("LOGS", "logkeep"), "everything is acked", 120, 0.5)
         assert numbers(server.wait_for(f"{word} AND number", 800)) == list(range(800))
 
 
