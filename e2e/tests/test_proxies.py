@@ -1,6 +1,9 @@
 """HAProxy and nginx, whose access logs come over syslog."""
 
 import json
+import re
+import socket
+from datetime import datetime
 
 import pytest
 
@@ -8,16 +11,22 @@ from support.proxies import haproxy, nginx
 from support.server import pairs
 
 COUNT = 60
+HOST = socket.gethostname().lower()
 STATUSES = (200, 404, 503)
 
 
 def path(word, n):
-    return f"/{word}/{n}/{STATUSES[n % 3]}"
+    return f"/{word}/{n}/{STATUSES[n % 3]}?of=a%20{n}"
+
+
+def agent(n):
+    """What has to be escaped in JSON, too."""
+    return f'agent/{n} (the "best" \\ one)'
 
 
 def ask(proxy, word):
     for n in range(COUNT):
-        assert proxy.get(path(word, n), **{"user-agent": f"agent/{n}"}) == STATUSES[n % 3]
+        assert proxy.get(path(word, n), **{"user-agent": agent(n)}) == STATUSES[n % 3]
 
 
 def by_number(records, word, text):
@@ -49,18 +58,50 @@ def test_haproxy(make_server, tmp_path, word, transport):
         assert resource["process.pid"]
 
 
+def nginx_said(proxy, word, n):
+    """What nginx says of a request, but for what only it can know."""
+    headers = [f"Host: 127.0.0.1:{proxy.port}", "Accept-Encoding: identity", f"user-agent: {agent(n)}"]
+    sent = "\r\n".join([f"GET {path(word, n)} HTTP/1.1", *headers, "", ""])
+    return {
+        "method": "GET", "path": path(word, n), "status": str(STATUSES[n % 3]), "user_agent": agent(n),
+        "upstream": f"127.0.0.1:{proxy.backend.port}", "bytes_sent": "2", "remote_addr": "127.0.0.1",
+        "protocol": "HTTP/1.1", "referer": "", "request_length": str(len(sent)),
+    }  # fmt: skip
+
+
+NGINX_KEYS = {
+    "time": "$time_iso8601", "method": "$request_method", "path": "$request_uri", "status": "$status",
+    "user_agent": "$http_user_agent", "upstream": "$upstream_addr", "bytes_sent": "$body_bytes_sent",
+    "remote_addr": "$remote_addr", "remote_port": "$remote_port", "protocol": "$server_protocol", "referer": "$http_referer",
+    "request_id": "$request_id", "request_length": "$request_length", "request_time": "$request_time",
+}  # fmt: skip
+
+
 def test_nginx(make_server, tmp_path, word):
     server = make_server().start()
-    keys = {
-        "time": "$time_iso8601", "method": "$request_method", "path": "$request_uri", "status": "$status",
-        "user_agent": "$http_user_agent", "upstream": "$upstream_addr", "bytes_sent": "$body_bytes_sent",
-    }
-    with nginx(tmp_path, f"127.0.0.1:{server.port('syslog-udp')}", json.dumps(keys).replace("{", "{{").replace("}", "}}")) as proxy:
+    form = json.dumps(NGINX_KEYS).replace("{", "{{").replace("}", "}}")
+    with nginx(tmp_path, f"127.0.0.1:{server.port('syslog-udp')}", form) as proxy:
         ask(proxy, word)
         records = server.wait_for(word, COUNT)
-    for n, record in by_number(records, word, lambda record: json.dumps(record)).items():
-        text = json.dumps(record)
-        assert path(word, n) in text and f"agent/{n}" in text
+    ids = set()
+    for n, record in by_number(records, word, lambda record: record["body"]).items():
         attributes = pairs(record, "attributes")
-        assert int(attributes.get("http.response.status_code", attributes.get("status"))) == STATUSES[n % 3]
-        assert (pairs(record, "resource")["logkeep.protocol"], record["service"]) == ("syslog", "nginx")
+        assert (attributes.pop("syslog.facility.code"), attributes.pop("syslog.facility.name")) == (23, "local7")
+        # The line as nginx wrote it, and each of its keys as an attribute, in its order.
+        assert list(json.loads(record["body"]).items()) == list(attributes.items())
+        head = r"<190>\w{3} [ \d]\d \d\d:\d\d:\d\d"
+        assert re.fullmatch(f"{head} {re.escape(HOST)} nginx: {re.escape(record['body'])}", record["original"])
+        assert list(attributes) == list(NGINX_KEYS)
+        at = datetime.fromisoformat(attributes.pop("time")).timestamp()
+        assert record["time_ns"] == f"{at:.0f}000000000"
+        assert abs(datetime.fromisoformat(record["received"]).timestamp() - at) < 300
+        assert 1024 <= int(attributes.pop("remote_port")) <= 65535
+        assert re.fullmatch(r"\d+\.\d{3}", attributes.pop("request_time"))
+        ids.add(attributes.pop("request_id"))
+        assert attributes == nginx_said(proxy, word, n)
+        assert (record["severity"], record["severity_number"], record["severity_text"]) == ("info", 9, "")
+        assert (record["service"], record["event_name"], record["trace_id"], record["span_id"]) == ("nginx", "", None, None)
+        assert pairs(record, "resource") == {
+            "host.name": HOST, "service.name": "nginx", "logkeep.protocol": "syslog", "logkeep.source": "127.0.0.1",
+        }  # fmt: skip
+    assert len(ids) == COUNT and all(re.fullmatch(r"[0-9a-f]{32}", id) for id in ids)
