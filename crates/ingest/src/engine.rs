@@ -1,6 +1,5 @@
 //! The engine: opens a data folder, recovers it, and runs the writer, the flusher and the compactor over it.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,32 +7,31 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use logkeep_catalog::{BatchKey, Catalog, ClassState};
+use logkeep_catalog::Catalog;
 use logkeep_cipher::{DataKey, WrappedKey, hmac_sha256};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
 use logkeep_store::{
     Clock, Disk, Folders, KeyProvider, KeyProviderError, ObjectKind, ObjectPath, Random, SealedObjects,
 };
-use logkeep_tlog::{Signer, Tree};
+use logkeep_tlog::Signer;
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::batch::Batch;
 use crate::compact;
 use crate::files::WalFiles;
 use crate::flush::Flusher;
 use crate::ledger::Waiting;
-use crate::log_keys::key_context;
 use crate::open_segments::OpenSegments;
-use crate::published;
+use crate::recovery::recover;
 use crate::reserve::Reserve;
-use crate::state::{ClassKey, Partition, SegmentHandle, Snapshot, State};
+use crate::state::{ClassKey, SegmentHandle, Snapshot, State};
 use crate::steps::Steps;
 use crate::succession;
 use crate::tiles::TileFolder;
-use crate::wal::{self, BatchFrame, Fault, Recovered, WalFile};
+use crate::wal::{Fault, WalFile};
 use crate::writer::{CommitError, Committed, Message, QUEUE, Request, Writer};
 
 /// What can be set.
@@ -415,106 +413,10 @@ async fn secret(parts: &Parts, name: &str, bytes: usize) -> Result<Vec<u8>, Open
     Ok(secret)
 }
 
-/// Reads a file of the log. Blocks; only where that is allowed, inside a multi-threaded runtime.
-///
-/// # Errors
-/// Of a key provider that is away, nothing can be told about a file: what it cannot open now is no damage.
-pub(crate) fn read_log(
-    disk: &(dyn Disk + 'static),
-    keys: &Arc<dyn KeyProvider>,
-    number: u64,
-    path: &Path,
-) -> Result<Recovered, OpenError> {
-    let mut away = None;
-    let mut unwrap = |tenant: &TenantId, wrapped: &[u8]| {
-        let (wrapped, context) = (WrappedKey(wrapped.to_vec()), key_context(number, tenant));
-        let unwrap = keys.unwrap(&wrapped, &context);
-        let unwrapped = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(unwrap));
-        unwrapped.map_err(|error| {
-            let what = error.to_string();
-            if !matches!(error, KeyProviderError::Unwrap(_)) {
-                away.get_or_insert(error);
-            }
-            what
-        })
-    };
-    let found = wal::recover(disk, path, number, &mut unwrap).map_err(io_error(path))?;
-    away.map_or(Ok(found), |error| Err(error.into()))
-}
-
 async fn signer(parts: &Parts, installation: &str) -> Result<Signer, OpenError> {
     let seed = secret(parts, "checkpoint-signer", 32).await?;
     let seed = seed.try_into().map_err(|_| OpenError::Signer("it is not 32 bytes".into()))?;
     Signer::from_seed(&format!("logkeep-{installation}"), seed).map_err(|error| OpenError::Signer(error.to_string()))
-}
-
-struct NextFile {
-    number: u64,
-    faults: Vec<Fault>,
-}
-
-/// Segments from the catalog, then the batches after them from the log.
-async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError> {
-    let states = shared.catalog.load().await?;
-    let mut state = State::default();
-    for class in states {
-        let key = (class.tenant.clone(), class.class.clone());
-        let partition = partition_of(shared, &key, class).await?;
-        state.partitions.insert(key, partition);
-    }
-    for found in shared.catalog.pages().await? {
-        state.pages.insert((found.tenant, found.class), found.pages);
-    }
-    for (tenant, key) in shared.catalog.batch_keys(shared.clock.now_ns() - DEDUPE_WINDOW_NS).await? {
-        state.keys.entry(tenant).or_default().insert(key.hmac, key.received_ns);
-    }
-    let mut faults = Vec::new();
-    let mut cuts = Vec::new();
-    let mut frames = Vec::new();
-    let mut number = 1;
-    for (file, path) in wal::list(&*shared.disk, &shared.wal_folder).map_err(io_error(&shared.wal_folder))? {
-        let found = read_log(&*shared.disk, &shared.keys, file, &path)?;
-        if found.torn_bytes > 0 {
-            info!(file = %path.display(), bytes = found.torn_bytes, "cut off a frame that was never acknowledged");
-        }
-        for fault in &found.faults {
-            warn!(file = %path.display(), at = fault.at, what = fault.what, "the write-ahead log is damaged");
-        }
-        faults.extend(found.faults);
-        cuts.extend(found.cut_at.map(|at| (path.clone(), at)));
-        shared.wal_files.lock().begin(file);
-        frames.extend(found.batches.into_iter().map(|frame| (file, frame)));
-        number = file + 1;
-    }
-    wal::keep_latest(&mut frames, |(_, frame)| &frame.entry);
-    for (file, frame) in frames {
-        restore(shared, &mut state, file, frame)?;
-    }
-    published::check(shared, &state)?;
-    if !faults.is_empty() {
-        set_aside(shared, &faults)?;
-    }
-    for (path, at) in cuts {
-        shared.disk.cut(&path, at).map_err(io_error(&path))?;
-    }
-    state.count_live_bytes();
-    let keys: Vec<ClassKey> = state.partitions.keys().cloned().collect();
-    let snapshot = state.snapshot(&Snapshot::default(), &keys);
-    *shared.state.lock() = state;
-    shared.snapshot.store(Arc::new(snapshot));
-    Ok(NextFile { number, faults })
-}
-
-async fn partition_of(shared: &Arc<Shared>, key: &ClassKey, class: ClassState) -> Result<Partition, OpenError> {
-    let tree_error = |what: String| OpenError::Tree { class: format!("{}/{}", key.0, key.1), what };
-    let tree = Tree::load(&shared.tiles(key), class.head.flushed, logkeep_tlog::Hash(class.head.root))
-        .map_err(|error| tree_error(error.to_string()))?;
-    let mut segments = Vec::with_capacity(class.segments.len());
-    for row in class.segments {
-        segments.push(Arc::new(open_segment(shared, key, row).await?));
-    }
-    let published = class.head.flushed;
-    Ok(Partition { tree, published, head: class.head, segments: Arc::new(segments), ..Partition::new() })
 }
 
 pub(crate) async fn open_segment(
@@ -537,46 +439,4 @@ pub(crate) fn open_with(
 ) -> Result<SegmentHandle, logkeep_store::StoreError> {
     let object = shared.objects.open(path, key, row.plain_bytes)?;
     Ok(SegmentHandle::new(row, object, shared.open_segments.clone()))
-}
-
-/// Puts a recovered batch where it was, unless a segment has it already.
-fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> Result<(), OpenError> {
-    let damaged =
-        |what: String| OpenError::Tree { class: format!("{}/{}", frame.entry.tenant, frame.entry.class), what };
-    let tenant = TenantId::new(&frame.entry.tenant).map_err(|error| damaged(error.to_string()))?;
-    let class = Class::new(&frame.entry.class).map_err(|error| damaged(error.to_string()))?;
-    let class_key = (tenant, class);
-    let number = frame.entry.batch;
-    shared.wal_files.lock().note(file, &class_key, number);
-    let partition = state.partitions.entry(class_key.clone()).or_insert_with(Partition::new);
-    let next = partition.tree.size();
-    if number < next {
-        return Ok(());
-    }
-    if number > next {
-        let class = format!("{}/{}", frame.entry.tenant, frame.entry.class);
-        return Err(OpenError::Gap { class, from: next, to: number - 1 });
-    }
-    let rows = Rows::from_payload(&frame.payload, number, frame.seed).map_err(|error| damaged(error.to_string()))?;
-    let entry = frame.entry.encode().map_err(|error| damaged(error.to_string()))?;
-    partition.tree.append(&entry).map_err(|error| damaged(error.to_string()))?;
-    partition.push_live(Arc::new(rows), number, shared.clock.elapsed_ns());
-    partition.ledger.merge(&frame.ledger);
-    if let Some(hmac) = frame.key {
-        state.add_key(&class_key, number, BatchKey { hmac, received_ns: frame.entry.max_received_ns });
-    }
-    Ok(())
-}
-
-/// Copies damaged files of the log where nothing will delete them.
-fn set_aside(shared: &Shared, faults: &[Fault]) -> Result<(), OpenError> {
-    let folder = shared.config.data_dir.join("quarantine");
-    shared.folders.ensure(&folder).map_err(io_error(&folder))?;
-    for file in faults.iter().map(|fault| &fault.file).collect::<BTreeSet<_>>() {
-        let Some(name) = file.file_name() else { continue };
-        let kept = folder.join(name);
-        let bytes = shared.disk.read(file).map_err(io_error(file))?;
-        shared.disk.replace(&kept, &bytes).map_err(io_error(&kept))?;
-    }
-    Ok(())
 }

@@ -17,6 +17,7 @@ mod ledger;
 mod log_keys;
 mod open_segments;
 mod published;
+mod recovery;
 mod reserve;
 mod rewrap;
 mod signing;

@@ -17,8 +17,9 @@ use logkeep_store::{Disk, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tree, read_entries};
 
 use self::roots::{Checked, CheckedFrame, Checker, Expected};
-use crate::engine::{OpenError, read_log};
+use crate::engine::OpenError;
 use crate::ledger::stored_by_page;
+use crate::recovery::read_log;
 use crate::signing::existing_signer;
 use crate::state::ClassKey;
 use crate::succession;
