@@ -38,6 +38,8 @@ const ACK_WAIT: Duration = Duration::from_secs(15);
 /// A request for messages ends after so long without any, and is known to be heard by a heartbeat.
 const EXPIRES: Duration = Duration::from_secs(20);
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long the last acks may take when we stop: what they are of is known when it comes again.
+const LAST_ACKS: Duration = Duration::from_secs(1);
 /// Messages heard and not yet stored; those beyond it are lost.
 const HEARD: usize = 16_384;
 
@@ -54,8 +56,8 @@ pub(super) async fn read(intake: &Intake, options: &NatsOptions, shutdown: &Canc
             let messages = consumer(&client, options, stream).await?;
             tracing::info!(source, stream, consumer = options.group, "reading from a stream of NATS");
             let read = consume(intake, options, &feed, messages, shutdown).await;
-            // Acks that are under way.
-            drop(client.flush().await);
+            // Acks that are under way; to a server that is away they would wait for it.
+            drop(tokio::time::timeout(LAST_ACKS, client.flush()).await);
             read
         }
         None => {
