@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
 use logkeep_record::{Class, Record, Resource, TenantId, Value};
-use logkeep_store::{Clock, KeyProvider, LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
+use logkeep_store::{Clock, KeyProvider, LocalKeyFile, ManualClock, SealedObjects, SystemClock, SystemRandom};
 
 use crate::{BatchBuilder, Ingest, IngestConfig, Parts, Report, Verification, verify};
 
@@ -102,24 +101,10 @@ async fn acked_is_searchable_and_survives_stops() {
     assert_eq!((report.classes[0].batches, report.classes[0].records), (11, 110));
 }
 
-/// A clock that goes when it is told to.
-#[derive(Debug, Default)]
-struct Pendulum(AtomicU64);
-
-impl Clock for Pendulum {
-    fn now_ns(&self) -> i64 {
-        1_700_000_000_000_000_000 + self.elapsed_ns() as i64
-    }
-
-    fn elapsed_ns(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_burst_leaves_behind_goes_to_a_segment_before_its_age() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(Pendulum::default());
+    let clock = Arc::new(ManualClock::at(1_700_000_000_000_000_000));
     let mut config = IngestConfig::new(&folder.path().join("data"));
     config.flush_bytes = 1 << 20;
     config.flush_interval = Duration::from_secs(600);
@@ -131,11 +116,11 @@ async fn what_a_burst_leaves_behind_goes_to_a_segment_before_its_age() {
     batch.push(&Record::new(clock.now_ns(), Value::str("one"), Resource::from_attributes(vec![])));
     ingest.commit(&tenant, &few, batch.finish().unwrap().unwrap(), None).await.unwrap();
     assert_eq!(segments(&ingest), 0);
-    clock.0.fetch_add(101_000_000_000, Ordering::SeqCst);
+    clock.advance_ns(101_000_000_000);
     wait_until("the flush", || segments(&ingest) == 1).await;
     let waiting = ingest.snapshot().class(&tenant, &few).unwrap().live.len();
     assert_eq!(waiting, 1, "a few records are not worth a segment before their time");
-    clock.0.fetch_add(500_000_000_000, Ordering::SeqCst);
+    clock.advance_ns(500_000_000_000);
     wait_until("the flush by age", || ingest.snapshot().class(&tenant, &few).unwrap().segments.len() == 1).await;
     ingest.close();
 }
