@@ -123,9 +123,14 @@ impl PipelineSet {
         &self.version
     }
 
-    /// The beginning of the version, for people.
+    /// The version in hexadecimal.
+    pub fn version_hex(&self) -> String {
+        self.version.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The beginning of that, for people.
     pub fn short_version(&self) -> String {
-        self.version[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+        self.version_hex()[..12].to_owned()
     }
 
     /// Whether it has no pipelines.

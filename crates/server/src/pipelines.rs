@@ -151,11 +151,10 @@ impl Reloading {
         in_use: &PipelineSet,
         detail: String,
     ) -> Result<(), String> {
-        let version: String = in_use.version().iter().map(|byte| format!("{byte:02x}")).collect();
         let names: Vec<_> = in_use.counts().map(|count| count.name.to_string()).collect();
         let mut subject = vec![
             ("audit.trigger", trigger.to_owned()),
-            ("pipelines.version", version),
+            ("pipelines.version", in_use.version_hex()),
             ("pipelines.names", names.join(" ")),
         ];
         let is_refused = event == "audit.pipelines.refused";
