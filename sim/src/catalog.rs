@@ -66,6 +66,13 @@ impl Catalog for ModelCatalog {
         Ok(())
     }
 
+    async fn forget_batch_keys(&self, since_ns: i64) -> Result<(), CatalogError> {
+        self.transact(|tables| {
+            tables.keys.retain(|_, received_ns| *received_ns >= since_ns);
+            Ok(())
+        })
+    }
+
     async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
         self.transact(|tables| {
             tables.keys.retain(|_, received_ns| *received_ns >= since_ns);
@@ -114,7 +121,8 @@ impl Catalog for ModelCatalog {
             }
             tables.heads.insert((tenant.clone(), class.clone()), change.head);
             for key in change.keys {
-                tables.keys.entry((tenant.clone(), key.hmac)).or_insert(key.received_ns);
+                let known = tables.keys.entry((tenant.clone(), key.hmac)).or_insert(key.received_ns);
+                *known = key.received_ns.max(*known);
             }
             Ok(())
         })

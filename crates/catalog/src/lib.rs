@@ -128,6 +128,12 @@ pub trait Catalog: Send + Sync {
     /// [`CatalogError`] says what is damaged.
     async fn check(&self) -> Result<(), CatalogError>;
 
+    /// Forgets the batch keys that came before `since_ns`.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    async fn forget_batch_keys(&self, since_ns: i64) -> Result<(), CatalogError>;
+
     /// The batch keys of each tenant that came at or after `since_ns`; older ones are forgotten for good.
     ///
     /// # Errors

@@ -196,12 +196,15 @@ impl Catalog for SqliteCatalog {
         .execute(&mut *tx)
         .await?;
         for key in &change.keys {
-            sqlx::query("INSERT INTO batch_keys (tenant, hmac, received_ns) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-                .bind(tenant.as_str())
-                .bind(key.hmac.as_slice())
-                .bind(key.received_ns)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(
+                "INSERT INTO batch_keys (tenant, hmac, received_ns) VALUES (?, ?, ?) \
+                ON CONFLICT DO UPDATE SET received_ns = max(received_ns, excluded.received_ns)",
+            )
+            .bind(tenant.as_str())
+            .bind(key.hmac.as_slice())
+            .bind(key.received_ns)
+            .execute(&mut *tx)
+            .await?;
         }
         tx.commit().await?;
         Ok(())
@@ -215,8 +218,13 @@ impl Catalog for SqliteCatalog {
         }
     }
 
-    async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
+    async fn forget_batch_keys(&self, since_ns: i64) -> Result<(), CatalogError> {
         sqlx::query("DELETE FROM batch_keys WHERE received_ns < ?").bind(since_ns).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
+        self.forget_batch_keys(since_ns).await?;
         let rows = sqlx::query("SELECT tenant, hmac, received_ns FROM batch_keys").fetch_all(&self.pool).await?;
         let read = |row: SqliteRow| {
             let corrupt = |what: String| CatalogError::Corrupt(format!("of a batch key: {what}"));

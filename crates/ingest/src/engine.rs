@@ -20,6 +20,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::warn;
 
 use crate::batch::Batch;
+use crate::batch_keys::Dedupe;
 use crate::compact;
 use crate::files::WalFiles;
 use crate::flush::Flusher;
@@ -53,6 +54,8 @@ pub struct IngestConfig {
     pub open_segments_bytes: usize,
     /// Bytes held back so that audit trail and catalog can be written when the disk is full; 0 for none.
     pub reserve_bytes: u64,
+    /// For how long a retry is known.
+    pub dedupe: Dedupe,
     /// What the threads that flush and merge do before they rest: an allocator can give back only a thread's own memory.
     pub before_sleep: fn(),
 }
@@ -69,13 +72,11 @@ impl IngestConfig {
             segment_records: 196_608,
             open_segments_bytes: 128 << 20,
             reserve_bytes: 0,
+            dedupe: Dedupe::default(),
             before_sleep: || {},
         }
     }
 }
-
-/// How long the key of a batch is remembered.
-pub(crate) const DEDUPE_WINDOW_NS: i64 = 24 * 3600 * 1_000_000_000;
 
 /// Batches a slow subscriber may lag behind before it misses some.
 const ARRIVALS: usize = 512;
@@ -363,7 +364,8 @@ impl Ingest {
     /// under way nothing is known.
     pub fn knows(&self, tenant: &TenantId, key: &[u8]) -> bool {
         let key = hmac_sha256(&self.key_secret, key);
-        self.shared.state.lock().keys.get(tenant).is_some_and(|keys| keys.contains_key(&key))
+        let since_ns = self.shared.config.dedupe.since_ns(self.shared.clock.now_ns());
+        self.shared.state.lock().keys.knows(tenant, &key, since_ns)
     }
 
     /// Everything searchable now.

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use logkeep_catalog::{BatchKey, Change, Head, Pages, SegmentId, SegmentRow};
+use logkeep_catalog::{Change, Head, Pages, SegmentId, SegmentRow};
 use logkeep_segment::{Encoded, Merge, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Checkpoint, Hash};
 use tracing::{debug, warn};
 
 use crate::compact::{FULL_ZSTD_LEVEL, is_full_size};
-use crate::engine::{DEDUPE_WINDOW_NS, Shared, open_with};
+use crate::engine::{Shared, open_with};
 use crate::ledger::{Ledger, join_pages, next_page, store_waiting};
 use crate::log_keys::wrap_blocking;
 use crate::reserve::is_full;
@@ -87,7 +87,7 @@ impl Flusher {
         self.drop_wal_files();
         store_waiting(&self.shared, stopping)?;
         join_pages(&self.shared)?;
-        Ok(())
+        self.forget_keys()
     }
 
     /// The classes to flush now: large, old, left over from a burst, holding back a file of the log, or all of them.
@@ -149,7 +149,7 @@ impl Flusher {
             add: vec![handle.row().clone()],
             remove: vec![],
             head: head.clone(),
-            keys: self.keys_up_to(class, last),
+            keys: self.shared.state.lock().keys.up_to(class, last),
             pages: pages.clone(),
         };
         self.shared.runtime.block_on(self.shared.catalog.commit(change))?;
@@ -158,11 +158,14 @@ impl Flusher {
         Ok(())
     }
 
-    /// The keys of the batches that the flush takes out of the log.
-    fn keys_up_to(&self, class: &ClassKey, last: u64) -> Vec<BatchKey> {
-        let state = self.shared.state.lock();
-        let keys = state.live_keys.get(class).into_iter().flatten();
-        keys.filter(|(number, _)| *number <= last).map(|(_, key)| key.clone()).collect()
+    /// Forgets the keys of batches that came too long ago.
+    fn forget_keys(&self) -> Result<(), FlushError> {
+        let (dedupe, now_ns) = (self.shared.config.dedupe, self.shared.clock.now_ns());
+        let since_ns = self.shared.state.lock().keys.forget(dedupe, now_ns);
+        if let Some(since_ns) = since_ns {
+            self.shared.runtime.block_on(self.shared.catalog.forget_batch_keys(since_ns))?;
+        }
+        Ok(())
     }
 
     /// Puts the segment in the place of the live rows up to batch `last`.
@@ -183,11 +186,7 @@ impl Flusher {
             partition.head = head;
             partition.ledger.subtract(lines);
         }
-        if let Some(keys) = state.live_keys.get_mut(class) {
-            keys.retain(|(number, _)| *number > last);
-        }
-        let oldest = self.shared.clock.now_ns() - DEDUPE_WINDOW_NS;
-        state.keys.values_mut().for_each(|keys| keys.retain(|_, received_ns| *received_ns >= oldest));
+        state.keys.flushed(class, last);
         state.count_live_bytes();
         let next = state.snapshot(&self.shared.snapshot.load(), [class]);
         self.shared.snapshot.store(Arc::new(next));

@@ -9,6 +9,7 @@
 
 pub mod backup;
 mod batch;
+mod batch_keys;
 mod compact;
 mod engine;
 mod files;
@@ -37,6 +38,7 @@ mod rewrap_tests;
 mod tests;
 
 pub use batch::{Batch, BatchBuilder};
+pub use batch_keys::Dedupe;
 pub use engine::{Arrived, Ingest, IngestConfig, OpenError, Parts};
 pub use flush::FlushError;
 pub use ledger::{Counts, Ledger, Reasons, Source, minute};

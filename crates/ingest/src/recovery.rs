@@ -13,7 +13,8 @@ use logkeep_store::{Disk, KeyProvider, KeyProviderError};
 use logkeep_tlog::Tree;
 use tracing::{info, warn};
 
-use crate::engine::{DEDUPE_WINDOW_NS, OpenError, Shared, io_error, open_segment};
+use crate::batch_keys::BatchKeys;
+use crate::engine::{OpenError, Shared, io_error, open_segment};
 use crate::log_keys::key_context;
 use crate::published;
 use crate::state::{ClassKey, Partition, Snapshot, State};
@@ -66,9 +67,8 @@ pub(crate) async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError>
     for found in shared.catalog.pages().await? {
         state.pages.insert((found.tenant, found.class), found.pages);
     }
-    for (tenant, key) in shared.catalog.batch_keys(shared.clock.now_ns() - DEDUPE_WINDOW_NS).await? {
-        state.keys.entry(tenant).or_default().insert(key.hmac, key.received_ns);
-    }
+    let since_ns = shared.config.dedupe.since_ns(shared.clock.now_ns());
+    state.keys = BatchKeys::since(since_ns, shared.catalog.batch_keys(since_ns).await?);
     let mut faults = Vec::new();
     let mut cuts = Vec::new();
     let mut frames = Vec::new();
@@ -142,7 +142,7 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
     partition.push_live(Arc::new(rows), number, shared.clock.elapsed_ns());
     partition.ledger.merge(&frame.ledger);
     if let Some(hmac) = frame.key {
-        state.add_key(&class_key, number, BatchKey { hmac, received_ns: frame.entry.max_received_ns });
+        state.keys.add(&class_key, number, BatchKey { hmac, received_ns: frame.entry.max_received_ns });
     }
     Ok(())
 }

@@ -9,12 +9,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use logkeep_catalog::{BatchKey, Head, PageRow, SegmentRow};
+use logkeep_catalog::{Head, PageRow, SegmentRow};
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::{RangeReader, Rows, Segment, SegmentError};
 use logkeep_store::SealedObject;
 use logkeep_tlog::Tree;
 
+use crate::batch_keys::BatchKeys;
 use crate::ledger::Ledger;
 use crate::open_segments::OpenSegments;
 
@@ -177,21 +178,13 @@ impl Partition {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) partitions: BTreeMap<ClassKey, Partition>,
-    pub(crate) keys: HashMap<TenantId, HashMap<[u8; 32], i64>>,
-    /// Keys of batches that are only in the write-ahead log so far, with the number of the batch.
-    pub(crate) live_keys: HashMap<ClassKey, Vec<(u64, BatchKey)>>,
+    pub(crate) keys: BatchKeys,
     pub(crate) live_bytes: usize,
     /// Pages of the ledger, in order, as the catalog has them.
     pub(crate) pages: BTreeMap<ClassKey, Vec<PageRow>>,
 }
 
 impl State {
-    /// Remembers the key of a batch.
-    pub(crate) fn add_key(&mut self, class: &ClassKey, number: u64, key: BatchKey) {
-        self.keys.entry(class.0.clone()).or_default().insert(key.hmac, key.received_ns);
-        self.live_keys.entry(class.clone()).or_default().push((number, key));
-    }
-
     /// The next snapshot, in which the classes named are as they are now and all others as in `last`.
     pub(crate) fn snapshot<'a>(&self, last: &Snapshot, changed: impl IntoIterator<Item = &'a ClassKey>) -> Snapshot {
         let mut classes = last.classes.clone();

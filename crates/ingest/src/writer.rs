@@ -177,6 +177,7 @@ impl Writer {
     /// answered with the group, as the original may be in this very group.
     fn place(&mut self, group: Vec<Request>) -> (Vec<Placed>, Vec<Request>) {
         let shared = self.shared.clone();
+        let since_ns = shared.config.dedupe.since_ns(shared.clock.now_ns());
         let state = shared.state.lock();
         let mut placed: Vec<Placed> = Vec::with_capacity(group.len());
         let mut repeats = Vec::new();
@@ -184,8 +185,7 @@ impl Writer {
         let mut keys: HashSet<(TenantId, [u8; 32])> = HashSet::new();
         for request in group {
             let known = |key: &[u8; 32]| {
-                state.keys.get(&request.tenant).is_some_and(|keys| keys.contains_key(key))
-                    || keys.contains(&(request.tenant.clone(), *key))
+                state.keys.knows(&request.tenant, key, since_ns) || keys.contains(&(request.tenant.clone(), *key))
             };
             if request.key.as_ref().is_some_and(known) {
                 repeats.push(request);
@@ -232,7 +232,7 @@ impl Writer {
 
     /// After the sync: into the trees and the views, then the acknowledgements.
     fn publish(&mut self, placed: Vec<Placed>, repeats: Vec<Request>) {
-        let (now_ns, elapsed_ns) = (self.shared.clock.now_ns(), self.shared.clock.elapsed_ns());
+        let elapsed_ns = self.shared.clock.elapsed_ns();
         let mut replies = Vec::with_capacity(placed.len());
         let mut arrived = Vec::with_capacity(placed.len());
         {
@@ -240,9 +240,10 @@ impl Writer {
             let mut changed: HashSet<ClassKey> = HashSet::new();
             for Placed { request, entry, number } in placed {
                 let class_key = (request.tenant, request.class);
+                let received_ns = request.batch.bounds.received.1;
                 let published = publish_one(&mut state, &class_key, request.batch, &entry, (number, elapsed_ns));
-                if let Some(key) = request.key {
-                    state.add_key(&class_key, number, BatchKey { hmac: key, received_ns: now_ns });
+                if let Some(hmac) = request.key {
+                    state.keys.add(&class_key, number, BatchKey { hmac, received_ns });
                 }
                 self.shared.wal_files.lock().note(self.wal.number(), &class_key, number);
                 let committed = published.map(|rows| {

@@ -27,6 +27,7 @@ use logkeep_wire::elasticsearch::{FilterPath, Identity, ItemAnswer, Outcome, PRO
 
 use crate::Intake;
 use crate::counters::Protocol;
+use crate::options::IntakeOptions;
 use crate::origin::Origin;
 use crate::refusal::{Kind, Refusal};
 use crate::request::{TENANT, answer, joined, refused};
@@ -43,15 +44,19 @@ pub(crate) struct Elasticsearch {
 }
 
 impl Elasticsearch {
-    pub(crate) fn new(version: &str) -> Self {
+    pub(crate) fn new(options: &IntakeOptions) -> Self {
         let identity = Identity {
             node: "logkeep".into(),
             cluster: "logkeep".into(),
             // Any will do that stays the same over restarts.
             cluster_uuid: "bG9na2VlcC1sb2drZWVw".into(),
-            version: version.into(),
+            version: options.elasticsearch_version.clone(),
         };
-        Self { identity, ids: ids::Ids::default(), setup: setup::Setup::default() }
+        Self {
+            identity,
+            ids: ids::Ids::new(options.dedupe_documents, options.dedupe_window),
+            setup: setup::Setup::default(),
+        }
     }
 }
 

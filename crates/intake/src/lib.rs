@@ -134,7 +134,7 @@ impl Intake {
             uploads: Arc::new(Semaphore::new(options.max_connections.max(1))),
             hec_acks: AtomicU64::new(0),
             resumes: Resumes::default(),
-            elasticsearch: Elasticsearch::new(&options.elasticsearch_version),
+            elasticsearch: Elasticsearch::new(&options),
             pipelines: ArcSwap::new(options.pipelines.clone()),
             options,
         };

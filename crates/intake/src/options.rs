@@ -21,6 +21,10 @@ pub struct IntakeOptions {
     pub request_decompressed_bytes: usize,
     /// Version that the Elasticsearch API claims; Beats refuse one older than their own.
     pub elasticsearch_version: String,
+    /// Documents with ids that are remembered at most, so that a retry is known.
+    pub dedupe_documents: usize,
+    /// … and for how long.
+    pub dedupe_window: Duration,
     /// Requests that are read and stored at once; the others wait.
     pub max_concurrent_requests: usize,
     /// How long a request waits for its place before it is refused. The shortest time-out of common senders is 30 s.
@@ -49,6 +53,8 @@ impl Default for IntakeOptions {
             request_bytes: limits::REQUEST_BYTES,
             request_decompressed_bytes: limits::REQUEST_DECOMPRESSED_BYTES,
             elasticsearch_version: "8.17.0".into(),
+            dedupe_documents: 1 << 18,
+            dedupe_window: Duration::from_secs(24 * 3_600),
             max_concurrent_requests: 64,
             max_wait: Duration::from_secs(20),
             max_connections: 1_024,

@@ -8,7 +8,7 @@ use axum::Router;
 use logkeep_access::Access;
 use logkeep_catalog::{CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
-use logkeep_ingest::{Ingest, IngestConfig, OpenError, Parts, Verification};
+use logkeep_ingest::{Dedupe, Ingest, IngestConfig, OpenError, Parts, Verification};
 use logkeep_intake::{Intake, IntakeOptions, Port, SourceOptions, TlsError, watch_certificates};
 use logkeep_pipeline::PipelineSet;
 use logkeep_query::exec::QueryError;
@@ -59,6 +59,8 @@ pub struct ServerConfig {
     pub before_sleep: fn(),
     /// Memory for the indexes of open segments, in bytes.
     pub open_segments_bytes: usize,
+    /// For how long a retry of a batch is known.
+    pub dedupe: Dedupe,
     /// Bytes held back for a full disk.
     pub reserve_bytes: u64,
 }
@@ -275,6 +277,7 @@ impl Server {
         ingest_config.flush_interval = config.flush_interval;
         ingest_config.before_sleep = config.before_sleep;
         ingest_config.open_segments_bytes = config.open_segments_bytes;
+        ingest_config.dedupe = config.dedupe;
         ingest_config.reserve_bytes = config.reserve_bytes;
         let keys = parts.keys.clone();
         let ingest = Ingest::open(ingest_config, parts).await?;

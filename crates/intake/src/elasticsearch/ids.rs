@@ -2,18 +2,16 @@
 //!
 //! Elasticsearch's senders that want exactly-once give their documents ids and send everything again when in doubt. An id is
 //! claimed before its record is stored and settled after, so that the retry of a request that is still under way waits for
-//! it. Ids are kept as digests, the latest quarter of a million of them; a request whose documents all have ids is
-//! recognised beyond that by its batch key.
+//! it. Ids are kept as digests for a while, the latest of them and since the start of the server; a request whose documents all
+//! have ids is recognised beyond that by its batch key.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use logkeep_record::TenantId;
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
-
-/// Ids remembered, about 100 bytes each.
-const KEPT: usize = 1 << 18;
 
 /// The first half of a SHA-256: nobody can find two documents with the same.
 pub(super) type Digest = [u8; 16];
@@ -45,20 +43,25 @@ struct Entry {
     content: Digest,
     /// 0 while its first version is under way.
     version: u64,
+    /// When that came, nanoseconds.
+    received_ns: i64,
     claimed: bool,
 }
 
 #[derive(Default)]
 struct Table {
     entries: HashMap<Digest, Entry>,
-    /// Names in order of their first version.
-    order: VecDeque<Digest>,
+    /// Names with their versions, as they were stored.
+    order: VecDeque<(Digest, u64)>,
 }
 
 /// The ids.
-#[derive(Default)]
 pub(super) struct Ids {
     table: Mutex<Table>,
+    /// Versions remembered, about 100 bytes each.
+    most: usize,
+    /// For so many nanoseconds.
+    window_ns: i64,
     /// Told whenever claims are settled.
     pub(super) settled: Notify,
 }
@@ -79,6 +82,7 @@ pub(super) enum Claim {
 /// The claims of one request, in the order of its records. Those not settled are given up when it is dropped.
 pub(super) struct Claims<'i> {
     ids: &'i Ids,
+    received_ns: i64,
     held: HashMap<Digest, Held>,
 }
 
@@ -93,8 +97,14 @@ struct Held {
 }
 
 impl Ids {
-    pub(super) fn claims(&self) -> Claims<'_> {
-        Claims { ids: self, held: HashMap::new() }
+    pub(super) fn new(most: usize, window: Duration) -> Self {
+        let window_ns = i64::try_from(window.as_nanos()).unwrap_or(i64::MAX);
+        Self { table: Mutex::default(), most, window_ns, settled: Notify::new() }
+    }
+
+    /// For a request that came at this time.
+    pub(super) fn claims(&self, received_ns: i64) -> Claims<'_> {
+        Claims { ids: self, received_ns, held: HashMap::new() }
     }
 }
 
@@ -104,7 +114,8 @@ impl Claims<'_> {
         let mut table = self.ids.table.lock();
         let held = |version, before| Held { content, place, version, before };
         let Some(entry) = table.entries.get_mut(&name) else {
-            table.entries.insert(name, Entry { content, version: 0, claimed: true });
+            let received_ns = self.received_ns;
+            table.entries.insert(name, Entry { content, version: 0, received_ns, claimed: true });
             self.held.insert(name, held(1, None));
             return Claim::Fresh { version: 1 };
         };
@@ -121,7 +132,8 @@ impl Claims<'_> {
             return Claim::Fresh { version };
         }
         let same = entry.content == content;
-        if create || same {
+        let is_lately = self.received_ns.saturating_sub(entry.received_ns) <= self.ids.window_ns;
+        if is_lately && (create || same) {
             return Claim::Exists { version: entry.version, same };
         }
         entry.claimed = true;
@@ -132,27 +144,30 @@ impl Claims<'_> {
 
     /// Gives the claims a form that does not borrow.
     pub(super) fn keep(mut self) -> Kept {
-        Kept(std::mem::take(&mut self.held))
+        Kept { held: std::mem::take(&mut self.held), received_ns: self.received_ns }
     }
 }
 
 impl Drop for Claims<'_> {
     fn drop(&mut self) {
         if !self.held.is_empty() {
-            self.ids.settle(Kept(std::mem::take(&mut self.held)), |_| false);
+            let kept = Kept { held: std::mem::take(&mut self.held), received_ns: self.received_ns };
+            self.ids.settle(kept, |_| false);
         }
     }
 }
 
 /// Claims that wait for their records to be stored.
-#[derive(Default)]
-pub(super) struct Kept(HashMap<Digest, Held>);
+pub(super) struct Kept {
+    held: HashMap<Digest, Held>,
+    received_ns: i64,
+}
 
 impl Ids {
     /// Remembers the ids whose record, by its place, `is_stored`, and gives the others up.
     pub(super) fn settle(&self, kept: Kept, is_stored: impl Fn(usize) -> bool) {
         let mut table = self.table.lock();
-        for (name, held) in kept.0 {
+        for (name, held) in kept.held {
             let Some(entry) = table.entries.get_mut(&name) else { continue };
             entry.claimed = false;
             let is_first = entry.version == 0;
@@ -164,19 +179,24 @@ impl Ids {
                 Some(held) => {
                     entry.content = held.content;
                     entry.version = held.version;
-                    if is_first {
-                        table.order.push_back(name);
-                    }
+                    entry.received_ns = kept.received_ns;
+                    table.order.push_back((name, held.version));
                 }
                 None if is_first => drop(table.entries.remove(&name)),
                 None => {}
             }
         }
-        while table.order.len() > KEPT {
-            let Some(oldest) = table.order.pop_front() else { break };
+        // What is claimed stays, even if it is too much: each is looked at once.
+        for _ in 0..table.order.len() {
+            if table.order.len() <= self.most {
+                break;
+            }
+            let Some((oldest, version)) = table.order.pop_front() else { break };
             match table.entries.get(&oldest) {
-                Some(entry) if entry.claimed => table.order.push_back(oldest),
-                _ => drop(table.entries.remove(&oldest)),
+                Some(entry) if entry.claimed => table.order.push_back((oldest, version)),
+                Some(entry) if entry.version == version => drop(table.entries.remove(&oldest)),
+                // Another version of it came later.
+                _ => {}
             }
         }
         drop(table);
@@ -191,38 +211,75 @@ mod tests {
     const A: Digest = [1; 16];
     const X: Digest = [7; 16];
     const Y: Digest = [8; 16];
+    const MOST: usize = 100;
 
     #[test]
     fn claims_settle_or_are_given_up() {
-        let ids = Ids::default();
-        let mut first = ids.claims();
+        let ids = Ids::new(MOST, Duration::from_nanos(100));
+        let mut first = ids.claims(0);
         assert_eq!(first.claim(A, X, true, 0), Claim::Fresh { version: 1 });
         assert_eq!(first.claim(A, X, true, 1), Claim::Own { place: 0, same: true });
-        assert_eq!(ids.claims().claim(A, X, true, 0), Claim::Wait);
+        assert_eq!(ids.claims(0).claim(A, X, true, 0), Claim::Wait);
         assert_eq!(first.claim(A, Y, false, 1), Claim::Fresh { version: 2 });
         drop(first);
-        let mut second = ids.claims();
+        let mut second = ids.claims(0);
         assert_eq!(second.claim(A, X, false, 0), Claim::Fresh { version: 1 }, "given up by the first");
         ids.settle(second.keep(), |_| true);
-        assert_eq!(ids.claims().claim(A, Y, true, 0), Claim::Exists { version: 1, same: false });
-        assert_eq!(ids.claims().claim(A, X, false, 0), Claim::Exists { version: 1, same: true });
-        let mut third = ids.claims();
+        assert_eq!(ids.claims(0).claim(A, Y, true, 0), Claim::Exists { version: 1, same: false });
+        assert_eq!(ids.claims(0).claim(A, X, false, 0), Claim::Exists { version: 1, same: true });
+        let mut third = ids.claims(0);
         assert_eq!(third.claim(A, Y, false, 0), Claim::Fresh { version: 2 });
         ids.settle(third.keep(), |_| false);
-        assert_eq!(ids.claims().claim(A, X, false, 0), Claim::Exists { version: 1, same: true }, "as it was before");
+        assert_eq!(ids.claims(0).claim(A, X, false, 0), Claim::Exists { version: 1, same: true }, "as it was before");
     }
 
     #[test]
     fn the_oldest_are_forgotten() {
-        let ids = Ids::default();
-        let mut claims = ids.claims();
-        for n in 0..=KEPT {
+        let ids = Ids::new(MOST, Duration::from_nanos(100));
+        let mut claims = ids.claims(0);
+        for n in 0..=MOST {
             let mut name = [0; 16];
             name[..8].copy_from_slice(&n.to_le_bytes());
             claims.claim(name, X, true, n);
         }
         ids.settle(claims.keep(), |_| true);
-        assert_eq!(ids.table.lock().entries.len(), KEPT);
+        assert_eq!(ids.table.lock().entries.len(), MOST);
+    }
+
+    #[test]
+    fn a_document_is_new_again_after_the_window() {
+        let ids = Ids::new(MOST, Duration::from_nanos(100));
+        let store = |content, at| {
+            let mut claims = ids.claims(at);
+            let claim = claims.claim(A, content, true, 0);
+            ids.settle(claims.keep(), |_| true);
+            claim
+        };
+        assert_eq!(store(X, 0), Claim::Fresh { version: 1 });
+        assert_eq!(store(X, 100), Claim::Exists { version: 1, same: true });
+        assert_eq!(store(X, 101), Claim::Fresh { version: 2 });
+        assert_eq!(
+            store(Y, 201),
+            Claim::Exists { version: 2, same: false },
+            "the window begins with the latest version"
+        );
+        assert_eq!(store(Y, 202), Claim::Fresh { version: 3 });
+    }
+
+    #[test]
+    fn a_later_version_is_not_forgotten_with_an_earlier_one() {
+        let ids = Ids::new(2, Duration::MAX);
+        let store = |name, content| {
+            let mut claims = ids.claims(0);
+            claims.claim(name, content, false, 0);
+            ids.settle(claims.keep(), |_| true);
+        };
+        store(A, X);
+        store(X, X);
+        store(A, Y);
+        assert_eq!(ids.claims(0).claim(A, Y, false, 0), Claim::Exists { version: 2, same: true });
+        store(Y, Y);
+        assert_eq!(ids.claims(0).claim(X, X, false, 0), Claim::Fresh { version: 1 }, "the oldest is forgotten");
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(super) fn plan(source: Source<'_>, ids: &Ids) -> Result<Option<Plan>, Refusa
         tenant: source.tenant,
         received_ns: source.received_ns,
         resource: Resource::from_attributes(Vec::new()),
-        claims: ids.claims(),
+        claims: ids.claims(source.received_ns),
         preparing: Preparing::new(source.entry),
         records: 0,
         key: Some(Sha256::new()),

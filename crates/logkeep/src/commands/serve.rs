@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use logkeep::config::{Config, Listener};
+use logkeep_ingest::Dedupe;
 use logkeep_query::QueryOptions;
 use logkeep_query::exec::SqlOptions;
 use logkeep_server::{
@@ -106,6 +107,8 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
             tenants: config.tenants.clone(),
             request_bytes: config.limits.request_bytes,
             elasticsearch_version: config.elasticsearch_version.clone(),
+            dedupe_documents: config.dedupe.documents,
+            dedupe_window: config.dedupe.window,
             ..IntakeOptions::default()
         },
         sources: config.sources.clone(),
@@ -121,6 +124,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         flush_interval: config.flush.interval,
         before_sleep: memory::collect_before_sleep,
         open_segments_bytes: config.query.index_bytes,
+        dedupe: Dedupe { window: config.dedupe.window, batches: config.dedupe.batches },
         reserve_bytes: config.reserve_bytes,
     }
 }

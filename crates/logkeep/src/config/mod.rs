@@ -58,6 +58,8 @@ pub struct Config {
     pub redact: Rules,
     /// When live records become a segment.
     pub flush: Flush,
+    /// How long retries are known.
+    pub dedupe: Dedupe,
     /// Bytes held back for a full disk.
     pub reserve_bytes: u64,
     /// How much the program says about itself: `error`, `warn`, `info`, `debug` or `trace`.
@@ -104,6 +106,17 @@ pub struct Flush {
     pub bytes: usize,
     /// At this age.
     pub interval: Duration,
+}
+
+/// How long retries are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dedupe {
+    /// Since they came.
+    pub window: Duration,
+    /// Of how many batches at most.
+    pub batches: usize,
+    /// Of how many documents with an id at most.
+    pub documents: usize,
 }
 
 /// One thing wrong with a configuration file.

@@ -9,7 +9,7 @@ use logkeep_record::TenantId;
 
 use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
-use super::{Config, Fault, Flush, Forward, Limits, Query, keys, pipelines, redact, sibling_key, sources};
+use super::{Config, Dedupe, Fault, Flush, Forward, Limits, Query, keys, pipelines, redact, sibling_key, sources};
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const MIB: u64 = 1 << 20;
@@ -120,6 +120,15 @@ impl<'a> Reader<'a> {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
+    /// A number; where it is faulty the least.
+    fn count(&mut self, path: &str, min: usize, max: usize) -> usize {
+        let value = self.value(path, |text| {
+            let count = text.parse().map_err(|_| (format!("`{text}` is no whole number"), None))?;
+            within(count, min, max, text, |count| count.to_string())
+        });
+        value.unwrap_or(min)
+    }
+
     /// A duration; where it is faulty the shortest.
     fn duration(&mut self, path: &str, min: Duration, max: Duration) -> Duration {
         let value = self.value(path, |text| {
@@ -145,6 +154,11 @@ impl<'a> Reader<'a> {
             bytes: self.bytes("flush.bytes", MIB, 4096 * MIB),
             interval: self.duration("flush.interval", Duration::from_secs(1), Duration::from_secs(3_600)),
         };
+        let dedupe = Dedupe {
+            window: self.duration("dedupe.window", Duration::from_secs(1), Duration::from_secs(30 * 24 * 3_600)),
+            batches: self.count("dedupe.batches", 1_024, 1 << 28),
+            documents: self.count("dedupe.documents", 1_024, 1 << 28),
+        };
         let reserve_bytes = self.bytes("disk.reserve", MIB, 1 << 40) as u64;
         let (data_dir, configured_key_file) = self.paths();
         let tenants = self.tenants();
@@ -166,6 +180,7 @@ impl<'a> Reader<'a> {
             pipelines,
             redact,
             flush,
+            dedupe,
             reserve_bytes,
             log_level,
             elasticsearch_version,
