@@ -42,6 +42,7 @@ pub use batch_keys::Dedupe;
 pub use engine::{Arrived, Ingest, IngestConfig, OpenError, Parts};
 pub use flush::FlushError;
 pub use ledger::{Counts, Ledger, Reasons, Source, minute};
+pub use logkeep_segment::forget_buffers;
 pub use reserve::release_reserve;
 pub use state::{ClassView, SegmentHandle, Snapshot};
 pub use steps::{CompactorStep, FlusherStep, Steps, WriterStep};

@@ -13,6 +13,10 @@ use tokio::runtime::Runtime;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How long a thread that has nothing to do stays: it keeps buffers, and a task every other second, to whichever thread it
+/// goes, would keep all of them.
+pub(crate) const KEEP_THREADS: Duration = Duration::from_millis(500);
+
 /// How often to look.
 const TICK: Duration = Duration::from_secs(5);
 /// Processor time in a tick below which the process counts as idle.
@@ -21,13 +25,21 @@ const IDLE: Duration = Duration::from_millis(250);
 /// `mi_option_purge_delay` in mimalloc.h; the crate does not name it.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 /// How long free pages wait for another use, in milliseconds. The allocator's own second lets the pages that one step of
-/// ingest has freed pile up beside those of the next: a fifth more memory at the peak, for 3 % less processor time.
-const PURGE_DELAY_MS: core::ffi::c_long = 100;
+/// ingest has freed pile up beside those of the next, a tenth more memory at the peak; a tenth of a second has questions that come one
+/// after the other take their pages anew each time, a quarter more time for those that hold much.
+const PURGE_DELAY_MS: core::ffi::c_long = 500;
 
 /// Sets up the allocator; its environment variables (`MIMALLOC_PURGE_DELAY`) still win.
-#[allow(unsafe_code, reason = "the allocator's own call; it has no conditions")]
+#[allow(unsafe_code, reason = "calls of the allocator and of the system that have no conditions")]
 pub(crate) fn prepare() {
     unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, PURGE_DELAY_MS) }
+    // The allocator asks for huge pages. What is given back in part is filled up again by the kernel then: a fifth more memory
+    // at the peak of ingest, twice as much when idle, and a cold question four times as slow where the kernel has to
+    // look for two free megabytes (docs/benchmarks.md). A failure costs only that.
+    #[cfg(target_os = "linux")]
+    unsafe {
+        libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    }
 }
 
 /// How often the process was found idle.
@@ -59,10 +71,12 @@ pub(crate) fn return_when_idle(runtime: &Runtime) -> std::io::Result<()> {
     std::thread::Builder::new().name("memory".into()).spawn(watch).map(drop)
 }
 
-/// Gives back the memory of this thread, which is about to sleep, once in each idle tick.
+/// Gives back the memory of this thread, which is about to sleep, once in each idle tick; also what it keeps for the next
+/// request.
 pub(crate) fn collect_before_sleep() {
     let tick = IDLE_TICKS.load(Ordering::Relaxed);
     if COLLECTED.replace(tick) != tick {
+        logkeep_ingest::forget_buffers();
         collect();
     }
 }

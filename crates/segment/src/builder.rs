@@ -94,6 +94,11 @@ impl RowsBuilder {
         EMPTIED.take().map(|builder| *builder).unwrap_or_default()
     }
 
+    /// Lets go of the buffers that this thread keeps for its next rows.
+    pub(crate) fn forget_buffers() {
+        drop(EMPTIED.take());
+    }
+
     /// A builder that gives at most `max_columns` attributes a column of their own, instead of
     /// [`limits::COLUMNS_PER_SEGMENT`].
     pub fn with_max_columns(max_columns: usize) -> Self {

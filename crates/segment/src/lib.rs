@@ -45,3 +45,9 @@ pub use shape::OverflowKeys;
 pub use tokens::{for_each_token, token_hash};
 pub use types::{AttributeTypes, ValueTypes};
 pub use writer::{Encoded, write_segment};
+
+/// Lets go of the buffers that this thread keeps for the rows that it builds next, of which there may be some megabytes.
+pub fn forget_buffers() {
+    RowsBuilder::forget_buffers();
+    payload::forget_buffers();
+}

@@ -28,6 +28,12 @@ thread_local! {
     static COMPRESSOR: RefCell<Compressor<'static>> = RefCell::new(Compressor::default());
 }
 
+/// Lets go of what this thread keeps for its next payload.
+pub(crate) fn forget_buffers() {
+    drop(PLAIN.take());
+    COMPRESSOR.set(Compressor::default());
+}
+
 /// A payload that cannot be read: the frame's own checks passed, so this is a defect or another format.
 #[derive(Debug, thiserror::Error)]
 #[error("WAL payload cannot be read: {0}; keep the file and report this")]

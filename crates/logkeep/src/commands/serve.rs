@@ -63,6 +63,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .on_thread_park(memory::collect_before_sleep)
+        .thread_keep_alive(memory::KEEP_THREADS)
         .build()
         .context("threads cannot be started")?;
     memory::return_when_idle(&runtime).context("a thread cannot be started")?;
