@@ -232,7 +232,7 @@ impl Writer {
 
     /// After the sync: into the trees and the views, then the acknowledgements.
     fn publish(&mut self, placed: Vec<Placed>, repeats: Vec<Request>) {
-        let elapsed_ns = self.shared.clock.elapsed_ns();
+        let (now_ns, elapsed_ns) = (self.shared.clock.now_ns(), self.shared.clock.elapsed_ns());
         let mut replies = Vec::with_capacity(placed.len());
         let mut arrived = Vec::with_capacity(placed.len());
         {
@@ -240,10 +240,9 @@ impl Writer {
             let mut changed: HashSet<ClassKey> = HashSet::new();
             for Placed { request, entry, number } in placed {
                 let class_key = (request.tenant, request.class);
-                let received_ns = request.batch.bounds.received.1;
                 let published = publish_one(&mut state, &class_key, request.batch, &entry, (number, elapsed_ns));
                 if let Some(hmac) = request.key {
-                    state.keys.add(&class_key, number, BatchKey { hmac, received_ns });
+                    state.keys.add(&class_key, number, BatchKey { hmac, received_ns: now_ns });
                 }
                 self.shared.wal_files.lock().note(self.wal.number(), &class_key, number);
                 let committed = published.map(|rows| {
