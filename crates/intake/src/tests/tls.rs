@@ -281,6 +281,23 @@ async fn a_spiffe_id_is_who_sends() {
     assert!(ledger.iter().any(|(_, counts)| counts.refused() == 1), "also of what is refused: {ledger:?}");
 }
 
+/// A sender that never reads, and closes while there is something to read, has its connection reset, and loses what it had
+/// not sent yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_reads_is_sent_nothing_to_read() {
+    let authority = Authority::new();
+    let setup = Setup::new().await;
+    let tls = Tls::open(authority.listener(Clients::Unasked)).unwrap();
+    let listening = Listening::on(&setup, port("syslog-tls"), Some(tls)).await;
+    let mut stream = connect(listening.address, authority.client(None)).await.unwrap();
+    assert_eq!(stream.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+    stream.write_all(b"<13>1 - - - - - - one\n").await.unwrap();
+    wait_until("storing", || setup.texts() == ["one"]).await;
+    let unread = stream.get_ref().0.try_read(&mut [0; 64]).unwrap_err();
+    assert_eq!(unread.kind(), std::io::ErrorKind::WouldBlock);
+    listening.stop().await;
+}
+
 /// Sends bytes without TLS, and gives what is said before the connection ends.
 async fn in_the_clear(address: std::net::SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();

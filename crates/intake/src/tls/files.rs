@@ -141,8 +141,11 @@ impl Content {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
         };
         let resolver = rustls::sign::SingleCertAndKey::from(pair);
-        let raw = builder.with_cert_resolver(Arc::new(resolver));
+        let mut raw = builder.with_cert_resolver(Arc::new(resolver));
         let mut http = raw.clone();
+        // A sender of syslog never reads. When it closes with a ticket unread, its system resets the connection, and what had not
+        // been sent by then is gone.
+        raw.send_tls13_tickets = 0;
         http.alpn_protocols = ALPN_HTTP.map(<[u8]>::to_vec).to_vec();
         let (http, raw) = (Arc::new(http), Arc::new(raw));
         Ok(Loaded { http, raw, valid_from_s, expires_s, digest: self.digest() })
