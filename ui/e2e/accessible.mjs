@@ -5,7 +5,7 @@ import { equal, ingest, rowCount, rows, search, some } from "./harness.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-async function violations(page) {
+export async function violations(page) {
   await page.evaluate(AXE);
   return page.evaluate(async () => {
     const { violations: found } = await window.axe.run(document, { resultTypes: ["violations"] });

@@ -1,21 +1,25 @@
 /**
  * The browser test of the console, against any server: `LOGKEEP_URL=http://127.0.0.1:7280 npm run e2e`. Without that
- * it starts the mock, and then also shows the states that a healthy server does not get into.
+ * it starts the mock, and then also shows the states that a healthy server does not get into. With `LOGKEEP_SET_UP_LINK` it
+ * shows how one signs in, and only that.
  */
 import { startMock } from "../mock/server.mjs";
 import { launch, runAll } from "./harness.mjs";
 import { states } from "./states.mjs";
 import { journeys } from "./journeys.mjs";
+import { signIn } from "./signin.mjs";
 
 const mock = process.env.LOGKEEP_URL ? null : await startMock({ count: 3000 });
 const url = (process.env.LOGKEEP_URL ?? mock.url).replace(/\/$/, "");
 const browser = await launch();
 const only = process.argv[2];
-const tests = [...journeys, ...(mock ? states : [])].filter(([name]) => !only || name.includes(only));
+const link = process.env.LOGKEEP_SET_UP_LINK;
+const all = link ? signIn : [...journeys, ...(mock ? states : [])];
+const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;
 try {
-  const { passed, failed } = await runAll(tests, { browser, url, token });
+  const { passed, failed } = await runAll(tests, { browser, url, token, link });
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 } finally {

@@ -52,6 +52,7 @@ const ROUTES = [
   [/^\/histogram$/, (mock, _, params) => answers.histogram(mock.records, params)],
   [/^\/fields$/, (mock, _, params) => answers.fields(mock.records, params)],
   [/^\/fields\/([^/]+)\/values$/, (mock, [name], params) => answers.fieldValues(mock.records, name, params)],
+  [/^\/session$/, () => ({ name: "local", by: "loopback", tenant: "default", roles: [], may: ["query", "tail", "status"] })],
   [/^\/status$/, (mock, _, __, request) => status(mock, request)],
 ];
 

@@ -3,6 +3,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { retry } from "./api/queries";
+import { Gate } from "./components/Gate";
 import { applyTheme } from "./lib/theme";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -10,6 +11,7 @@ import "./styles/top.css";
 import "./styles/list.css";
 import "./styles/panel.css";
 import "./styles/states.css";
+import "./styles/sign-in.css";
 
 applyTheme();
 
@@ -23,7 +25,9 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={client}>
-        <App />
+        <Gate>
+          <App />
+        </Gate>
       </QueryClientProvider>
     </StrictMode>,
   );

@@ -5,29 +5,8 @@ use std::sync::Arc;
 
 use logkeep_record::{Record, Resource, Severity, Value};
 
-use crate::Identity;
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Searching records, by filter or SQL, and everything computed from them.
-    Query,
-    /// Following records as they arrive.
-    Tail,
-    /// Reading what the server knows of itself: counts, bounds, receivers.
-    Status,
-}
-
-impl Action {
-    /// As it stands in the record.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Tail => "tail",
-            Self::Status => "status",
-        }
-    }
-}
+use crate::action::Action;
+use crate::identity::Identity;
 
 /// What an answer amounted to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,18 +31,20 @@ pub(crate) struct Opening {
     pub(crate) id: String,
     pub(crate) who: Identity,
     pub(crate) action: Action,
+    pub(crate) is_allowed: bool,
     pub(crate) subject: Vec<(&'static str, String)>,
 }
 
 impl Opening {
     pub(crate) fn record(&self, resource: &Arc<Resource>) -> Record<'_> {
-        let Self { now_ns, id, who, action, subject } = self;
-        let mut record = base(*now_ns, resource, id, "audit.access.opened");
+        let Self { now_ns, id, who, action, is_allowed, subject } = self;
+        let mut record =
+            base(*now_ns, resource, id, if *is_allowed { "audit.access.opened" } else { "audit.access.denied" });
         record.body = Value::from(format!("{} {}", who.name(), action.as_str()));
         push(&mut record, "enduser.id", Value::str(who.name()));
         push(&mut record, "client.address", Value::str(who.address()));
         push(&mut record, "audit.action", Value::str(action.as_str()));
-        push(&mut record, "audit.decision", Value::str("allow"));
+        push(&mut record, "audit.decision", Value::str(if *is_allowed { "allow" } else { "deny" }));
         for (key, value) in subject {
             push(&mut record, key, Value::str(value));
         }

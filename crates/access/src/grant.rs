@@ -9,51 +9,26 @@ use logkeep_cipher::random_bytes;
 use logkeep_ingest::Ingest;
 use logkeep_record::TenantId;
 
-use crate::audit::{Action, Closing, Note, Opening, Totals};
+use crate::action::Action;
+use crate::audit::{Closing, Note, Opening, Totals};
+use crate::identity::Identity;
+use crate::policy;
 use crate::trail::{LINGER, Trail};
 
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    name: String,
-    address: String,
-    tenant: TenantId,
-}
-
-impl Identity {
-    /// Whoever sits at this machine, from a loopback address; `None` for any other address.
-    pub fn local(address: std::net::IpAddr, tenant: TenantId) -> Option<Self> {
-        let loopback = address.to_canonical().is_loopback();
-        loopback.then(|| Self { name: "local".into(), address: address.to_string(), tenant })
-    }
-
-    /// Whoever has proven by a certificate to be of this name.
-    pub fn certified(name: &str, address: std::net::IpAddr, tenant: TenantId) -> Self {
-        Self { name: name.to_owned(), address: address.to_canonical().to_string(), tenant }
-    }
-
-    /// The name in the audit trail.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Where the request came from.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// The tenant this identity belongs to.
-    pub fn tenant(&self) -> &TenantId {
-        &self.tenant
-    }
-}
-
-/// Why nothing may be read.
+/// Why something may not be done.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AccessError {
     /// The audit trail cannot be written. Retry later.
     #[error("the audit trail cannot be written, so nothing can be read: {0}")]
     AuditUnavailable(String),
+    /// No policy permits it. That it was asked for is in the audit trail.
+    #[error("`{who}` may not do this: no policy permits `{action}`")]
+    Denied {
+        /// Who asked.
+        who: String,
+        /// For what.
+        action: &'static str,
+    },
 }
 
 /// Decides and writes down.
@@ -75,12 +50,43 @@ impl Access {
 
     /// A grant for one request, whose audit record is on its way. `subject` says what is asked for: query, range, record.
     /// To be called within a Tokio runtime.
-    pub fn authorize(&self, who: &Identity, action: Action, subject: &[(&'static str, String)]) -> Grant {
+    ///
+    /// # Errors
+    /// [`AccessError::Denied`], once that is in the trail.
+    pub async fn authorize(
+        &self,
+        who: &Identity,
+        action: Action,
+        subject: &[(&'static str, String)],
+    ) -> Result<Grant, AccessError> {
+        let (data, audit) = (policy::allows(who, Action::Query), policy::allows(who, Action::QueryAudit));
+        let is_allowed = policy::allows(who, action);
         let id = new_id();
         let now_ns = self.trail.ingest.clock().now_ns();
-        let opening = Opening { now_ns, id: id.clone(), who: who.clone(), action, subject: subject.to_vec() };
+        let opening =
+            Opening { now_ns, id: id.clone(), who: who.clone(), action, is_allowed, subject: subject.to_vec() };
         let opened = self.trail.open(who.tenant().clone(), opening).boxed().shared();
-        Grant { trail: self.trail.clone(), tenant: who.tenant().clone(), id, opened, closed: false }
+        if !is_allowed {
+            opened.await?;
+            return Err(AccessError::Denied { who: who.name().to_owned(), action: action.as_str() });
+        }
+        Ok(Grant { trail: self.trail.clone(), tenant: who.tenant().clone(), data, audit, id, opened, closed: false })
+    }
+
+    /// Writes down that somebody has, or has not, said who they are.
+    ///
+    /// # Errors
+    /// [`AccessError::AuditUnavailable`]: nobody can be let in.
+    pub async fn signed_in(
+        &self,
+        who: &Identity,
+        is_allowed: bool,
+        subject: &[(&'static str, String)],
+    ) -> Result<(), AccessError> {
+        let now_ns = self.trail.ingest.clock().now_ns();
+        let (who, action, subject) = (who.clone(), Action::SignIn, subject.to_vec());
+        let opening = Opening { now_ns, id: new_id(), who, action, is_allowed, subject };
+        self.trail.open(opening.who.tenant().clone(), opening).await
     }
 
     /// Writes down something that the server does to itself, such as to take up other rules, in the trail of the default
@@ -106,13 +112,15 @@ impl Access {
 
 /// What the records of one request, or a note, have in common.
 fn new_id() -> String {
-    random_bytes::<12>().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(random_bytes::<12>())
 }
 
 /// Leave to read one tenant's data for one request.
 pub struct Grant {
     trail: Arc<Trail>,
     tenant: TenantId,
+    data: bool,
+    audit: bool,
     id: String,
     opened: Shared<BoxFuture<'static, Result<(), AccessError>>>,
     closed: bool,
@@ -122,6 +130,16 @@ impl Grant {
     /// Whose data may be read.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
+    }
+
+    /// Whether logs and traces may be read.
+    pub fn reads_data(&self) -> bool {
+        self.data
+    }
+
+    /// Whether the audit trail may be read.
+    pub fn reads_audit(&self) -> bool {
+        self.audit
     }
 
     /// The number that its audit records share.

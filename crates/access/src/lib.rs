@@ -4,14 +4,25 @@
 //! meanwhile, but [`Grant::release`] must say that the record is durable before the first byte of an answer leaves. When
 //! the audit trail cannot be written, nothing can be read.
 //!
-//! For now there is one identity, whoever sits at this machine: the server listens on loopback only.
+//! Who there is stands in the [`Directory`]; what each may do is said by Cedar policies (`policies/roles.cedar`), and denied unless
+//! it is.
 
+mod action;
 mod audit;
+mod directory;
 mod grant;
+mod identity;
+mod policy;
 mod trail;
 
 #[cfg(test)]
 mod tests;
 
-pub use audit::{Action, Totals};
-pub use grant::{Access, AccessError, Grant, Identity};
+pub use action::Action;
+pub use audit::Totals;
+pub use directory::{
+    Directory, DirectoryError, NewSession, NewToken, Purpose, Role, SessionInfo, SessionLimits, TokenInfo, TokenSpec,
+    UserInfo, UserName,
+};
+pub use grant::{Access, AccessError, Grant};
+pub use identity::{Identity, Known};

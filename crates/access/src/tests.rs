@@ -28,9 +28,9 @@ async fn open(folder: &Path) -> Ingest {
     Ingest::open(config, parts).await.unwrap()
 }
 
-fn ask(access: &Access) -> Grant {
+async fn ask(access: &Access) -> Grant {
     let who = Identity::local([127, 0, 0, 1].into(), TenantId::default()).unwrap();
-    access.authorize(&who, Action::Query, &[("audit.query", "select 1".to_owned())])
+    access.authorize(&who, Action::Query, &[("audit.query", "select 1".to_owned())]).await.unwrap()
 }
 
 /// The events of each batch of the trail, with the numbers of the grants.
@@ -58,7 +58,7 @@ fn closed(grant: &str) -> (String, String) {
 async fn what_is_released_is_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
-    let grant = ask(&Access::new(ingest.clone()));
+    let grant = ask(&Access::new(ingest.clone())).await;
     grant.release().await.unwrap();
     assert_eq!(trail(&ingest), [[opened(grant.id())]]);
 }
@@ -68,11 +68,11 @@ async fn a_closing_record_rides_with_the_next_opening() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
     let access = Access::lingering(ingest.clone(), Duration::from_secs(3600));
-    let first = ask(&access);
+    let first = ask(&access).await;
     first.release().await.unwrap();
     let first_id = first.id().to_owned();
     first.close(Totals { rows: 1, bytes: 2 });
-    let second = ask(&access);
+    let second = ask(&access).await;
     second.release().await.unwrap();
     assert_eq!(trail(&ingest), [vec![opened(&first_id)], vec![closed(&first_id), opened(second.id())]]);
 }
@@ -82,7 +82,7 @@ async fn a_closing_record_goes_alone_if_no_opening_comes() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
     let mut arrivals = ingest.arrivals();
-    let grant = ask(&Access::lingering(ingest.clone(), Duration::ZERO));
+    let grant = ask(&Access::lingering(ingest.clone(), Duration::ZERO)).await;
     grant.release().await.unwrap();
     let id = grant.id().to_owned();
     drop(grant);
@@ -98,7 +98,7 @@ async fn what_waits_is_written_before_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
     let access = Access::new(ingest.clone());
-    let grants = [ask(&access), ask(&access)];
+    let grants = [ask(&access).await, ask(&access).await];
     for grant in grants {
         grant.release().await.unwrap();
         grant.fail();
@@ -113,12 +113,28 @@ async fn without_a_trail_nothing_is_released() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
     let access = Access::new(ingest.clone());
-    let before = ask(&access);
+    let before = ask(&access).await;
     before.release().await.unwrap();
     ingest.close();
     before.close(Totals::default());
-    assert!(matches!(ask(&access).release().await, Err(AccessError::AuditUnavailable(_))));
+    assert!(matches!(ask(&access).await.release().await, Err(AccessError::AuditUnavailable(_))));
     // The closing record waits on; nobody is told that it was written.
     access.flush().await;
     assert_eq!(trail(&ingest).concat().iter().filter(|(event, _)| event == "audit.access.closed").count(), 0);
+}
+
+#[tokio::test]
+async fn a_denial_is_in_the_log_before_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = open(folder.path()).await;
+    let access = Access::new(ingest.clone());
+    let nobody = Identity::anonymous([127, 0, 0, 1].into(), TenantId::default());
+    let denied = access.authorize(&nobody, Action::Query, &[]).await.err().unwrap();
+    assert_eq!(denied.to_string(), "`anonymous` may not do this: no policy permits `query`");
+    let events: Vec<_> = trail(&ingest).concat().into_iter().map(|(event, _)| event).collect();
+    assert_eq!(events, ["audit.access.denied"]);
+
+    ingest.close();
+    let untold = access.authorize(&nobody, Action::Query, &[]).await.err().unwrap();
+    assert!(matches!(untold, AccessError::AuditUnavailable(_)), "what cannot be written is not told: {untold}");
 }

@@ -109,6 +109,9 @@ impl QueryEngine {
 
     fn scan(&self, grant: &Grant, selection: &Selection, budget: &Budget) -> Result<Scan, QueryError> {
         let Selection { dataset, filter, range } = selection;
+        if !reads(grant, *dataset) {
+            return Err(QueryError::Denied(dataset.name()));
+        }
         Scan::new(&self.snapshot(), grant.tenant(), *dataset, *range, filter, budget.clone(), self.cache.clone())
     }
 
@@ -237,8 +240,10 @@ impl QueryEngine {
     pub async fn sql(&self, grant: &Grant, sql: &str, budget: &Budget) -> Result<SqlAnswer, QueryError> {
         let _turn = self.sql.turn(budget).await?;
         let mut tables = Vec::new();
-        for (name, dataset) in [("logs", Dataset::Logs), ("spans", Dataset::Spans), ("audit", Dataset::Audit)] {
-            if sql::may_name(sql, name) {
+        for dataset in [Dataset::Logs, Dataset::Spans, Dataset::Audit] {
+            let name = dataset.name();
+            // What may not be read is no table.
+            if sql::may_name(sql, name) && reads(grant, dataset) {
                 tables.push((name, self.table(grant, &Selection::all(dataset), budget).await?));
             }
         }
@@ -321,5 +326,13 @@ async fn blocking<T: Send + 'static>(
     match done {
         Ok(result) => result,
         Err(error) => Err(QueryError::Internal(format!("a query ended by a panic: {error}"))),
+    }
+}
+
+/// Whether a grant is for this.
+fn reads(grant: &Grant, dataset: Dataset) -> bool {
+    match dataset {
+        Dataset::Logs | Dataset::Spans => grant.reads_data(),
+        Dataset::Audit => grant.reads_audit(),
     }
 }

@@ -12,8 +12,10 @@ mod pipelines;
 mod rotate;
 mod selflog;
 mod server;
+mod setup;
 mod ui;
 
+pub use logkeep_access::SessionLimits;
 pub use logkeep_intake::{
     Clients, Common, ForwardSecurity, IntakeOptions, KafkaOptions, NatsOptions, OutgoingTls, PORTS, Port, Sasl,
     SaslMechanism, Secret, SourceOptions, Start, Tls, TlsError, TlsOptions, certificate_facts,
@@ -23,4 +25,4 @@ pub use listen::{Endpoint, Receiver, ReceiverState, Transport};
 pub use pipelines::PipelineSource;
 pub use rotate::{Rotated, rotate_keys};
 pub use selflog::{SelfLog, SelfLogLayer};
-pub use server::{OpenFolder, Running, Server, ServerConfig, StartError, open_parts, verification};
+pub use server::{OpenFolder, Running, Server, ServerConfig, SignInOptions, StartError, open_parts, verification};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use logkeep_access::Access;
+use logkeep_access::{Access, Directory, DirectoryError, SessionLimits};
 use logkeep_catalog::{CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
 use logkeep_ingest::{Dedupe, Ingest, IngestConfig, OpenError, Parts, Verification};
@@ -27,6 +27,7 @@ use crate::listen::{self, Endpoint, Receiver};
 use crate::pipelines::{PipelineSource, Reloading, Reloads};
 use crate::rotate::Rotation;
 use crate::selflog::SelfLog;
+use crate::setup;
 
 /// Everything a server needs to know.
 #[derive(Clone, Debug)]
@@ -59,10 +60,21 @@ pub struct ServerConfig {
     pub before_sleep: fn(),
     /// Memory for the indexes of open segments, in bytes.
     pub open_segments_bytes: usize,
+    /// Who may read, and how long they stay signed in.
+    pub sign_in: SignInOptions,
     /// For how long a retry of a batch is known.
     pub dedupe: Dedupe,
     /// Bytes held back for a full disk.
     pub reserve_bytes: u64,
+}
+
+/// Who may read, and how long they stay signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignInOptions {
+    /// Whether whoever is on this machine may read without signing in.
+    pub loopback_is_open: bool,
+    /// How long a session lasts.
+    pub sessions: SessionLimits,
 }
 
 /// Why the server does not start.
@@ -100,6 +112,9 @@ pub enum StartError {
     /// Recovery.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// People and tokens.
+    #[error("people and tokens: {0}")]
+    Directory(#[from] DirectoryError),
     /// The query engine.
     #[error("query engine: {0}")]
     Query(#[from] QueryError),
@@ -251,6 +266,8 @@ pub struct Server;
 pub struct Running {
     /// What listens where.
     pub receivers: Arc<Vec<Receiver>>,
+    /// The secret by which somebody can become the first administrator, while there is none.
+    pub set_up_link: Option<String>,
     main: std::net::SocketAddr,
     access: Access,
     ingest: Ingest,
@@ -280,6 +297,9 @@ impl Server {
         ingest_config.dedupe = config.dedupe;
         ingest_config.reserve_bytes = config.reserve_bytes;
         let keys = parts.keys.clone();
+        let (catalog, clock) = (parts.catalog.clone(), parts.clock.clone());
+        let directory = Arc::new(Directory::open(catalog, clock, config.sign_in.sessions).await?);
+        let set_up_link = setup::link(&directory, &config.data_dir).await?;
         let ingest = Ingest::open(ingest_config, parts).await?;
         let pipelines = config.pipelines.clone();
         let options = IntakeOptions { redactor: redactor.clone(), pipelines, ..config.intake.clone() };
@@ -292,6 +312,8 @@ impl Server {
         let reloads = Arc::new(Reloads::default());
         let state = AppState {
             access: access.clone(),
+            directory,
+            sign_in: config.sign_in,
             query: query.clone(),
             ingest: ingest.clone(),
             intake: intake.clone(),
@@ -327,7 +349,7 @@ impl Server {
         tasks.spawn(rotation.watch(stop.clone()));
         self_log.attach(ingest.clone(), redactor);
         info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Running { receivers, main: address, access, ingest, stop, tasks, self_log, _lock: lock })
+        Ok(Running { receivers, set_up_link, main: address, access, ingest, stop, tasks, self_log, _lock: lock })
     }
 }
 

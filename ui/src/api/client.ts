@@ -10,6 +10,7 @@ import type {
   HistogramAnswer,
   LogPage,
   LogRecord,
+  Session,
   Status,
   ValuesAnswer,
 } from "./types";
@@ -46,11 +47,19 @@ export function url(path: string, params: Params = {}): string {
   return `${BASE}${path}${text ? `?${text}` : ""}`;
 }
 
-async function get<T>(path: string, params: Params, signal?: AbortSignal): Promise<T> {
+function get<T>(path: string, params: Params, signal?: AbortSignal): Promise<T> {
+  return call<T>(url(path, params), { signal: signal ?? null, headers: { accept: "application/json" } });
+}
+
+function send<T>(method: "POST" | "DELETE", path: string, body: object): Promise<T> {
+  return call<T>(url(path), { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
+async function call<T>(address: string, request: RequestInit): Promise<T> {
   let response: Response;
   let text: string;
   try {
-    response = await fetch(url(path, params), { signal: signal ?? null, headers: { accept: "application/json" } });
+    response = await fetch(address, request);
     text = await response.text();
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
@@ -90,5 +99,9 @@ export const api = {
   values: (name: string, window: Window, limit: number, signal?: AbortSignal) =>
     get<ValuesAnswer>(`/fields/${encodeURIComponent(name)}/values`, { ...window, limit }, signal),
   status: (signal?: AbortSignal) => get<Status>("/status", {}, signal),
+  session: (signal?: AbortSignal) => get<Session>("/session", {}, signal),
+  signIn: (body: { link: string } | { user: string; password: string }) => send<unknown>("POST", "/session", body),
+  setUp: (body: { link: string; user: string; password: string }) => send<unknown>("POST", "/setup", body),
+  signOut: () => send<unknown>("DELETE", "/session", {}),
   tailUrl: (q: string) => url("/tail", { q }),
 };

@@ -112,6 +112,15 @@ export interface Status {
   ingest_example: string;
 }
 
+/** Who the server takes the caller for. */
+export interface Session {
+  name: string;
+  by: "loopback" | "certificate" | "session" | "token";
+  tenant: string;
+  roles: string[];
+  may: string[];
+}
+
 export interface TailStatus {
   matched: number;
   sent: number;

@@ -5,6 +5,7 @@ import { isLive } from "../lib/time";
 import { tailWanted, type View } from "../lib/url";
 import type { Tail } from "../lib/useTail";
 import { t } from "../strings";
+import { Account } from "./Account";
 import { Icon, IconButton } from "./Icon";
 import { SearchBar } from "./SearchBar";
 import { TimePicker } from "./TimePicker";
@@ -42,6 +43,7 @@ export function TopBar({ view, update, range, tail, fields, error, refresh, onSh
         <IconButton name="refresh" label={t.states.retry} onClick={refresh} className="wide-only" />
         <IconButton name="theme" label={t.theme[theme]} onClick={nextTheme} />
         <IconButton name="keys" label={t.keys.open} onClick={onShortcuts} className="wide-only" />
+        <Account />
       </div>
     </header>
   );

@@ -12,7 +12,8 @@ use logkeep_ingest::Dedupe;
 use logkeep_query::QueryOptions;
 use logkeep_query::exec::SqlOptions;
 use logkeep_server::{
-    Endpoint, IntakeOptions, PipelineSource, Port, Running, SelfLog, Server, ServerConfig, Transport,
+    Endpoint, IntakeOptions, PipelineSource, Port, Running, SelfLog, Server, ServerConfig, SessionLimits,
+    SignInOptions, Transport,
 };
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -125,6 +126,10 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         flush_interval: config.flush.interval,
         before_sleep: memory::collect_before_sleep,
         open_segments_bytes: config.query.index_bytes,
+        sign_in: SignInOptions {
+            loopback_is_open: config.access.loopback_is_open,
+            sessions: SessionLimits { idle: config.access.session_idle, max: config.access.session_max },
+        },
         dedupe: Dedupe { window: config.dedupe.window, batches: config.dedupe.batches },
         reserve_bytes: config.reserve_bytes,
     }
@@ -137,6 +142,9 @@ fn announce(running: &Running) -> Result<()> {
     let is_encrypted = running.receivers.first().is_some_and(|main| main.transport != Transport::Plaintext);
     let scheme = if is_encrypted { "https" } else { "http" };
     writeln!(out, "Logkeep is ready: {scheme}://{}", running.main())?;
+    if let Some(secret) = &running.set_up_link {
+        writeln!(out, "  first administrator: {scheme}://{}/#set-up={secret}", running.main())?;
+    }
     for receiver in running.receivers.iter() {
         if let Some(address) = receiver.address {
             let transport = match receiver.transport {

@@ -66,6 +66,13 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         key("redact.rules", "[]", "what else is hidden, and how; the first rule that is about a value decides"),
         key("flush.bytes", "48MiB", "live records become a segment at this size"),
         key("flush.interval", "30s", "or at this age, or a sixth of it after the last of a burst"),
+        key(
+            "access.loopback",
+            "open",
+            "whether whoever is on this machine may read without signing in: open or sign_in",
+        ),
+        key("access.session_idle", "1h", "a session ends when it has not been used for so long"),
+        key("access.session_max", "12h", "and after so long in any case"),
         key("dedupe.window", "24h", "a retry of a batch or a document is known for so long"),
         key("dedupe.batches", "1048576", "or, if fewer, of the latest so many batches, about 60 bytes of memory each"),
         key("dedupe.documents", "262144", "and of the latest so many documents with an `_id`, about 100 bytes each"),

@@ -58,6 +58,8 @@ pub struct Config {
     pub redact: Rules,
     /// When live records become a segment.
     pub flush: Flush,
+    /// Who may read.
+    pub access: Access,
     /// How long retries are known.
     pub dedupe: Dedupe,
     /// Bytes held back for a full disk.
@@ -106,6 +108,17 @@ pub struct Flush {
     pub bytes: usize,
     /// At this age.
     pub interval: Duration,
+}
+
+/// Who may read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Whether whoever is on this machine need not sign in.
+    pub loopback_is_open: bool,
+    /// A session ends when it has not been used for so long.
+    pub session_idle: Duration,
+    /// And after so long in any case.
+    pub session_max: Duration,
 }
 
 /// How long retries are known.

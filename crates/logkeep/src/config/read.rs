@@ -9,7 +9,9 @@ use logkeep_record::TenantId;
 
 use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
-use super::{Config, Dedupe, Fault, Flush, Forward, Limits, Query, keys, pipelines, redact, sibling_key, sources};
+use super::{
+    Access, Config, Dedupe, Fault, Flush, Forward, Limits, Query, keys, pipelines, redact, sibling_key, sources,
+};
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const MIB: u64 = 1 << 20;
@@ -154,6 +156,24 @@ impl<'a> Reader<'a> {
             bytes: self.bytes("flush.bytes", MIB, 4096 * MIB),
             interval: self.duration("flush.interval", Duration::from_secs(1), Duration::from_secs(3_600)),
         };
+        let loopback = |text: &str| match text {
+            "open" => Ok(true),
+            "sign_in" => Ok(false),
+            other => Err((format!("`{other}` is neither `open` nor `sign_in`"), None)),
+        };
+        let access = Access {
+            loopback_is_open: self.value("access.loopback", loopback).unwrap_or_default(),
+            session_idle: self.duration(
+                "access.session_idle",
+                Duration::from_secs(1),
+                Duration::from_secs(30 * 24 * 3_600),
+            ),
+            session_max: self.duration(
+                "access.session_max",
+                Duration::from_secs(1),
+                Duration::from_secs(30 * 24 * 3_600),
+            ),
+        };
         let dedupe = Dedupe {
             window: self.duration("dedupe.window", Duration::from_secs(1), Duration::from_secs(30 * 24 * 3_600)),
             batches: self.count("dedupe.batches", 1_024, 1 << 28),
@@ -180,6 +200,7 @@ impl<'a> Reader<'a> {
             pipelines,
             redact,
             flush,
+            access,
             dedupe,
             reserve_bytes,
             log_level,

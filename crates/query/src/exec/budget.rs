@@ -22,6 +22,9 @@ pub enum QueryError {
         /// What was probably meant.
         suggestion: Option<String>,
     },
+    /// The grant is not for this. Do not retry.
+    #[error("the grant of this request is not for {0}")]
+    Denied(&'static str),
     /// It ran out of time or was cancelled. Ask for less.
     #[error("the query took longer than its {} s; narrow the time range or the filter", .0.as_secs())]
     OverTime(Duration),

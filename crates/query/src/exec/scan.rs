@@ -31,6 +31,17 @@ pub enum Dataset {
     Audit,
 }
 
+impl Dataset {
+    /// Its name as a table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Logs => "logs",
+            Self::Spans => "spans",
+            Self::Audit => "audit",
+        }
+    }
+}
+
 /// What to read: one tenant's rows in a range of time that match a filter.
 #[derive(Clone)]
 pub(crate) struct Scan {

@@ -29,11 +29,8 @@ pub(crate) async fn release(
 
 pub(crate) const JSON: &str = "application/json";
 
-/// Gives the result of a query, or writes down that it failed.
-pub(crate) fn outcome<T>(
-    grant: Grant,
-    result: Result<T, logkeep_query::exec::QueryError>,
-) -> Result<(Grant, T), ApiError> {
+/// Gives the result of what was granted, or writes down that it failed.
+pub(crate) fn outcome<T, E: Into<ApiError>>(grant: Grant, result: Result<T, E>) -> Result<(Grant, T), ApiError> {
     match result {
         Ok(value) => Ok((grant, value)),
         Err(error) => {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use logkeep_access::AccessError;
+use logkeep_access::{AccessError, DirectoryError};
 use logkeep_catalog::CatalogError;
 use logkeep_query::exec::QueryError;
 use logkeep_query::kql::KqlError;
@@ -15,11 +15,13 @@ use tracing::error;
 pub(crate) struct ApiError {
     status: StatusCode,
     body: Value,
+    /// Seconds, where it is worth trying again.
+    retry_after: u64,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &str, message: impl ToString) -> Self {
-        Self { status, body: json!({"code": code, "message": message.to_string()}) }
+        Self { status, body: json!({"code": code, "message": message.to_string()}), retry_after: 1 }
     }
 
     pub(crate) fn bad_request(message: impl ToString) -> Self {
@@ -40,7 +42,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.json())).into_response();
         if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after));
         }
         response
     }
@@ -52,13 +54,34 @@ impl From<KqlError> for ApiError {
             "code": "bad_query", "message": error.message, "position": error.position, "length": error.length,
             "expected": error.expected, "suggestion": error.suggestion,
         });
-        Self { status: StatusCode::BAD_REQUEST, body }
+        Self { status: StatusCode::BAD_REQUEST, body, retry_after: 1 }
     }
 }
 
 impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error)
+        match error {
+            AccessError::AuditUnavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error),
+            AccessError::Denied { .. } => Self::new(StatusCode::FORBIDDEN, "forbidden", error),
+        }
+    }
+}
+
+impl From<DirectoryError> for ApiError {
+    fn from(error: DirectoryError) -> Self {
+        let (status, code) = match &error {
+            DirectoryError::Invalid(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            DirectoryError::Exists(_) | DirectoryError::Refused(_) => (StatusCode::CONFLICT, "conflict"),
+            DirectoryError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            DirectoryError::NotRecognised => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+            DirectoryError::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
+            DirectoryError::Audit(_) | DirectoryError::Catalog(_) | DirectoryError::Corrupt(..) => {
+                error!(%error, "people and tokens cannot be read or written");
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
+        };
+        let retry_after = if let DirectoryError::TooMany(seconds) = error { seconds } else { 1 };
+        Self { retry_after, ..Self::new(status, code, error) }
     }
 }
 
@@ -78,8 +101,9 @@ impl From<QueryError> for ApiError {
                 if let Some(position) = position {
                     body["position"] = position.into();
                 }
-                Self { status: StatusCode::BAD_REQUEST, body }
+                Self { status: StatusCode::BAD_REQUEST, body, retry_after: 1 }
             }
+            QueryError::Denied(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", error),
             QueryError::OverTime(_) | QueryError::OverMemory | QueryError::Cancelled => {
                 Self::new(StatusCode::REQUEST_TIMEOUT, "over_budget", error)
             }

@@ -1,11 +1,14 @@
 //! Our own HTTP API (docs/api.md): requests to calls, answers to JSON.
 
 mod answer;
+mod caller;
 mod error;
 mod params;
+mod people;
 mod render;
 mod search;
 mod services;
+mod session;
 mod sources;
 mod sql;
 mod status;
@@ -16,8 +19,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
-use logkeep_access::Access;
+use axum::routing::{delete, get, post, put};
+use logkeep_access::{Access, Directory};
 use logkeep_ingest::Ingest;
 use logkeep_intake::{Intake, Tls};
 use logkeep_query::QueryEngine;
@@ -27,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::listen::Receiver;
 use crate::pipelines::Reloads;
+use crate::server::SignInOptions;
 use crate::{metrics, ui};
 
 pub(crate) use error::ApiError;
@@ -35,6 +39,8 @@ pub(crate) use error::ApiError;
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) access: Access,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) sign_in: SignInOptions,
     pub(crate) query: QueryEngine,
     pub(crate) ingest: Ingest,
     pub(crate) intake: Intake,
@@ -66,6 +72,15 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tail", get(tail::tail))
         .route("/sql", post(sql::sql))
         .route("/status", get(status::status))
+        .route("/session", get(session::who_am_i).post(session::sign_in).delete(session::sign_out))
+        .route("/setup", post(session::set_up))
+        .route("/users", get(people::users).post(people::add_user))
+        .route("/users/{name}", put(people::change_user))
+        .route("/password", put(people::change_password))
+        .route("/sessions", get(people::sessions))
+        .route("/sessions/{id}", delete(people::end_session))
+        .route("/tokens", get(people::tokens).post(people::add_token))
+        .route("/tokens/{id}", delete(people::end_token))
         .fallback(error::no_such_path);
     Router::new()
         .nest("/api/v1", api)

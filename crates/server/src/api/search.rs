@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{ConnectInfo, Path, Query, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use logkeep_access::{Action, Grant, Identity};
-use logkeep_intake::Peer;
 use logkeep_query::exec::{Dataset, FieldSummary, Found, Order, QueryError, Search, ValueCount};
 use logkeep_record::{Record, RecordId};
 use serde_json::json;
 
 use super::answer::{JSON, outcome, release, stats};
+use super::caller::Caller;
 use super::params::Params;
 use super::{ApiError, AppState, render};
 
@@ -22,40 +21,28 @@ impl AppState {
         Params::new(values, self.ingest.clock().now_ns())
     }
 
-    pub(crate) fn identity(&self, peer: &Peer) -> Result<Identity, ApiError> {
-        let address = peer.address.ip();
-        let certified = peer.identity.as_deref().map(|name| Identity::certified(name, address, self.tenant.clone()));
-        certified.or_else(|| Identity::local(address, self.tenant.clone())).ok_or_else(|| {
-            ApiError::new(
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                "only this machine may read, or who shows a certificate with a name in it",
-            )
-        })
-    }
-
-    pub(crate) fn grant(&self, peer: &Peer, params: &Params, what: &str) -> Result<Grant, ApiError> {
-        Ok(self.access.authorize(&self.identity(peer)?, Action::Query, &params.subject(what)))
+    pub(crate) async fn grant(&self, who: &Identity, params: &Params, what: &str) -> Result<Grant, ApiError> {
+        Ok(self.access.authorize(who, Action::Query, &params.subject(what)).await?)
     }
 }
 
 pub(crate) async fn logs(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     query: Parameters,
 ) -> Result<Response, ApiError> {
-    page(&state, &peer, &state.params(query), Dataset::Logs).await
+    page(&state, &who, &state.params(query), Dataset::Logs).await
 }
 
 pub(crate) async fn spans(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     query: Parameters,
 ) -> Result<Response, ApiError> {
-    page(&state, &peer, &state.params(query), Dataset::Spans).await
+    page(&state, &who, &state.params(query), Dataset::Spans).await
 }
 
-async fn page(state: &AppState, peer: &Peer, params: &Params, dataset: Dataset) -> Result<Response, ApiError> {
+async fn page(state: &AppState, who: &Identity, params: &Params, dataset: Dataset) -> Result<Response, ApiError> {
     let selection = params.selection(dataset)?;
     let (what, name, list): (_, _, List) = match dataset {
         Dataset::Spans => ("spans", "spans", spans_json),
@@ -73,7 +60,7 @@ async fn page(state: &AppState, peer: &Peer, params: &Params, dataset: Dataset) 
         ),
     };
     let search = Search { limit: params.count("limit", 100, 10_000)?, order, after };
-    let grant = state.grant(peer, params, what)?;
+    let grant = state.grant(who, params, what).await?;
     let budget = state.query.budget();
     let page = state.query.search(&grant, &selection, search, &budget).await;
     let (grant, page) = outcome(grant, page)?;
@@ -131,13 +118,13 @@ async fn existing<T>((grant, found): (Grant, Option<T>), id: &str) -> Result<(Gr
 
 pub(crate) async fn record(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     Path(id): Path<String>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let parsed = record_id(&id)?;
-    let grant = state.grant(&peer, &params, &format!("logs/{id}"))?;
+    let grant = state.grant(&who, &params, &format!("logs/{id}")).await?;
     let budget = state.query.budget();
     let found = state.query.record(&grant, &parsed, &budget).await;
     let (grant, found) = existing(outcome(grant, found)?, &id).await?;
@@ -149,14 +136,14 @@ pub(crate) async fn record(
 
 pub(crate) async fn context(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     Path(id): Path<String>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let parsed = record_id(&id)?;
     let (before, after) = (params.count("before", 20, 1_000)?, params.count("after", 20, 1_000)?);
-    let grant = state.grant(&peer, &params, &format!("logs/{id}/context"))?;
+    let grant = state.grant(&who, &params, &format!("logs/{id}/context")).await?;
     let budget = state.query.budget();
     let context = state.query.context(&grant, &parsed, before, after, &budget).await;
     let (grant, context) = existing(outcome(grant, context)?, &id).await?;
@@ -178,13 +165,13 @@ pub(crate) async fn context(
 
 pub(crate) async fn histogram(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let (selection, buckets) = (params.selection(params.dataset()?)?, params.count("buckets", 60, 1_000)?);
     let range = selection.range;
-    let grant = state.grant(&peer, &params, "histogram")?;
+    let grant = state.grant(&who, &params, "histogram").await?;
     let budget = state.query.budget();
     let histogram = state.query.histogram(&grant, &selection, buckets, &budget).await;
     let (grant, histogram) = outcome(grant, histogram)?;
@@ -210,12 +197,12 @@ fn counts(values: &[ValueCount]) -> serde_json::Value {
 
 pub(crate) async fn fields(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let selection = params.selection(params.dataset()?)?;
-    let grant = state.grant(&peer, &params, "fields")?;
+    let grant = state.grant(&who, &params, "fields").await?;
     let budget = state.query.budget();
     let fields = state.query.fields(&grant, &selection, &budget).await;
     let (grant, fields) = outcome(grant, fields)?;
@@ -231,13 +218,13 @@ pub(crate) async fn fields(
 
 pub(crate) async fn values(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     Path(name): Path<String>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let (selection, limit) = (params.selection(params.dataset()?)?, params.count("limit", 20, 1_000)?);
-    let grant = state.grant(&peer, &params, &format!("fields/{name}/values"))?;
+    let grant = state.grant(&who, &params, &format!("fields/{name}/values")).await?;
     let budget = state.query.budget();
     let values = state.query.values(&grant, &selection, &name, limit, &budget).await;
     let (grant, values) = outcome(grant, values)?;

@@ -1,14 +1,14 @@
 //! Services with their rate, errors and durations, and who calls whom.
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::response::Response;
 use logkeep_access::Grant;
-use logkeep_intake::Peer;
 use logkeep_query::exec::{Budget, Dataset};
 use logkeep_query::{Edge, Figures, Selection, Service};
 use serde_json::{Map, Value, json};
 
 use super::answer::{JSON, outcome, release, stats};
+use super::caller::Caller;
 use super::search::Parameters;
 use super::{ApiError, AppState};
 
@@ -17,12 +17,12 @@ const LIMIT: (usize, usize) = (100, 1_000);
 
 pub(crate) async fn services(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let (selection, limit) = (params.selection(Dataset::Spans)?, params.count("limit", LIMIT.0, LIMIT.1)?);
-    let grant = state.grant(&peer, &params, "services")?;
+    let grant = state.grant(&who, &params, "services").await?;
     let budget = state.query.budget();
     let found = state.query.services(&grant, &selection, limit, &budget).await;
     let (grant, found) = outcome(grant, found)?;
@@ -37,12 +37,12 @@ pub(crate) async fn services(
 
 pub(crate) async fn graph(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let (selection, limit) = (params.selection(Dataset::Spans)?, params.count("limit", LIMIT.0, LIMIT.1)?);
-    let grant = state.grant(&peer, &params, "graph")?;
+    let grant = state.grant(&who, &params, "graph").await?;
     let budget = state.query.budget();
     let found = state.query.graph(&grant, &selection, limit, &budget).await;
     let (grant, found) = outcome(grant, found)?;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::response::Response;
 use logkeep_ingest::{Counts, Ledger, Source, minute};
-use logkeep_intake::Peer;
 use serde_json::{Value, json};
 
 use super::answer::{JSON, release};
+use super::caller::Caller;
 use super::search::Parameters;
 use super::{ApiError, AppState, render};
 
@@ -30,7 +30,7 @@ struct Whole {
 
 pub(crate) async fn sources(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     query: Parameters,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
@@ -43,7 +43,7 @@ pub(crate) async fn sources(
         other => return Err(ApiError::bad_request(format!("`series` is `{other}`; it must be `minute` or `hour`"))),
     };
     let (limit, protocol) = (params.count("limit", LIMIT.0, LIMIT.1)?, params.text("protocol"));
-    let grant = state.grant(&peer, &params, "sources")?;
+    let grant = state.grant(&who, &params, "sources").await?;
     let (lines, most) = step.map_or((i64::MAX, SOURCES), |step| (step, LINES));
     let found = match state.ingest.ledger(grant.tenant(), minutes, lines, most).await {
         Ok(found) => found,

@@ -1,22 +1,18 @@
 //! What the server is and has, and whether it is well.
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use logkeep_access::Action;
-use logkeep_intake::Peer;
 use serde_json::json;
 
 use super::answer::{JSON, release};
+use super::caller::Caller;
 use super::{ApiError, AppState, render};
 use crate::listen::Transport;
 
-pub(crate) async fn status(
-    State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-) -> Result<Response, ApiError> {
-    let grant =
-        state.access.authorize(&state.identity(&peer)?, Action::Status, &[("audit.object", "status".to_owned())]);
+pub(crate) async fn status(State(state): State<AppState>, Caller(who): Caller) -> Result<Response, ApiError> {
+    let grant = state.access.authorize(&who, Action::Status, &[("audit.object", "status".to_owned())]).await?;
     let (records, bounds) = state.query.extent(&grant);
     let receivers: Vec<_> = state
         .receivers

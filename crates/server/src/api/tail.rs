@@ -8,19 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{Query, State};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::stream::{self, Stream};
-use logkeep_access::{Action, Grant, Totals};
+use logkeep_access::{Action, Grant, Identity, Totals};
 use logkeep_ingest::Arrived;
-use logkeep_intake::Peer;
 use logkeep_query::kql::Compiled;
 use logkeep_record::{RecordId, TenantId};
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
-use tokio_util::sync::CancellationToken;
 
+use super::caller::Caller;
 use super::{ApiError, AppState, render};
 
 /// Records that may wait for a reader.
@@ -37,21 +36,30 @@ struct Counts {
 
 pub(crate) async fn tail(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     query: Query<std::collections::HashMap<String, String>>,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let filter = Compiled::new(&params.filter()?)?;
-    let grant = state.access.authorize(&state.identity(&peer)?, Action::Tail, &params.subject("tail"));
+    let grant = state.access.authorize(&who, Action::Tail, &params.subject("tail")).await?;
     let arrivals = state.ingest.arrivals();
     grant.release().await?;
     let counts = Arc::new(Counts::default());
     let (sender, receiver) = mpsc::channel(QUEUE);
     let tenant = grant.tenant().clone();
-    tokio::spawn(follow(arrivals, tenant, filter, sender, counts.clone(), state.stop.clone()));
+    tokio::spawn(follow(arrivals, tenant, filter, sender, counts.clone(), gone(state, who)));
     let closing = Closing { grant: Some(grant), counts: counts.clone() };
     let events = events(receiver, counts, closing);
     Ok(Sse::new(events).into_response())
+}
+
+/// When the server stops, or the reader may not read any more.
+async fn gone(state: AppState, who: Identity) {
+    while state.still_may(&who, Action::Tail) {
+        if tokio::time::timeout(STATUS_INTERVAL, state.stop.cancelled()).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// Looks at every batch until the reader or the server goes.
@@ -61,13 +69,14 @@ async fn follow(
     filter: Compiled,
     sender: mpsc::Sender<String>,
     counts: Arc<Counts>,
-    stop: CancellationToken,
+    gone: impl Future<Output = ()>,
 ) {
+    let mut gone = std::pin::pin!(gone);
     loop {
         let arrived = tokio::select! {
             arrived = arrivals.recv() => arrived,
             () = sender.closed() => return,
-            () = stop.cancelled() => return,
+            () = &mut gone => return,
         };
         match arrived {
             Ok(arrived) if arrived.tenant == tenant && arrived.class.holds_logs() => {

@@ -1,12 +1,12 @@
 //! One trace: its spans, and the records of logs that carry its id.
 
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
-use logkeep_intake::Peer;
 use logkeep_record::TraceId;
 use serde_json::json;
 
 use super::answer::{JSON, outcome, release, stats};
+use super::caller::Caller;
 use super::search::{Parameters, records, spans_json};
 use super::{ApiError, AppState};
 
@@ -17,7 +17,7 @@ const LOGS: (usize, usize) = (1_000, 10_000);
 
 pub(crate) async fn trace(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Caller(who): Caller,
     Path(text): Path<String>,
     query: Parameters,
 ) -> Result<Response, ApiError> {
@@ -26,7 +26,7 @@ pub(crate) async fn trace(
         ApiError::bad_request("a trace id is 1 to 32 hexadecimal digits, not all of them zero; shorter ones are padded")
     })?;
     let (spans, logs) = (params.count("spans", SPANS.0, SPANS.1)?, params.count("logs", LOGS.0, LOGS.1)?);
-    let grant = state.grant(&peer, &params, &format!("traces/{id}"))?;
+    let grant = state.grant(&who, &params, &format!("traces/{id}")).await?;
     let budget = state.query.budget();
     let trace = state.query.trace(&grant, id, spans, logs, &budget).await;
     let (grant, trace) = outcome(grant, trace)?;

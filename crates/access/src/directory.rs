@@ -1,0 +1,189 @@
+//! Who there is: people, machines, and the sessions and tokens by which they are known.
+//!
+//! All of it lies sealed in the catalog and is held in memory. A change is in the audit trail before it is made, and in the
+//! catalog before it has an effect. Nothing here is a secret that can be used: passwords, tokens and sessions are kept as hashes.
+
+mod link;
+mod lockout;
+mod password;
+mod secret;
+mod session;
+mod token;
+mod user;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use logkeep_catalog::{Catalog, CatalogError};
+use logkeep_store::Clock;
+use parking_lot::{Mutex, RwLock};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+pub use link::Purpose;
+pub use session::{NewSession, SessionInfo, SessionLimits};
+pub use token::{NewToken, TokenInfo, TokenSpec};
+pub use user::{Role, UserInfo, UserName};
+
+use crate::identity::{Identity, Known};
+use link::Link;
+use lockout::Lockout;
+use session::Session;
+use token::Token;
+use user::User;
+
+/// People, tokens and links at most, each.
+const MOST: usize = 10_000;
+/// Hashes of passwords that are computed at once; each takes 19 MiB.
+const HASHES_AT_ONCE: usize = 2;
+
+/// Why something about people and machines cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// What was asked for is no good; the text says why.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is one of that name already.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// There is none of that name.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// It would leave the system in a state that nobody can mend.
+    #[error("{0}")]
+    Refused(String),
+    /// Name, password, link or token are not right, or no longer. Which of them is not said.
+    #[error("not recognised")]
+    NotRecognised,
+    /// Too many attempts.
+    #[error("too many attempts; try again in {0} s")]
+    TooMany(u64),
+    /// The audit trail cannot be written.
+    #[error(transparent)]
+    Audit(#[from] crate::AccessError),
+    /// The catalog cannot be written.
+    #[error("the catalog cannot be written: {0}")]
+    Catalog(#[from] CatalogError),
+    /// What the catalog has cannot be read.
+    #[error("`{0}` in the catalog cannot be read: {1}")]
+    Corrupt(&'static str, String),
+}
+
+/// Everything that is known, as it lies in the catalog: a row for each kind.
+#[derive(Clone, Debug, Default)]
+struct Tables {
+    users: BTreeMap<UserName, User>,
+    tokens: BTreeMap<String, Token>,
+    sessions: BTreeMap<String, Session>,
+    links: BTreeMap<String, Link>,
+}
+
+/// One kind of rows as bytes. The version is for those who come later.
+#[derive(Serialize, Deserialize)]
+struct Stored<T> {
+    version: u32,
+    rows: T,
+}
+
+const VERSION: u32 = 1;
+
+/// The directory.
+pub struct Directory {
+    catalog: Arc<dyn Catalog>,
+    clock: Arc<dyn Clock>,
+    limits: SessionLimits,
+    tables: RwLock<Tables>,
+    lockout: Mutex<Lockout>,
+    hashing: Semaphore,
+    /// Held while something is changed.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Directory {
+    /// What the catalog has.
+    ///
+    /// # Errors
+    /// [`DirectoryError`]: the catalog cannot be read.
+    pub async fn open(
+        catalog: Arc<dyn Catalog>,
+        clock: Arc<dyn Clock>,
+        limits: SessionLimits,
+    ) -> Result<Self, DirectoryError> {
+        let tables = Tables {
+            users: load(&*catalog, user::TABLE).await?,
+            tokens: load(&*catalog, token::TABLE).await?,
+            sessions: load(&*catalog, session::TABLE).await?,
+            links: load(&*catalog, link::TABLE).await?,
+        };
+        Ok(Self {
+            catalog,
+            clock,
+            limits,
+            tables: RwLock::new(tables),
+            lockout: Mutex::default(),
+            hashing: Semaphore::new(HASHES_AT_ONCE),
+            turn: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Whether nobody has been set up yet.
+    pub fn is_new(&self) -> bool {
+        self.tables.read().users.is_empty()
+    }
+
+    /// What somebody may do by now; `None` if they are not known any more, or not by this. For requests that last.
+    pub fn roles_by_now(&self, who: &Identity) -> Option<BTreeSet<Role>> {
+        match who.known() {
+            Known::Session { id, user } => self.is_session(id).then(|| self.roles(user)).flatten(),
+            Known::Token { id, .. } => self.token_roles(id),
+            Known::Local | Known::Certificate => Some(who.roles().clone()),
+            Known::Anonymous => None,
+        }
+    }
+
+    fn now_ns(&self) -> i64 {
+        self.clock.now_ns()
+    }
+
+    /// Stores one kind of rows as `change` leaves it, then lets it have its effect. To be called with the turn held.
+    async fn change<K, V, T>(
+        &self,
+        table: &'static str,
+        rows: fn(&mut Tables) -> &mut BTreeMap<K, V>,
+        change: impl FnOnce(&mut BTreeMap<K, V>) -> T,
+    ) -> Result<T, DirectoryError>
+    where
+        K: Clone + Ord + Serialize,
+        V: Clone + Serialize,
+    {
+        let mut changed = rows(&mut self.tables.write()).clone();
+        let result = change(&mut changed);
+        let bytes = serde_json::to_vec(&Stored { version: VERSION, rows: &changed })
+            .map_err(|error| DirectoryError::Corrupt(table, error.to_string()))?;
+        self.catalog.set_secret(table, &bytes).await?;
+        *rows(&mut self.tables.write()) = changed;
+        Ok(result)
+    }
+
+    /// Hashes or compares a password, some at a time, where it keeps nobody else waiting.
+    async fn hashing<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, DirectoryError> {
+        let stopped = |what: String| DirectoryError::Refused(format!("the server is stopping: {what}"));
+        let _turn = self.hashing.acquire().await.map_err(|closed| stopped(closed.to_string()))?;
+        tokio::task::spawn_blocking(work).await.map_err(|ended| stopped(ended.to_string()))
+    }
+}
+
+async fn load<T: DeserializeOwned + Default>(catalog: &dyn Catalog, table: &'static str) -> Result<T, DirectoryError> {
+    let Some(bytes) = catalog.secret(table).await? else { return Ok(T::default()) };
+    let stored: Stored<T> =
+        serde_json::from_slice(&bytes).map_err(|error| DirectoryError::Corrupt(table, error.to_string()))?;
+    if stored.version != VERSION {
+        let what = format!("it is of version {}, this program knows {VERSION}; use a later one", stored.version);
+        return Err(DirectoryError::Corrupt(table, what));
+    }
+    Ok(stored.rows)
+}

@@ -1,0 +1,135 @@
+//! Secrets that we make: shown once, kept as a hash.
+//!
+//! Each has 256 random bits, so that a plain SHA-256 of it can be kept: there is nothing to guess. They are looked up by a
+//! public part, and compared in constant time.
+
+use std::fmt;
+
+use logkeep_cipher::random_bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// Hex digits of the public part.
+const ID_DIGITS: usize = 16;
+/// Hex digits of the secret part.
+const SECRET_DIGITS: usize = 64;
+
+/// What a secret is for; the text that it begins with, so that whoever finds one knows what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A token of a machine.
+    Token,
+    /// A session of a person.
+    Session,
+    /// A link that can be used once.
+    Link,
+}
+
+impl Kind {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Token => "lkt_",
+            Self::Session => "lks_",
+            Self::Link => "lkl_",
+        }
+    }
+}
+
+/// The hash of a secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SecretHash(String);
+
+impl SecretHash {
+    fn of(kind: Kind, id: &str, secret: &str) -> Self {
+        let mut hasher = Sha256::new();
+        for part in [kind.prefix(), id, ".", secret] {
+            hasher.update(part);
+        }
+        Self(hex::encode(hasher.finalize()))
+    }
+
+    /// Whether it is that of `shown`, which [`parse`] gave.
+    pub(crate) fn is_of(&self, shown: &Shown<'_>) -> bool {
+        let other = Self::of(shown.kind, shown.id, shown.secret);
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(…)")
+    }
+}
+
+/// A new secret.
+pub(crate) struct Fresh {
+    /// Its public part.
+    pub(crate) id: String,
+    /// To be kept.
+    pub(crate) hash: SecretHash,
+    /// To be shown, once.
+    pub(crate) text: String,
+}
+
+/// Makes a secret.
+pub(crate) fn fresh(kind: Kind) -> Fresh {
+    let id = hex::encode(random_bytes::<{ ID_DIGITS / 2 }>());
+    let secret = hex::encode(random_bytes::<{ SECRET_DIGITS / 2 }>());
+    let (hash, text) = (SecretHash::of(kind, &id, &secret), format!("{}{id}.{secret}", kind.prefix()));
+    Fresh { id, hash, text }
+}
+
+/// A secret that somebody shows.
+pub(crate) struct Shown<'a> {
+    kind: Kind,
+    /// Its public part.
+    pub(crate) id: &'a str,
+    secret: &'a str,
+}
+
+/// Reads a secret; `None` if it cannot be one of this kind.
+pub(crate) fn parse(kind: Kind, text: &str) -> Option<Shown<'_>> {
+    let (id, secret) = text.strip_prefix(kind.prefix())?.split_once('.')?;
+    let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let fits = id.len() == ID_DIGITS && secret.len() == SECRET_DIGITS && is_hex(id) && is_hex(secret);
+    fits.then_some(Shown { kind, id, secret })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_by_its_hash_alone() {
+        let fresh = fresh(Kind::Token);
+        let shown = parse(Kind::Token, &fresh.text).unwrap();
+        assert_eq!(shown.id, fresh.id);
+        assert!(fresh.hash.is_of(&shown));
+        assert!(!fresh.hash.0.contains(shown.secret));
+
+        let mut other = fresh.text.clone();
+        let last = other.pop().unwrap();
+        other.push(if last == '0' { '1' } else { '0' });
+        assert!(!fresh.hash.is_of(&parse(Kind::Token, &other).unwrap()), "one digit differs");
+        assert!(parse(Kind::Session, &fresh.text).is_none(), "of another kind");
+        let as_session = fresh.text.replace("lkt_", "lks_");
+        assert!(!fresh.hash.is_of(&parse(Kind::Session, &as_session).unwrap()), "called another kind");
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        let digits = "0".repeat(SECRET_DIGITS);
+        for text in [
+            "",
+            "lkt_",
+            "lkt_.",
+            &format!("lkt_{}.{}", "0".repeat(15), digits),
+            &format!("lkt_{}.{digits}0", "0".repeat(16)),
+            &format!("lkt_{}.{}", "0".repeat(16), "G".repeat(64)),
+            &format!("lkt_{}.{}", "é".repeat(8), digits),
+        ] {
+            assert!(parse(Kind::Token, text).is_none(), "{text}");
+        }
+    }
+}

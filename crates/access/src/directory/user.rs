@@ -1,0 +1,213 @@
+//! People.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Directory, DirectoryError, MOST, password};
+
+pub(super) const TABLE: &str = "directory/users";
+
+/// What somebody may do; `policies/roles.cedar` says what each means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Manages people, tokens and settings, and reads no data of a tenant.
+    Administrator,
+    /// Reads logs and traces.
+    Analyst,
+    /// Reads the audit trail, and what the server says of itself.
+    Auditor,
+    /// Writes, and reads nothing.
+    Collector,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Administrator, Self::Analyst, Self::Auditor, Self::Collector];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Analyst => "analyst",
+            Self::Auditor => "auditor",
+            Self::Collector => "collector",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// The name of a person: 1 to 64 letters, digits and `._@+-`, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserName(String);
+
+impl UserName {
+    /// Reads a name; capital letters become small ones.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Invalid`] says what a name may be.
+    pub fn new(name: &str) -> Result<Self, DirectoryError> {
+        let name = name.to_ascii_lowercase();
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte);
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
+            return Err(DirectoryError::Invalid(
+                "a name has 1 to 64 letters of a to z, digits, or any of `._@+-`".to_owned(),
+            ));
+        }
+        Ok(Self(name))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct User {
+    /// The hash of the password.
+    pub(super) password: Option<String>,
+    pub(super) roles: BTreeSet<Role>,
+    pub(super) disabled: bool,
+    pub(super) created_ns: i64,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("roles", &self.roles).field("disabled", &self.disabled).finish_non_exhaustive()
+    }
+}
+
+/// What is shown of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserInfo {
+    /// Who.
+    pub name: UserName,
+    /// What they may do.
+    pub roles: BTreeSet<Role>,
+    /// Whether they are kept out.
+    pub disabled: bool,
+    /// Since when there they are, nanoseconds.
+    pub created_ns: i64,
+}
+
+impl Directory {
+    /// Everybody, by name.
+    pub fn users(&self) -> Vec<UserInfo> {
+        let tables = self.tables.read();
+        let info = |(name, user): (&UserName, &User)| UserInfo {
+            name: name.clone(),
+            roles: user.roles.clone(),
+            disabled: user.disabled,
+            created_ns: user.created_ns,
+        };
+        tables.users.iter().map(info).collect()
+    }
+
+    /// What somebody may do; `None` for one who is not there or kept out.
+    pub fn roles(&self, name: &UserName) -> Option<BTreeSet<Role>> {
+        self.tables.read().users.get(name).filter(|user| !user.disabled).map(|user| user.roles.clone())
+    }
+
+    /// Adds a person.
+    ///
+    /// # Errors
+    /// [`DirectoryError`].
+    pub async fn add_user(&self, name: &UserName, password: &str, roles: BTreeSet<Role>) -> Result<(), DirectoryError> {
+        let hash = self.new_password(name, password).await?;
+        let _turn = self.turn.lock().await;
+        self.add_user_now(name, hash, roles).await
+    }
+
+    /// With the turn held.
+    pub(super) async fn add_user_now(
+        &self,
+        name: &UserName,
+        hash: Option<String>,
+        roles: BTreeSet<Role>,
+    ) -> Result<(), DirectoryError> {
+        {
+            let tables = self.tables.read();
+            if tables.users.contains_key(name) {
+                return Err(DirectoryError::Exists(format!("user `{name}`")));
+            }
+            if tables.users.len() >= MOST {
+                return Err(DirectoryError::Refused(format!("there are {MOST} users, which is all there may be")));
+            }
+        }
+        let user = User { password: hash, roles, disabled: false, created_ns: self.now_ns() };
+        self.change(TABLE, |tables| &mut tables.users, |users| drop(users.insert(name.clone(), user))).await
+    }
+
+    /// The hash of a password that may be set.
+    pub(super) async fn new_password(&self, name: &UserName, password: &str) -> Result<Option<String>, DirectoryError> {
+        let (name, password) = (name.as_str().to_owned(), password.to_owned());
+        let hashed = self.hashing(move || match password::fault(&password, &name) {
+            Some(fault) => Err(DirectoryError::Invalid(format!("this password cannot be used: {fault}"))),
+            None => Ok(Some(password::hash(&password))),
+        });
+        hashed.await?
+    }
+
+    /// Changes what somebody may do, or keeps them out. Their sessions and tokens end with it, so that nothing stays of what
+    /// they could do.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Refused`] where nobody would be left to manage people.
+    pub async fn set_user(&self, name: &UserName, roles: BTreeSet<Role>, disabled: bool) -> Result<(), DirectoryError> {
+        let _turn = self.turn.lock().await;
+        {
+            let tables = self.tables.read();
+            let Some(user) = tables.users.get(name) else {
+                return Err(DirectoryError::NotFound(format!("user `{name}`")));
+            };
+            let manages = |user: &User| !user.disabled && user.roles.contains(&Role::Administrator);
+            let others = tables.users.iter().filter(|(other, user)| *other != name && manages(user)).count();
+            let stays = !disabled && roles.contains(&Role::Administrator);
+            if manages(user) && !stays && others == 0 {
+                let what = format!("`{name}` is the only administrator: make somebody else one first");
+                return Err(DirectoryError::Refused(what));
+            }
+        }
+        let set = |users: &mut std::collections::BTreeMap<UserName, User>| {
+            if let Some(user) = users.get_mut(name) {
+                user.roles = roles;
+                user.disabled = disabled;
+            }
+        };
+        self.change(TABLE, |tables| &mut tables.users, set).await?;
+        self.end_sessions_of(name).await
+    }
+
+    /// Sets a new password, and ends every session of its owner.
+    ///
+    /// # Errors
+    /// [`DirectoryError`].
+    pub async fn set_password(&self, name: &UserName, password: &str) -> Result<(), DirectoryError> {
+        let hash = self.new_password(name, password).await?;
+        let _turn = self.turn.lock().await;
+        if !self.tables.read().users.contains_key(name) {
+            return Err(DirectoryError::NotFound(format!("user `{name}`")));
+        }
+        let set = |users: &mut std::collections::BTreeMap<UserName, User>| {
+            if let Some(user) = users.get_mut(name) {
+                user.password = hash;
+            }
+        };
+        self.change(TABLE, |tables| &mut tables.users, set).await?;
+        self.end_sessions_of(name).await
+    }
+}

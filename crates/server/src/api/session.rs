@@ -1,0 +1,169 @@
+//! Signing in and out, and setting up the first administrator.
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use logkeep_access::{Action, DirectoryError, Identity, Known, NewSession, Purpose, Role, UserName};
+use logkeep_intake::Peer;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::answer::{JSON, outcome, release};
+use super::caller::{COOKIE, Caller};
+use super::{ApiError, AppState, render};
+
+/// Bytes of a body that says who somebody is, or is to be.
+const BODY_BYTES: usize = 16 << 10;
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SignIn {
+    Password { user: String, password: String },
+    Link { link: String },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetUp {
+    link: String,
+    user: String,
+    password: String,
+}
+
+/// A body of JSON, which a form of another page cannot send. What is wrong is said without what it says.
+pub(super) fn body<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes, form: &str) -> Result<T, ApiError> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        let what = "the body must be sent as `application/json`";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", what));
+    }
+    if body.len() > BODY_BYTES {
+        return Err(ApiError::bad_request(format!("the body is longer than {BODY_BYTES} bytes")));
+    }
+    serde_json::from_slice(body).map_err(|_| ApiError::bad_request(format!("the body must be {form}")))
+}
+
+impl AppState {
+    /// An answer that begins a session: what is known of it, and the cookie.
+    fn begun(&self, session: &NewSession) -> Response {
+        let body = json!({
+            "user": session.info.user.as_str(),
+            "expires": render::time(session.info.expires_ns),
+        });
+        let secure = if self.is_encrypted() { "; Secure" } else { "" };
+        let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax{secure}", session.secret);
+        with_cookie(unshared(body.to_string()).into_response(), &cookie)
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.receivers.first().is_some_and(|main| main.transport != crate::listen::Transport::Plaintext)
+    }
+
+    /// Writes down whether somebody has said who they are.
+    async fn note_sign_in(&self, peer: &Peer, name: &str, is_allowed: bool, how: &str) -> Result<(), ApiError> {
+        let anonymous = Identity::anonymous(peer.address.ip(), self.tenant.clone());
+        let claimed: String = name.chars().take(64).collect();
+        let subject = [("audit.object", how.to_owned()), ("audit.claimed", claimed)];
+        Ok(self.access.signed_in(&anonymous, is_allowed, &subject).await?)
+    }
+}
+
+fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
+}
+
+/// `POST /api/v1/session`: by password, or by a link that can be used once.
+pub(crate) async fn sign_in(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    let form = "{\"user\": \"…\", \"password\": \"…\"}, or {\"link\": \"…\"}";
+    let address = peer.address.ip().to_canonical().to_string();
+    let (name, how, result) = match body(&headers, &bytes, form)? {
+        SignIn::Password { user, password } => {
+            let checked = state.directory.check_password(&user, &password, &address).await;
+            (user, "password", checked)
+        }
+        SignIn::Link { link } => {
+            let Some(Purpose::SignIn(user)) = state.directory.link(&link) else {
+                state.note_sign_in(&peer, "", false, "link").await?;
+                return Err(DirectoryError::NotRecognised.into());
+            };
+            state.note_sign_in(&peer, user.as_str(), true, "link").await?;
+            let session = state.directory.sign_in_by_link(&link, &address).await?;
+            return Ok(state.begun(&session));
+        }
+    };
+    // Let in, or not, only once that is in the trail.
+    state.note_sign_in(&peer, &name, result.is_ok(), how).await?;
+    let session = state.directory.begin_session(&result?, &address).await?;
+    Ok(state.begun(&session))
+}
+
+/// `POST /api/v1/setup`: the first administrator.
+pub(crate) async fn set_up(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    let SetUp { link, user, password } =
+        body(&headers, &bytes, "{\"link\": \"…\", \"user\": \"…\", \"password\": \"…\"}")?;
+    let name = UserName::new(&user)?;
+    let is_good = state.directory.link(&link) == Some(Purpose::SetUp);
+    state.note_sign_in(&peer, name.as_str(), is_good, "set-up link").await?;
+    let address = peer.address.ip().to_canonical().to_string();
+    let session = state.directory.set_up(&link, &name, &password, &address).await?;
+    Ok(state.begun(&session))
+}
+
+/// `GET /api/v1/session`: who the caller is.
+pub(crate) async fn who_am_i(State(state): State<AppState>, caller: Result<Caller, ApiError>) -> Response {
+    let body = match caller {
+        Ok(Caller(who)) => known(&who),
+        Err(error) => {
+            let mut body = error.json();
+            body["set_up"] = json!(!state.directory.is_new());
+            return (StatusCode::UNAUTHORIZED, unshared(body.to_string())).into_response();
+        }
+    };
+    unshared(body.to_string()).into_response()
+}
+
+/// JSON that nobody keeps.
+fn unshared(body: String) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, "no-store")], body)
+}
+
+fn known(who: &Identity) -> Value {
+    let by = match who.known() {
+        Known::Local => "loopback",
+        Known::Certificate => "certificate",
+        Known::Session { .. } => "session",
+        Known::Token { .. } => "token",
+        Known::Anonymous => "nothing",
+    };
+    let roles: Vec<&str> = who.roles().iter().map(|role: &Role| role.name()).collect();
+    let may: Vec<&str> = Action::DECIDED.into_iter().filter(|action| who.may(*action)).map(Action::as_str).collect();
+    json!({"name": who.name(), "by": by, "tenant": who.tenant().as_str(), "roles": roles, "may": may})
+}
+
+/// `DELETE /api/v1/session`: the caller's own ends.
+pub(crate) async fn sign_out(State(state): State<AppState>, Caller(who): Caller) -> Result<Response, ApiError> {
+    let Known::Session { id, .. } = who.known() else {
+        return Err(ApiError::bad_request("there is no session to end"));
+    };
+    let subject = [("audit.object", format!("session/{id}"))];
+    let grant = state.access.authorize(&who, Action::OwnSessions, &subject).await?;
+    grant.release().await?;
+    let (grant, ()) = outcome(grant, state.directory.end_session(id).await)?;
+    let response = release(grant, "{}", JSON, 1).await?;
+    Ok(with_cookie(response, &format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0")))
+}
