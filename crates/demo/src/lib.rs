@@ -4,7 +4,7 @@
 //! OTLP, Elasticsearch bulk, Loki push or syslog to an ordinary listener, waits for its acknowledgement, and backs off
 //! when refused. The last minutes are sent first and fast, so that the first screen is full.
 
-mod encode;
+pub mod encode;
 mod http;
 mod protocol;
 mod run;

@@ -5,7 +5,7 @@ use logkeep_meshsim::{Event, render};
 const ACTION: &str = "{\"create\":{\"_index\":\"logs-mesh-default\"}}\n";
 
 /// The body of `POST /_bulk`.
-pub(crate) fn bulk(events: &[Event]) -> Vec<u8> {
+pub fn bulk(events: &[Event]) -> Vec<u8> {
     let mut out = String::with_capacity(events.len() * 900);
     for event in events {
         out.push_str(ACTION);

@@ -93,7 +93,7 @@ fn streams(events: &[Event]) -> BTreeMap<[(&'static str, &str); 5], Vec<&Event>>
 }
 
 /// Protobuf in a raw snappy block.
-pub(crate) fn push_protobuf(events: &[Event]) -> Vec<u8> {
+pub fn push_protobuf(events: &[Event]) -> Vec<u8> {
     let stream = |(labels, events): ([(&str, &str); 5], Vec<&Event>)| Stream {
         labels: selector(&labels),
         entries: events.into_iter().map(entry).collect(),
@@ -121,7 +121,7 @@ fn selector(labels: &[(&str, &str)]) -> String {
 }
 
 /// JSON, times as nanoseconds in text.
-pub(crate) fn push_json(events: &[Event]) -> Vec<u8> {
+pub fn push_json(events: &[Event]) -> Vec<u8> {
     use serde_json::{Map, Value, json};
     let object = |pairs: &[(&str, &str)]| {
         Value::Object(pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect())

@@ -8,10 +8,10 @@ mod loki;
 mod otlp;
 mod syslog;
 
-pub(crate) use elasticsearch::bulk;
-pub(crate) use loki::{push_json, push_protobuf};
-pub(crate) use otlp::logs;
-pub(crate) use syslog::frames;
+pub use elasticsearch::bulk;
+pub use loki::{push_json, push_protobuf};
+pub use otlp::logs;
+pub use syslog::frames;
 
 #[cfg(test)]
 pub(crate) use loki::{PushRequest, Stream};

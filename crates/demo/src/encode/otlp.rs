@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
 /// The body of `POST /v1/logs`.
-pub(crate) fn logs(events: &[Event]) -> Vec<u8> {
+pub fn logs(events: &[Event]) -> Vec<u8> {
     let mut pods: BTreeMap<&str, BTreeMap<&'static str, Vec<&Event>>> = BTreeMap::new();
     for event in events {
         pods.entry(&event.pod.name).or_default().entry(scope(event)).or_default().push(event);

@@ -3,7 +3,7 @@
 use logkeep_meshsim::{Event, render};
 
 /// All events as frames.
-pub(crate) fn frames(events: &[Event]) -> Vec<u8> {
+pub fn frames(events: &[Event]) -> Vec<u8> {
     let mut out = String::with_capacity(events.len() * 1_000);
     let mut message = String::with_capacity(1_000);
     for event in events {
