@@ -74,11 +74,8 @@ impl Lines {
     ) -> anyhow::Result<u64> {
         let mut bytes = 0;
         for _ in 0..count {
-            // The simulation never ends.
-            let Some(mut event) = self.simulator.next() else { break };
-            self.hide_needle(&mut event);
-            each(self.number, &event);
-            self.number += 1;
+            let Some((number, event)) = self.next() else { break };
+            each(number, &event);
             self.line.clear();
             render::document(&event, &mut self.line);
             self.line.push('\n');
@@ -86,6 +83,14 @@ impl Lines {
             out.write_all(self.line.as_bytes())?;
         }
         Ok(bytes)
+    }
+
+    /// The next event and its number. The simulation never ends.
+    pub(crate) fn next(&mut self) -> Option<(u64, Event)> {
+        let mut event = self.simulator.next()?;
+        self.hide_needle(&mut event);
+        self.number += 1;
+        Some((self.number - 1, event))
     }
 
     fn hide_needle(&mut self, event: &mut Event) {

@@ -214,13 +214,15 @@ fn connection(
     bodies: &Mutex<Receiver<Body>>,
     failed: &AtomicBool,
 ) -> anyhow::Result<Tally> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent = agent();
     let mut tally = Tally::default();
     while !failed.load(Ordering::Relaxed) {
         let next = bodies.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(body) = next else { break };
         let started = Instant::now();
-        if let Err(error) = post(&agent, url, protocol, &body, &mut tally.busy) {
+        let headers = [("content-type", "application/x-ndjson")];
+        let answer = post(&agent, url, &headers, &body.bytes, &mut tally.busy);
+        if let Err(error) = answer.and_then(|text| accepted(&text, protocol, body.lines)) {
             failed.store(true, Ordering::Relaxed);
             return Err(error);
         }
@@ -231,16 +233,23 @@ fn connection(
     Ok(tally)
 }
 
-/// Sends until acknowledged. A busy server is given the time it asks for; that time counts as its own.
-fn post(agent: &ureq::Agent, url: &str, protocol: Protocol, body: &Body, busy: &mut u64) -> anyhow::Result<()> {
+/// Sends until the answer is a success, and returns its text. A busy server is given the time it asks for; that time
+/// counts as its own.
+pub(crate) fn post(
+    agent: &ureq::Agent,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    busy: &mut u64,
+) -> anyhow::Result<String> {
     for _ in 0..ATTEMPTS {
-        let request = agent.post(url).header("content-type", "application/x-ndjson");
-        let mut response = request.send(body.bytes.as_slice()).with_context(|| url.to_owned())?;
+        let request = headers.iter().fold(agent.post(url), |request, (name, value)| request.header(*name, *value));
+        let mut response = request.send(body).with_context(|| url.to_owned())?;
         let status = response.status().as_u16();
         let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let text = response.body_mut().with_config().limit(256 << 20).read_to_string().context("reading the answer")?;
         match status {
-            200 => return accepted(&text, protocol, body.lines),
+            200..300 => return Ok(text),
             429 | 503 => {
                 *busy += 1;
                 std::thread::sleep(Duration::from_secs(after.unwrap_or(1).min(30)));
@@ -249,6 +258,11 @@ fn post(agent: &ureq::Agent, url: &str, protocol: Protocol, body: &Body, busy: &
         }
     }
     bail!("{url} was busy {ATTEMPTS} times in a row")
+}
+
+/// A client that keeps a connection and gives back every answer.
+pub(crate) fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
 
 /// Whether the answer says that every line was stored.

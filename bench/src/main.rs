@@ -2,8 +2,8 @@
 //!
 //! `generate` makes the lines and the true answers, `ingest` and `query` drive a running server, `compare` puts the
 //! results of two stores side by side, holds them to what must be reached and fails where an answer differs. `run` does
-//! all of that with servers of its own, and `growth` follows one store as it fills. The peer's driver is
-//! `chdb_driver.py`; both read `queries.json`, so neither is asked an easier question.
+//! all of that with servers of its own, `growth` follows one store as it fills, and `receivers` sends the same lines through
+//! every receiver. The peer's driver is `chdb_driver.py`; both read `queries.json`, so neither is asked an easier question.
 
 mod compare;
 mod evict;
@@ -14,6 +14,7 @@ mod ingest;
 mod peer;
 mod procfs;
 mod query;
+mod receivers;
 mod report;
 mod run;
 mod server;
@@ -47,6 +48,8 @@ enum Command {
     Run(Run),
     /// Fill one store and measure how it slows down
     Growth(Growth),
+    /// Send the same lines through every receiver and measure what each takes
+    Receivers(Receivers),
 }
 
 #[derive(clap::Args)]
@@ -187,6 +190,31 @@ struct Growth {
     idle: u64,
 }
 
+#[derive(clap::Args)]
+struct Receivers {
+    /// How many lines each receiver gets
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    lines: u64,
+    /// Everything follows from it
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Folder for requests, data and results; data of an earlier run in it is removed
+    #[arg(long)]
+    work: PathBuf,
+    /// The program `logkeep`
+    #[arg(long)]
+    server: PathBuf,
+    /// Only receivers whose names have one of these in them, beside NDJSON
+    #[arg(long, num_args = 1.., value_name = "TEXT")]
+    only: Vec<String>,
+    /// A Python with what the end-to-end tests need, for Kafka and NATS
+    #[arg(long, requires = "driver")]
+    python: Option<PathBuf>,
+    /// The driver of these, `queue_driver.py`
+    #[arg(long, requires = "python")]
+    driver: Option<PathBuf>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Protocol {
     /// Elasticsearch `_bulk`
@@ -203,5 +231,6 @@ fn main() -> anyhow::Result<()> {
         Command::Compare(options) => compare::run(&options.file, &options.ours, &options.peer, options.json.as_deref()),
         Command::Run(options) => run::run(&options),
         Command::Growth(options) => growth::run(&options),
+        Command::Receivers(options) => receivers::run(&options),
     }
 }

@@ -1,4 +1,4 @@
-//! The peer: a process of its driver, which fills it and then lets us ask.
+//! The peer, or a queue: a process of its driver, which fills it and then lets us ask.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use crate::report;
 #[derive(Debug)]
 pub(crate) struct Peer {
     child: Child,
-    pub(crate) url: String,
+    /// How to reach it: what it said after `ready: `.
+    pub(crate) ready: String,
 }
 
 impl Peer {
@@ -23,26 +24,31 @@ impl Peer {
         }
         let mut command = Command::new(python);
         command.arg(driver).arg("--file").arg(file).arg("--data-dir").arg(data).arg("--json").arg(json);
+        Self::start(command)
+    }
+
+    /// Starts a driver, which says `ready: ` and how to reach what it has filled, and ends with its input.
+    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().with_context(|| python.display().to_string())?;
+        let mut child = command.spawn().with_context(|| command.get_program().display().to_string())?;
         let said = child.stdout.take().context("the driver's output")?;
-        let mut peer = Self { child, url: String::new() };
+        let mut peer = Self { child, ready: String::new() };
         for line in BufReader::new(said).lines() {
             let line = line?;
-            if let Some(url) = line.strip_prefix("ready: ") {
-                url.clone_into(&mut peer.url);
+            if let Some(ready) = line.strip_prefix("ready: ") {
+                ready.clone_into(&mut peer.ready);
                 return Ok(peer);
             }
             report::line(&line)?;
         }
-        bail!("the peer's driver ended with {}", peer.child.wait()?)
+        bail!("the driver ended with {}", peer.child.wait()?)
     }
 
     /// Lets the driver write its figures and end.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         drop::<Option<ChildStdin>>(self.child.stdin.take());
         let status = self.child.wait()?;
-        ensure!(status.success(), "the peer's driver ended with {status}");
+        ensure!(status.success(), "the driver ended with {status}");
         Ok(())
     }
 }

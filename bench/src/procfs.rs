@@ -16,6 +16,14 @@ pub(crate) fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     parse_stat(&text).with_context(|| format!("{path} is not as expected"))
 }
 
+/// CPU seconds of a child that has ended, or `None` while it runs. It must not have been waited for.
+pub(crate) fn final_cpu_seconds(pid: u32) -> anyhow::Result<Option<f64>> {
+    let path = format!("/proc/{pid}/stat");
+    let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    let (_, after) = text.rsplit_once(") ").with_context(|| format!("{path} is not as expected"))?;
+    Ok(if after.starts_with('Z') { parse_stat(&text) } else { None })
+}
+
 /// The command name stands in parentheses and may hold anything, so count from behind it.
 fn parse_stat(text: &str) -> Option<f64> {
     let (_, after) = text.rsplit_once(')')?;

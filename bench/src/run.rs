@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Run) -> anyhow::Result<()> {
     report::line("")?;
     query::run(&Query {
         url: server.url.clone(),
-        peer: Some(peer.url.clone()),
+        peer: Some(peer.ready.clone()),
         file: file.clone(),
         repeats: options.repeats,
         pid: Some(server.pid()),

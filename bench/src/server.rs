@@ -1,11 +1,15 @@
 //! A Logkeep server of our own, with its data in a folder of its own, and the end of it.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+use crate::procfs;
 
 /// How long a start or a stop may take.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -20,6 +24,16 @@ pub(crate) struct Home {
 impl Home {
     /// Makes `folder` anew; what was in it is gone.
     pub(crate) fn make(binary: &Path, folder: &Path) -> anyhow::Result<Self> {
+        Self::with(binary, folder, None, "")
+    }
+
+    /// The same with one receiver (its key below `listen`, and its value), and with more settings.
+    pub(crate) fn with(
+        binary: &Path,
+        folder: &Path,
+        receiver: Option<(&str, &str)>,
+        settings: &str,
+    ) -> anyhow::Result<Self> {
         if folder.exists() {
             std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
         }
@@ -29,9 +43,11 @@ impl Home {
             binary: binary.canonicalize().with_context(|| binary.display().to_string())?,
             folder: folder.canonicalize()?,
         };
-        let off: String = receivers(&home.binary)?.iter().map(|name| format!("  {name}: \"off\"\n")).collect();
+        let value = |name: &str| receiver.filter(|(key, _)| *key == name).map_or("\"off\"", |(_, value)| value);
+        let listen: String =
+            receivers(&home.binary)?.iter().map(|name| format!("  {name}: {}\n", value(name))).collect();
         let text = format!(
-            "data_dir: {:?}\nkey_file: {:?}\nlisten:\n  main: \"127.0.0.1:0\"\n{off}",
+            "data_dir: {:?}\nkey_file: {:?}\nlisten:\n  main: \"127.0.0.1:0\"\n{listen}{settings}",
             home.data(),
             home.folder.join("key")
         );
@@ -102,15 +118,26 @@ impl Server {
         self.child.id()
     }
 
-    /// Asks it to end and waits until it has.
-    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+    /// Where the receiver listens, by its name as the server lists it (`syslog-tcp`).
+    pub(crate) fn receiver(&self, name: &str) -> anyhow::Result<SocketAddr> {
+        let url = format!("{}/api/v1/status", self.url);
+        let status: Value = ureq::get(&url).call().context("status")?.body_mut().read_json()?;
+        let listed = status["receivers"].as_array().into_iter().flatten();
+        let address = listed.filter(|one| one["protocol"] == name).find_map(|one| one["address"].as_str());
+        let address = address.with_context(|| format!("`{name}` does not listen: {}", self.home.said()))?;
+        address.parse().with_context(|| address.to_owned())
+    }
+
+    /// Asks it to end and waits until it has. CPU seconds of its whole life: what it does at its end is in them.
+    pub(crate) fn stop(mut self) -> anyhow::Result<f64> {
         let asked = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status().context("kill")?;
         ensure!(asked.success(), "the server could not be asked to end");
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(cpu_seconds) = procfs::final_cpu_seconds(self.pid())? {
+                let status = self.child.wait()?;
                 ensure!(status.success(), "the server ended with {status}: {}", self.home.said());
-                return Ok(());
+                return Ok(cpu_seconds);
             }
             std::thread::sleep(Duration::from_millis(10));
         }
