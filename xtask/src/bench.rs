@@ -5,27 +5,49 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bench {
+    /// Both stores.
+    Run,
+    /// One store as it fills.
+    Growth,
+    /// Every receiver.
+    Receivers,
+}
+
+impl Bench {
+    /// As `logkeep-bench` calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Growth => "growth",
+            Self::Receivers => "receivers",
+        }
+    }
+}
+
 /// What was asked for on the command line; all other words are for `logkeep-bench`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request {
-    growth: bool,
+    bench: Bench,
     work: Option<PathBuf>,
-    /// A Python that has chdb.
+    /// A Python that has the peer, or the clients of queues.
     python: Option<PathBuf>,
     rest: Vec<String>,
 }
 
 impl Request {
-    /// Reads `[growth] [--work FOLDER] [--python PATH] …`; the error says what does not fit.
+    /// Reads `[growth|receivers] [--work FOLDER] [--python PATH] …`; the error says what does not fit.
     pub(crate) fn parse(words: &[&str]) -> Result<Self, String> {
-        let growth = words.first() == Some(&"growth");
-        let mut request = Self { growth, work: None, python: None, rest: Vec::new() };
-        let mut words = words[usize::from(growth)..].iter();
+        let named = [Bench::Growth, Bench::Receivers].into_iter().find(|bench| words.first() == Some(&bench.name()));
+        let mut request = Self { bench: named.unwrap_or(Bench::Run), work: None, python: None, rest: Vec::new() };
+        let mut words = words[usize::from(named.is_some())..].iter();
         while let Some(word) = words.next() {
             let mut path = || words.next().map(PathBuf::from).ok_or(format!("`{word}` wants a path"));
             match *word {
                 "--work" => request.work = Some(path()?),
-                "--python" if !growth => request.python = Some(path()?),
+                "--python" if request.bench != Bench::Growth => request.python = Some(path()?),
                 _ => request.rest.push((*word).to_owned()),
             }
         }
@@ -44,11 +66,18 @@ pub(crate) fn run(root: &Path, request: &Request) -> io::Result<bool> {
     std::fs::create_dir_all(&work)?;
     let programs = target.join("release");
     let mut bench = Command::new(programs.join("logkeep-bench"));
-    bench.arg(if request.growth { "growth" } else { "run" });
+    bench.arg(request.bench.name());
     bench.arg("--work").arg(&work).arg("--server").arg(programs.join("logkeep"));
-    if !request.growth {
-        let Some(python) = python(root, request, &work)? else { return Ok(false) };
-        bench.arg("--python").arg(python).arg("--driver").arg(root.join("bench/chdb_driver.py"));
+    let driver = match request.bench {
+        Bench::Run => {
+            let Some(python) = python(root, request, &work)? else { return Ok(false) };
+            Some((python, "bench/chdb_driver.py"))
+        }
+        Bench::Growth => None,
+        Bench::Receivers => queue_python(root, request).map(|python| (python, "bench/queue_driver.py")),
+    };
+    if let Some((python, driver)) = driver {
+        bench.arg("--python").arg(python).arg("--driver").arg(root.join(driver));
     }
     succeeds(bench.args(&request.rest))
 }
@@ -73,6 +102,12 @@ fn python(root: &Path, request: &Request, work: &Path) -> io::Result<Option<OsSt
     Ok(Some(python.into()))
 }
 
+/// The Python named, or that of the end-to-end tests if they have made one (`e2e/run.sh`).
+fn queue_python(root: &Path, request: &Request) -> Option<OsString> {
+    let tests = root.join("e2e/.venv/bin/python");
+    request.python.clone().or_else(|| tests.exists().then_some(tests)).map(OsString::from)
+}
+
 fn succeeds(command: &mut Command) -> io::Result<bool> {
     match command.status() {
         Ok(status) => Ok(status.success()),
@@ -86,16 +121,23 @@ mod tests {
 
     #[test]
     fn requests() {
-        let request = |growth, work: Option<&str>, python: Option<&str>, rest: &[&str]| {
+        let request = |bench, work: Option<&str>, python: Option<&str>, rest: &[&str]| {
             let rest = rest.iter().map(|word| (*word).to_owned()).collect();
-            Ok(Request { growth, work: work.map(PathBuf::from), python: python.map(PathBuf::from), rest })
+            Ok(Request { bench, work: work.map(PathBuf::from), python: python.map(PathBuf::from), rest })
         };
-        assert_eq!(Request::parse(&[]), request(false, None, None, &[]));
+        assert_eq!(Request::parse(&[]), request(Bench::Run, None, None, &[]));
         assert_eq!(
             Request::parse(&["--lines", "9", "--python", "p", "--work", "w"]),
-            request(false, Some("w"), Some("p"), &["--lines", "9"])
+            request(Bench::Run, Some("w"), Some("p"), &["--lines", "9"])
         );
-        assert_eq!(Request::parse(&["growth", "--millions", "2"]), request(true, None, None, &["--millions", "2"]));
+        assert_eq!(
+            Request::parse(&["growth", "--millions", "2"]),
+            request(Bench::Growth, None, None, &["--millions", "2"])
+        );
+        assert_eq!(
+            Request::parse(&["receivers", "--python", "p", "--lines", "9"]),
+            request(Bench::Receivers, None, Some("p"), &["--lines", "9"])
+        );
         assert!(Request::parse(&["--work"]).is_err());
     }
 }

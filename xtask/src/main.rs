@@ -20,13 +20,15 @@ usage: cargo xtask tidy
        cargo xtask sim [--seeds N] [--from S] [--each]
        cargo xtask bench [--lines N] [--work FOLDER] [--python PATH]
        cargo xtask bench growth [--millions N] [--work FOLDER]
+       cargo xtask bench receivers [--lines N] [--only TEXT…] [--work FOLDER] [--python PATH]
 
   tidy   dependency arrows, file sizes, dead files, machine paths, lints
   fuzz   each fuzz target for N seconds (default 10), keeping corpus and CPU time;
          with --check without keeping them
   sim    the storage engine on N seeds (default 200) from S on, with every fault a disk can have
   bench  a release build beside chdb on N lines (default 2,000,000), or as it fills with N million records
-         (default 20); PATH is a Python with chdb, by default one is made in FOLDER (target/bench)";
+         (default 20), or each receiver with N lines (default 200,000); PATH is a Python with chdb, by default
+         one is made in FOLDER (target/bench), for receivers one with clients of queues, by default that of e2e/";
 
 fn main() -> ExitCode {
     let mut out = io::stdout().lock();
