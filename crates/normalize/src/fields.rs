@@ -211,7 +211,7 @@ impl<'a> Fields<'a> {
             Rule::Address(address, port) => self.address(address, port, text),
             Rule::Protocol => self.protocol(text),
             Rule::ResponseFlags => {
-                self.mesh.failed = crate::mesh::is_failure(&text);
+                self.mesh.failed = crate::mesh::failure_in(&text).is_some();
                 self.put(semconv::RESPONSE_FLAGS, Value::Str(text));
             }
             Rule::Cluster => self.cluster(text),

@@ -15,6 +15,7 @@ mod fields;
 mod format;
 mod ids;
 mod mesh;
+mod naming;
 mod resource;
 mod semconv;
 mod shippers;
@@ -30,6 +31,8 @@ use std::borrow::Cow;
 use logkeep_record::{Attributes, Record, Severity, Value};
 
 pub use crate::format::{LineFormat, UnknownFormat, detect};
+pub use crate::mesh::failure_in;
+pub use crate::naming::{service_of, workload_of};
 
 use crate::body::Reader;
 use crate::fields::Fields;

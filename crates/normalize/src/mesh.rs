@@ -30,9 +30,9 @@ const FAILURES: [&str; 19] = [
     "UMSDR",
 ];
 
-/// Whether any of the comma-joined flags is a failure.
-pub(crate) fn is_failure(flags: &str) -> bool {
-    flags.len() > 1 && flags.split(',').any(|flag| FAILURES.contains(&flag))
+/// The first of the comma-joined flags of Envoy that says that a request failed.
+pub fn failure_in(flags: &str) -> Option<&str> {
+    flags.split(',').find(|flag| FAILURES.contains(flag))
 }
 
 impl<'a> Mesh<'a> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use logkeep_record::{Attributes, Resource, Severity, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::naming::workload_of;
 use crate::semconv::{self, Rule, Scale};
 use crate::shippers::is_name;
 use crate::{Arrival, convert, table};
@@ -276,7 +277,7 @@ fn service_name(
         let text = text(value).unwrap_or_default();
         let name = match (*rank, key.as_ref()) {
             (_, "job") => text.rsplit('/').next().unwrap_or_default().to_owned(),
-            (RANK_POD, _) => workload_of_pod(&text).to_owned(),
+            (RANK_POD, _) => workload_of(&text).to_owned(),
             (RANK_FILE, _) => file_stem(&text).to_owned(),
             _ => text,
         };
@@ -295,23 +296,6 @@ fn service_name(
     }
 }
 
-/// `reviews-v1-7d4f9c8b6d-x2x9z` (deployment), `db-0` (stateful set), `agent-x2x9z` (daemon set): the part before what
-/// Kubernetes appended, whose alphabet has neither vowels nor 0, 1 and 3.
-fn workload_of_pod(pod: &str) -> &str {
-    let generated = |part: &str| part.bytes().all(|b| b"bcdfghjklmnpqrstvwxz2456789".contains(&b));
-    let Some((front, last)) = pod.rsplit_once('-').filter(|(front, _)| !front.is_empty()) else { return pod };
-    if last.bytes().all(|b| b.is_ascii_digit()) && last.len() <= 4 && !last.is_empty() {
-        return front;
-    }
-    if last.len() != 5 || !generated(last) {
-        return pod;
-    }
-    match front.rsplit_once('-') {
-        Some((workload, hash)) if (8..=10).contains(&hash.len()) && generated(hash) && !workload.is_empty() => workload,
-        _ => front,
-    }
-}
-
 /// A file's name without folders and endings such as `.log.gz`.
 fn file_stem(path: &str) -> &str {
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
@@ -321,21 +305,6 @@ fn file_stem(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn workloads() {
-        for (pod, workload) in [
-            ("reviews-v1-7d4f9c8b6d-x2x9z", "reviews-v1"),
-            ("db-0", "db"),
-            ("agent-x2x9z", "agent"),
-            ("web", "web"),
-            ("web-frontend", "web-frontend"),
-            ("-x2x9z", "-x2x9z"),
-            ("", ""),
-        ] {
-            assert_eq!(workload_of_pod(pod), workload, "{pod}");
-        }
-    }
 
     #[test]
     fn files() {
