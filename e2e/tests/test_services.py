@@ -74,6 +74,11 @@ def percentile(values, part):
     return values[low] + (place - low) * (values[min(low + 1, len(values) - 1)] - values[low])
 
 
+def by_spans(count):
+    others = ["caller_proxy", "callee_proxy", "caller_connections", "callee_connections"]
+    return {"measured_by": "spans", "seen_by": {"spans": count, **dict.fromkeys(others, 0)}}
+
+
 def expected(counted, values, errors):
     percentiles = {f"p{round(100 * part)}": percentile(values, part) for part in [0.5, 0.95, 0.99]}
     return {
@@ -82,7 +87,15 @@ def expected(counted, values, errors):
         "errors": errors,
         "error_ratio": pytest.approx(errors / len(values)),
         "duration_ms": pytest.approx(percentiles, rel=1e-5),
+        **by_spans(len(values)),
     }
+
+
+UNMESHED = {"mesh": {"caller": None, "callee": None}, "mtls": None}
+
+
+def expected_edge(values, errors):
+    return {**expected("calls", values, errors), **UNMESHED}
 
 
 EACH = list(range(1, TRACES + 1))
@@ -107,13 +120,13 @@ def test_services(shop):
 
 def test_graph(shop):
     answer = shop.answered("/api/v1/graph", **RANGE)
-    asked = expected("calls", [2 * n for n in EACH], len(range(0, TRACES, 4)))
+    asked = expected_edge([2 * n for n in EACH], len(range(0, TRACES, 4)))
     edges = {(edge.pop("caller"), edge.pop("callee"), edge.pop("traced")): edge for edge in answer["edges"]}
     assert edges == {
         ("shop", "pay", True): asked,
-        ("pay", "db.example", False): expected("calls", [5] * TRACES, 0),
-        ("shop", "mail", True): expected("calls", [1] * HALF, 0),
-        ("cron", None, False): expected("calls", [7] * (TRACES // 50), 0),
+        ("pay", "db.example", False): expected_edge([5] * TRACES, 0),
+        ("shop", "mail", True): expected_edge([1] * HALF, 0),
+        ("cron", None, False): expected_edge([7] * (TRACES // 50), 0),
     }, "whoever read a late message is found after the end of the range"
     few = shop.answered("/api/v1/graph", limit=1, **RANGE)
     assert (len(few["edges"]), few["more"]) == (1, True)

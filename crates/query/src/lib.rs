@@ -8,5 +8,5 @@ pub mod exec;
 pub mod kql;
 pub mod time;
 
-pub use engine::services::{Edge, Figures, Most, Service};
+pub use engine::services::{Edge, Figures, Most, Mtls, SeenBy, Service};
 pub use engine::{Context, QueryEngine, QueryOptions, Selection, Trace};

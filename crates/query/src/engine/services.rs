@@ -1,24 +1,65 @@
-//! What services do and whom they call, computed from spans when it is asked for.
+//! What services do and whom they call, computed from spans and from access logs of meshes when it is asked for.
 //!
-//! Figures are SQL over the table of spans, so they have its bounds (time, memory, turns) and nothing is kept beside the
-//! spans that could differ from them.
+//! Figures are SQL over the tables of spans and of logs, so they have its bounds (time, memory, turns) and nothing is kept
+//! beside the records that could differ from them.
+//!
+//! A call may be in a span of its caller, and in the access logs of the proxies on both sides. Each of these is counted for
+//! itself, and the figures of an edge, or of a service, are those of one of them: no call is in them twice. Spans that are
+//! sampled, and proxies that write only some of their requests, are outdone by whoever saw more.
 
-use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
-};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+mod access;
+mod rows;
+#[cfg(test)]
+mod tests;
+
 use logkeep_access::Grant;
 use logkeep_record::TimeRange;
 
+use self::rows::{Row, most};
 use super::{QueryEngine, Selection};
-use crate::exec::scan::arrow_error;
-use crate::exec::{Budget, QueryError, SqlAnswer};
+use crate::exec::table::LogsTable;
+use crate::exec::{Budget, Dataset, QueryError};
 
 /// How far the two halves of a call may lie apart, for clocks that differ and messages that wait.
 const APART_NS: i64 = 300 * 1_000_000_000;
 /// Where a caller says whom it calls, most telling first.
 const PEERS: &[&str] = &["peer.service", "server.address", "net.peer.name", "messaging.destination.name"];
+
+/// Who saw a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenBy {
+    /// A span: of the caller for an edge, of the service that was asked for a service.
+    Spans,
+    /// The caller's proxy, a request.
+    CallerProxy,
+    /// The proxy of the one that is called, a request.
+    CalleeProxy,
+    /// The caller's proxy, a connection of which it knows no requests.
+    CallerConnections,
+    /// The proxy of the one that is called, likewise.
+    CalleeConnections,
+}
+
+impl SeenBy {
+    /// All, by the number that SQL has for each.
+    pub const ALL: [Self; 5] =
+        [Self::Spans, Self::CallerProxy, Self::CalleeProxy, Self::CallerConnections, Self::CalleeConnections];
+    /// Which of several that saw about as much figures are taken from, best first.
+    const OF_EDGES: [Self; 5] = Self::ALL;
+    const OF_SERVICES: [Self; 5] =
+        [Self::Spans, Self::CalleeProxy, Self::CallerProxy, Self::CalleeConnections, Self::CallerConnections];
+
+    /// As the API names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spans => "spans",
+            Self::CallerProxy => "caller_proxy",
+            Self::CalleeProxy => "callee_proxy",
+            Self::CallerConnections => "caller_connections",
+            Self::CalleeConnections => "callee_connections",
+        }
+    }
+}
 
 /// Rate, errors and durations of something that was done so often.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +68,12 @@ pub struct Figures {
     pub count: u64,
     /// How often it failed.
     pub errors: u64,
-    /// 50th, 95th and 99th percentile of how long it took, in milliseconds; `None` if no span says when it ended.
+    /// 50th, 95th and 99th percentile of how long it took, in milliseconds; `None` if nothing says when it ended.
     pub duration_ms: [Option<f64>; 3],
+    /// Whose figures these are.
+    pub measured_by: SeenBy,
+    /// What each saw, in the order of [`SeenBy::ALL`].
+    pub seen_by: [u64; 5],
 }
 
 /// A service, and the requests that it served.
@@ -36,7 +81,7 @@ pub struct Figures {
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// Of its spans of kind server or consumer, and of those that begin a trace.
+    /// Of its spans of kind server or consumer and of those that begin a trace, or of the access logs of proxies.
     pub figures: Figures,
 }
 
@@ -47,10 +92,33 @@ pub struct Edge {
     pub caller: String,
     /// Who is called; `None` if neither side says.
     pub callee: Option<String>,
-    /// Whether that is known from a span of the one that was called.
+    /// Whether that is known from a span of the one that was called, for some of the calls at least.
     pub traced: bool,
-    /// As the caller sees them.
+    /// As the caller sees them, unless only the other side tells.
     pub figures: Figures,
+    /// The mesh of the caller's proxy, if it wrote of any.
+    pub caller_mesh: Option<String>,
+    /// The mesh of the proxy of the one that is called, if it wrote of any.
+    pub callee_mesh: Option<String>,
+    /// What the access logs say of mutual TLS; `None` if they say nothing.
+    pub mtls: Option<Mtls>,
+}
+
+/// How many records of access logs say what of mutual TLS (`docs/normalization.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mtls {
+    /// In the order of [`Mtls::STATES`].
+    pub counts: [u64; 4],
+}
+
+impl Mtls {
+    /// What there is, weakest first.
+    pub const STATES: [&str; 4] = ["plaintext", "unproven", "claimed", "proven"];
+
+    /// The weakest that is said of any call.
+    pub fn state(&self) -> &'static str {
+        Self::STATES.into_iter().zip(self.counts).find(|(_, count)| *count > 0).map_or("", |(state, _)| state)
+    }
 }
 
 /// What there is most of, and whether there is more.
@@ -62,13 +130,8 @@ pub struct Most<T> {
     pub more: bool,
 }
 
-const FIGURES: &str = "count(*) as calls, sum(case when status_code = 'error' then 1 else 0 end), \
-    percentile_cont(0.5) within group (order by duration_ms), \
-    percentile_cont(0.95) within group (order by duration_ms), \
-    percentile_cont(0.99) within group (order by duration_ms)";
-
 impl QueryEngine {
-    /// The services of the selected spans, `limit` at most.
+    /// The services of the selected spans and records of access logs, `limit` at most.
     ///
     /// # Errors
     /// [`QueryError`].
@@ -80,22 +143,32 @@ impl QueryEngine {
         budget: &Budget,
     ) -> Result<Most<Service>, QueryError> {
         let _turn = self.sql.turn(budget).await?;
-        let spans = self.table(grant, selection, budget).await?;
-        if !spans.has("service.name") {
+        let (spans, logs) = self.both(grant, selection, budget).await?;
+        let traced = spans.has("service.name").then(|| {
+            format!(
+                "traced as (select {SERVICE} as service, cast(0 as bigint) as seen_by, status_code = 'error' as failed, \
+                 duration_ms from spans where kind in ('server', 'consumer') or parent_span_id is null)"
+            )
+        });
+        let logged = access::calls(&logs);
+        let Some(served) = union(&[
+            (&traced, "select * from traced"),
+            (&logged, "select callee as service, seen_by, failed, duration_ms from logged where callee is not null"),
+        ]) else {
             return Ok(Most { items: Vec::new(), more: false });
-        }
+        };
         let text = format!(
-            "select {SERVICE} as service, {FIGURES} from spans \
-             where kind in ('server', 'consumer') or parent_span_id is null \
-             group by service order by calls desc, service limit {}",
+            "with {served}, groups as (select service, seen_by, {FIGURES} from both_kinds group by service, seen_by), {} \
+             select service, {CHOSEN} from ranked where place = 1 order by calls desc, service limit {}",
+            ranked("groups", "service", SeenBy::OF_SERVICES),
             limit + 1
         );
-        let answer = self.select(&text, vec![("spans", spans)], budget).await?;
+        let answer = self.select(&text, vec![("spans", spans), ("logs", logs)], budget).await?;
         let service = |row: &Row<'_>| Service { name: row.text(0).unwrap_or_default(), figures: row.figures(1) };
         most(&answer, limit, service)
     }
 
-    /// Who calls whom, by the selected spans of callers, `limit` edges at most.
+    /// Who calls whom, by the selected spans of callers and records of access logs, `limit` edges at most.
     ///
     /// # Errors
     /// [`QueryError`].
@@ -107,41 +180,122 @@ impl QueryEngine {
         budget: &Budget,
     ) -> Result<Most<Edge>, QueryError> {
         let _turn = self.sql.turn(budget).await?;
-        let calls = self.table(grant, selection, budget).await?;
+        let (spans, logs) = self.both(grant, selection, budget).await?;
         let served = self.table(grant, &other_half(selection), budget).await?;
-        if !calls.has("service.name") {
+        let traced = spans.has("service.name").then(|| traced(&spans, &served));
+        let logged = access::calls(&logs);
+        let Some(calls) = union(&[
+            (&traced, "select *, cast(null as varchar) as mesh, cast(null as varchar) as mtls from traced"),
+            (
+                &logged,
+                "select caller, callee, false as traced, seen_by, failed, duration_ms, mesh, mtls from logged \
+                 where caller is not null",
+            ),
+        ]) else {
             return Ok(Most { items: Vec::new(), more: false });
-        }
-        let known: Vec<String> =
-            PEERS.iter().filter(|name| calls.has(name)).map(|name| format!("cast(\"{name}\" as varchar)")).collect();
-        let peer = if known.is_empty() {
-            "cast(null as varchar)".to_owned()
-        } else {
-            format!("coalesce({})", known.join(", "))
-        };
-        // Where both halves share one id, as Zipkin allows, the parent is the caller's own.
-        let caller_id = match served.has("zipkin.shared") {
-            true => "case when cast(\"zipkin.shared\" as varchar) = 'true' then span_id else parent_span_id end",
-            false => "parent_span_id",
         };
         let text = format!(
-            "with made as (select trace_id, span_id, {SERVICE} as caller, {peer} as peer, status_code, duration_ms \
-                 from calls where kind in ('client', 'producer')), \
-             taken as (select distinct trace_id, {caller_id} as span_id, {SERVICE} as service \
-                 from served where kind in ('server', 'consumer')) \
-             select caller, coalesce(service, peer) as callee, service is not null as traced, {FIGURES} \
-             from made left join taken on made.trace_id = taken.trace_id and made.span_id = taken.span_id \
-             group by caller, callee, traced order by calls desc, caller, callee, traced limit {}",
+            "with {calls}, groups as (select caller, callee, seen_by, {FIGURES}, bool_or(traced) as traced, \
+                 max(mesh) as mesh, {} from both_kinds group by caller, callee, seen_by), {} \
+             select caller, callee, any_traced, caller_mesh, callee_mesh, {}, {CHOSEN} from ranked where place = 1 \
+             order by calls desc, caller, callee limit {}",
+            Mtls::STATES.map(|state| format!("{} as {state}", sum_if(&format!("mtls = '{state}'"), "1"))).join(", "),
+            ranked_edges(),
+            Mtls::STATES.map(|state| format!("callee_{state}, caller_{state}")).join(", "),
             limit + 1
         );
-        let answer = self.select(&text, vec![("calls", calls), ("served", served)], budget).await?;
+        let answer = self.select(&text, vec![("calls", spans), ("served", served), ("logs", logs)], budget).await?;
         let edge = |row: &Row<'_>| Edge {
             caller: row.text(0).unwrap_or_default(),
             callee: row.text(1),
-            traced: row.traced(2),
-            figures: row.figures(3),
+            traced: row.is_true(2),
+            caller_mesh: row.text(3),
+            callee_mesh: row.text(4),
+            mtls: row.mtls(5),
+            figures: row.figures(5 + 2 * Mtls::STATES.len()),
         };
         most(&answer, limit, edge)
+    }
+
+    /// What is selected of spans, and of logs.
+    async fn both(
+        &self,
+        grant: &Grant,
+        selection: &Selection,
+        budget: &Budget,
+    ) -> Result<(LogsTable, LogsTable), QueryError> {
+        let of = |dataset| Selection { dataset, ..selection.clone() };
+        let spans = self.table(grant, &of(Dataset::Spans), budget).await?;
+        Ok((spans, self.table(grant, &of(Dataset::Logs), budget).await?))
+    }
+}
+
+/// Calls that spans of callers tell: whom, by the span of the one that was called, else by what the caller says.
+fn traced(calls: &LogsTable, served: &LogsTable) -> String {
+    let peers: Vec<String> = PEERS.iter().map(|name| quoted(calls, name)).collect();
+    // Where both halves share one id, as Zipkin allows, the parent is the caller's own.
+    let shared = quoted(served, "zipkin.shared");
+    format!(
+        "made as (select trace_id, span_id, {SERVICE} as caller, coalesce({}) as peer, status_code = 'error' as failed, \
+             duration_ms from calls where kind in ('client', 'producer')), \
+         taken as (select distinct trace_id, case when {shared} = 'true' then span_id else parent_span_id end as span_id, \
+             {SERVICE} as service from served where kind in ('server', 'consumer')), \
+         traced as (select caller, coalesce(service, mesh_service(peer), peer) as callee, service is not null as traced, \
+             cast(0 as bigint) as seen_by, failed, duration_ms \
+             from made left join taken on made.trace_id = taken.trace_id and made.span_id = taken.span_id)",
+        peers.join(", ")
+    )
+}
+
+/// Expressions for `with`, and after them the rows of all that there are as `both_kinds`.
+fn union(kinds: &[(&Option<String>, &str)]) -> Option<String> {
+    let known = kinds.iter().filter_map(|(with, rows)| Some((with.as_deref()?, *rows)));
+    let (with, rows): (Vec<&str>, Vec<&str>) = known.unzip();
+    (!rows.is_empty()).then(|| format!("{}, both_kinds as ({})", with.join(", "), rows.join(" union all ")))
+}
+
+const FIGURES: &str = "count(*) as calls, sum(case when failed then 1 else 0 end) as errors, \
+    percentile_cont(0.5) within group (order by duration_ms) as p50, \
+    percentile_cont(0.95) within group (order by duration_ms) as p95, \
+    percentile_cont(0.99) within group (order by duration_ms) as p99";
+/// What [`Row::figures`] reads.
+const CHOSEN: &str = "calls, errors, p50, p95, p99, seen_by, seen_0, seen_1, seen_2, seen_3, seen_4";
+
+/// The rows of `groups` as `ranked`, with the `place` of each among those with the same `key`, by whose figures are taken:
+/// requests before connections; of those who saw at least nine tenths of what the one did that saw most the first in
+/// `order`. Beside it, what each of them saw.
+fn ranked(groups: &str, key: &str, order: [SeenBy; 5]) -> String {
+    let order: String = order.iter().zip(0..).map(|(by, at)| format!(" when {} then {at}", *by as u8)).collect();
+    let seen = [0, 1, 2, 3, 4]
+        .map(|by| format!("{} over (partition by {key}) as seen_{by}", sum_if(&format!("seen_by = {by}"), "calls")));
+    format!(
+        "compared as (select *, max(calls) over (partition by {key}, seen_by >= 3) as most, {} from {groups}), \
+         ranked as (select *, row_number() over (partition by {key} \
+             order by seen_by >= 3, calls * 10 >= most * 9 desc, case seen_by{order} end) as place from compared)",
+        seen.join(", ")
+    )
+}
+
+/// The same for edges, with what all that saw an edge say of it together.
+fn ranked_edges() -> String {
+    const PAIR: &str = "over (partition by caller, callee)";
+    let said = [("caller", "seen_by in (1, 3)"), ("callee", "seen_by in (2, 4)")].map(|(side, by_side)| {
+        let counts = Mtls::STATES.map(|state| format!("{} {PAIR} as {side}_{state}", sum_if(by_side, state)));
+        format!("max(case when {by_side} then mesh end) {PAIR} as {side}_mesh, {}", counts.join(", "))
+    });
+    let ranked = ranked("told", "caller, callee", SeenBy::OF_EDGES);
+    format!("told as (select *, bool_or(traced) {PAIR} as any_traced, {} from groups), {ranked}", said.join(", "))
+}
+
+fn sum_if(condition: &str, value: &str) -> String {
+    format!("sum(case when {condition} then {value} else 0 end)")
+}
+
+/// An attribute as text, null if there is none of the name.
+fn quoted(table: &LogsTable, attribute: &str) -> String {
+    match table.has(attribute) {
+        true => format!("cast(\"{attribute}\" as varchar)"),
+        false => "cast(null as varchar)".to_owned(),
     }
 }
 
@@ -152,82 +306,5 @@ const SERVICE: &str = "cast(\"service.name\" as varchar)";
 fn other_half(selection: &Selection) -> Selection {
     let (start, end) = (selection.range.start_ns(), selection.range.end_ns());
     let range = TimeRange::new(start.saturating_sub(APART_NS), end.saturating_add(APART_NS));
-    Selection { range: range.unwrap_or(selection.range), ..Selection::all(selection.dataset) }
-}
-
-fn most<T>(answer: &SqlAnswer, limit: usize, item: impl Fn(&Row<'_>) -> T) -> Result<Most<T>, QueryError> {
-    let mut items = Vec::new();
-    for batch in &answer.batches {
-        let columns = Columns::of(batch)?;
-        items.extend((0..batch.num_rows()).map(|place| item(&Row { columns: &columns, place })));
-    }
-    let more = answer.truncated || items.len() > limit;
-    items.truncate(limit);
-    Ok(Most { items, more })
-}
-
-/// The columns of a batch by their types.
-struct Columns(Vec<Column>);
-
-enum Column {
-    Text(StringArray),
-    Bool(BooleanArray),
-    Count(Int64Array),
-    Number(Float64Array),
-}
-
-impl Columns {
-    fn of(batch: &RecordBatch) -> Result<Self, QueryError> {
-        let column = |array: &ArrayRef| -> Result<Column, QueryError> {
-            let to = |data_type| cast(array, &data_type).map_err(arrow_error);
-            Ok(match array.data_type() {
-                DataType::Boolean => Column::Bool(array.as_boolean().clone()),
-                data_type if data_type.is_integer() => {
-                    Column::Count(to(DataType::Int64)?.as_primitive::<Int64Type>().clone())
-                }
-                data_type if data_type.is_floating() => {
-                    Column::Number(to(DataType::Float64)?.as_primitive::<Float64Type>().clone())
-                }
-                _ => Column::Text(to(DataType::Utf8)?.as_string::<i32>().clone()),
-            })
-        };
-        Ok(Self(batch.columns().iter().map(column).collect::<Result<_, _>>()?))
-    }
-}
-
-struct Row<'c> {
-    columns: &'c Columns,
-    place: usize,
-}
-
-impl Row<'_> {
-    fn text(&self, column: usize) -> Option<String> {
-        match &self.columns.0[column] {
-            Column::Text(texts) if texts.is_valid(self.place) => Some(texts.value(self.place).to_owned()),
-            _ => None,
-        }
-    }
-
-    fn traced(&self, column: usize) -> bool {
-        matches!(&self.columns.0[column], Column::Bool(values) if values.value(self.place))
-    }
-
-    fn count(&self, column: usize) -> u64 {
-        match &self.columns.0[column] {
-            Column::Count(counts) if counts.is_valid(self.place) => counts.value(self.place).unsigned_abs(),
-            _ => 0,
-        }
-    }
-
-    fn number(&self, column: usize) -> Option<f64> {
-        match &self.columns.0[column] {
-            Column::Number(numbers) if numbers.is_valid(self.place) => Some(numbers.value(self.place)),
-            _ => None,
-        }
-    }
-
-    fn figures(&self, first: usize) -> Figures {
-        let duration_ms = [2, 3, 4].map(|place| self.number(first + place));
-        Figures { count: self.count(first), errors: self.count(first + 1), duration_ms }
-    }
+    Selection { range: range.unwrap_or(selection.range), ..Selection::all(Dataset::Spans) }
 }

@@ -12,6 +12,7 @@ mod fields;
 mod filter;
 mod functions;
 mod histogram;
+mod mesh;
 mod moving;
 mod partition;
 mod percentiles;
@@ -25,7 +26,7 @@ pub(crate) mod sql;
 pub(crate) mod table;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use budget::{Budget, QueryError, Stats};
 pub use fields::{FieldSummary, FieldValues, Fields, ValueCount};

@@ -25,7 +25,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::functions::match_phrase;
 use super::percentiles::PercentilesTogether;
 use super::table::{LogsTable, plan_error};
-use super::{Budget, QueryError};
+use super::{Budget, QueryError, mesh};
 use crate::kql::suggest_field;
 
 /// Passes of the optimizer over a plan with joins, unions or queries within queries, at most.
@@ -203,6 +203,9 @@ fn base(options: &SqlOptions) -> Result<SessionState, DataFusionError> {
         .with_optimizer_rule(Arc::new(PercentilesTogether))
         .build();
     state.register_udf(Arc::new(match_phrase()))?;
+    for function in mesh::functions() {
+        state.register_udf(Arc::new(function))?;
+    }
     Ok(state)
 }
 

@@ -23,7 +23,7 @@ fn cache() -> Arc<BlockCache> {
     CACHE.get_or_init(|| Arc::new(BlockCache::new(1 << 20))).clone()
 }
 
-async fn open(folder: &Path) -> Ingest {
+pub(crate) async fn open(folder: &Path) -> Ingest {
     let data = folder.join("data");
     std::fs::create_dir_all(&data).unwrap();
     let keys = LocalKeyFile::open_or_create(&folder.join("key"), &data, data.join("c.sqlite").exists()).unwrap();

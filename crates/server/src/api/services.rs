@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use logkeep_access::Grant;
 use logkeep_query::exec::{Budget, Dataset};
-use logkeep_query::{Edge, Figures, Selection, Service};
+use logkeep_query::{Edge, Figures, Mtls, SeenBy, Selection, Service};
 use serde_json::{Map, Value, json};
 
 use super::answer::{JSON, outcome, release, stats};
@@ -51,6 +51,8 @@ pub(crate) async fn graph(
         let ends = [("caller", json!(edge.caller)), ("callee", json!(edge.callee)), ("traced", json!(edge.traced))];
         let mut out = Map::from_iter(ends.map(|(name, value)| (name.to_owned(), value)));
         figures("calls", &edge.figures, seconds, &mut out);
+        let mesh = json!({"caller": edge.caller_mesh, "callee": edge.callee_mesh});
+        out.extend([("mesh".to_owned(), mesh), ("mtls".to_owned(), edge.mtls.as_ref().map_or(Value::Null, mtls))]);
         Value::Object(out)
     };
     answer(grant, "edges", found.items.iter().map(edge).collect(), seconds, found.more, &budget).await
@@ -83,5 +85,12 @@ fn figures(counted: &str, figures: &Figures, seconds: f64, out: &mut Map<String,
         ("errors".to_owned(), json!(figures.errors)),
         ("error_ratio".to_owned(), json!(figures.errors as f64 * per(figures.count as f64))),
         ("duration_ms".to_owned(), json!({"p50": p50, "p95": p95, "p99": p99})),
+        ("measured_by".to_owned(), json!(figures.measured_by.name())),
+        ("seen_by".to_owned(), SeenBy::ALL.iter().zip(figures.seen_by).map(|(by, count)| (by.name(), count)).collect()),
     ]);
+}
+
+fn mtls(mtls: &Mtls) -> Value {
+    let counts = Mtls::STATES.into_iter().zip(mtls.counts).map(|(state, count)| (state.to_owned(), json!(count)));
+    Value::Object(Map::from_iter([("state".to_owned(), json!(mtls.state()))].into_iter().chain(counts)))
 }
