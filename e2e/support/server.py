@@ -214,6 +214,11 @@ class Server:
         key, text = protocol.replace("-", "_"), self.config.read_text()
         self.config.write_text(text.replace(f'{key}: "127.0.0.1:0"', f'{key}: "127.0.0.1:{self.port(protocol)}"'))
 
+    def metric(self, name):
+        """The values of a metric, by the values of its labels."""
+        lines = re.findall(rf"^{name}\{{(.*)\}} (\d+)$", self.get("/metrics").text, re.MULTILINE)
+        return {tuple(re.findall(r'="([^"]*)"', labels)): int(value) for labels, value in lines}
+
     def peak_memory_bytes(self):
         status = Path(f"/proc/{self.pid()}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024

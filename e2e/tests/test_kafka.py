@@ -6,7 +6,7 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from support.kafka import Cluster, produce
+from support.kafka import PARTITIONS, Cluster, produce
 from support.server import pairs
 from support.wait import until
 
@@ -155,6 +155,20 @@ def test_positions_that_were_never_committed(make_server, cluster, word):
         # Other messages at the same positions are no retries, as their times tell.
         until(lambda: len(server.find(word)) == 4_000, "what is new is stored", 120)
         server.stop()
+
+
+def test_how_far_behind_it_is(make_server, cluster, word):
+    count, partitions = 40_000, [("kafka", "orders", "logs", str(partition)) for partition in range(PARTITIONS)]
+    messages = [{**message, "key": str(n)} for n, message in enumerate(documents(word, range(count)))]
+    placed = produce(cluster.producer(), "logs", messages)
+    ends = {place: 1 + max(offset for partition, offset in placed if str(partition) == place[3]) for place in partitions}
+    server = make_server(settings=settings(source(cluster, ["logs"]))).start()
+    lag = lambda: server.metric("logkeep_source_lag_messages")
+    behind = until(lag, "it is known how far behind it is", every_s=0.001)
+    assert sum(behind.values()) > 0
+    assert all(0 <= behind[place] <= ends[place] for place in behind)
+    until(lambda: lag() == dict.fromkeys(partitions, 0), lambda: f"nothing is left, {lag()}", 180)
+    assert server.metric("logkeep_intake_records_stored_total")[("kafka",)] == count
 
 
 def test_the_brokers_are_away_for_a_while(make_server, cluster, word):

@@ -54,6 +54,22 @@ def test_every_field_arrives(make_server, tmp_path, word):
         assert (line["received"], line["stored"]) == (COUNT + 2, COUNT)
 
 
+def test_how_far_behind_it_is(make_server, tmp_path, word):
+    with NatsServer(tmp_path) as nats:
+        nats.make_stream("LOGS", ["logs.>"])
+        server = make_server(settings=settings(servers=[nats.url], stream="LOGS")).start()
+        lag = lambda: server.metric("logkeep_source_lag_messages")
+        until(lambda: lag() == {("nats", "edge", "LOGS"): 0}, "nothing is there")
+        server.stop()
+        # Its consumer is there, and what comes meanwhile waits.
+        nats.publish(documents(word, range(5_000)))
+        server.start()
+        [behind] = until(lambda: list(lag().values()), "it is known how far behind it is", every_s=0.001)
+        assert 0 < behind <= 5_000
+        until(lambda: lag() == {("nats", "edge", "LOGS"): 0}, lambda: f"nothing is left, {lag()}")
+        assert server.metric("logkeep_intake_records_stored_total")[("nats",)] == 5_000
+
+
 def test_only_some_subjects_of_a_stream(make_server, tmp_path, word):
     with NatsServer(tmp_path) as nats:
         nats.make_stream("LOGS", ["logs.>"])

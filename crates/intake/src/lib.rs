@@ -78,6 +78,7 @@ pub use options::{ForwardSecurity, IntakeOptions, Secret};
 pub use origin::Peer;
 pub use receivers::{PORTS, Port, Serve, Task};
 pub use sources::{Common, KafkaOptions, NatsOptions, OutgoingTls, Sasl, SaslMechanism, SourceOptions, Start};
+pub use sources::{Lag, SourceLags};
 pub use tls::certificate_facts;
 pub use tls::{Clients, Tls, TlsError, TlsOptions, TlsStatus, watch_certificates};
 pub use watch::{Refusals, WATCH_PERIOD};
@@ -115,6 +116,7 @@ pub(crate) struct Inner {
     resumes: Resumes,
     elasticsearch: Elasticsearch,
     pipelines: ArcSwap<PipelineSet>,
+    lags: sources::Lags,
 }
 
 impl Intake {
@@ -136,6 +138,7 @@ impl Intake {
             resumes: Resumes::default(),
             elasticsearch: Elasticsearch::new(&options),
             pipelines: ArcSwap::new(options.pipelines.clone()),
+            lags: sources::Lags::default(),
             options,
         };
         Self { inner: Arc::new(inner) }

@@ -7,6 +7,7 @@
 //! Not here: what messages hold (`wire::queue`), how a batch becomes durable (`store.rs`).
 
 mod kafka;
+mod lag;
 mod lane;
 mod nats;
 mod options;
@@ -19,6 +20,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use lag::Lags;
+pub use lag::{Lag, SourceLags};
 pub use options::{Common, KafkaOptions, NatsOptions, OutgoingTls, Sasl, SaslMechanism, SourceOptions, Start};
 
 use crate::Intake;
@@ -70,6 +73,7 @@ impl Intake {
                     SourceOptions::Kafka(options) => kafka::read(&intake, options, &shutdown).await,
                     SourceOptions::Nats(options) => nats::read(&intake, options, &shutdown).await,
                 };
+                intake.set_lags(kind, &name, Vec::new());
                 match end {
                     Ok(()) | Err(End::Stopping) => return,
                     Err(End::Broken(error)) => {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use logkeep_intake::{ProtocolCounters, TlsStatus};
+use logkeep_intake::{ProtocolCounters, SourceLags, TlsStatus};
 
 use crate::api::AppState;
 
@@ -53,6 +53,7 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
         let _ = writeln!(out, "{REDACTED}{{kind=\"{}\"}} {count}", kind.name());
     }
     pipelines(&mut out, &state);
+    lags(&mut out, &state);
     connections(&mut out, &state);
     certificates(&mut out, &state);
     let faults = state.ingest.faults().len();
@@ -90,6 +91,25 @@ fn pipelines(out: &mut String, state: &AppState) {
     head(out, RELOADS, "counter", "Changed pipelines that were taken up, or refused.");
     for (outcome, count) in [("taken", &state.reloads.taken), ("refused", &state.reloads.refused)] {
         let _ = writeln!(out, "{RELOADS}{{outcome=\"{outcome}\"}} {}", count.load(Ordering::Relaxed));
+    }
+}
+
+fn lags(out: &mut String, state: &AppState) {
+    const LAG: &str = "logkeep_source_lag_messages";
+    let sources = state.intake.source_lags();
+    if sources.is_empty() {
+        return;
+    }
+    head(out, LAG, "gauge", "Messages of a queue that are not stored yet, as it said when it gave some last.");
+    for SourceLags { kind, name, lags } in &sources {
+        for lag in lags {
+            let sequence = escaped(&lag.sequence);
+            let place = match lag.partition {
+                Some(partition) => format!("topic=\"{sequence}\",partition=\"{partition}\""),
+                None => format!("stream=\"{sequence}\""),
+            };
+            let _ = writeln!(out, "{LAG}{{kind=\"{kind}\",source=\"{}\",{place}}} {}", escaped(name), lag.messages);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use krafka::auth::{AuthConfig, TlsConfig};
-use krafka::consumer::{AutoOffsetReset, Consumer, IsolationLevel, OffsetAndMetadata, TopicPartition};
+use krafka::consumer::{AutoOffsetReset, Consumer, IsolationLevel, OffsetAndMetadata, PartitionLag, TopicPartition};
 use krafka::{ConsumerRecord, Kafka, KrafkaError};
 use logkeep_ingest::Source;
 use logkeep_wire::queue::kafka_facts;
@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::lag::Lag;
 use super::lane::{Lane, Message};
 use super::store::Feed;
 use super::{Broken, End, KafkaOptions, OutgoingTls, SaslMechanism, Start, secret};
@@ -136,9 +137,11 @@ async fn consume(
         };
         let failed = match polled {
             Ok(records) => {
+                say_lag(intake, options, consumer, &records).await;
                 let stored = store(intake, options, &mut lanes, records, &mut uncommitted, shutdown).await;
                 let committed = commit(consumer, &mut uncommitted).await;
                 stored?;
+                say_lag(intake, options, consumer, &[]).await;
                 committed.err()
             }
             Err(error) => Some(error),
@@ -209,6 +212,21 @@ async fn store(
         }
     }
     ended
+}
+
+/// Says how far behind we are while `unstored` are all that was given and is not stored. The brokers tell where a partition ends
+/// with what they give of it.
+async fn say_lag(intake: &Intake, options: &KafkaOptions, consumer: &Consumer, unstored: &[ConsumerRecord]) {
+    let lag = |(place, at): (TopicPartition, PartitionLag)| {
+        let is_of = |record: &&ConsumerRecord| *record.topic == *place.topic && record.partition == place.partition;
+        let end = at.position?.checked_add(i64::try_from(at.lag?).ok()?)?;
+        let next = unstored.iter().find(is_of).map(|record| record.offset).or(at.position)?;
+        let messages = u64::try_from(end.saturating_sub(next)).unwrap_or_default();
+        Some(Lag { sequence: place.topic.to_string(), partition: Some(place.partition), messages })
+    };
+    let mut lags: Vec<Lag> = consumer.lag().await.into_iter().filter_map(lag).collect();
+    lags.sort();
+    intake.set_lags("kafka", &options.common.name, lags);
 }
 
 /// Moves positions to what is durable. What cannot be committed now is with a later one, or comes again and is known.

@@ -18,6 +18,7 @@ use logkeep_ingest::Source;
 use logkeep_wire::queue::nats_facts;
 use tokio_util::sync::CancellationToken;
 
+use super::lag::Lag;
 use super::lane::{Lane, Message};
 use super::store::Feed;
 use super::{Broken, End, LULL, NatsOptions, Start, secret};
@@ -53,7 +54,8 @@ pub(super) async fn read(intake: &Intake, options: &NatsOptions, shutdown: &Canc
     let source = &options.common.name;
     match &options.stream {
         Some(stream) => {
-            let messages = consumer(&client, options, stream).await?;
+            let (messages, pending) = consumer(&client, options, stream).await?;
+            say_lag(intake, options, pending);
             tracing::info!(source, stream, consumer = options.group, "reading from a stream of NATS");
             let read = consume(intake, options, &feed, messages, shutdown).await;
             // Acks that are under way; to a server that is away they would wait for it.
@@ -111,7 +113,8 @@ fn text(file: &Path) -> std::io::Result<String> {
     std::fs::read_to_string(file)
 }
 
-async fn consumer(client: &Client, options: &NatsOptions, stream: &str) -> Result<pull::Stream, Broken> {
+/// The messages of our consumer, and how many there are at first.
+async fn consumer(client: &Client, options: &NatsOptions, stream: &str) -> Result<(pull::Stream, u64), Broken> {
     let stream =
         jetstream::new(client.clone()).get_stream(stream).await.map_err(broken("the stream cannot be read"))?;
     let deliver_policy = match options.common.start {
@@ -130,10 +133,17 @@ async fn consumer(client: &Client, options: &NatsOptions, stream: &str) -> Resul
     };
     let consumer = stream.get_or_create_consumer(&options.group, config).await;
     let consumer = consumer.map_err(broken("the consumer cannot be made"))?;
+    let pending = consumer.cached_info().num_pending + consumer.cached_info().num_ack_pending as u64;
     let bytes = BYTES.max(client.server_info().max_payload + HEADER_BYTES);
     let messages = consumer.stream().max_messages_per_batch(MESSAGES).max_bytes_per_batch(bytes);
     let messages = messages.expires(EXPIRES).heartbeat(HEARTBEAT).messages();
-    messages.await.map_err(broken("the consumer cannot be read"))
+    Ok((messages.await.map_err(broken("the consumer cannot be read"))?, pending))
+}
+
+/// Says how far behind we are.
+fn say_lag(intake: &Intake, options: &NatsOptions, messages: u64) {
+    let sequence = options.stream.clone().unwrap_or_default();
+    intake.set_lags("nats", &options.common.name, vec![Lag { sequence, partition: None, messages }]);
 }
 
 /// Takes what is there, stores it, acks it.
@@ -164,6 +174,8 @@ async fn consume(
         if given.is_empty() {
             return Err(Broken("the server ended the stream".to_owned()).into());
         }
+        let pending = given.last().and_then(|last| last.info().ok()).map_or(0, |info| info.pending);
+        say_lag(intake, options, pending + given.len() as u64);
         let mut unacked = HashMap::new();
         for given in given {
             let message = message(&given, stream, &mut before).map_err(Broken)?;
@@ -175,6 +187,7 @@ async fn consume(
                 given.ack_with(AckKind::Ack).await.map_err(broken("an ack cannot be sent"))?;
             }
         }
+        say_lag(intake, options, pending);
     }
 }
 
