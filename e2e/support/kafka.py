@@ -10,6 +10,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from .nats import free_port
 from .wait import until
 
 PARTITIONS = 4
@@ -112,9 +113,42 @@ class Gate:
                 each.shutdown(socket.SHUT_RDWR)
 
 
+class Encrypted:
+    """HAProxy, which has the handshakes of TLS for brokers that speak none, and sends what is in them to their gates."""
+
+    def __init__(self, folder, gates, pair, client_ca=None):
+        self.ports = [free_port() for _ in gates]
+        certificate, key = pair
+        pem = folder / "broker.pem"
+        pem.write_text(Path(certificate).read_text() + Path(key).read_text())
+        asked = f" ca-file {client_ca} verify required" if client_ca else ""
+        lines = ["defaults", " mode tcp", " timeout connect 10s", " timeout client 1h", " timeout server 1h"]
+        for port, gate in zip(self.ports, gates, strict=True):
+            lines += [f"listen broker{port}", f" bind 127.0.0.1:{port} ssl crt {pem}{asked}", f" server s 127.0.0.1:{gate.port}"]
+        config = folder / "haproxy.cfg"
+        config.write_text("\n".join([*lines, ""]))
+        with (folder / "haproxy.log").open("wb") as log:
+            self.process = subprocess.Popen(["haproxy", "-db", "-f", str(config)], stdout=log, stderr=log)
+        until(self._listens, lambda: f"HAProxy listens; it said: {(folder / 'haproxy.log').read_text()[-2000:]}")
+
+    def _listens(self):
+        with contextlib.suppress(OSError):
+            for port in self.ports:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return True
+        return False
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
 class Cluster:
-    def __init__(self, folder, brokers=2):
+    """`pair` is the certificate and key of brokers that speak TLS with those who read; `client_ca` whom these must be known to."""
+
+    def __init__(self, folder, brokers=2, pair=None, client_ca=None):
         self.folder, self.count = Path(folder), brokers
+        self.pair, self.client_ca, self.encrypted = pair, client_ca, None
 
     def __enter__(self):
         with (self.folder / "kafka.err").open("wb") as err:
@@ -123,12 +157,18 @@ class Cluster:
         self.inside = self.process.stdout.readline().strip().split(",")
         assert self.process.poll() is None, (self.folder / "kafka.err").read_text()
         self.gates = [Gate(int(place.rsplit(":", 1)[1])) for place in self.inside]
+        ports = [gate.port for gate in self.gates]
+        if self.pair:
+            self.encrypted = Encrypted(self.folder, self.gates, self.pair, self.client_ca)
+            ports = self.encrypted.ports
         for gate in self.gates:
-            gate.ports = {each.broker: each.port for each in self.gates}
-        self.brokers = [f"127.0.0.1:{gate.port}" for gate in self.gates]
+            gate.ports = {each.broker: port for each, port in zip(self.gates, ports, strict=True)}
+        self.brokers = [f"127.0.0.1:{port}" for port in ports]
         return self
 
     def __exit__(self, *_):
+        if self.encrypted:
+            self.encrypted.close()
         self.away()
         for gate in self.gates:
             gate.listener.close()

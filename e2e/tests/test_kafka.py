@@ -6,6 +6,7 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from support.certs import Authority
 from support.kafka import PARTITIONS, Cluster, produce
 from support.server import pairs
 from support.wait import until
@@ -169,6 +170,98 @@ def test_how_far_behind_it_is(make_server, cluster, word):
     assert all(0 <= behind[place] <= ends[place] for place in behind)
     until(lambda: lag() == dict.fromkeys(partitions, 0), lambda: f"nothing is left, {lag()}", 180)
     assert server.metric("logkeep_intake_records_stored_total")[("kafka",)] == count
+
+
+def test_brokers_that_speak_tls(make_server, tmp_path, word):
+    """Real handshakes: HAProxy has them for the brokers."""
+    ours, others = Authority(tmp_path / "ours"), Authority(tmp_path / "others")
+    (tmp_path / "brokers").mkdir()
+    with Cluster(tmp_path / "brokers", pair=ours.host) as cluster:
+        produce(cluster.producer(), "logs", documents(word, range(COUNT)))
+        known = make_server(settings=settings(source(cluster, ["logs"], tls={"ca": str(ours.ca)}))).start()
+        assert numbers(known.wait_for(word, COUNT)) == list(range(COUNT))
+        until(lambda: cluster.committed("logkeep", "logs") == COUNT, "the positions are committed")
+        # Of another authority, of an authority that nobody here knows, and without TLS.
+        for name, tls in [("others", {"tls": {"ca": str(others.ca)}}), ("nobody", {"tls": {}}), ("plain", {})]:
+            refusing = make_server(name, settings=settings(source(cluster, ["logs"], group=name, **tls))).start()
+            until(lambda refusing=refusing: "a source cannot be read" in refusing.stderr, f"{name}: it says so")
+            assert refusing.find(word) == [], name
+            assert ("invalid peer certificate" in refusing.stderr) == ("tls" in tls), refusing.stderr[-2000:]
+            refusing.stop()
+
+
+def test_brokers_that_ask_for_a_certificate(make_server, tmp_path, word):
+    ours, others = Authority(tmp_path / "ours"), Authority(tmp_path / "others")
+    (tmp_path / "brokers").mkdir()
+
+    def shown(authority):
+        certificate, key = authority.client("logkeep")
+        return {"ca": str(ours.ca), "certificate": str(certificate), "key": str(key)}
+
+    with Cluster(tmp_path / "brokers", pair=ours.host, client_ca=ours.ca) as cluster:
+        produce(cluster.producer(), "logs", documents(word, range(COUNT)))
+        for name, tls in [("none", {"ca": str(ours.ca)}), ("others", shown(others))]:
+            refused = make_server(name, settings=settings(source(cluster, ["logs"], group=name, tls=tls))).start()
+            until(lambda refused=refused: "a source cannot be read" in refused.stderr, f"{name}: it says so", 120)
+            assert refused.find(word) == [], name
+            refused.stop()
+        known = make_server(settings=settings(source(cluster, ["logs"], tls=shown(ours)))).start()
+        assert numbers(known.wait_for(word, COUNT)) == list(range(COUNT))
+
+
+def test_members_of_a_group_come_and_go(make_server, cluster, word, say):
+    """Two servers with stores of their own share the partitions. Whatever happens, each message is in one of them, and in none
+    twice. What one has stored and could not commit the other stores too: after a kill, and here also when a member joins, as
+    this broker, unlike Kafka, takes no positions from members that have yet to learn of it."""
+    one, two = (make_server(name, settings=settings(source(cluster, ["logs"]))) for name in ["one", "two"])
+    producer, sent, shared = cluster.producer(), 0, []
+
+    def send(count):
+        nonlocal sent
+        messages = documents(word, range(sent, sent + count))
+        produce(producer, "logs", [{**message, "key": str(n)} for n, message in enumerate(messages, sent)])
+        sent += count
+
+    def stored(server):
+        found = numbers(server.find(word))
+        assert len(found) == len(set(found)), "a store has a message twice"
+        return set(found)
+
+    def stores_more(server):
+        """Sends until it has stored something that is new."""
+        before = stored(server)
+        until(lambda: stored(server) - before or send(20), "it stores some", 120, 0.2)
+
+    def all_committed():
+        return cluster.committed("logkeep", "logs") == sent
+
+    def settle(what):
+        until(lambda: stored(one) | stored(two) == set(range(sent)), f"{what}: all are stored", 120, 0.2)
+        until(all_committed, f"{what}: all positions are committed", 120, 0.2)
+        shared.append(len(stored(one) & stored(two)))
+
+    one.start()
+    send(1_000)
+    stores_more(one)
+    two.start()
+    send(1_000)
+    stores_more(two)
+    settle("one joined")
+    send(1_000)
+    stores_more(two)
+    two.stop()
+    send(500)
+    until(all_committed, "the other one goes on", 120, 0.2)
+    two.start()
+    stores_more(two)
+    settle("one left and came back")
+    send(1_000)
+    stores_more(two)
+    two.kill()
+    send(500)
+    two.start()
+    settle("it was killed")
+    say(f"kafka: {sent} messages between two members; in both stores after each change: {shared}")
 
 
 def test_the_brokers_are_away_for_a_while(make_server, cluster, word):
