@@ -11,6 +11,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from .nats import free_port
+from .sasl import AUTHENTICATE, HANDSHAKE, Login
 from .wait import until
 
 PARTITIONS = 4
@@ -46,19 +47,21 @@ def frame(connection):
     return whole
 
 
-def readable(answer):
-    """An answer about versions, without those that cannot be read."""
+def readable(answer, more=()):
+    """An answer about versions, without those that cannot be read, and with those of requests that others answer."""
     (count,) = struct.unpack(">i", answer[10:14])
     versions = [struct.unpack(">hhh", answer[14 + 6 * n : 20 + 6 * n]) for n in range(count)]
     versions = b"".join(struct.pack(">hhh", key, least, min(most, READABLE.get(key, most))) for key, least, most in versions)
-    return answer[:14] + versions + answer[14 + 6 * count :]
+    added = b"".join(struct.pack(">hhh", key, 0, 1) for key in more)
+    answer = answer[:10] + struct.pack(">i", count + len(more)) + versions + added + answer[14 + 6 * count :]
+    return struct.pack(">i", len(answer) - 4) + answer[4:]
 
 
 class Gate:
     """Stands before one broker: what clients are told of the brokers leads through gates, and a gate can be shut."""
 
-    def __init__(self, broker):
-        self.broker = broker
+    def __init__(self, broker, login=None):
+        self.broker, self.login = broker, login
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.ports = {}
@@ -87,8 +90,15 @@ class Gate:
             self.open.discard(each)
 
     def requests(self, client, server, asked):
+        login = Login(*self.login) if self.login else None
         while request := frame(client):
-            key, version, correlation = struct.unpack(">hhi", request[4:12])
+            key, version, correlation, name = struct.unpack(">hhih", request[4:14])
+            if login and key in (HANDSHAKE, AUTHENTICATE):
+                answer = struct.pack(">i", correlation) + login.answer(key, request[14 + max(name, 0) :])
+                client.sendall(struct.pack(">i", len(answer)) + answer)
+                continue
+            if login and not login.is_known and key != API_VERSIONS:
+                return
             if key == API_VERSIONS and version >= TOO_NEW:
                 # As a broker says it: in the first version, with the versions it knows.
                 client.sendall(struct.pack(">iihihhh", 16, correlation, 35, 1, API_VERSIONS, 0, TOO_NEW - 1))
@@ -100,7 +110,7 @@ class Gate:
     def answers(self, client, server, asked):
         while answer := frame(server):
             if struct.unpack(">i", answer[4:8])[0] in asked:
-                answer = readable(answer)
+                answer = readable(answer, (HANDSHAKE, AUTHENTICATE) if self.login else ())
             for broker, gate in self.ports.items():
                 place = b"127.0.0.1" + struct.pack(">i", broker)
                 answer = answer.replace(place, b"127.0.0.1" + struct.pack(">i", gate))
@@ -144,10 +154,11 @@ class Encrypted:
 
 
 class Cluster:
-    """`pair` is the certificate and key of brokers that speak TLS with those who read; `client_ca` whom these must be known to."""
+    """`pair` is the certificate and key of brokers that speak TLS with those who read; `client_ca` whom these must be known to;
+    `login` the mechanism, name and password that they must show."""
 
-    def __init__(self, folder, brokers=2, pair=None, client_ca=None):
-        self.folder, self.count = Path(folder), brokers
+    def __init__(self, folder, brokers=2, pair=None, client_ca=None, login=None):
+        self.folder, self.count, self.login = Path(folder), brokers, login
         self.pair, self.client_ca, self.encrypted = pair, client_ca, None
 
     def __enter__(self):
@@ -156,7 +167,7 @@ class Cluster:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True)
         self.inside = self.process.stdout.readline().strip().split(",")
         assert self.process.poll() is None, (self.folder / "kafka.err").read_text()
-        self.gates = [Gate(int(place.rsplit(":", 1)[1])) for place in self.inside]
+        self.gates = [Gate(int(place.rsplit(":", 1)[1]), self.login) for place in self.inside]
         ports = [gate.port for gate in self.gates]
         if self.pair:
             self.encrypted = Encrypted(self.folder, self.gates, self.pair, self.client_ca)

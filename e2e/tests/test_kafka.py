@@ -209,6 +209,32 @@ def test_brokers_that_ask_for_a_certificate(make_server, tmp_path, word):
         assert numbers(known.wait_for(word, COUNT)) == list(range(COUNT))
 
 
+@pytest.mark.parametrize("mechanism", ["plain", "scram-sha-256", "scram-sha-512"])
+def test_a_name_and_a_password(make_server, tmp_path, word, mechanism):
+    """Asked for by a broker's side of SASL that the tests have, within TLS."""
+    ours = Authority(tmp_path / "ours")
+    (tmp_path / "brokers").mkdir()
+    (tmp_path / "password.right").write_text("open sesame\n")
+    (tmp_path / "password.wrong").write_text("open barley\n")
+
+    def shown(password):
+        sasl = {"mechanism": mechanism, "user": "logkeep", "password_file": str(tmp_path / f"password.{password}")}
+        return {"tls": {"ca": str(ours.ca)}, "sasl": sasl}
+
+    with Cluster(tmp_path / "brokers", pair=ours.host, login=(mechanism.upper(), "logkeep", "open sesame")) as cluster:
+        produce(cluster.producer(), "logs", documents(word, range(COUNT)))
+        for name, more in [("wrong", shown("wrong")), ("none", {"tls": {"ca": str(ours.ca)}})]:
+            refused = make_server(name, settings=settings(source(cluster, ["logs"], group=name, **more))).start()
+            until(lambda refused=refused: "a source cannot be read" in refused.stderr, f"{name}: it says so", 120)
+            assert refused.find(word) == [], name
+            assert ("wrong password" in refused.stderr or "wrong name or password" in refused.stderr) == (name == "wrong")
+            assert "barley" not in refused.stderr
+            refused.stop()
+        known = make_server(settings=settings(source(cluster, ["logs"], **shown("right")))).start()
+        assert numbers(known.wait_for(word, COUNT)) == list(range(COUNT))
+        assert "sesame" not in known.stderr
+
+
 def test_members_of_a_group_come_and_go(make_server, cluster, word, say):
     """Two servers with stores of their own share the partitions. Whatever happens, each message is in one of them, and in none
     twice. What one has stored and could not commit the other stores too: after a kill, and here also when a member joins, as
