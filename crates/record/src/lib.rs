@@ -20,7 +20,7 @@ pub use canonical::{
     encode_attributes, encode_group, encode_value,
 };
 pub use ids::{BatchNumber, Class, NameError, RecordId, RecordIdError, SpanId, TenantId, TimeRange, TraceId};
-pub use record::{Record, Resource, Scope};
+pub use record::{JOINED_PARTS, Record, Resource, Scope};
 pub use severity::Severity;
 pub use span::{Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 pub use value::{Attributes, Value};

@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 use crate::canonical::encode_resource;
 use crate::{Attributes, Severity, SpanId, TraceId, Value};
 
+/// Attribute of a record that several were joined to: how many.
+pub const JOINED_PARTS: &str = "log.record.parts";
+
 /// One log entry, as the OpenTelemetry log data model has it, plus what we know of its arrival.
 ///
 /// Text is borrowed from the request where the protocol allows, so a decoder need not allocate per field.
@@ -73,6 +76,12 @@ impl<'a> Record<'a> {
     /// The first value under `key` among the record's own attributes.
     pub fn attribute(&self, key: &str) -> Option<&Value<'a>> {
         self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// About how much memory it takes, without its resource, which others share.
+    pub fn bytes(&self) -> usize {
+        let original = self.original.as_ref().map_or(0, |text| text.len());
+        size_of::<Self>() + self.body.bytes() + original + crate::value::attributes_bytes(&self.attributes)
     }
 
     /// A copy that outlives the request.

@@ -49,6 +49,18 @@ impl<'a> Value<'a> {
         matches!(self, Self::Null)
     }
 
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let held = match self {
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Double(_) => 0,
+            Self::Str(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Array(values) => values.iter().map(Self::bytes).sum(),
+            Self::Map(pairs) => attributes_bytes(pairs),
+        };
+        size_of::<Self>() + held
+    }
+
     /// A copy that owns its text and bytes.
     pub fn into_owned(self) -> Value<'static> {
         match self {
@@ -62,6 +74,11 @@ impl<'a> Value<'a> {
             Self::Map(pairs) => Value::Map(own_attributes(pairs)),
         }
     }
+}
+
+/// About how much memory attributes take.
+pub(crate) fn attributes_bytes(pairs: &Attributes<'_>) -> usize {
+    pairs.iter().map(|(key, value)| size_of::<Cow<'_, str>>() + key.len() + value.bytes()).sum()
 }
 
 /// Copies attributes so that they outlive the request.

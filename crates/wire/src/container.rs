@@ -1,4 +1,4 @@
-//! Container log files: what container runtimes write for the lines of a container.
+//! Container log files: what container runtimes write for the lines of a container, and what of it arrives as records (`parts`).
 //!
 //! Both formats cut long lines into parts, so a record is made of as many lines as it takes. Parts of standard output
 //! and standard error interleave and are joined per stream. A part that nothing completes is kept, too: the container
@@ -8,6 +8,7 @@
 
 mod cri;
 mod docker;
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,8 @@ use std::sync::Arc;
 use logkeep_record::{Record, Resource, Value, limits};
 
 use crate::text::{Text, body_and_original};
+
+pub use parts::{Part as LinePart, PartLine};
 
 /// Which format a file is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +83,7 @@ struct Part<'a> {
 }
 
 /// The parts of a line that is not complete yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Pending {
     /// Time of the first part.
     time_ns: i64,

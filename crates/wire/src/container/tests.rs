@@ -1,4 +1,4 @@
-use logkeep_record::json;
+use logkeep_record::{JOINED_PARTS, json};
 use proptest::prelude::*;
 
 use super::*;
@@ -116,5 +116,82 @@ fn parts_say_whether_more_follows() {
         (Format::DockerJson, "other", None),
     ] {
         assert_eq!(format.part(line.as_bytes()), expected, "{line}");
+    }
+}
+
+fn line_of(records: Vec<Record<'_>>) -> Record<'static> {
+    let mut records = records.into_iter().map(|record| (LinePart::of(&record).unwrap(), record));
+    let (part, first) = records.next().unwrap();
+    let mut line = PartLine::begin(first, &part);
+    records.for_each(|(part, record)| line.add(&record, &part));
+    line.into_record()
+}
+
+fn document(text: &str) -> Record<'_> {
+    Record::new(7, json::parse(text).unwrap(), Resource::from_attributes(Vec::new()))
+}
+
+#[test]
+fn parts_in_the_journal_of_docker_are_one_document() {
+    let line = line_of(vec![
+        document(
+            r#"{"MESSAGE":"a ","CONTAINER_PARTIAL_MESSAGE":"true","CONTAINER_PARTIAL_ID":"x","CONTAINER_PARTIAL_ORDINAL":"1","CONTAINER_PARTIAL_LAST":"false","_PID":"1"}"#,
+        ),
+        document(
+            r#"{"MESSAGE":"line","CONTAINER_PARTIAL_ID":"x","CONTAINER_PARTIAL_ORDINAL":"2","CONTAINER_PARTIAL_LAST":"true","_PID":"1"}"#,
+        ),
+    ]);
+    let mut body = String::new();
+    json::write(&line.body, &mut body);
+    assert_eq!(body, r#"{"MESSAGE":"a line","_PID":"1"}"#);
+    assert_eq!(line.attribute(JOINED_PARTS), Some(&Value::Int(2)));
+}
+
+#[test]
+fn what_is_no_part_is_none() {
+    for text in [
+        r#"{"log":"a","partial_id":"x"}"#,
+        r#"{"log":7,"partial_id":"x","partial_last":"true"}"#,
+        r#"{"partial_id":"x","partial_last":"true"}"#,
+        r#"{"log":"a"}"#,
+        r#""2026-11-20T10:00:00Z stdout X a""#,
+        r#""stdout P a""#,
+        "7",
+    ] {
+        assert_eq!(LinePart::of(&document(text)), None, "{text}");
+    }
+}
+
+#[test]
+fn records_of_many_parts_are_bounded_and_say_what_was_cut() {
+    let content = "é".repeat(300_000);
+    let text = format!("2026-11-20T10:00:00Z stdout P {content}");
+    let part = || {
+        let mut record = Record::new(7, Value::str(&text), Resource::from_attributes(Vec::new()));
+        record.attributes.push(("logkeep.truncated_bytes".into(), Value::Int(5)));
+        record
+    };
+    let line = line_of(vec![part(), part(), part(), part()]);
+    let (body, original) = (line.body.as_str().unwrap(), line.original.as_deref().unwrap());
+    assert!(body.len() <= limits::RECORD_BYTES && original.len() <= limits::RECORD_BYTES);
+    let sent = 30 + 4 * content.len() as i64;
+    assert_eq!(line.attribute("logkeep.truncated_bytes"), Some(&Value::Int(sent - body.len() as i64 + 4 * 5)));
+    assert_eq!(line.attributes.len(), 2, "each key once");
+}
+
+proptest! {
+    #[test]
+    fn any_parts_become_a_record(
+        parts in proptest::collection::vec(("[a-z\u{e9}\n]{0,6}", "[0-9-]{0,3}", any::<bool>()), 1..6),
+    ) {
+        let texts: Vec<_> = parts.iter().map(|(log, ordinal, last)| {
+            let mut text = String::from("{\"log\":");
+            json::write_str(log, &mut text);
+            text + &format!(",\"partial_id\":\"x\",\"partial_ordinal\":\"{ordinal}\",\"partial_last\":\"{last}\"}}")
+        }).collect();
+        let line = line_of(texts.iter().map(|text| document(text)).collect());
+        let Value::Map(pairs) = &line.body else { panic!("{line:?}") };
+        let all: String = parts.iter().map(|(log, ..)| log.as_str()).collect();
+        prop_assert_eq!(pairs[0].1.as_str(), Some(all.as_str()));
     }
 }
