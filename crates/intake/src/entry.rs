@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use logkeep_normalize::Arrival;
-use logkeep_pipeline::{Dropped, PipelineSet, Place, Run, spec::Signal};
+use logkeep_pipeline::{Dropped, Joining, PipelineSet, Place, Run, spec::Signal};
 use logkeep_record::{Record, TenantId};
 use logkeep_redact::{LeftOut, Redaction, Redactor};
 
@@ -17,6 +17,18 @@ pub(crate) struct Policies {
     pipelines: Arc<PipelineSet>,
     redactor: Arc<Redactor>,
     tenant: TenantId,
+}
+
+impl Policies {
+    /// What joins records that are lines of one text, if something does.
+    pub(crate) fn joining(&self) -> Option<Joining> {
+        Joining::new(&self.pipelines, &self.tenant)
+    }
+
+    /// Whether these are the policies that it joins by.
+    pub(crate) fn is_source_of(&self, joining: &Joining) -> bool {
+        joining.is_of(&self.pipelines)
+    }
 }
 
 /// How the records of one sender come in.

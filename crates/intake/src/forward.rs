@@ -8,11 +8,14 @@
 //!
 //! A port either asks for the shared key or does not: who is not asked must hear nothing.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use logkeep_cipher::random_bytes;
 use logkeep_wire::forward::handshake::{PING_BYTES, helo, ping, refused};
 use logkeep_wire::forward::{ForwardError, ack, message};
 use logkeep_wire::msgpack::Extent;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
@@ -23,9 +26,10 @@ use crate::account::reason;
 use crate::connection::{Connection, Read};
 use crate::counters::{Protocol, add};
 use crate::entry::Entry;
+use crate::joining::{Held, Normalizers};
 use crate::options::ForwardSecurity;
 use crate::origin::Origin;
-use crate::prepare::{Prepared, Preparing};
+use crate::prepare::Preparing;
 use crate::receivers::Task;
 use crate::refusal::{Kind, Refusal};
 
@@ -87,6 +91,16 @@ impl Intake {
             let Some(client) = self.shake_hands(connection, &security).await? else { return Ok(()) };
             origin = origin.called(&client);
         }
+        let mut held = Held::default();
+        let served = self.messages(connection, &origin, &mut held).await;
+        if held.is_due(true) {
+            // However the connection ended.
+            self.keep_on(connection, &origin, Vec::new(), &mut held, true).await?;
+        }
+        served
+    }
+
+    async fn messages(&self, connection: &mut Connection, origin: &Origin, held: &mut Held) -> Result<(), Closed> {
         let max_bytes = self.inner.options.request_bytes;
         let mut extent = Extent::new(max_bytes);
         loop {
@@ -108,24 +122,30 @@ impl Intake {
             }
             if !sent.is_empty() {
                 add(&self.inner.counters.of(Protocol::Forward).bytes, bytes);
-                self.forwarded(connection, &origin, sent).await?;
-            } else if faulty.is_ok() && connection.read(false, None).await == Read::End {
-                return Ok(());
+                self.forwarded(connection, origin, sent, held).await?;
+            } else if faulty.is_ok() {
+                match connection.read(false, held.until()).await {
+                    Read::Bytes => {}
+                    Read::Lull => self.keep_on(connection, origin, Vec::new(), held, false).await?,
+                    Read::End => return Ok(()),
+                }
             }
             faulty?;
         }
     }
 
     /// Stores messages, and sends their acks in their order.
-    async fn forwarded(&self, connection: &mut Connection, origin: &Origin, sent: Vec<Sent>) -> Result<(), Closed> {
+    async fn forwarded(
+        &self,
+        connection: &mut Connection,
+        origin: &Origin,
+        sent: Vec<Sent>,
+        held: &mut Held,
+    ) -> Result<(), Closed> {
         let (acked, plain): (Vec<_>, Vec<_>) = sent.into_iter().partition(|sent| sent.chunk.is_some());
-        if !plain.is_empty() {
-            let plain: Vec<Bytes> = plain.into_iter().map(|sent| sent.bytes).collect();
-            let (intake, shutdown) = (self.clone(), connection.shutdown().clone());
-            let origin = origin.of_bytes(plain.iter().map(Bytes::len).sum());
-            Self::to_the_end(async move { intake.keep(&origin, plain, &shutdown).await })
-                .await
-                .map_err(|refusal| refusal.message)?;
+        if !plain.is_empty() || held.is_due(false) {
+            let plain = plain.into_iter().map(|sent| sent.bytes).collect();
+            self.keep_on(connection, origin, plain, held, false).await?;
         }
         let mut storing = JoinSet::new();
         let chunks: Vec<_> = acked.iter().filter_map(|sent| sent.chunk.clone()).collect();
@@ -144,14 +164,52 @@ impl Intake {
         failures.into_iter().flatten().next().map_or(Ok(()), Err)
     }
 
-    /// Events whose sender will not send them again.
-    async fn keep(self, origin: &Origin, messages: Vec<Bytes>, shutdown: &CancellationToken) {
+    /// Stores events whose sender will not send them again, even if it hangs up meanwhile.
+    async fn keep_on(
+        &self,
+        connection: &mut Connection,
+        origin: &Origin,
+        messages: Vec<Bytes>,
+        held: &mut Held,
+        is_end: bool,
+    ) -> Result<(), Closed> {
+        let (intake, shutdown, before) = (self.clone(), connection.shutdown().clone(), std::mem::take(held));
+        let origin = origin.of_bytes(messages.iter().map(Bytes::len).sum());
+        let keeping = async move { intake.keep(&origin, messages, before, is_end, &shutdown).await };
+        *held = Self::to_the_end(keeping).await.map_err(|refusal| refusal.message)?;
+        connection.holds(held.bytes());
+        Ok(())
+    }
+
+    /// Gives what waits for its rest then.
+    async fn keep(
+        self,
+        origin: &Origin,
+        messages: Vec<Bytes>,
+        held: Held,
+        is_end: bool,
+        shutdown: &CancellationToken,
+    ) -> Held {
         let counts = self.inner.counters.of(Protocol::Forward);
         add(&counts.requests, 1);
         let (max_bytes, received_ns) = (self.inner.options.request_decompressed_bytes, self.now_ns());
-        let entry = self.entry(origin);
-        let prepare = move || prepare(entry.clone(), messages.iter(), received_ns, max_bytes);
+        let Entry { arrival, policies } = self.entry(origin);
+        let (waited, next) = (held.peers().len(), Arc::new(Mutex::new(None)));
+        let left = next.clone();
+        let prepare = move || {
+            let mut preparing = Preparing::resume(&policies, Normalizers::one(arrival.clone()), held.clone())?;
+            let content = take(&mut preparing, messages.iter(), received_ns, max_bytes)?;
+            let (prepared, _, held) = preparing.pause(&content, is_end)?;
+            *left.lock() = Some(held);
+            Ok(prepared)
+        };
         self.store_for_sure(origin, prepare, shutdown).await;
+        let next = next.lock().take();
+        if next.is_none() {
+            // By a defect of ours.
+            self.count_dropped(origin, None, reason::FAILED, waited);
+        }
+        next.unwrap_or_default()
     }
 
     async fn store_chunk(self, origin: &Origin, sent: Sent) -> Result<(), Refusal> {
@@ -161,8 +219,9 @@ impl Intake {
         let entry = self.entry(origin);
         let peer = entry.arrival.source.clone();
         let work = move || {
-            let prepared = prepare(entry, [&bytes], received_ns, max_bytes)?;
-            Ok::<_, Refusal>((prepared, Sha256::digest(&bytes)))
+            let mut preparing = Preparing::new(entry);
+            let content = take(&mut preparing, [&bytes], received_ns, max_bytes)?;
+            Ok::<_, Refusal>((preparing.finish(&content)?, content))
         };
         let (prepared, content) = self.process(work).await??;
         // Two senders may choose the same id, and a sender may use one again for other events.
@@ -228,13 +287,13 @@ fn next(connection: &mut Connection, extent: &mut Extent, max_bytes: usize) -> R
     Ok(Some(Sent { bytes, chunk }))
 }
 
-fn prepare<'a>(
-    entry: Entry,
+/// Takes the events of messages; gives a digest of them.
+fn take<'a>(
+    preparing: &mut Preparing,
     messages: impl IntoIterator<Item = &'a Bytes>,
     received_ns: i64,
     max_bytes: usize,
-) -> Result<Prepared, Refusal> {
-    let mut preparing = Preparing::new(entry);
+) -> Result<Vec<u8>, Refusal> {
     let mut content = Sha256::new();
     for bytes in messages {
         content.update(bytes);
@@ -258,5 +317,5 @@ fn prepare<'a>(
             }
         }
     }
-    preparing.finish(&content.finalize())
+    Ok(content.finalize().to_vec())
 }

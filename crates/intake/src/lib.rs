@@ -32,6 +32,7 @@ mod grpc;
 mod hec;
 mod http;
 mod jaeger;
+mod joining;
 mod journal;
 mod json;
 mod lines;

@@ -6,20 +6,25 @@ use std::net::IpAddr;
 
 use logkeep_ingest::{Batch, BatchBuilder, Counts};
 use logkeep_normalize::Normalizer;
-use logkeep_pipeline::{Place, spec::Signal};
+use logkeep_pipeline::{Done, Place, spec::Signal};
 use logkeep_record::{Class, Record};
 use logkeep_redact::LeftOut;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::account::Shares;
 use crate::entry::{Entry, Policies, Screen};
+use crate::joining::{Held, Normalizers};
 use crate::refusal::Refusal;
 
 /// Batches under construction. The same records in the same order are always cut in the same places, so that a retry can
 /// be told part by part.
 pub(crate) struct Preparing {
-    /// `None` where records come normalised.
-    normalizer: Option<Normalizer>,
+    normalizers: Normalizers,
+    /// What waits for its rest, to the end of the request at most; see [`Preparing::pause`].
+    held: Held,
+    /// When all of it came.
+    now: Instant,
     screen: Screen,
     /// By where records go; the first is where they go if no policy says otherwise.
     lanes: Vec<Lane>,
@@ -84,14 +89,30 @@ pub(crate) struct Prepared {
 }
 
 impl Preparing {
+    /// For the logs of one sender.
     pub(crate) fn new(entry: Entry) -> Self {
-        Self { normalizer: Some(Normalizer::new(entry.arrival)), ..Self::normalized(&entry.policies, Signal::Logs) }
+        let Entry { arrival, policies } = entry;
+        Self::with(&policies, Signal::Logs, Normalizers::one(arrival), Held::of(&policies))
     }
 
-    /// For records of several sources, each with its own normalizer.
-    pub(crate) fn normalized(policies: &Policies, signal: Signal) -> Self {
+    /// For spans, which come normalised.
+    pub(crate) fn spans(policies: &Policies) -> Self {
+        Self::with(policies, Signal::Spans, Normalizers::None, Held::default())
+    }
+
+    /// For logs of senders that are never answered, of whom something waits.
+    pub(crate) fn resume(policies: &Policies, normalizers: Normalizers, mut held: Held) -> Result<Self, Refusal> {
+        let done = held.follow(policies);
+        let mut preparing = Self::with(policies, Signal::Logs, normalizers, held);
+        preparing.each(done, Self::push_normalized)?;
+        Ok(preparing)
+    }
+
+    fn with(policies: &Policies, signal: Signal, normalizers: Normalizers, held: Held) -> Self {
         Self {
-            normalizer: None,
+            normalizers,
+            held,
+            now: Instant::now(),
             screen: Screen::new(policies, signal),
             lanes: vec![Lane::default()],
             taken: 0,
@@ -103,21 +124,58 @@ impl Preparing {
 
     /// What follows was sent by this one of several senders, in so many bytes.
     pub(crate) fn from(&mut self, peer: IpAddr, bytes: usize) {
-        if self.peer != Some(peer) {
-            self.lanes.iter_mut().for_each(|lane| lane.end_run(self.peer));
-            self.peer = Some(peer);
-        }
+        self.turn_to(Some(peer));
         self.lanes[0].run.bytes += bytes as u64;
     }
 
-    pub(crate) fn push(&mut self, record: Record<'_>) -> Result<(), Refusal> {
-        match self.screened(record) {
-            Some(screened) => self.push_screened(screened),
-            None => Ok(()),
+    fn turn_to(&mut self, peer: Option<IpAddr>) {
+        if self.peer != peer {
+            self.lanes.iter_mut().for_each(|lane| lane.end_run(self.peer));
+            self.peer = peer;
         }
     }
 
-    /// A record of a sender that has a normalizer of its own.
+    /// A record as it was decoded. It may be a part of a longer line, or a line of a longer text.
+    pub(crate) fn push(&mut self, record: Record<'_>) -> Result<(), Refusal> {
+        let mut done = Vec::new();
+        let left = self.held.part(record, self.peer, self.now.into_std(), &mut done);
+        self.each(done, Self::push_line)?;
+        left.map_or(Ok(()), |record| self.push_line(record))
+    }
+
+    fn push_line(&mut self, record: Record<'_>) -> Result<(), Refusal> {
+        let record = self.normalizers.normalize(self.peer, record);
+        let mut done = Vec::new();
+        let left = self.held.line(record, self.peer, self.now.into_std(), &mut done);
+        self.each(done, Self::push_normalized)?;
+        left.map_or(Ok(()), |record| self.push_normalized(record))
+    }
+
+    /// What waited, each for the sender whose it is.
+    fn each(
+        &mut self,
+        done: Vec<Done>,
+        push: impl Fn(&mut Self, Record<'static>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let peer = self.peer;
+        for (of, record) in done {
+            self.turn_to(of);
+            push(self, record)?;
+        }
+        self.turn_to(peer);
+        Ok(())
+    }
+
+    /// Takes what need not wait any more: what has waited long enough by `now`, and all of it without a time.
+    fn release(&mut self, now: Option<Instant>) -> Result<(), Refusal> {
+        let now = now.map(Instant::into_std);
+        let parts = self.held.leave_parts(now);
+        self.each(parts, Self::push_line)?;
+        let lines = self.held.leave_lines(now);
+        self.each(lines, Self::push_normalized)
+    }
+
+    /// A record that is whole and in our words.
     pub(crate) fn push_normalized(&mut self, mut record: Record<'_>) -> Result<(), Refusal> {
         match self.screen.apply(&mut record) {
             Ok(place) => self.push_screened(Screened { record, place }),
@@ -128,12 +186,9 @@ impl Preparing {
         }
     }
 
-    /// A record as it is to be stored; `None` if a policy leaves it out, which is counted.
+    /// A record as it is to be stored, joined to no other; `None` if a policy leaves it out, which is counted.
     pub(crate) fn screened<'a>(&mut self, record: Record<'a>) -> Option<Screened<'a>> {
-        let mut record = match &mut self.normalizer {
-            Some(normalizer) => normalizer.normalize(record),
-            None => record,
-        };
+        let mut record = self.normalizers.normalize(self.peer, record);
         match self.screen.apply(&mut record) {
             Ok(place) => Some(Screened { record, place }),
             Err(LeftOut(policy)) => {
@@ -200,6 +255,19 @@ impl Preparing {
 
     /// `body` is what a retry would repeat.
     pub(crate) fn finish(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
+        self.release(None)?;
+        self.prepared(body)
+    }
+
+    /// What has come, but for what waits for its rest; nothing does at the end.
+    pub(crate) fn pause(mut self, body: &[u8], is_end: bool) -> Result<(Prepared, Normalizers, Held), Refusal> {
+        self.release((!is_end).then_some(self.now))?;
+        let normalizers = std::mem::replace(&mut self.normalizers, Normalizers::None);
+        let held = std::mem::take(&mut self.held);
+        Ok((self.prepared(body)?, normalizers, held))
+    }
+
+    fn prepared(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
         (0..self.lanes.len()).try_for_each(|lane| self.close(lane))?;
         let fingerprint = (self.parts.len() > 1).then(|| Sha256::digest(body).into());
         let pipelines = self.screen.version().copied();
@@ -243,7 +311,7 @@ pub(crate) fn prepare_spans<'a>(
     spans: impl IntoIterator<Item = Record<'a>>,
     body: &[u8],
 ) -> Result<Prepared, Refusal> {
-    let mut preparing = Preparing::normalized(&entry.policies, Signal::Spans);
+    let mut preparing = Preparing::spans(&entry.policies);
     let mut normalizer = Normalizer::new(entry.arrival);
     for span in spans {
         preparing.push_normalized(normalizer.normalize_span(span))?;

@@ -10,6 +10,7 @@ mod elasticsearch;
 mod forward;
 mod gelf;
 mod hec;
+mod joining;
 mod journal;
 mod ledger;
 mod loki;

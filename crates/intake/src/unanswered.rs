@@ -74,12 +74,13 @@ impl Assembler for () {
 }
 
 impl Intake {
-    /// Stores a burst, trying again until it is stored or, while `stopping`, one attempt has failed.
+    /// Stores a burst, trying again until it is stored or, while `stopping`, one attempt has failed. With what waits, if it is the end.
     async fn store_burst<D: Dialect>(
         &self,
         origin: &Origin,
         burst: Burst,
         readers: Readers<D>,
+        is_end: bool,
         shutdown: &CancellationToken,
     ) -> (Burst, Readers<D>) {
         let counts = self.inner.counters.of(D::PROTOCOL);
@@ -92,23 +93,24 @@ impl Intake {
             let kept = kept.clone();
             move || {
                 let (burst, readers) = &mut *kept.lock();
-                readers.prepare(burst, &policies, received_ns)
+                readers.prepare(burst, &policies, received_ns, is_end)
             }
         };
         let stored = self.persist(origin, prepare, Fate::Dropped(reason::STOPPING), shutdown).await;
-        let Some((mut burst, readers)) = Arc::into_inner(kept).map(Mutex::into_inner) else {
+        let Some((mut burst, mut readers)) = Arc::into_inner(kept).map(Mutex::into_inner) else {
             return Default::default();
         };
         if let Err(Unstored { records, refusal }) = stored {
             tracing::error!(protocol = D::PROTOCOL.name(), records, error = %refusal, "messages could not be stored");
             if records == 0 {
                 // By a defect of ours, which would strike again.
-                let senders = burst.senders();
-                senders.for_each(|peer| self.count_dropped(origin, Some(peer), reason::FAILED, 1));
+                let senders = burst.senders().map(Some).chain(readers.held().peers());
+                senders.for_each(|peer| self.count_dropped(origin, peer, reason::FAILED, 1));
                 return Default::default();
             }
         }
         burst.clear();
+        readers.stored();
         (burst, readers)
     }
 }

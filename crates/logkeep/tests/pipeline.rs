@@ -31,7 +31,7 @@ fn text(bytes: &[u8]) -> String {
 fn examples_of_the_guide_hold() {
     let folder = tempfile::tempdir().unwrap();
     let (configs, cases) = (blocks("config"), blocks("cases"));
-    assert_eq!((configs.len(), cases.len()), (5, 5));
+    assert_eq!((configs.len(), cases.len()), (6, 6));
     for (config, cases) in configs.iter().zip(&cases) {
         let output = run(folder.path(), config, cases);
         assert!(output.status.success(), "{config}\n{}{}", text(&output.stdout), text(&output.stderr));
@@ -64,6 +64,11 @@ fn what_differs_is_shown() {
     check("- {name: n, input: yy, expect: {bdy: x}}", 1, "`bdy` is no part of a record");
     check("- {name: n, input: yy, expect: 5}", 1, "`expect` is `dropped` or parts of the record");
     check("- {name: n, inptu: x}", 1, "inptu");
+    check("- {name: n, input: [yy, x], expect: [{body: yy}, dropped]}", 0, "1 passed");
+    check("- {name: n, input: [yy, zz], expect: [{body: yy}]}", 1, "expected 1 records, got 2: \"yy\", \"zz\"");
+    check("- {name: n, input: [yy], expect: {body: yy}}", 1, "`expect` is a list where `input` is one");
+    check("- {name: n, input: [], expect: []}", 1, "`input` has no record");
+    check("- {name: n, input: [a, {signal: spans}], expect: [dropped, dropped]}", 1, "of one tenant and signal");
     check("[]", 1, "there are no cases in it");
     check("- {name: n, input: {time: soon}, expect: dropped}", 1, "case `n`");
 }

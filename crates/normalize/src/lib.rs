@@ -6,7 +6,7 @@
 //! the log data model has them. Nothing is refused, and nothing is lost: what was sent stays as the body or the
 //! original, byte for byte. `docs/normalization.md` lists the fields.
 //!
-//! Not here: bytes on the wire (`wire`), joining of partial lines (the collector and `logkeep import`).
+//! Not here: bytes on the wire (`wire`), parts of lines (`wire::container`) and lines of texts (`pipeline`), which are joined.
 
 mod body;
 mod convert;

@@ -25,7 +25,12 @@ fn parse(form: Form, pattern: &str) -> Step {
 /// A record of a mesh with a dozen fields, and `body`.
 fn run(bencher: Bencher<'_, '_>, service: &str, body: &str, step: Step) {
     let fields = vec![("service".to_owned(), vec![service.to_owned()])];
-    let pipeline = Pipeline { name: "p".into(), when: When { fields, ..When::default() }, steps: vec![step] };
+    let pipeline = Pipeline {
+        name: "p".into(),
+        when: When { fields, ..When::default() },
+        steps: vec![step],
+        ..Pipeline::default()
+    };
     let Ok(set) = PipelineSet::compile(&[pipeline]) else { return };
     let Some(mut run) = Run::new(&Arc::new(set), &TenantId::default(), Signal::Logs) else { return };
     let resource = Resource::from_attributes(vec![("service.name".into(), Value::str("web"))]);

@@ -7,6 +7,7 @@ use ::vrl::compiler::runtime::Runtime;
 use logkeep_record::{Class, Record, Resource, TenantId, Value, limits, span};
 use sha2::{Digest, Sha256};
 
+use crate::multiline::Rule;
 use crate::parse::Parser;
 use crate::sample::Sampler;
 use crate::spec::{Pipeline, Signal, Step};
@@ -22,13 +23,24 @@ const ERROR_CHARS: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped(pub Arc<str>);
 
+/// A part of a pipeline that may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultyPart {
+    /// What it is for.
+    Match,
+    /// How it joins records.
+    Multiline,
+    /// A step, from 0.
+    Step(usize),
+}
+
 /// Something wrong with a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Which one, from 0.
     pub pipeline: usize,
-    /// Which step of it, from 0; `None` where it is what it matches.
-    pub step: Option<usize>,
+    /// What of it.
+    pub part: FaultyPart,
     /// What is wrong; for a program, with its place.
     pub message: String,
 }
@@ -71,9 +83,10 @@ enum Action {
 }
 
 #[derive(Debug)]
-struct Compiled {
+pub(crate) struct Compiled {
     name: Arc<str>,
-    when: Condition,
+    pub(crate) when: Condition,
+    pub(crate) multiline: Option<Rule>,
     steps: Vec<Action>,
     records: AtomicU64,
     dropped: AtomicU64,
@@ -83,7 +96,7 @@ struct Compiled {
 /// Pipelines, ready to be used by any number of threads.
 #[derive(Debug, Default)]
 pub struct PipelineSet {
-    pipelines: Vec<Compiled>,
+    pub(crate) pipelines: Vec<Compiled>,
     version: [u8; 32],
 }
 
@@ -96,19 +109,21 @@ impl PipelineSet {
         let (mut compiled, mut faults) = (Vec::new(), Vec::new());
         for (place, pipeline) in pipelines.iter().enumerate() {
             let before = faults.len();
-            let mut fault = |step, message| faults.push(Fault { pipeline: place, step, message });
-            let when = Condition::new(&pipeline.when).map_err(|message| fault(None, message));
+            let mut fault = |part, message| faults.push(Fault { pipeline: place, part, message });
+            let when = Condition::new(&pipeline.when).map_err(|message| fault(FaultyPart::Match, message));
+            let multiline = pipeline.multiline.as_ref().map(Rule::new).transpose();
+            let multiline = multiline.map_err(|message| fault(FaultyPart::Multiline, message));
             let mut steps = Vec::new();
             for (number, step) in pipeline.steps.iter().enumerate() {
                 match Action::compile(step) {
                     Ok(step) => steps.push(step),
-                    Err(message) => fault(Some(number), message),
+                    Err(message) => fault(FaultyPart::Step(number), message),
                 }
             }
-            if let (Ok(when), true) = (when, faults.len() == before) {
+            if let (Ok(when), Ok(multiline), true) = (when, multiline, faults.len() == before) {
                 let zero = || AtomicU64::new(0);
-                let name = pipeline.name.as_str().into();
-                compiled.push(Compiled { name, when, steps, records: zero(), dropped: zero(), failed: zero() });
+                let (name, records, dropped, failed) = (pipeline.name.as_str().into(), zero(), zero(), zero());
+                compiled.push(Compiled { name, when, multiline, steps, records, dropped, failed });
             }
         }
         if !faults.is_empty() {

@@ -1,16 +1,19 @@
 //! Pipelines as an operator writes them, not yet looked at more closely.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use logkeep_record::{Class, Severity, TenantId};
 
 /// One pipeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pipeline {
     /// Under which the ledger counts what it drops, and by which its failures are told.
     pub name: String,
     /// Which records pass it.
     pub when: When,
+    /// How records that are lines of one text are joined, if they are.
+    pub multiline: Option<Multiline>,
     /// What is done with them, in order.
     pub steps: Vec<Step>,
 }
@@ -45,6 +48,22 @@ pub struct When {
     pub min_severity: Option<Severity>,
     /// Names of fields, and patterns of which one fits: `*` stands for any characters, `/…/` is a regular expression.
     pub fields: Vec<(String, Vec<String>)>,
+}
+
+/// How to tell lines of one text. A record continues the one before it if `starts` does not fit and `continues` does, of
+/// those of the two that are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Multiline {
+    /// A regular expression that fits the first line of a text.
+    pub starts: Option<String>,
+    /// One that fits the other lines.
+    pub continues: Option<String>,
+    /// Records that one may be made of.
+    pub max_lines: usize,
+    /// Bytes of the joined text.
+    pub max_bytes: usize,
+    /// How long a record waits for what continues it, from its arrival on.
+    pub timeout: Duration,
 }
 
 /// One step of a pipeline.

@@ -14,7 +14,7 @@ fn vrl(source: &str) -> Step {
 
 fn pipeline(name: &str, fields: &[(&str, &str)], steps: Vec<Step>) -> Pipeline {
     let fields = fields.iter().map(|(name, pattern)| ((*name).to_owned(), vec![(*pattern).to_owned()])).collect();
-    Pipeline { name: name.to_owned(), when: When { fields, ..When::default() }, steps }
+    Pipeline { name: name.to_owned(), when: When { fields, ..When::default() }, steps, ..Pipeline::default() }
 }
 
 fn compile(pipelines: &[Pipeline]) -> Arc<PipelineSet> {
@@ -182,8 +182,8 @@ fn all_faults_are_told_and_versions_tell_sets_apart() {
         pipeline("b", &[], vec![vrl(".body = 1"), vrl("oops(")]),
     ])
     .unwrap_err();
-    let places: Vec<_> = faults.iter().map(|fault| (fault.pipeline, fault.step)).collect();
-    assert_eq!(places, [(0, None), (0, Some(0)), (1, Some(1))]);
+    let places: Vec<_> = faults.iter().map(|fault| (fault.pipeline, fault.part)).collect();
+    assert_eq!(places, [(0, FaultyPart::Match), (0, FaultyPart::Step(0)), (1, FaultyPart::Step(1))]);
     assert_eq!(faults[0].message, "`/(/` is no pattern: unclosed group");
 
     let (a, b) = (pipeline("a", &[], vec![vrl(".body = 1")]), pipeline("a", &[], vec![vrl(".body = 2")]));

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_pipeline::spec::Signal;
 use logkeep_record::Class;
 use logkeep_wire::jaeger::decode_datagram;
 use tokio::net::UdpSocket;
@@ -74,7 +73,7 @@ impl Intake {
 
 /// The spans of datagrams from several senders, each with its own identity. What cannot be read is rejected.
 fn prepare(datagrams: &[Datagram], policies: &Policies, received_ns: i64) -> Result<Prepared, Refusal> {
-    let mut preparing = Preparing::normalized(policies, Signal::Spans);
+    let mut preparing = Preparing::spans(policies);
     for datagram in datagrams {
         preparing.from(datagram.source, datagram.bytes.len());
         let decoded = match decode_datagram(&datagram.bytes, received_ns) {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use logkeep_normalize::Normalizer;
-use logkeep_pipeline::spec::Signal;
 use logkeep_record::Class;
 use logkeep_wire::queue::{self, Form, Reader};
 use parking_lot::Mutex;
@@ -108,9 +107,8 @@ impl Intake {
 
 fn prepare(form: Form, entry: Entry, messages: &[Message], received_ns: i64) -> Result<Prepared, Refusal> {
     let is_spans = form == Form::OtlpTraces;
-    let signal = if is_spans { Signal::Spans } else { Signal::Logs };
-    let mut preparing = Preparing::normalized(&entry.policies, signal);
-    let mut normalizer = Normalizer::new(entry.arrival);
+    let mut normalizer = Normalizer::new(entry.arrival.clone());
+    let mut preparing = if is_spans { Preparing::spans(&entry.policies) } else { Preparing::new(entry) };
     let mut reader = Reader::new(form);
     let mut content = Sha256::new();
     for Message { payload, time_ns, facts, .. } in messages {
@@ -118,7 +116,7 @@ fn prepare(form: Form, entry: Entry, messages: &[Message], received_ns: i64) -> 
         let message = queue::Message { payload, time_ns: *time_ns, facts };
         reader.each(&message, received_ns, |record| match record {
             Ok(record) if is_spans => preparing.push_normalized(normalizer.normalize_span(record)),
-            Ok(record) => preparing.push_normalized(normalizer.normalize(record)),
+            Ok(record) => preparing.push(record),
             Err(error) => {
                 preparing.reject(reason::MALFORMED, &error);
                 Ok(())

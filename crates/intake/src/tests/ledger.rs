@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
-use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_pipeline::spec::Signal;
 use logkeep_record::{Record, Resource, TenantId, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
@@ -13,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Setup, listen, port, send, wait_until};
 use crate::account::reason;
 use crate::datagrams::Inlet;
+use crate::joining::{Held, Normalizers};
 use crate::origin::Origin;
 use crate::prepare::Preparing;
 use crate::{Intake, Protocol, Serve};
@@ -21,8 +20,8 @@ use crate::{Intake, Protocol, Serve};
 async fn what_a_policy_leaves_out_is_counted_for_the_source_and_the_rest_is_stored() {
     let setup = Setup::new().await;
     let peers: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
-    let mut normalizer = Normalizer::new(Arrival { protocol: "syslog", source: String::new() });
-    let mut preparing = Preparing::normalized(&setup.intake.policies(&TenantId::default()), Signal::Logs);
+    let (policies, normalizers) = (setup.intake.policies(&TenantId::default()), Normalizers::of_each("syslog"));
+    let mut preparing = Preparing::resume(&policies, normalizers, Held::default()).unwrap();
     for number in 0..10 {
         let peer = peers[usize::from(number % 3 == 0)];
         preparing.from(peer, 100);
@@ -31,7 +30,7 @@ async fn what_a_policy_leaves_out_is_counted_for_the_source_and_the_rest_is_stor
             continue;
         }
         let record = Record::new(setup.intake.now_ns(), Value::from(number), Resource::from_attributes(vec![]));
-        preparing.push_normalized(normalizer.normalize(record)).unwrap();
+        preparing.push(record).unwrap();
     }
     let prepared = preparing.finish(b"").unwrap();
     let stored = setup.intake.commit(&Origin::of_many(Protocol::Syslog), prepared, None).await;

@@ -14,7 +14,7 @@ fn vrl(source: &str) -> Step {
 }
 
 fn set(steps: Vec<Step>) -> Arc<PipelineSet> {
-    let pipeline = Pipeline { name: "one".to_owned(), when: When::default(), steps };
+    let pipeline = Pipeline { name: "one".to_owned(), steps, ..Pipeline::default() };
     Arc::new(PipelineSet::compile(&[pipeline]).unwrap())
 }
 
@@ -54,7 +54,8 @@ async fn one_request_goes_to_several_tenants_and_classes() {
     };
     let pipeline = |name: &str, body: &str, step: Step| {
         let fields = vec![("body".to_owned(), vec![body.to_owned()])];
-        Pipeline { name: name.to_owned(), when: When { fields, ..When::default() }, steps: vec![step] }
+        let when = When { fields, ..When::default() };
+        Pipeline { name: name.to_owned(), when, steps: vec![step], ..Pipeline::default() }
     };
     let pipelines = [
         pipeline("to-shop", "shop*", route(Some(&shop), None)),
@@ -95,7 +96,8 @@ async fn a_request_sent_again_is_known_in_all_its_parts() {
     let shop = TenantId::new("shop").unwrap();
     let fields = vec![("body".to_owned(), vec!["shop*".to_owned()])];
     let route = Step::Route { tenant: Some(shop.clone()), class: None };
-    let pipeline = Pipeline { name: "to-shop".into(), when: When { fields, ..When::default() }, steps: vec![route] };
+    let when = When { fields, ..When::default() };
+    let pipeline = Pipeline { name: "to-shop".into(), when, steps: vec![route], ..Pipeline::default() };
     let pipelines = Arc::new(PipelineSet::compile(&[pipeline]).unwrap());
     let setup = Setup::with(IntakeOptions { pipelines, tenants: vec![shop.clone()], ..options() }).await;
     let router = setup.intake.native_router();

@@ -1,16 +1,14 @@
 //! Messages that arrived together.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use logkeep_normalize::{Arrival, Normalizer};
-use logkeep_pipeline::spec::Signal;
 use logkeep_wire::frame::Frame;
 use tokio::time::Instant;
 
 use super::Dialect;
 use crate::entry::Policies;
+use crate::joining::{Held, Normalizers};
 use crate::prepare::{Prepared, Preparing};
 use crate::refusal::Refusal;
 
@@ -69,38 +67,59 @@ impl Burst {
     }
 }
 
-/// Senders whose resources are remembered at once; at this number all are forgotten and the ones in use come back.
-const SOURCES: usize = 1_024;
-
 /// What is remembered of senders from one burst to the next.
-#[derive(Default)]
 pub(super) struct Readers<D> {
-    by_source: HashMap<IpAddr, Normalizer>,
+    normalizers: Normalizers,
     dialect: D,
+    /// What waits for its rest.
+    held: Held,
+    /// What will, once the burst that was prepared last is stored.
+    next: Option<Held>,
+}
+
+/// When there is something to store, of what has come or of what waits.
+pub(super) fn earliest(deadline: Option<Instant>, held: &Held) -> Option<Instant> {
+    deadline.into_iter().chain(held.until()).min()
+}
+
+impl<D: Dialect> Default for Readers<D> {
+    fn default() -> Self {
+        let normalizers = Normalizers::of_each(D::PROTOCOL.name());
+        Self { normalizers, dialect: D::default(), held: Held::default(), next: None }
+    }
 }
 
 impl<D: Dialect> Readers<D> {
+    /// Prepares a burst, as often as it takes to store it: what waited before does so until [`Readers::stored`]. At the end
+    /// nothing waits.
     pub(super) fn prepare(
         &mut self,
         burst: &Burst,
         policies: &Policies,
         received_ns: i64,
+        is_end: bool,
     ) -> Result<Prepared, Refusal> {
-        // Records of one batch may come from several senders, so they are normalised before they are prepared.
-        let mut preparing = Preparing::normalized(policies, Signal::Logs);
+        let normalizers = std::mem::replace(&mut self.normalizers, Normalizers::of_each(D::PROTOCOL.name()));
+        let mut preparing = Preparing::resume(policies, normalizers, self.held.clone())?;
         for message in &burst.messages {
-            if self.by_source.len() >= SOURCES && !self.by_source.contains_key(&message.source) {
-                self.by_source.clear();
-            }
-            let normalizer = self.by_source.entry(message.source).or_insert_with(|| {
-                let source = message.source.to_canonical().to_string();
-                Normalizer::new(Arrival { protocol: D::PROTOCOL.name(), source })
-            });
             let frame = Frame { bytes: &burst.bytes[message.place.clone()], truncated_bytes: message.truncated_bytes };
             let record = self.dialect.record(&frame, received_ns);
             preparing.from(message.source, frame.bytes.len());
-            preparing.push_normalized(normalizer.normalize(record))?;
+            preparing.push(record)?;
         }
-        preparing.finish(&burst.bytes)
+        let (prepared, normalizers, held) = preparing.pause(&burst.bytes, is_end)?;
+        self.normalizers = normalizers;
+        self.next = Some(held);
+        Ok(prepared)
+    }
+
+    /// The burst is stored, or counted as lost: what waits is what came at its end.
+    pub(super) fn stored(&mut self) {
+        self.held = self.next.take().unwrap_or_default();
+    }
+
+    /// What waits for its rest.
+    pub(super) fn held(&self) -> &Held {
+        &self.held
     }
 }

@@ -3,7 +3,7 @@
 use logkeep_wire::frame::{FrameError, Framer};
 
 use super::Dialect;
-use super::burst::{Burst, Readers};
+use super::burst::{Burst, Readers, earliest};
 use crate::Intake;
 use crate::account::reason;
 use crate::connection::{Connection, Read};
@@ -35,7 +35,8 @@ impl<D: Dialect> Serving<'_, D> {
     /// Reads to the end of the stream. What was read whole is stored in any case.
     async fn run(&mut self) -> Result<(), FrameError> {
         loop {
-            let read = self.connection.read(self.framer.is_unfinished(), self.burst.deadline()).await;
+            let until = earliest(self.burst.deadline(), self.readers.held());
+            let read = self.connection.read(self.framer.is_unfinished(), until).await;
             let faulty = self.cut().await;
             if faulty.is_err() || read != Read::Bytes {
                 if read == Read::End
@@ -43,7 +44,7 @@ impl<D: Dialect> Serving<'_, D> {
                 {
                     self.burst.push(&frame, self.connection.peer());
                 }
-                self.store().await;
+                self.store(faulty.is_err() || read == Read::End).await;
             }
             faulty?;
             if read == Read::End {
@@ -62,18 +63,20 @@ impl<D: Dialect> Serving<'_, D> {
             self.connection.message_taken();
             self.burst.push(&frame, self.connection.peer());
             if self.burst.is_full() {
-                self.store().await;
+                self.store(false).await;
             }
         }
         Ok(())
     }
 
-    async fn store(&mut self) {
-        if self.burst.is_empty() {
+    /// Stores what has come and need not wait.
+    async fn store(&mut self, is_end: bool) {
+        if self.burst.is_empty() && !self.readers.held().is_due(is_end) {
             return;
         }
         let (burst, readers) = (std::mem::take(&mut self.burst), std::mem::take(&mut self.readers));
         let (origin, shutdown) = (self.connection.origin(), self.connection.shutdown());
-        (self.burst, self.readers) = self.intake.store_burst(&origin, burst, readers, shutdown).await;
+        (self.burst, self.readers) = self.intake.store_burst(&origin, burst, readers, is_end, shutdown).await;
+        self.connection.holds(self.readers.held().bytes());
     }
 }

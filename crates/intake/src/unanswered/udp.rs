@@ -3,6 +3,7 @@
 use logkeep_wire::frame::Frame;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::burst::{Burst, Readers};
@@ -33,17 +34,21 @@ impl Intake {
     async fn store_datagrams<D: Dialect>(self, mut queue: mpsc::Receiver<Datagram>, shutdown: CancellationToken) {
         let (mut burst, mut readers) = (Burst::default(), Readers::<D>::default());
         let (mut assembler, origin) = (D::Assembler::default(), Origin::of_many(D::PROTOCOL));
-        while let Some(first) = queue.recv().await {
-            self.assemble::<D>(&mut assembler, &first, &mut burst);
-            drop(first);
+        let mut is_open = true;
+        while is_open {
+            match next(&mut queue, readers.held().until()).await {
+                Next::Datagram(first) => self.assemble::<D>(&mut assembler, &first, &mut burst),
+                Next::Due => {}
+                Next::End => is_open = false,
+            }
             while !burst.is_full()
                 && let Some(deadline) = burst.deadline()
                 && let Ok(Some(next)) = tokio::time::timeout_at(deadline, queue.recv()).await
             {
                 self.assemble::<D>(&mut assembler, &next, &mut burst);
             }
-            if !burst.is_empty() {
-                (burst, readers) = self.store_burst(&origin, burst, readers, &shutdown).await;
+            if !burst.is_empty() || readers.held().is_due(!is_open) {
+                (burst, readers) = self.store_burst(&origin, burst, readers, !is_open, &shutdown).await;
             }
         }
     }
@@ -58,4 +63,23 @@ impl Intake {
             self.count_dropped(&Origin::of_many(D::PROTOCOL), None, reason::INCOMPLETE, assembled.lost);
         }
     }
+}
+
+/// What a queue gives.
+enum Next {
+    Datagram(Datagram),
+    /// Nothing by then.
+    Due,
+    End,
+}
+
+async fn next(queue: &mut mpsc::Receiver<Datagram>, until: Option<Instant>) -> Next {
+    let received = match until {
+        Some(until) => match tokio::time::timeout_at(until, queue.recv()).await {
+            Ok(received) => received,
+            Err(_) => return Next::Due,
+        },
+        None => queue.recv().await,
+    };
+    received.map_or(Next::End, Next::Datagram)
 }

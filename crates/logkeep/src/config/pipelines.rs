@@ -1,9 +1,10 @@
 //! Pipelines: a list of sections, each with a name, what it matches, and steps.
 
+mod multiline;
 mod steps;
 
-use logkeep_pipeline::PipelineSet;
 use logkeep_pipeline::spec::{Form, Parse, Pipeline, Sample, Signal, Step, When};
+use logkeep_pipeline::{FaultyPart, PipelineSet};
 use logkeep_record::{Severity, TenantId};
 use logkeep_redact::Rules;
 
@@ -13,16 +14,28 @@ use super::read::Reader;
 use super::tree::{Entry, Kind, Node};
 
 /// What a pipeline may say.
-const PARTS: &[&str] = &["name", "match", "steps"];
+const PARTS: &[&str] = &["name", "match", "multiline", "steps"];
 /// Pipelines at most, and steps of one.
 const PIPELINES: usize = 256;
 const STEPS: usize = 64;
 
-/// A pipeline, and the lines it and its steps are written on.
+/// A pipeline, and the lines it and its parts are written on.
 struct Written {
     pipeline: Pipeline,
     line: u64,
+    multiline: u64,
     steps: Vec<u64>,
+}
+
+impl Written {
+    /// The line of a part, and what people call it.
+    fn place(&self, part: FaultyPart) -> (u64, String) {
+        match part {
+            FaultyPart::Match => (self.line, "match".to_owned()),
+            FaultyPart::Multiline => (self.multiline, "multiline".to_owned()),
+            FaultyPart::Step(step) => (self.steps[step], format!("step {}", step + 1)),
+        }
+    }
 }
 
 /// Reads the section, and compiles what is in it.
@@ -54,8 +67,7 @@ pub(super) fn pipelines(reader: &mut Reader<'_>, tenants: &[TenantId], redact: &
     {
         for fault in faults {
             let one = &written[fault.pipeline];
-            let line = fault.step.map_or(one.line, |step| one.steps[step]);
-            let place = fault.step.map_or("match".to_owned(), |step| format!("step {}", step + 1));
+            let (line, place) = one.place(fault.part);
             reader.fault(line, format!("`pipelines`: `{}`, {place}: {}", one.pipeline.name, fault.message), None);
         }
     }
@@ -88,6 +100,7 @@ fn scalar<'n>(reader: &mut Reader<'_>, entry: &'n Entry) -> Option<&'n str> {
 fn pipeline(reader: &mut Reader<'_>, node: &Node, tenants: &[TenantId]) -> Option<Written> {
     let faults_before = reader.fault_count();
     let (mut name, mut when, mut steps, mut lines) = (None, When::default(), Vec::new(), Vec::new());
+    let (mut multiline, mut multiline_line) = (None, node.line);
     for entry in entries(reader, node, "a pipeline", "write `- name: …`")? {
         match entry.key.as_str() {
             "name" => {
@@ -98,6 +111,7 @@ fn pipeline(reader: &mut Reader<'_>, node: &Node, tenants: &[TenantId]) -> Optio
                 }
             }
             "match" => when = self::when(reader, &entry.value, tenants),
+            "multiline" => (multiline, multiline_line) = (multiline::multiline(reader, &entry.value), entry.line),
             "steps" => match &entry.value.kind {
                 Kind::List(nodes) => {
                     lines = nodes.iter().map(|node| node.line).collect();
@@ -116,7 +130,7 @@ fn pipeline(reader: &mut Reader<'_>, node: &Node, tenants: &[TenantId]) -> Optio
     }
     let lacks = match (&name, steps.len()) {
         (None, _) => Some("a pipeline has no `name`"),
-        (_, 0) => Some("a pipeline has no `steps`"),
+        (_, 0) if multiline.is_none() => Some("a pipeline has no `steps`"),
         (_, steps) if steps > STEPS => Some("a pipeline has at most 64 `steps`"),
         _ => None,
     };
@@ -124,7 +138,8 @@ fn pipeline(reader: &mut Reader<'_>, node: &Node, tenants: &[TenantId]) -> Optio
         reader.fault(node.line, format!("`pipelines`: {what}"), None);
         return None;
     }
-    Some(Written { pipeline: Pipeline { name: name?, when, steps }, line: node.line, steps: lines })
+    let pipeline = Pipeline { name: name?, when, multiline, steps };
+    Some(Written { pipeline, line: node.line, multiline: multiline_line, steps: lines })
 }
 
 /// What a section matches.
@@ -204,7 +219,9 @@ pub(super) fn print(pipelines: &[Pipeline]) -> String {
 fn print_pipeline(pipeline: &Pipeline) -> String {
     let steps: Vec<_> = pipeline.steps.iter().map(print_step).collect();
     let (when, steps) = (print_when(&pipeline.when), steps.join(", "));
-    format!("{{name: {}, match: {when}, steps: [{steps}]}}", pipeline.name)
+    let multiline =
+        pipeline.multiline.as_ref().map(|multiline| format!("multiline: {}, ", multiline::print(multiline)));
+    format!("{{name: {}, match: {when}, {}steps: [{steps}]}}", pipeline.name, multiline.unwrap_or_default())
 }
 
 fn print_when(when: &When) -> String {

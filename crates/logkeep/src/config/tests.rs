@@ -349,6 +349,7 @@ fn faults_of_queues() {
 #[test]
 fn pipelines_read_as_they_print() {
     let yaml = "tenants: [shop]\npipelines:\n- name: nginx\n  match: {service: [\"web-*\", api], signal: logs, tenant: shop, min_severity: info}\n  \
+        multiline: {starts: '^\\d', continues: \" x\", max_lines: 7, timeout: 2s}\n  \
         steps:\n  - parse: {grok: '%{IP:client.address} %{GREEDYDATA:body}'}\n  - parse: {dissect: '%{a} %{b}', field: original}\n  \
         - vrl: |\n      .attributes.x = upcase(\"y\")\n      if .severity == \"debug\" { abort }\n  \
         - sample: {keep: 1/10, except: {min_severity: error}}\n  - route: {tenant: default, class: short}\n";
@@ -378,6 +379,11 @@ fn faults_of_pipelines_have_their_lines() {
         ("  - route: {class: audit}\n", "c.yaml:4: `pipelines`: the class `audit` is Logkeep's own"),
         ("  - {vrl: a, route: {class: b}}\n", "c.yaml:4: `pipelines`: a step has one key"),
         ("  - vrl: {file: /nowhere/x.vrl}\n", "c.yaml:4: `pipelines`: `/nowhere/x.vrl` cannot be read"),
+        ("  - vrl: .body = 1\n  multiline: {}\n", "c.yaml:5: `pipelines`: `a`, multiline: it has neither"),
+        ("  - vrl: .body = 1\n  multiline: {starts: (}\n", "c.yaml:5: `pipelines`: `a`, multiline: `(` is no regular"),
+        ("  - vrl: .body = 1\n  multiline: {timeout: 3}\n", "c.yaml:5: `pipelines`: `timeout` is `3`, a time like 1s"),
+        ("  - vrl: .body = 1\n  multiline: {max_bytes: x}\n", "c.yaml:5: `pipelines`: `max_bytes` is `x`, a size like"),
+        ("  - vrl: .body = 1\n  multiline: {ends: x}\n", "c.yaml:5: `pipelines`: unknown key `ends`"),
         ("  - grok: x\n", "c.yaml:4: `pipelines`: unknown key `grok`"),
         ("  - vrl: .body = 1\n- name: a\n  steps: [vrl: .body = 1]\n", "c.yaml:5: `pipelines`: `a` is there twice"),
         ("  - vrl: .body = 1\n- name: busy\n", "c.yaml:5: `pipelines`: the name `busy` means something else"),

@@ -107,7 +107,7 @@ fn owned(text: &str) -> Value<'static> {
     Value::Str(Cow::Owned(text.to_owned()))
 }
 
-fn build(pattern: &str) -> Result<Regex, String> {
+pub(crate) fn build(pattern: &str) -> Result<Regex, String> {
     let built = RegexBuilder::new(pattern).size_limit(4 * PATTERN_BYTES).build();
     built.map_err(|error| format!("`{pattern}` is no regular expression: {}", last_line(&error)))
 }

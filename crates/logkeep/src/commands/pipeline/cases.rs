@@ -1,11 +1,13 @@
 //! Cases of pipelines: a record in, what is expected of it out.
 
+use std::slice;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use logkeep_pipeline::spec::{Pipeline, Signal};
-use logkeep_pipeline::{Dropped, ERRORS, PipelineSet, Place, Run};
+use logkeep_pipeline::{Dropped, ERRORS, Joining, PipelineSet, Place, Run};
 use logkeep_record::{Attributes, Record, Resource, Severity, SpanId, TenantId, TraceId, Value, json};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
@@ -24,9 +26,9 @@ pub(super) struct Case {
     pub(super) name: String,
     /// Only this pipeline; all without one.
     pipeline: Option<String>,
-    /// The record, or its body alone.
+    /// The record, or its body alone; a list of those that come one after the other.
     input: Json,
-    /// `dropped`, or parts of the record.
+    /// `dropped`, or parts of the record; a list of what becomes of a list.
     expect: Json,
 }
 
@@ -64,32 +66,67 @@ impl Case {
             return Err(anyhow!("there is no pipeline `{name}`")).with_context(context);
         }
         let set = PipelineSet::compile(&chosen).map_err(|faults| anyhow!("{faults:?}"))?;
-        let Input { mut record, tenant, signal } = input(&self.input).with_context(context)?;
-        let outcome = match Run::new(&Arc::new(set), &tenant, signal) {
-            Some(mut run) => run.apply(&mut record),
-            None => Ok(None),
-        };
-        self.differences(&record, outcome).with_context(context)
+        self.run_through(&Arc::new(set)).with_context(context)
     }
 
-    fn differences(&self, record: &Record<'_>, outcome: Result<Option<Place>, Dropped>) -> Result<Vec<String>> {
-        let by = self.expect.get("dropped");
-        let is_to_drop = by.is_some() || self.expect == "dropped";
-        Ok(match (outcome, is_to_drop) {
-            (Err(Dropped(name)), true) => match by.and_then(Json::as_str).filter(|by| *by != &*name) {
-                Some(by) => vec![format!("dropped: expected by {by}, was by {name}")],
-                None => Vec::new(),
-            },
-            (Err(Dropped(name)), false) => vec![format!("expected to be kept, was dropped by {name}")],
-            (Ok(_), true) => vec!["expected to be dropped, was kept".to_owned()],
-            (Ok(place), false) => {
-                let Json::Object(expected) = &self.expect else {
-                    bail!("`expect` is `dropped` or parts of the record, like `attributes: {{…}}`");
-                };
-                compare(expected, record, &place.unwrap_or_default())?
-            }
-        })
+    fn run_through(&self, set: &Arc<PipelineSet>) -> Result<Vec<String>> {
+        let (inputs, expected) = match (&self.input, &self.expect) {
+            (Json::Array(inputs), Json::Array(expected)) => (&inputs[..], &expected[..]),
+            (Json::Array(_), _) => bail!("`expect` is a list where `input` is one"),
+            (input, expected) => (slice::from_ref(input), slice::from_ref(expected)),
+        };
+        let inputs = inputs.iter().map(input).collect::<Result<Vec<_>>>()?;
+        let [Input { tenant, signal, .. }, ..] = &inputs[..] else { bail!("`input` has no record") };
+        let (tenant, signal) = (tenant.clone(), *signal);
+        if inputs.iter().any(|input| (&input.tenant, input.signal) != (&tenant, signal)) {
+            bail!("records that come one after the other are of one tenant and signal");
+        }
+        let joining = if signal == Signal::Logs { Joining::new(set, &tenant) } else { None };
+        let records = joined(joining, inputs.into_iter().map(|input| input.record));
+        if records.len() != expected.len() {
+            let bodies: Vec<_> = records.iter().map(|record| json_of(&record.body).to_string()).collect();
+            let (wanted, got) = (expected.len(), bodies.len());
+            return Ok(vec![format!("expected {wanted} records, got {got}: {}", bodies.join(", "))]);
+        }
+        let mut run = Run::new(set, &tenant, signal);
+        let mut differences = Vec::new();
+        for (mut record, expected) in records.into_iter().zip(expected) {
+            let outcome = run.as_mut().map_or(Ok(None), |run| run.apply(&mut record));
+            differences.extend(self::differences(expected, &record, outcome)?);
+        }
+        Ok(differences)
     }
+}
+
+/// Records as they are once all have come.
+fn joined(joining: Option<Joining>, records: impl Iterator<Item = Record<'static>>) -> Vec<Record<'static>> {
+    let Some(mut joining) = joining else { return records.collect() };
+    let (now, mut done) = (Instant::now(), Vec::new());
+    for record in records {
+        let left = joining.take(record, None, now, &mut done);
+        done.extend(left.map(|record| (None, record)));
+    }
+    done.extend(joining.leave(None));
+    done.into_iter().map(|(_, record)| record).collect()
+}
+
+fn differences(expected: &Json, record: &Record<'_>, outcome: Result<Option<Place>, Dropped>) -> Result<Vec<String>> {
+    let by = expected.get("dropped");
+    let is_to_drop = by.is_some() || expected == "dropped";
+    Ok(match (outcome, is_to_drop) {
+        (Err(Dropped(name)), true) => match by.and_then(Json::as_str).filter(|by| *by != &*name) {
+            Some(by) => vec![format!("dropped: expected by {by}, was by {name}")],
+            None => Vec::new(),
+        },
+        (Err(Dropped(name)), false) => vec![format!("expected to be kept, was dropped by {name}")],
+        (Ok(_), true) => vec!["expected to be dropped, was kept".to_owned()],
+        (Ok(place), false) => {
+            let Json::Object(expected) = expected else {
+                bail!("`expect` is `dropped` or parts of the record, like `attributes: {{…}}`");
+            };
+            compare(expected, record, &place.unwrap_or_default())?
+        }
+    })
 }
 
 fn compare(expected: &Map<String, Json>, record: &Record<'_>, place: &Place) -> Result<Vec<String>> {
