@@ -5,9 +5,10 @@ use std::sync::Arc;
 use logkeep_pipeline::PipelineSet;
 use logkeep_pipeline::spec::{Pipeline, Step, When};
 use logkeep_record::{Class, Record, TenantId};
+use tokio_util::sync::CancellationToken;
 
 use super::{Setup, options, send};
-use crate::{Intake, IntakeOptions};
+use crate::IntakeOptions;
 
 fn vrl(source: &str) -> Step {
     Step::Vrl { source: source.to_owned(), file: None }
@@ -128,11 +129,15 @@ async fn a_request_has_one_set_from_its_first_record_to_its_last() {
     let setup = setup(vec![vrl(".attributes.v = \"first\"")]).await;
     let other = set(vec![vrl(".attributes.v = \"second\"")]);
     let first = setup.intake.pipelines();
+    let stop = CancellationToken::new();
     let swapping = {
-        let (intake, other): (Intake, _) = (setup.intake.clone(), other.clone());
+        let (intake, first, other, stop) = (setup.intake.clone(), first.clone(), other.clone(), stop.clone());
         tokio::spawn(async move {
-            for round in 0..200 {
-                intake.set_pipelines(if round % 2 == 0 { other.clone() } else { first.clone() });
+            for set in [first, other].iter().cycle() {
+                if stop.is_cancelled() {
+                    return;
+                }
+                intake.set_pipelines(set.clone());
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }
         })
@@ -140,8 +145,10 @@ async fn a_request_has_one_set_from_its_first_record_to_its_last() {
     let router = setup.intake.native_router();
     for request in 0..40 {
         let body: String = (0..500).map(|n| format!("{{\"message\":\"{request}-{n}\"}}\n")).collect();
+        setup.intake.set_pipelines([&first, &other][request % 2].clone());
         assert_eq!(send(&router, "POST /api/v1/ingest/ndjson", body).await.status, 200);
     }
+    stop.cancel();
     swapping.await.unwrap();
     let seen = setup.logs_and_spans(|record| {
         let request = record.body.as_str().unwrap().split('-').next().unwrap().to_owned();
