@@ -5,11 +5,11 @@
 
 use std::borrow::Cow;
 
-use logkeep_record::{Attributes, Severity, SpanId, TraceId, Value, limits};
+use logkeep_record::{Attributes, Resource, Severity, SpanId, TraceId, Value, limits};
 
 use crate::family::Family;
 use crate::mesh::Mesh;
-use crate::resource::{Lifted, name_or_container};
+use crate::resource::{BaseFacts, Lifted, name_or_container};
 use crate::semconv::{self, Entry, KUMA, LINKERD_ONLY, Rule};
 use crate::shippers::PREFIXES;
 use crate::{convert, ids, table};
@@ -46,6 +46,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) mesh: Mesh<'a>,
     /// The protocol itself gave the time, so what the document says stays an attribute.
     pub(crate) keep_time: bool,
+    /// The time of the envelope that the message came in.
+    pub(crate) envelope_time_ns: Option<i64>,
     /// Time and level in front of a line's message; what the message itself says counts for more.
     pub(crate) prefix_time_ns: Option<i64>,
     pub(crate) prefix_level: Option<(Severity, Cow<'a, str>)>,
@@ -106,7 +108,7 @@ impl<'a> Fields<'a> {
     fn label(&mut self, prefix: &'static str, key: Cow<'a, str>, value: Value<'a>) {
         match value {
             Value::Str(text) if self.can_lift(&text) && key.len() <= LIFTED_BYTES => {
-                self.lifted.push(Lifted { prefix, name: key, value: Value::Str(text), rank: None });
+                self.lift_once(Lifted { prefix, name: key, key: None, value: Value::Str(text), rank: None });
             }
             value => self.push(Cow::Owned(format!("{prefix}{key}")), value),
         }
@@ -337,17 +339,37 @@ impl<'a> Fields<'a> {
     fn lift(&mut self, key: Cow<'a, str>, name: Option<&'static str>, rank: Option<u8>, value: Value<'a>) {
         match value {
             Value::Str(text) if self.can_lift(&text) => {
-                let known = self.lifted.iter().find(|fact| fact.prefix.is_empty() && fact.name == name.unwrap_or(&key));
-                match known {
-                    None => {
-                        let name = name.map_or(key, Cow::Borrowed);
-                        self.lifted.push(Lifted { prefix: "", name, value: Value::Str(text), rank });
-                    }
-                    Some(known) if known.value.as_str() == Some(&text) => {}
-                    Some(_) => self.push(key, Value::Str(text)),
-                }
+                let (name, key) = match name {
+                    Some(name) => (Cow::Borrowed(name), Some(key)),
+                    None => (key, None),
+                };
+                self.lift_once(Lifted { prefix: "", name, key, value: Value::Str(text), rank });
             }
             value => self.push(key, value),
+        }
+    }
+
+    /// The first fact of a name counts; what says otherwise stays with the record.
+    fn lift_once(&mut self, fact: Lifted<'a>) {
+        match self.lifted.iter().find(|known| known.is_called(fact.prefix, &fact.name)) {
+            None => self.lifted.push(fact),
+            Some(known) if known.value == fact.value => {}
+            Some(_) => {
+                let (key, value) = fact.into_sent();
+                self.push(key, value);
+            }
+        }
+    }
+
+    /// What the sender's resource says counts, because what carried the record knows it; a document that says otherwise may mean
+    /// something else by the same word.
+    pub(crate) fn keep_contradictions(&mut self, base: &Resource, facts: &BaseFacts) {
+        let known: Vec<_> = self.lifted.extract_if(.., |fact| facts.said(base, fact).is_some()).collect();
+        for fact in known {
+            if facts.said(base, &fact) != Some(&fact.value) {
+                let (key, value) = fact.into_sent();
+                self.push(key, value);
+            }
         }
     }
 

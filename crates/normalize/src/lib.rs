@@ -22,6 +22,7 @@ mod shippers;
 mod table;
 mod text;
 mod time;
+mod unique;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,12 @@ use crate::semconv::Rule;
 
 /// Spans that come this way have names of their own.
 const DATADOG_TRACES: &str = "datadog-traces";
+
+/// Where a record's own time, if it has one, is a syslog header's or a container runtime's.
+const ENVELOPES: &[&str] = &["syslog", "relp", "ndjson", "import"];
+
+/// … and where it is, if the messages are syslog's.
+const QUEUES: &[&str] = &["kafka", "nats"];
 
 /// What is known of the connection a record came over.
 #[derive(Clone, Debug)]
@@ -72,6 +79,9 @@ impl Normalizer {
     /// Never refuses. Takes the decoded record, gives the normalised one.
     pub fn normalize<'a>(&mut self, mut record: Record<'a>) -> Record<'a> {
         let mut fields = Fields::default();
+        if self.is_in_envelope(&record) {
+            fields.envelope_time_ns = record.time_ns.take();
+        }
         fields.keep_time = record.time_ns.is_some();
         fields.trace_id = record.trace_id;
         fields.span_id = record.span_id;
@@ -94,6 +104,12 @@ impl Normalizer {
         self.finish(record, fields)
     }
 
+    /// Whether its time is that of an envelope, of a syslog message or a container's line. What is in it may know better.
+    fn is_in_envelope(&self, record: &Record<'_>) -> bool {
+        let is_syslog = || record.attributes.iter().any(|(name, _)| name == semconv::SYSLOG_FACILITY);
+        ENVELOPES.contains(&self.arrival.protocol) || QUEUES.contains(&self.arrival.protocol) && is_syslog()
+    }
+
     /// A span's record: its sender's identity as in logs, and everything else as it came, because tracers share one
     /// vocabulary already, but for Datadog's. Never refuses.
     pub fn normalize_span<'a>(&mut self, mut record: Record<'a>) -> Record<'a> {
@@ -101,6 +117,8 @@ impl Normalizer {
             rename_tags(&mut record);
         }
         record.resource = self.resources.resource(&self.arrival, &record.resource, Vec::new(), None);
+        let dropped = unique::settle(&mut record.attributes);
+        record.dropped_attributes = record.dropped_attributes.saturating_add(dropped);
         record
     }
 
@@ -122,13 +140,18 @@ impl Normalizer {
 
     fn finish<'a>(&mut self, mut record: Record<'a>, mut fields: Fields<'a>) -> Record<'a> {
         let read = fields.time.take().map(|slot| slot.read);
-        record.time_ns = record.time_ns.or(read).or(fields.prefix_time_ns);
+        let (time_ns, observed_ns) = with_envelope(read, fields.envelope_time_ns);
+        record.time_ns = record.time_ns.or(time_ns).or(fields.prefix_time_ns);
+        record.observed_ns = record.observed_ns.or(observed_ns);
         access_facts(&mut fields);
         self.severity(&mut record, &mut fields);
         record.trace_id = fields.trace_id;
         record.span_id = fields.span_id;
         if record.flags == 0 {
             record.flags = fields.flags.unwrap_or(0);
+        }
+        if !fields.lifted.is_empty() {
+            fields.keep_contradictions(&record.resource, self.resources.base_facts(&record.resource));
         }
         let mut lifted = std::mem::take(&mut fields.lifted);
         let mut upstream = fields.mesh.upstream_service.take();
@@ -141,7 +164,8 @@ impl Normalizer {
         record.resource = self.resources.resource(&self.arrival, &record.resource, lifted, upstream);
         fields.settle_renamed();
         record.attributes = fields.attributes;
-        record.dropped_attributes = record.dropped_attributes.saturating_add(fields.dropped);
+        let dropped = fields.dropped.saturating_add(unique::settle(&mut record.attributes));
+        record.dropped_attributes = record.dropped_attributes.saturating_add(dropped);
         record
     }
 
@@ -170,6 +194,19 @@ impl Normalizer {
         } else if fields.family.is_access() {
             record.severity = fields.mesh.severity();
         }
+    }
+}
+
+/// The time of a message, of what it says itself and what its envelope says, and then when the envelope was written. An envelope
+/// that only says the same second more precisely is believed.
+fn with_envelope(read: Option<i64>, envelope: Option<i64>) -> (Option<i64>, Option<i64>) {
+    const SECOND_NS: i64 = 1_000_000_000;
+    match (read, envelope) {
+        (Some(read), Some(envelope)) if read % SECOND_NS == 0 && envelope.div_euclid(SECOND_NS) == read / SECOND_NS => {
+            (Some(envelope), None)
+        }
+        (Some(read), envelope) => (Some(read), envelope),
+        (None, envelope) => (envelope, None),
     }
 }
 

@@ -6,7 +6,8 @@
 //! reused. Equality is checked in full: a sender must not be able to appear as another by a crafted hash.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use logkeep_record::{Attributes, Resource, Severity, Value};
@@ -15,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::naming::workload_of;
 use crate::semconv::{self, Rule, Scale};
 use crate::shippers::is_name;
-use crate::{Arrival, convert, table};
+use crate::{Arrival, convert, table, unique};
 
 /// Resources kept at once; at this number all are let go and the ones in use come back.
 const KEPT: usize = 8_192;
@@ -49,6 +50,8 @@ pub(crate) struct Lifted<'a> {
     /// In front of `name`; kept apart so that nothing is joined unless the resource is new.
     pub(crate) prefix: &'static str,
     pub(crate) name: Cow<'a, str>,
+    /// The key that it came under, where that is another.
+    pub(crate) key: Option<Cow<'a, str>>,
     pub(crate) value: Value<'a>,
     /// How well it names the service, if it may.
     pub(crate) rank: Option<u8>,
@@ -66,6 +69,24 @@ impl<'a> Lifted<'a> {
         (name, self.value)
     }
 
+    /// The same under the key that it came under, because its name is another's.
+    pub(crate) fn into_sent(mut self) -> (Cow<'a, str>, Value<'a>) {
+        match self.key.take() {
+            Some(key) => (key, self.value),
+            None => self.into_attribute(),
+        }
+    }
+
+    /// Whether it is said under this name.
+    pub(crate) fn is_called(&self, prefix: &str, name: &str) -> bool {
+        let theirs = || prefix.bytes().chain(name.bytes());
+        if self.prefix == prefix {
+            self.name == name
+        } else {
+            self.prefix.bytes().chain(self.name.bytes()).eq(theirs())
+        }
+    }
+
     fn text(&self) -> &str {
         self.value.as_str().unwrap_or_default()
     }
@@ -74,6 +95,7 @@ impl<'a> Lifted<'a> {
         Lifted {
             prefix: self.prefix,
             name: Cow::Owned(self.name.into_owned()),
+            key: None,
             value: self.value.into_owned(),
             rank: self.rank,
         }
@@ -87,6 +109,20 @@ pub(crate) struct BaseFacts {
     pub(crate) level: Option<(Severity, String)>,
     /// It names the service, or has something to derive the name from.
     names_service: bool,
+    /// What it says, under our names, but for a name of the service that is none; once it was asked for.
+    attributes: OnceCell<Attributes<'static>>,
+}
+
+impl BaseFacts {
+    /// What `base`, whose facts these are, says under the name of a fact.
+    pub(crate) fn said(&self, base: &Resource, fact: &Lifted<'_>) -> Option<&Value<'static>> {
+        let attributes = self.attributes.get_or_init(|| {
+            let mut attributes = if can_extend(base) { standard_attributes(base) } else { Vec::new() };
+            attributes.retain(|(name, value)| name != semconv::SERVICE_NAME || !is_vague(value));
+            attributes
+        });
+        attributes.iter().find(|(name, _)| fact.is_called("", name)).map(|(_, value)| value)
+    }
 }
 
 struct Known {
@@ -173,6 +209,28 @@ fn facts_of(base: &Resource) -> BaseFacts {
     facts
 }
 
+/// What a resource says, each name once.
+fn standard_attributes(base: &Resource) -> Attributes<'static> {
+    let is_proxy = is_proxy(base);
+    let mut taken: HashSet<Cow<'_, str>> = base.attributes().iter().map(|(key, _)| key.clone()).collect();
+    let named = base.attributes().iter().map(|(key, value)| {
+        if key.starts_with("logkeep.") {
+            return (Cow::Owned(format!("sender.{key}")), value.clone());
+        }
+        let rule = table::lookup(key).and_then(|entry| entry.general);
+        let name = standard_name(key, value, rule, is_proxy);
+        // What another key says under our name stays.
+        let is_ours = name == key || taken.insert(Cow::Owned(name.to_owned()));
+        (if is_ours { Cow::Owned(name.to_owned()) } else { key.clone() }, value.clone())
+    });
+    named.collect()
+}
+
+/// SDKs say `unknown_service:java` where they were told nothing.
+fn is_vague(value: &Value<'_>) -> bool {
+    value.as_str().is_none_or(|name| name.trim().is_empty() || name.trim().starts_with(UNKNOWN_SERVICE))
+}
+
 fn names_service(fact: &Lifted<'_>) -> bool {
     fact.rank.is_some() || fact.prefix.is_empty() && name_rank(&fact.name, None).is_some_and(|rank| rank < RANK_FILE)
 }
@@ -221,41 +279,41 @@ fn name_rank(name: &str, rule: Option<Rule>) -> Option<u8> {
 }
 
 fn build(arrival: &Arrival, base: &Resource, lifted: &[Lifted<'static>], upstream: Option<&str>) -> Arc<Resource> {
-    let mut attributes: Attributes<'static> = Vec::with_capacity(base.attributes().len() + lifted.len() + 4);
-    let mut ranks: Vec<Option<u8>> = Vec::new();
-    let mut add = |name: String, value: &Value<'static>, rule: Option<Rule>| {
-        ranks.push(name_rank(&name, rule));
-        attributes.push((Cow::Owned(name), value.clone()));
-    };
-    let is_proxy = is_proxy(base);
-    for (key, value) in base.attributes() {
-        let rule = table::lookup(key).and_then(|entry| entry.general);
-        let is_senders = key.starts_with("logkeep.");
-        let name = standard_name(key, value, rule, is_proxy);
-        add(if is_senders { format!("sender.{key}") } else { name.to_owned() }, value, rule);
-    }
+    let mut attributes = standard_attributes(base);
     for fact in lifted {
-        let name = format!("{}{}", fact.prefix, fact.name);
-        if base.attribute(&name) != Some(&fact.value) {
-            add(name, &fact.value, fact.rank.map(Rule::Name));
+        let (name, value) = fact.clone().into_attribute();
+        if name == semconv::SERVICE_NAME {
+            replace_name(&mut attributes);
         }
+        attributes.push((name, value));
     }
-    let (name, derived_from) = service_name(&attributes, &ranks, upstream, arrival);
+    let mut dropped = base.dropped_attributes().saturating_add(unique::settle(&mut attributes));
+    let (name, derived_from) = service_name(&attributes, upstream, arrival);
     if let Some(derived_from) = derived_from {
-        attributes.retain(|(key, _)| key != semconv::SERVICE_NAME);
+        replace_name(&mut attributes);
         attributes.push((semconv::SERVICE_NAME.into(), name.into()));
         attributes.push((semconv::DERIVED_FROM.into(), derived_from.into()));
+        dropped = dropped.saturating_add(unique::settle(&mut attributes));
     }
     attributes.push((semconv::PROTOCOL.into(), Value::str(arrival.protocol)));
     attributes.push((semconv::SOURCE.into(), arrival.source.clone().into()));
     let (schema_url, scope) = (base.schema_url().to_owned(), base.scope().clone());
-    Resource::new(attributes, base.dropped_attributes(), schema_url, scope)
+    Resource::new(attributes, dropped, schema_url, scope)
+}
+
+/// Makes room for a name of the service. What stands there is no name; if it is no text, it says something else.
+fn replace_name(attributes: &mut Attributes<'static>) {
+    for (key, value) in attributes.iter_mut() {
+        if key == semconv::SERVICE_NAME && value.as_str().is_none() {
+            *key = Cow::Owned(format!("sender.{key}"));
+        }
+    }
+    attributes.retain(|(key, _)| key != semconv::SERVICE_NAME);
 }
 
 /// The name, and what it was derived from where the sender did not give it.
 fn service_name(
     attributes: &Attributes<'static>,
-    ranks: &[Option<u8>],
     upstream: Option<&str>,
     arrival: &Arrival,
 ) -> (String, Option<String>) {
@@ -269,13 +327,14 @@ fn service_name(
     if let Some(name) = given {
         return (name, None);
     }
-    let candidates = attributes.iter().zip(ranks).filter_map(|((key, value), rank)| Some((rank.as_ref()?, key, value)));
+    let rank = |key: &str| name_rank(key, table::lookup(key).and_then(|entry| entry.general));
+    let candidates = attributes.iter().filter_map(|(key, value)| Some((rank(key)?, key, value)));
     let best = candidates
         .filter(|(_, key, value)| *key != semconv::SERVICE_NAME && text(value).is_some())
-        .min_by_key(|(rank, ..)| **rank);
-    if let Some((rank, key, value)) = best.filter(|(rank, ..)| **rank < RANK_FILE || upstream.is_none()) {
+        .min_by_key(|(rank, ..)| *rank);
+    if let Some((rank, key, value)) = best.filter(|(rank, ..)| *rank < RANK_FILE || upstream.is_none()) {
         let text = text(value).unwrap_or_default();
-        let name = match (*rank, key.as_ref()) {
+        let name = match (rank, key.as_ref()) {
             (_, "job") => text.rsplit('/').next().unwrap_or_default().to_owned(),
             (RANK_POD, _) => workload_of(&text).to_owned(),
             (RANK_FILE, _) => file_stem(&text).to_owned(),
@@ -319,7 +378,8 @@ mod tests {
         let base = Resource::from_attributes(Vec::new());
         let mut interner = Interner::new();
         let mut get = |pod: &'static str| {
-            let fact = Lifted { prefix: "", name: semconv::POD_NAME.into(), value: Value::str(pod), rank: None };
+            let (name, value) = (semconv::POD_NAME.into(), Value::str(pod));
+            let fact = Lifted { prefix: "", name, key: None, value, rank: None };
             interner.resource(&arrival, &base, vec![fact], None)
         };
         let first = get("a");

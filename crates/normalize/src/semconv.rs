@@ -164,6 +164,8 @@ pub(crate) fn is_mark(key: &str, value: &Value<'_>) -> bool {
     matches!((key, value), (TRUNCATED_BYTES, Value::Int(_)) | (INVALID_UTF8, Value::Bool(_)))
 }
 
+/// What every syslog message with a priority has.
+pub(crate) const SYSLOG_FACILITY: &str = "syslog.facility.code";
 pub(crate) const DERIVED_FROM: &str = "logkeep.service.name.derived_from";
 pub(crate) const PROTOCOL: &str = "logkeep.protocol";
 pub(crate) const SOURCE: &str = "logkeep.source";

@@ -9,7 +9,7 @@ use crate::semconv::{ENTRIES, Entry};
 use crate::shippers::SHIPPERS;
 
 /// A power of two, at least three times the number of entries, so that probes stay short.
-const SLOTS: usize = 2048;
+pub(crate) const SLOTS: usize = 2048;
 
 /// Every key we know.
 pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
@@ -50,7 +50,8 @@ pub(crate) fn lookup(key: &str) -> Option<&'static Entry> {
     }
 }
 
-fn slot(key: &[u8]) -> usize {
+/// A number below [`SLOTS`] that most keys have alone.
+pub(crate) fn slot(key: &[u8]) -> usize {
     let (head, tail) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
         (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
         _ => match (key.first_chunk::<4>(), key.last_chunk::<4>()) {

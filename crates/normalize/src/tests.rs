@@ -240,7 +240,8 @@ fn labels_and_resources() {
     let mut with_metadata = record("plain".into(), labels());
     with_metadata.attributes =
         vec![("trace_id".into(), "4bf92f3577b34da6a3ce929d0e0e4736".into()), ("pod".into(), "b".into())];
-    check_record(with_metadata, "loki", &["trace=4bf92f3577b34da6a3ce929d0e0e4736", "!a "]);
+    let expected = ["trace=4bf92f3577b34da6a3ce929d0e0e4736", "r k8s.pod.name=\"web-7d4f9c8b6d-x2x9z\"", "a pod=\"b\""];
+    check_record(with_metadata, "loki", &expected);
     let mut otlp = record("x".into(), vec![("service.name".into(), "cart".into())]);
     otlp.attributes = vec![("pod".into(), "b".into()), ("map".into(), Value::Map(vec![("k".into(), Value::Int(1))]))];
     otlp.severity_text = "Error".into();
@@ -354,6 +355,140 @@ fn line() -> impl Strategy<Value = String> {
     proptest::collection::vec(pieces, 0..8).prop_map(|pieces| pieces.concat())
 }
 
+/// Keys of which several mean the same, as senders and their envelopes say them.
+const SAME: &[&str] = &[
+    "host",
+    "hostname",
+    "host.name",
+    "host.hostname",
+    "service",
+    "service.name",
+    "service_name",
+    "app",
+    "pod",
+    "pod_name",
+    "k8s.pod.name",
+    "kubernetes",
+    "kubernetes.labels.app",
+    "k8s.pod.label.app",
+    "labels",
+    "log.level",
+    "level",
+    "time",
+    "msg",
+    "message",
+    "http.method",
+    "http.request.method",
+    "logkeep.source",
+    "sender.logkeep.source",
+    "logkeep.repeated.host",
+    "sender.logkeep.repeated.host",
+    "job",
+    "version",
+    "client.ip",
+    "client.address",
+    "node",
+    "cluster_name",
+    "log_name",
+    "node_name",
+];
+
+fn pairs(depth: u32) -> BoxedStrategy<Attributes<'static>> {
+    let text = prop_oneof![Just("a"), Just("b"), Just("info"), Just("unknown_service:x"), Just("2026-11-20T10:00:00Z")];
+    let text = text.prop_map(Value::str);
+    let value = match depth {
+        0 => prop_oneof![text, Just(Value::Int(7))].boxed(),
+        depth => prop_oneof![4 => text, 1 => Just(Value::Null), 2 => pairs(depth - 1).prop_map(Value::Map)].boxed(),
+    };
+    let key = (0..SAME.len(), 0..4_usize).prop_map(|(place, part)| match part {
+        // The last part alone, as it stands within an object.
+        0 => SAME[place].rsplit('.').next().unwrap_or_default().into(),
+        _ => SAME[place].into(),
+    });
+    proptest::collection::vec((key, value), 0..9).boxed()
+}
+
+fn names_are_unique(attributes: &Attributes<'_>) -> bool {
+    let names: std::collections::HashSet<_> = attributes.iter().map(|(name, _)| name).collect();
+    names.len() == attributes.len()
+}
+
+/// All single values that a record has, wherever they are.
+fn leaves(value: &Value<'_>, out: &mut Vec<String>) {
+    match value {
+        Value::Map(pairs) => pairs.iter().for_each(|(_, value)| leaves(value, out)),
+        Value::Array(values) => values.iter().for_each(|value| leaves(value, out)),
+        value => out.push(format!("{value:?}")),
+    }
+}
+
+#[test]
+fn what_carried_a_record_says_who_sent_it() {
+    let named = |body: &'static str| {
+        let mut record = decoded(body);
+        record.resource =
+            Resource::from_attributes(vec![("host.name".into(), "vm".into()), ("service.name".into(), "nginx".into())]);
+        record
+    };
+    let check = |body, expected: &[&str]| check_record(named(body), "syslog", expected);
+    check(
+        r#"{"host":"shop.example","w":"zqa","service.name":"other"}"#,
+        &[
+            "r host.name=\"vm\"",
+            "r service.name=\"nginx\"",
+            "a host=\"shop.example\"",
+            "a service.name=\"other\"",
+            "a w=\"zqa\"",
+        ],
+    );
+    check(r#"{"host":"vm"}"#, &["r host.name=\"vm\"", "!a host"]);
+    check(r#"{"pod":"web-0"}"#, &["r k8s.pod.name=\"web-0\"", "r host.name=\"vm\""]);
+    // Of a sender that was told no name, a document's counts.
+    let mut vague = decoded(r#"{"service.name":"cart"}"#);
+    vague.resource = Resource::from_attributes(vec![("service.name".into(), "unknown_service:java".into())]);
+    check_record(vague, "loki", &["r service.name=\"cart\"", "!a service.name", "!r logkeep.service.name.derived"]);
+    // Two labels that mean the same.
+    let labels: Attributes<'static> = [("host", "a"), ("hostname", "b"), ("host.name", "c")]
+        .map(|(name, value)| (name.into(), value.into()))
+        .to_vec();
+    check_record(record("x".into(), labels), "loki", &["r host=\"a\"", "r hostname=\"b\"", "r host.name=\"c\""]);
+}
+
+#[test]
+fn keys_that_come_twice_are_kept_beside() {
+    check(
+        r#"{"a":1,"a":2,"b":{"c":1},"b.c":1,"a":"x"}"#,
+        &["a a=1", "a b.c=1", "a logkeep.repeated.a=[2,\"x\"]", "!a logkeep.repeated.b"],
+    );
+}
+
+#[test]
+fn a_document_knows_its_time_better_than_the_envelope_it_came_in() {
+    let time = |ns: Option<i64>| {
+        ns.map_or("none".into(), |ns| jiff::Timestamp::from_nanosecond(ns.into()).unwrap().to_string())
+    };
+    for (protocol, envelope, body, expected, observed) in [
+        ("syslog", "10:00:01", r#"{"time":"2026-11-20T10:00:00.25Z"}"#, "10:00:00.25", "10:00:01"),
+        ("relp", "10:00:01", r#"{"ts":1795168800.5,"msg":"x"}"#, "10:00:00.5", "10:00:01"),
+        ("import", "10:00:01", "ts=2026-11-20T10:00:00.5Z level=info a=1", "10:00:00.5", "10:00:01"),
+        // The same second, more precisely.
+        ("syslog", "10:00:00.75", r#"{"time":"2026-11-20T10:00:00Z"}"#, "10:00:00.75", "none"),
+        ("syslog", "10:00:00", r#"{"time":"2026-11-20T10:00:00Z"}"#, "10:00:00", "none"),
+        ("syslog", "10:00:00", r#"{"time":"yesterday"}"#, "10:00:00", "none"),
+        ("syslog", "10:00:00", "no document", "10:00:00", "none"),
+        // What a protocol says of each record itself counts.
+        ("loki", "10:00:01", r#"{"time":"2026-11-20T10:00:00.25Z"}"#, "10:00:01", "none"),
+    ] {
+        let mut record = decoded(body);
+        record.time_ns = Some(crate::time::from_value(&Value::from(format!("2026-11-20T{envelope}Z"))).unwrap());
+        let record = normalizer(protocol).normalize(record);
+        let full = |text: &str| if text == "none" { text.to_owned() } else { format!("2026-11-20T{text}Z") };
+        assert_eq!((time(record.time_ns), time(record.observed_ns)), (full(expected), full(observed)), "{body}");
+        let is_lifted = record.attribute("time").is_none();
+        assert_eq!(is_lifted, protocol != "loki" && !body.contains("yesterday"), "{body}: {record:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn text_is_kept_verbatim(line in line()) {
@@ -374,5 +509,29 @@ proptest! {
         json::write(&Value::Map(pairs), &mut line);
         let normalised = normalizer("ndjson").normalize(decoded(&line));
         prop_assert_eq!(normalised.original.as_deref().or(normalised.body.as_str()), Some(line.as_str()));
+    }
+
+    #[test]
+    fn each_name_is_there_once_and_nothing_is_lost(
+        base in pairs(0), own in pairs(1), body in pairs(2),
+        protocol in prop_oneof![Just("otlp"), Just("syslog"), Just("loki"), Just("datadog-traces")],
+    ) {
+        let mut sent = record(Value::Map(body), base);
+        sent.attributes = own;
+        let mut before = Vec::new();
+        sent.resource.attributes().iter().chain(&sent.attributes).for_each(|(_, value)| leaves(value, &mut before));
+        let mut normalizer = normalizer(protocol);
+        for record in [normalizer.normalize(sent.clone()), normalizer.normalize_span(sent)] {
+            prop_assert!(names_are_unique(record.resource.attributes()), "{:?}", record.resource.attributes());
+            prop_assert!(names_are_unique(&record.attributes), "{:?}", record.attributes);
+            prop_assert_eq!(record.dropped_attributes, 0);
+            let mut after = Vec::new();
+            record.resource.attributes().iter().chain(&record.attributes).for_each(|(_, value)| leaves(value, &mut after));
+            after.push(format!("{:?}", Value::Str(record.severity_text)));
+            // That no name was known gives way to one.
+            let is_lost = |leaf: &&String| !after.contains(leaf) && !leaf.contains("unknown_service");
+            let lost: Vec<_> = before.iter().filter(is_lost).collect();
+            prop_assert!(lost.is_empty(), "{lost:?} of {before:?} in {after:?}");
+        }
     }
 }

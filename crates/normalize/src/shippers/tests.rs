@@ -130,7 +130,7 @@ fn what_only_some_shippers_know() {
 }
 
 #[test]
-fn what_was_sent_is_still_there() {
+fn what_winto_sent_is_still_there() {
     for sent in [FLUENT_BIT, FILEBEAT, DATADOG] {
         assert_eq!(normalized(&sent).original.as_deref(), Some(sent.body), "{}", sent.protocol);
     }
@@ -229,5 +229,5 @@ fn a_key_a_thousand_times_is_still_one_record() {
         Box::leak(format!("{{{}\"message\":\"x\"}}", "\"http.method\":\"GET\",".repeat(10_000)).into());
     let record = normalized(&Sent { protocol: "ndjson", labels: &[], attributes: &[], body });
     let named = |name: &str| record.attributes.iter().filter(|(key, _)| key == name).count();
-    assert_eq!((named("http.request.method"), named("http.method")), (1, 10_000 - 64));
+    assert_eq!((named("http.request.method"), named("http.method")), (1, 1));
 }
