@@ -31,7 +31,7 @@ fn text(bytes: &[u8]) -> String {
 fn examples_of_the_guide_hold() {
     let folder = tempfile::tempdir().unwrap();
     let (configs, cases) = (blocks("config"), blocks("cases"));
-    assert_eq!((configs.len(), cases.len()), (6, 6));
+    assert_eq!((configs.len(), cases.len()), (7, 7));
     for (config, cases) in configs.iter().zip(&cases) {
         let output = run(folder.path(), config, cases);
         assert!(output.status.success(), "{config}\n{}{}", text(&output.stdout), text(&output.stderr));

@@ -22,6 +22,7 @@ mod when;
 mod tests;
 
 pub use multiline::Joining;
+pub use parse::pattern_faults;
 pub use sample::{KeepError, parse_keep};
 pub use set::{Count, Dropped, ERRORS, Fault, FaultyPart, PipelineSet, Place, Run};
 pub use waiting::{Done, Parts, Sequence, Slot, Waiting};

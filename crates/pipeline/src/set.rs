@@ -8,7 +8,7 @@ use logkeep_record::{Class, Record, Resource, TenantId, Value, limits, span};
 use sha2::{Digest, Sha256};
 
 use crate::multiline::Rule;
-use crate::parse::Parser;
+use crate::parse::{Parser, Patterns};
 use crate::sample::Sampler;
 use crate::spec::{Pipeline, Signal, Step};
 use crate::vrl::{Facts, Outcome, Program};
@@ -106,6 +106,14 @@ impl PipelineSet {
     /// # Errors
     /// Every [`Fault`] there is, in their order.
     pub fn compile(pipelines: &[Pipeline]) -> Result<Self, Vec<Fault>> {
+        Self::compile_with(&[], pipelines)
+    }
+
+    /// The same with patterns for grok, by name, that [`pattern_faults`](crate::pattern_faults) has nothing against.
+    ///
+    /// # Errors
+    /// Every [`Fault`] there is, in their order.
+    pub fn compile_with(patterns: &[(String, String)], pipelines: &[Pipeline]) -> Result<Self, Vec<Fault>> {
         let (mut compiled, mut faults) = (Vec::new(), Vec::new());
         for (place, pipeline) in pipelines.iter().enumerate() {
             let before = faults.len();
@@ -115,7 +123,7 @@ impl PipelineSet {
             let multiline = multiline.map_err(|message| fault(FaultyPart::Multiline, message));
             let mut steps = Vec::new();
             for (number, step) in pipeline.steps.iter().enumerate() {
-                match Action::compile(step) {
+                match Action::compile(step, Patterns(patterns)) {
                     Ok(step) => steps.push(step),
                     Err(message) => fault(FaultyPart::Step(number), message),
                 }
@@ -129,7 +137,8 @@ impl PipelineSet {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let version = if pipelines.is_empty() { [0; 32] } else { Sha256::digest(format!("{pipelines:?}")).into() };
+        let version =
+            if pipelines.is_empty() { [0; 32] } else { Sha256::digest(format!("{patterns:?}{pipelines:?}")).into() };
         Ok(Self { pipelines: compiled, version })
     }
 
@@ -174,9 +183,9 @@ impl PipelineSet {
 }
 
 impl Action {
-    fn compile(step: &Step) -> Result<Self, String> {
+    fn compile(step: &Step, patterns: Patterns<'_>) -> Result<Self, String> {
         Ok(match step {
-            Step::Parse(parse) => Self::Parse(Parser::new(parse)?),
+            Step::Parse(parse) => Self::Parse(Parser::new(parse, patterns)?),
             Step::Vrl { source, .. } => Self::Vrl(Program::compile(source)?),
             Step::Sample(sample) => Self::Sample(Sampler::new(sample)?),
             Step::Route { tenant, class } => Self::Route(Place { tenant: tenant.clone(), class: class.clone() }),

@@ -46,7 +46,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut out = stdout().lock();
     let mut failed = 0;
     for case in &cases {
-        let differences = case.run(&config.pipelines)?;
+        let differences = case.run(&config.patterns, &config.pipelines)?;
         writeln!(out, "{} {}", if differences.is_empty() { "ok  " } else { "FAIL" }, case.name)?;
         for difference in &differences {
             writeln!(out, "       {difference}")?;

@@ -57,6 +57,7 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         key("tenants", "default", "names senders may use; `default` always exists"),
         key("sources.kafka", "[]", "topics of Kafka to read, a section for each cluster and consumer group"),
         key("sources.nats", "[]", "streams or subjects of NATS to read, a section for each"),
+        key("patterns", "{}", "patterns for grok in pipelines, by name, beside those that it knows"),
         key("pipelines", "[]", "what is done to records before they are redacted and stored (docs/guide/pipelines.md)"),
         key(
             "redact.secrets",

@@ -52,6 +52,8 @@ pub struct Config {
     pub tenants: Vec<TenantId>,
     /// Queues that are read.
     pub sources: Vec<SourceOptions>,
+    /// Patterns for grok, by name.
+    pub patterns: Vec<(String, String)>,
     /// What is done to records before they are redacted and stored.
     pub pipelines: Vec<Pipeline>,
     /// What is hidden in records before they are stored.
@@ -211,7 +213,7 @@ impl Config {
 
     /// The pipelines, compiled. None of those in a [`Config`] has a fault: it would not have become one.
     pub fn pipeline_set(&self) -> PipelineSet {
-        PipelineSet::compile(&self.pipelines).unwrap_or_default()
+        PipelineSet::compile_with(&self.patterns, &self.pipelines).unwrap_or_default()
     }
 
     /// The effective configuration as YAML that reads as itself, each key with what it is and its default.

@@ -4,7 +4,7 @@ mod multiline;
 mod steps;
 
 use logkeep_pipeline::spec::{Form, Parse, Pipeline, Sample, Signal, Step, When};
-use logkeep_pipeline::{FaultyPart, PipelineSet};
+use logkeep_pipeline::{FaultyPart, PipelineSet, pattern_faults};
 use logkeep_record::{Severity, TenantId};
 use logkeep_redact::Rules;
 
@@ -38,8 +38,39 @@ impl Written {
     }
 }
 
+/// Reads the patterns for grok.
+pub(super) fn patterns(reader: &mut Reader<'_>) -> Vec<(String, String)> {
+    let Some(node) = reader.written("patterns") else { return Vec::new() };
+    let Kind::Map(entries) = &node.kind else {
+        let message = format!("`patterns` is {}, expected a section", node.kind.name());
+        reader.fault(node.line, message, Some("write `NAME: …` below it".into()));
+        return Vec::new();
+    };
+    let mut patterns = Vec::new();
+    for entry in entries {
+        match &entry.value.kind {
+            Kind::Scalar(text) => patterns.push((entry.key.clone(), text.clone())),
+            other => {
+                let message = format!("`patterns`: `{}` is {}, expected a single value", entry.key, other.name());
+                reader.fault(entry.line, message, None);
+                return Vec::new();
+            }
+        }
+    }
+    for (place, what) in pattern_faults(&patterns) {
+        let entry = &entries[place];
+        reader.fault(entry.line, format!("`patterns`: `{}`: {what}", entry.key), None);
+    }
+    patterns
+}
+
 /// Reads the section, and compiles what is in it.
-pub(super) fn pipelines(reader: &mut Reader<'_>, tenants: &[TenantId], redact: &Rules) -> Vec<Pipeline> {
+pub(super) fn pipelines(
+    reader: &mut Reader<'_>,
+    patterns: &[(String, String)],
+    tenants: &[TenantId],
+    redact: &Rules,
+) -> Vec<Pipeline> {
     let Some(node) = reader.written("pipelines") else { return Vec::new() };
     let Kind::List(nodes) = &node.kind else {
         let message = format!("`pipelines` is {}, expected a list", node.kind.name());
@@ -63,7 +94,7 @@ pub(super) fn pipelines(reader: &mut Reader<'_>, tenants: &[TenantId], redact: &
     }
     let pipelines: Vec<_> = written.iter().map(|one| one.pipeline.clone()).collect();
     if reader.fault_count() == faults_before
-        && let Err(faults) = PipelineSet::compile(&pipelines)
+        && let Err(faults) = PipelineSet::compile_with(patterns, &pipelines)
     {
         for fault in faults {
             let one = &written[fault.pipeline];
@@ -208,6 +239,12 @@ fn texts<'n>(reader: &mut Reader<'_>, entry: &'n Entry) -> Vec<(u64, &'n str)> {
         }
     }
     texts
+}
+
+/// The patterns as YAML in one line.
+pub(super) fn print_patterns(patterns: &[(String, String)]) -> String {
+    let all: Vec<_> = patterns.iter().map(|(name, text)| format!("{name}: {}", quoted(text))).collect();
+    format!("{{{}}}", all.join(", "))
 }
 
 /// The pipelines as YAML in one line.

@@ -54,6 +54,7 @@ fn value(config: &Config, path: &str) -> String {
         }
         "sources.kafka" => sources::print(&config.sources, "kafka"),
         "sources.nats" => sources::print(&config.sources, "nats"),
+        "patterns" => pipelines::print_patterns(&config.patterns),
         "pipelines" => pipelines::print(&config.pipelines),
         "redact.secrets" => config.redact.secrets.name().to_owned(),
         "redact.rules" => redact::print(&config.redact),

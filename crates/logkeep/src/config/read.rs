@@ -184,7 +184,8 @@ impl<'a> Reader<'a> {
         let tenants = self.tenants();
         let sources = sources::sources(self, &tenants);
         let redact = redact::rules(self, &tenants);
-        let pipelines = pipelines::pipelines(self, &tenants, &redact);
+        let patterns = pipelines::patterns(self);
+        let pipelines = pipelines::pipelines(self, &patterns, &tenants, &redact);
         let log_level = self.value("log.level", level).unwrap_or_default();
         let elasticsearch_version = self.value("elasticsearch.version", version).unwrap_or_default();
         Config {
@@ -197,6 +198,7 @@ impl<'a> Reader<'a> {
             query,
             tenants,
             sources,
+            patterns,
             pipelines,
             redact,
             flush,

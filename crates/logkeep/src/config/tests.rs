@@ -348,16 +348,16 @@ fn faults_of_queues() {
 
 #[test]
 fn pipelines_read_as_they_print() {
-    let yaml = "tenants: [shop]\npipelines:\n- name: nginx\n  match: {service: [\"web-*\", api], signal: logs, tenant: shop, min_severity: info}\n  \
+    let yaml = "patterns: {ORDER: '[A-Z]{2}', SERIAL: '\\d+'}\ntenants: [shop]\npipelines:\n- name: nginx\n  match: {service: [\"web-*\", api], signal: logs, tenant: shop, min_severity: info}\n  \
         multiline: {starts: '^\\d', continues: \" x\", max_lines: 7, timeout: 2s}\n  \
-        steps:\n  - parse: {grok: '%{IP:client.address} %{GREEDYDATA:body}'}\n  - parse: {dissect: '%{a} %{b}', field: original}\n  \
+        steps:\n  - parse: {grok: '%{IP:client.address} %{ORDER:order} %{GREEDYDATA:body}'}\n  - parse: {dissect: '%{a} %{b}', field: original}\n  \
         - vrl: |\n      .attributes.x = upcase(\"y\")\n      if .severity == \"debug\" { abort }\n  \
         - sample: {keep: 1/10, except: {min_severity: error}}\n  - route: {tenant: default, class: short}\n";
     let config = Config::read("c.yaml", yaml).unwrap();
     assert_eq!(config.pipelines.len(), 1);
     assert_eq!(config.pipelines[0].steps.len(), 5);
     let again = Config::read("c.yaml", &config.to_yaml()).unwrap();
-    assert_eq!(again.pipelines, config.pipelines);
+    assert_eq!((again.patterns, again.pipelines), (config.patterns, config.pipelines));
 }
 
 #[test]
@@ -392,6 +392,10 @@ fn faults_of_pipelines_have_their_lines() {
             "  - vrl: .body = 1\nredact:\n  rules: [{name: a, find: card}]\n",
             "c.yaml:2: `pipelines`: `a` is the name of a rule",
         ),
+        ("  - vrl: .body = 1\npatterns: {A: x, IP: x}\n", "c.yaml:5: `patterns`: `IP`: grok knows another"),
+        ("  - vrl: .body = 1\npatterns:\n  A: x\n  B: '%{A} ('\n", "c.yaml:7: `patterns`: `B`: `%{A} (` is no grok"),
+        ("  - vrl: .body = 1\npatterns: [A]\n", "c.yaml:5: `patterns` is a list, expected a section"),
+        ("  - vrl: .body = 1\npatterns: {A: [x]}\n", "c.yaml:5: `patterns`: `A` is a list, expected a single value"),
     ] {
         let faults = Config::read("c.yaml", &format!("{start}{rest}")).expect_err(rest).to_string();
         assert!(faults.starts_with(expected), "{rest}: {faults}");

@@ -6,7 +6,8 @@
 use logkeep_record::Value;
 use regex::Regex;
 
-use super::{Found, build, owned, patterns};
+use super::patterns::Patterns;
+use super::{Found, build, owned};
 
 /// Patterns within patterns.
 const DEPTH: usize = 16;
@@ -33,14 +34,15 @@ pub(super) struct Grok {
     names: Vec<Name>,
 }
 
-struct Expansion {
+struct Expansion<'p> {
+    patterns: Patterns<'p>,
     regex: String,
     names: Vec<Name>,
 }
 
 impl Grok {
-    pub(super) fn new(pattern: &str) -> Result<Self, String> {
-        let mut expansion = Expansion { regex: String::new(), names: Vec::new() };
+    pub(super) fn new(pattern: &str, patterns: Patterns<'_>) -> Result<Self, String> {
+        let mut expansion = Expansion { patterns, regex: String::new(), names: Vec::new() };
         expansion.expand(pattern, 0)?;
         let regex = build(&expansion.regex).map_err(|error| match error.rsplit_once(": ") {
             Some((_, what)) => format!("`{pattern}` is no grok pattern: {what}"),
@@ -74,7 +76,7 @@ impl Grok {
 /// Groups of ours; a name of a field need not be one that a group can have.
 const GROUP: &str = "__";
 
-impl Expansion {
+impl Expansion<'_> {
     fn expand(&mut self, pattern: &str, depth: usize) -> Result<(), String> {
         if depth > DEPTH {
             return Err(format!("patterns are nested more than {DEPTH} deep"));
@@ -101,7 +103,7 @@ impl Expansion {
     fn part(&mut self, inside: &str, depth: usize) -> Result<(), String> {
         let mut parts = inside.splitn(3, ':');
         let pattern = parts.next().unwrap_or_default();
-        let text = patterns::called(pattern).ok_or_else(|| unknown(pattern))?;
+        let text = self.patterns.called(pattern).ok_or_else(|| unknown(pattern, self.patterns))?;
         let (name, kind) = (parts.next().filter(|name| !name.is_empty()), parts.next());
         match name {
             Some(name) => {
@@ -124,8 +126,8 @@ fn field(name: &str) -> String {
     }
 }
 
-fn unknown(pattern: &str) -> String {
-    let near = patterns::names().filter(|name| name.eq_ignore_ascii_case(pattern) || name.starts_with(pattern));
+fn unknown(pattern: &str, patterns: Patterns<'_>) -> String {
+    let near = patterns.names().filter(|name| name.eq_ignore_ascii_case(pattern) || name.starts_with(pattern));
     let near: Vec<_> = near.take(5).collect();
     let hint = if near.is_empty() { String::new() } else { format!("; there is {}", near.join(", ")) };
     format!("`{pattern}` is no pattern that grok knows{hint}")

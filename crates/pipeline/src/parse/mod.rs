@@ -19,6 +19,9 @@ use crate::when::{PATTERN_BYTES, last_line};
 use dissect::Dissect;
 use grok::Grok;
 
+pub(crate) use patterns::Patterns;
+pub use patterns::pattern_faults;
+
 /// What is found, by name, in the order of the pattern.
 type Found<'n> = Vec<(&'n str, Value<'static>)>;
 
@@ -39,10 +42,10 @@ enum Pattern {
 }
 
 impl Parser {
-    pub(crate) fn new(parse: &Parse) -> Result<Self, String> {
+    pub(crate) fn new(parse: &Parse, patterns: Patterns<'_>) -> Result<Self, String> {
         let pattern = match parse.form {
             Form::Regex => Pattern::Regex(build(&parse.pattern)?),
-            Form::Grok => Pattern::Grok(Grok::new(&parse.pattern)?),
+            Form::Grok => Pattern::Grok(Grok::new(&parse.pattern, patterns)?),
             Form::Dissect => Pattern::Dissect(Dissect::new(&parse.pattern)?),
         };
         let parser = Self { field: Field::new(&parse.field)?, pattern };

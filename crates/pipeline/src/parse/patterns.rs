@@ -3,14 +3,57 @@
 //! Names are Logstash's, so that its examples hold; the expressions are our own, without looking ahead or back, which the
 //! engine does not have. Those for whole lines set fields under OpenTelemetry's names.
 
-/// The expression of a name.
-pub(super) fn called(name: &str) -> Option<&'static str> {
+use super::grok::Grok;
+
+/// Patterns of an operator, at most.
+const MOST: usize = 256;
+/// One of them.
+const PATTERN_BYTES: usize = 16 << 10;
+/// Its name.
+const NAME_BYTES: usize = 64;
+
+/// Named patterns: those that there are, and an operator's own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patterns<'p>(pub(crate) &'p [(String, String)]);
+
+impl<'p> Patterns<'p> {
+    /// The expression of a name.
+    pub(super) fn called(self, name: &str) -> Option<&'p str> {
+        let own = self.0.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str());
+        own.or_else(|| known(name))
+    }
+
+    /// All names.
+    pub(super) fn names(self) -> impl Iterator<Item = &'p str> {
+        self.0.iter().map(|(name, _)| name.as_str()).chain(PATTERNS.iter().map(|(name, _)| *name))
+    }
+}
+
+fn known(name: &str) -> Option<&'static str> {
     PATTERNS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-/// All names.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    PATTERNS.iter().map(|(name, _)| *name)
+/// What is wrong with an operator's own patterns, by their places.
+pub fn pattern_faults(patterns: &[(String, String)]) -> Vec<(usize, String)> {
+    if patterns.len() > MOST {
+        return vec![(MOST, format!("there are more than {MOST} patterns"))];
+    }
+    let fault = |(place, (name, text)): (usize, &(String, String))| {
+        let is_plain = |char: char| char.is_ascii_alphanumeric() || char == '_';
+        let what = if name.is_empty() || name.len() > NAME_BYTES || !name.chars().all(is_plain) {
+            format!("a name has 1 to {NAME_BYTES} letters, digits and `_`")
+        } else if known(name).is_some() {
+            "grok knows another pattern of this name, which others are made of; choose another".to_owned()
+        } else if patterns[..place].iter().any(|(before, _)| before == name) {
+            "it is there twice".to_owned()
+        } else if text.len() > PATTERN_BYTES {
+            format!("it has {} bytes; at most {PATTERN_BYTES} are allowed", text.len())
+        } else {
+            Grok::new(text, Patterns(patterns)).err()?
+        };
+        Some((place, what))
+    };
+    patterns.iter().enumerate().filter_map(fault).collect()
 }
 
 const PATTERNS: &[(&str, &str)] = &[

@@ -3,11 +3,12 @@
 use logkeep_record::{Record, Resource, Value, json};
 use proptest::prelude::*;
 
-use super::Parser;
+use super::{Parser, Patterns, pattern_faults};
 use crate::spec::{Form, Parse};
 
 fn parser(form: Form, pattern: &str) -> Result<Parser, String> {
-    Parser::new(&Parse { field: "body".to_owned(), form, pattern: pattern.to_owned() })
+    let parse = Parse { field: "body".to_owned(), form, pattern: pattern.to_owned() };
+    Parser::new(&parse, Patterns(&[]))
 }
 
 fn record(text: &str) -> Record<'static> {
@@ -54,6 +55,41 @@ fn regex() {
     check(r"a", "a", "`a` names no field to set");
 }
 
+fn named(patterns: &[(&str, &str)]) -> Vec<(String, String)> {
+    patterns.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn own_patterns_of_grok() {
+    let own = named(&[("ORDER", r"[A-Z]{2}-%{SERIAL:serial:int}"), ("SERIAL", r"\d{3}")]);
+    assert_eq!(pattern_faults(&own), []);
+    let parse = Parse { field: "body".to_owned(), form: Form::Grok, pattern: "%{ORDER:order} %{IP:ip}".to_owned() };
+    let mut record = record("sold AB-123 10.0.0.7");
+    Parser::new(&parse, Patterns(&own)).unwrap().apply(&mut record).unwrap();
+    let mut out = String::new();
+    json::write(&Value::Map(record.attributes), &mut out);
+    assert_eq!(out, r#"{"order":"AB-123","serial":123,"ip":"10.0.0.7"}"#);
+}
+
+#[test]
+fn faults_of_own_patterns() {
+    let fault = |patterns: &[(&str, &str)], expected: &str| {
+        let faults = pattern_faults(&named(patterns));
+        assert!(faults.iter().any(|(_, what)| what.contains(expected)), "{expected}: {faults:?}");
+        faults[0].0
+    };
+    assert_eq!(fault(&[("A", "a"), ("b-c", "b")], "letters, digits"), 1);
+    assert_eq!(fault(&[("IP", "a")], "knows another"), 0);
+    assert_eq!(fault(&[("A", "a"), ("A", "b")], "twice"), 1);
+    assert_eq!(fault(&[("A", "("), ("B", "b")], "unclosed group"), 0);
+    fault(&[("A", "%{B}"), ("B", "%{A}")], "nested more than 16 deep");
+    fault(&[("A", "%{B}%{B}%{B}%{B}"), ("B", "%{A}")], "nested more than 16 deep");
+    fault(&[("A", "%{ORDR}"), ("ORDRS", "x")], "there is ORDRS");
+    fault(&[("A", &"x".repeat(20_000))], "20000 bytes");
+    let many: Vec<_> = (0..300).map(|n| (format!("P{n}"), "x".to_owned())).collect();
+    assert_eq!(pattern_faults(&many), [(256, "there are more than 256 patterns".to_owned())]);
+}
+
 #[test]
 fn grok() {
     let check = |pattern: &str, text: &str, expected: &str| check(Form::Grok, pattern, text, expected);
@@ -85,7 +121,7 @@ fn grok() {
 
 #[test]
 fn every_named_pattern_stands_alone() {
-    for name in super::patterns::names() {
+    for name in Patterns(&[]).names() {
         parser(Form::Grok, &format!("%{{{name}:x}}")).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     for (name, good, bad) in [

@@ -56,7 +56,7 @@ const PARTS: &[&str] = &[
 
 impl Case {
     /// Runs it, and says what is not as expected.
-    pub(super) fn run(&self, pipelines: &[Pipeline]) -> Result<Vec<String>> {
+    pub(super) fn run(&self, patterns: &[(String, String)], pipelines: &[Pipeline]) -> Result<Vec<String>> {
         let context = || format!("case `{}`", self.name);
         let chosen: Vec<_> = match &self.pipeline {
             None => pipelines.to_vec(),
@@ -65,7 +65,7 @@ impl Case {
         if let (Some(name), true) = (&self.pipeline, chosen.is_empty()) {
             return Err(anyhow!("there is no pipeline `{name}`")).with_context(context);
         }
-        let set = PipelineSet::compile(&chosen).map_err(|faults| anyhow!("{faults:?}"))?;
+        let set = PipelineSet::compile_with(patterns, &chosen).map_err(|faults| anyhow!("{faults:?}"))?;
         self.run_through(&Arc::new(set)).with_context(context)
     }
 
