@@ -27,6 +27,11 @@ pub fn set_record_bytes(bytes: usize) {
     RECORD_BYTES_HERE.store(bytes, Ordering::Relaxed);
 }
 
+/// A value that a program of a pipeline makes of one record.
+pub fn made_bytes() -> usize {
+    4 * record_bytes()
+}
+
 /// Nesting of JSON documents and attribute values.
 pub const VALUE_DEPTH: usize = 64;
 /// Attributes of one record; those beyond it stay in the original and are counted as dropped.

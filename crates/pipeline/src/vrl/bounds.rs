@@ -1,7 +1,8 @@
 //! What would take memory without bound is refused before a program runs.
 //!
 //! `*` repeats a text, and a sender may choose how often; an assignment to the millionth element makes all before it.
-//! Everything else a program can do makes of a text another of about its length, or of a length that its function bounds.
+//! Everything else a program can do makes of a text another of about its length, or of a length that its function bounds. What
+//! it does so again and again is measured where it is read (`size`).
 
 use vrl::compiler::ExpressionError;
 use vrl::diagnostic::{DiagnosticMessage, Label, Span};
@@ -9,7 +10,10 @@ use vrl::parser::ast::{
     Assignment, AssignmentTarget, Container, Expr, FunctionCall, Literal, Node, Opcode, Predicate, Query, QueryTarget,
     RootExpr, Unary,
 };
+use vrl::parser::template_string::StringSegment;
 use vrl::path::OwnedSegment;
+
+use super::size::WITHIN;
 
 /// Functions that give a number or fail.
 const NUMBERS: &[&str] = &[
@@ -32,17 +36,41 @@ const NUMBERS: &[&str] = &[
 /// Elements of a list that an assignment may make.
 const ELEMENTS: isize = 1_000;
 
-/// Finds the first place that has no bound.
-pub(super) fn refuse(program: vrl::parser::Program) -> Result<(), Box<dyn DiagnosticMessage>> {
-    for node in program {
-        if let RootExpr::Expr(expr) = node.into_inner() {
-            expression(expr)?;
-        }
-    }
-    Ok(())
-}
+/// Expressions within expressions; a sum of so many parts is as deep. The compiler's time grows with the square of it, and it needs stack for
+/// each.
+const DEPTH: usize = 100;
+
+/// Functions that take a path and not what is there.
+const OF_PATHS: &[&str] = &["del", "exists"];
 
 type Checked = Result<(), Box<dyn DiagnosticMessage>>;
+
+/// Finds the first place that has no bound; otherwise gives the source with a measure around all that it reads.
+pub(super) fn measured(source: &str, program: vrl::parser::Program) -> Result<String, Box<dyn DiagnosticMessage>> {
+    let mut walk = Walk { reads: Vec::new(), depth: 0 };
+    for node in program {
+        if let RootExpr::Expr(expr) = node.into_inner() {
+            walk.expression(expr)?;
+        }
+    }
+    walk.reads.sort_unstable_by_key(|span| span.start());
+    let (mut measured, mut at) = (String::with_capacity(source.len() + 16 * walk.reads.len()), 0);
+    for span in walk.reads {
+        let (Some(before), Some(read)) = (source.get(at..span.start()), source.get(span.start()..span.end())) else {
+            continue;
+        };
+        measured.extend([before, WITHIN, "(", read, ")"]);
+        at = span.end();
+    }
+    measured.push_str(source.get(at..).unwrap_or_default());
+    Ok(measured)
+}
+
+/// Where a program reads what it may have made.
+struct Walk {
+    reads: Vec<Span>,
+    depth: usize,
+}
 
 fn fault(span: Span, message: &str, hint: &str) -> Box<dyn DiagnosticMessage> {
     let labels = vec![Label::primary(hint, span)];
@@ -88,67 +116,101 @@ fn is_number(expr: &Expr) -> bool {
     }
 }
 
-fn all(nodes: impl IntoIterator<Item = Node<Expr>>) -> Checked {
-    nodes.into_iter().try_for_each(expression)
-}
+impl Walk {
+    fn all(&mut self, nodes: impl IntoIterator<Item = Node<Expr>>) -> Checked {
+        nodes.into_iter().try_for_each(|node| self.expression(node))
+    }
 
-fn expression(node: Node<Expr>) -> Checked {
-    let span = node.span();
-    match node.into_inner() {
-        Expr::Op(op) => {
-            let op = op.into_inner();
-            if *op.1.inner() == Opcode::Mul && !(is_number(op.0.inner()) && is_number(op.2.inner())) {
-                return Err(repeats(span));
-            }
-            all([*op.0, *op.2])
+    fn expression(&mut self, node: Node<Expr>) -> Checked {
+        if self.depth >= DEPTH {
+            return Err(fault(
+                node.span(),
+                "expressions are nested more than 100 deep",
+                "assign what is inside to a variable first",
+            ));
         }
-        Expr::Container(node) => container(node.into_inner()),
-        Expr::IfStatement(node) => {
-            let node = node.into_inner();
-            match node.predicate.into_inner() {
-                Predicate::One(one) => expression(*one)?,
-                Predicate::Many(many) => all(many)?,
+        self.depth += 1;
+        let checked = self.inside(node);
+        self.depth -= 1;
+        checked
+    }
+
+    fn inside(&mut self, node: Node<Expr>) -> Checked {
+        let span = node.span();
+        match node.into_inner() {
+            Expr::Op(op) => {
+                let op = op.into_inner();
+                if *op.1.inner() == Opcode::Mul && !(is_number(op.0.inner()) && is_number(op.2.inner())) {
+                    return Err(repeats(span));
+                }
+                self.all([*op.0, *op.2])
             }
-            all(node.if_node.into_inner())?;
-            node.else_node.map_or(Ok(()), |node| all(node.into_inner()))
+            Expr::Container(node) => self.container(node.into_inner()),
+            Expr::IfStatement(node) => {
+                let node = node.into_inner();
+                match node.predicate.into_inner() {
+                    Predicate::One(one) => self.expression(*one)?,
+                    Predicate::Many(many) => self.all(many)?,
+                }
+                self.all(node.if_node.into_inner())?;
+                node.else_node.map_or(Ok(()), |node| self.all(node.into_inner()))
+            }
+            Expr::Assignment(node) => match node.into_inner() {
+                Assignment::Single { target: to, expr, .. } => target(&to).and_then(|()| self.expression(*expr)),
+                Assignment::Infallible { ok, err, expr, .. } => {
+                    target(&ok)?;
+                    target(&err)?;
+                    self.expression(*expr)
+                }
+            },
+            Expr::Query(node) => self.query(span, node.into_inner()),
+            Expr::FunctionCall(node) => self.call(node.into_inner()),
+            Expr::Unary(node) => match node.into_inner() {
+                Unary::Not(node) => self.expression(*node.into_inner().take().1),
+            },
+            Expr::Abort(node) => node.into_inner().message.map_or(Ok(()), |message| self.expression(*message)),
+            Expr::Return(node) => self.expression(*node.into_inner().expr),
+            Expr::Variable(_) => {
+                self.reads.push(span);
+                Ok(())
+            }
+            Expr::Literal(node) => {
+                if let Literal::String(template) = node.inner()
+                    && template.0.iter().any(|segment| matches!(segment, StringSegment::Template(..)))
+                {
+                    self.reads.push(span);
+                }
+                Ok(())
+            }
+            Expr::Break(_) => Ok(()),
         }
-        Expr::Assignment(node) => match node.into_inner() {
-            Assignment::Single { target: to, expr, .. } => target(&to).and_then(|()| expression(*expr)),
-            Assignment::Infallible { ok, err, expr, .. } => {
-                target(&ok)?;
-                target(&err)?;
-                expression(*expr)
+    }
+
+    fn container(&mut self, container: Container) -> Checked {
+        match container {
+            Container::Group(group) => self.expression(group.into_inner().into_inner()),
+            Container::Block(block) => self.all(block.into_inner()),
+            Container::Array(array) => self.all(array.into_inner()),
+            Container::Object(object) => self.all(object.into_inner().into_iter().map(|(_, value)| value)),
+        }
+    }
+
+    fn query(&mut self, span: Span, query: Query) -> Checked {
+        match query.target.into_inner() {
+            QueryTarget::FunctionCall(function) => self.call(function),
+            QueryTarget::Container(inner) => self.container(inner),
+            QueryTarget::Internal(_) | QueryTarget::External(_) => {
+                self.reads.push(span);
+                Ok(())
             }
-        },
-        Expr::Query(node) => query(node.into_inner()),
-        Expr::FunctionCall(node) => call(node.into_inner()),
-        Expr::Unary(node) => match node.into_inner() {
-            Unary::Not(node) => expression(*node.into_inner().take().1),
-        },
-        Expr::Abort(node) => node.into_inner().message.map_or(Ok(()), |message| expression(*message)),
-        Expr::Return(node) => expression(*node.into_inner().expr),
-        Expr::Literal(_) | Expr::Variable(_) | Expr::Break(_) => Ok(()),
+        }
     }
-}
 
-fn container(container: Container) -> Checked {
-    match container {
-        Container::Group(group) => expression(group.into_inner().into_inner()),
-        Container::Block(block) => all(block.into_inner()),
-        Container::Array(array) => all(array.into_inner()),
-        Container::Object(object) => all(object.into_inner().into_iter().map(|(_, value)| value)),
+    fn call(&mut self, call: FunctionCall) -> Checked {
+        let takes_path = OF_PATHS.contains(&&**call.ident.inner());
+        let is_path = |expr: &Node<Expr>| takes_path && matches!(expr.inner(), Expr::Query(_) | Expr::Variable(_));
+        let arguments = call.arguments.into_iter().map(|argument| argument.into_inner().expr);
+        self.all(arguments.filter(|expr| !is_path(expr)))?;
+        call.closure.map_or(Ok(()), |closure| self.all(closure.into_inner().block.into_inner()))
     }
-}
-
-fn query(query: Query) -> Checked {
-    match query.target.into_inner() {
-        QueryTarget::FunctionCall(function) => call(function),
-        QueryTarget::Container(inner) => container(inner),
-        QueryTarget::Internal(_) | QueryTarget::External(_) => Ok(()),
-    }
-}
-
-fn call(call: FunctionCall) -> Checked {
-    all(call.arguments.into_iter().map(|argument| argument.into_inner().expr))?;
-    call.closure.map_or(Ok(()), |closure| all(closure.into_inner().block.into_inner()))
 }

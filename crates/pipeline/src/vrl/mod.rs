@@ -9,6 +9,7 @@ mod convert;
 mod event;
 mod functions;
 mod program;
+mod size;
 
 #[cfg(test)]
 mod tests;

@@ -7,19 +7,21 @@ use std::time::{Duration, Instant};
 use logkeep_record::Record;
 use vrl::compiler::runtime::{ExecutionControl, Runtime, Terminate};
 use vrl::compiler::state::ExternalEnv;
-use vrl::compiler::{CompileConfig, ExpressionError, TargetValue, TimeZone};
+use vrl::compiler::{CompileConfig, ExpressionError, Function, TargetValue, TimeZone};
 use vrl::diagnostic::{DiagnosticList, DiagnosticMessage as _, Formatter};
 use vrl::path::{OwnedSegment, OwnedTargetPath, PathPrefix};
 use vrl::prelude::{Collection, Kind};
 use vrl::value::{Secrets, Value as Vrl};
 
 use super::event::{Facts, PARTS, event, take_back};
-use super::{bounds, functions};
+use super::{bounds, functions, size};
 
 /// Source of one program at most.
-const SOURCE_BYTES: usize = 256 << 10;
-/// Expressions that a program may compute for one record.
-const EXPRESSIONS: u32 = 20_000;
+const SOURCE_BYTES: usize = 64 << 10;
+/// The stack on which it is read: of a kilobyte for each level that so much source can nest.
+const STACK_BYTES: usize = 128 << 20;
+/// Expressions that a program may compute for one record; to read a variable or a field is two.
+const EXPRESSIONS: u32 = 40_000;
 /// How long a program may take for one record. Between expressions it is asked for the time now and then.
 const DEADLINE: Duration = Duration::from_millis(100);
 const EXPRESSIONS_PER_LOOK: u32 = 4;
@@ -56,22 +58,39 @@ impl Program {
         if source.len() > SOURCE_BYTES {
             return Err(format!("the program has {} bytes, at most {SOURCE_BYTES} are allowed", source.len()));
         }
+        std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().name("compile-vrl".to_owned()).stack_size(STACK_BYTES);
+            let compiling = builder.spawn_scoped(scope, || Self::compile_here(source));
+            let compiling = compiling.map_err(|error| format!("there is no thread to compile it: {error}"))?;
+            compiling
+                .join()
+                .unwrap_or_else(|_| Err("the compiler ended by a defect; tell us, with the program".to_owned()))
+        })
+    }
+
+    fn compile_here(source: &str) -> Result<Self, String> {
         let explain = |list: DiagnosticList| explained(source, list);
-        let parsed = vrl::parser::parse(source);
-        if let Ok(parsed) = parsed {
-            bounds::refuse(parsed).map_err(|found| explain(vec![found].into()))?;
-        }
+        let measured = match vrl::parser::parse(source) {
+            Ok(parsed) => bounds::measured(source, parsed).map_err(|found| explain(vec![found].into()))?,
+            // The compiler says why.
+            Err(_) => source.to_owned(),
+        };
         let external = ExternalEnv::new_with_kind(kind(), Kind::object(Collection::empty()));
-        let mut config = CompileConfig::default();
-        for part in PARTS.iter().filter(|part| part.is_read_only) {
-            config.set_read_only_path(path(part.name), true);
+        let compile = |source: &str, functions: &[Box<dyn Function>]| {
+            let mut config = CompileConfig::default();
+            for part in PARTS.iter().filter(|part| part.is_read_only) {
+                config.set_read_only_path(path(part.name), true);
+            }
+            vrl::compiler::compile_with_external(source, functions, &external, config)
+        };
+        let mut functions = functions::all();
+        let written = compile(source, &functions).map_err(explain)?;
+        if !written.warnings.is_empty() {
+            return Err(explain(written.warnings));
         }
-        let compiled =
-            vrl::compiler::compile_with_external(source, &functions::all(), &external, config).map_err(explain)?;
-        let unused: Vec<_> = compiled.warnings.iter().map(|warning| warning.message().to_owned()).collect();
-        if !unused.is_empty() {
-            return Err(explain(compiled.warnings));
-        }
+        functions.push(Box::new(size::Within));
+        let compiled = compile(&measured, &functions);
+        let compiled = compiled.map_err(|list| format!("it cannot be measured: {}", explained(&measured, list)))?;
         let parts = parts(&compiled.program)?;
         let zone = TimeZone::parse("UTC").unwrap_or_default();
         Ok(Self { program: compiled.program, parts, zone })
@@ -140,7 +159,7 @@ impl ExecutionControl for Watch {
     fn checkpoint(&mut self) -> ControlFlow<()> {
         self.expressions += 1;
         if self.expressions > EXPRESSIONS {
-            self.over = "it computes more than 20,000 expressions for one record";
+            self.over = "it computes more than 40,000 expressions for one record";
             return ControlFlow::Break(());
         }
         if self.expressions.is_multiple_of(EXPRESSIONS_PER_LOOK)

@@ -166,15 +166,80 @@ fn programs_end() {
     check(
         "for_each(array!(.attributes.l)) -> |_i, _v| { for_each(array!(.attributes.l)) -> |_j, _w| { .body = 1 } }",
         &format!(r#"{{"l":[{}0]}}"#, "0,".repeat(500)),
-        "it computes more than 20,000 expressions for one record",
+        "it computes more than 40,000 expressions for one record",
     );
-    let grow = "s = \"0123456789\"\nfor_each(array!(.attributes.l)) -> |_i, _v| { s = s + s }\n.body = s";
-    let start = Instant::now();
-    let list = format!(r#"{{"l":[{}0]}}"#, "0,".repeat(20));
-    check(grow, &list, "what it leaves is more than twice `limits.record_bytes`");
-    assert!(start.elapsed() < Duration::from_secs(20));
     let nest = "x = []\nfor_each(array!(.attributes.l)) -> |_i, _v| { x = [x] }\n.attributes.x = x";
     check(nest, &format!(r#"{{"l":[{}0]}}"#, "0,".repeat(100)), "what it leaves is nested more than 64 deep");
+}
+
+#[test]
+fn no_value_grows_without_bound() {
+    let list = format!(r#"{{"l":[{}0]}}"#, "0,".repeat(40));
+    let again = |what: &str| {
+        format!(
+            "x = \"0123456789abcdef\"\ny = [x]\nfor_each(array!(.attributes.l)) -> |_i, _v| {{ {what} }}\n.body = [x, y]"
+        )
+    };
+    for (what, fault) in [
+        ("x = x + x", "more than 4194304 bytes"),
+        ("x = \"{{ x }}{{ x }}\"", "more than 4194304 bytes"),
+        ("y = [y, y]", "more than 4194304 bytes"),
+        ("y = append(y, y)", "append: it makes a value of more than 4194304 bytes"),
+        (".attributes.t = [.attributes.t, .attributes.t]", "more than 4194304 bytes"),
+        ("x = encode_json(x)", "more than 4 MiB"),
+        ("y = [y]; y = map_values(y) -> |v| { [v, v] }", "more than 4194304 bytes"),
+    ] {
+        let mut record = record(&list);
+        let before = record.clone();
+        let started = Instant::now();
+        let error = run(&again(what), &mut record).expect_err(what);
+        assert!(error.contains(fault) || error.contains("100 ms"), "{what}: {error}");
+        assert_eq!(record, before, "{what}");
+        assert!(started.elapsed() < Duration::from_secs(20), "{what}");
+    }
+    // A thousand values of which each is small enough.
+    let mut record = record(&format!(r#"{{"l":[{}0]}}"#, "0,".repeat(1_000)));
+    record.body = Value::Str("a".repeat(10_000).into());
+    let many =
+        ".attributes.l = map_values(array!(.attributes.l)) -> |v| { join!([string!(.body), to_string(int!(v))]) }";
+    let error = run(many, &mut record).expect_err(many);
+    assert!(error.contains("more than 4194304 bytes") || error.contains("100 ms"), "{error}");
+}
+
+#[test]
+fn sources_that_nest_without_end_are_refused() {
+    let nested = |before: &str, inside: &str, after: &str, times: usize| {
+        format!(".body = {}{inside}{}", before.repeat(times), after.repeat(times))
+    };
+    for source in [
+        nested("(", "1", ")", 30_000),
+        nested("[", "1", "]", 30_000),
+        nested("", "1", "+1", 30_000),
+        nested("!", "true", "", 60_000),
+        nested("{\"a\":", "1", "}", 10_000),
+        "if .severity == \"a\" { ".repeat(2_000) + &"}".repeat(2_000),
+        "x = ".repeat(10_000) + "1",
+    ] {
+        let error = Program::compile(&source).expect_err("it is too deep");
+        assert!(error.contains("nested more than 100 deep") || error.contains("syntax error"), "{error:.200}");
+    }
+    Program::compile(&nested("", "1", "+1", 90)).unwrap();
+}
+
+#[test]
+fn what_is_measured_means_the_same() {
+    check(
+        "a = {\"b\": [1, \"ä\"], \"c\": .attributes.s} # a comment, a.b\nd = \"é{{ a_ }}\"\n.attributes = {\"d\": d, \"x\": a.b[1], \"y\": exists(a.b), \"z\": del(a.b), \"l\": a}"
+            .replace("d = ", "a_ = \"n\"\nd = ")
+            .as_str(),
+        r#"{"s":"t"}"#,
+        r#"{"d":"én","l":{"b":[1,"ä"],"c":"t"},"x":"ä","y":true,"z":[1,"ä"]}"#,
+    );
+    check(
+        ".attributes.n = parse_json!(.attributes.s).a[0]\nn, err = .attributes.n + 1\n.attributes.m = (n + 1) ?? 0\nif !is_null(err) { abort } else { .attributes.o = [n, { \"n\": n }] }",
+        r#"{"s":"{\"a\":[4]}"}"#,
+        r#"{"s":"{\"a\":[4]}","m":6,"n":4,"o":[5,{"n":5}]}"#,
+    );
 }
 
 /// Few expressions, each of which takes long.

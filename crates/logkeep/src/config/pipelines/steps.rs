@@ -12,7 +12,7 @@ use super::{entries, forms, scalar, tenant, unknown, when};
 
 const KINDS: &[&str] = &["parse", "vrl", "sample", "route"];
 /// A file with a program is never larger.
-const FILE_BYTES: u64 = 256 << 10;
+const FILE_BYTES: u64 = 64 << 10;
 
 pub(super) fn step(reader: &mut Reader<'_>, node: &Node, tenants: &[TenantId]) -> Option<Step> {
     let [entry] = entries(reader, node, "a step", "write `- vrl: …`")? else {

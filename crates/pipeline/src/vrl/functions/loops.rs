@@ -8,6 +8,7 @@ use vrl::prelude::{
 };
 
 use super::needs;
+use crate::vrl::size::Measure;
 
 pub(super) fn all() -> [Box<dyn Function>; 4] {
     [Box::new(Each::Do), Box::new(Each::Filter), Box::new(Each::MapValues), Box::new(Each::MapKeys)]
@@ -196,9 +197,14 @@ fn map_values<T>(mut value: Value, ctx: &mut Context, runner: &Runner<T>) -> Res
 where
     T: Fn(&mut Context) -> Resolved,
 {
+    let mut measure = Measure::new();
+    let mut map = |value: &mut Value| -> Result<(), ExpressionError> {
+        runner.map_value(ctx, value)?;
+        Ok(measure.add(value)?)
+    };
     match &mut value {
-        Value::Array(values) => values.iter_mut().try_for_each(|value| runner.map_value(ctx, value))?,
-        Value::Object(pairs) => pairs.values_mut().try_for_each(|value| runner.map_value(ctx, value))?,
+        Value::Array(values) => values.iter_mut().try_for_each(&mut map)?,
+        Value::Object(pairs) => pairs.values_mut().try_for_each(&mut map)?,
         _ => {}
     }
     Ok(value)
@@ -209,9 +215,10 @@ where
     T: Fn(&mut Context) -> Resolved,
 {
     let Value::Object(pairs) = value else { return Ok(value) };
-    let mut renamed = vrl::prelude::ObjectMap::new();
+    let (mut renamed, mut measure) = (vrl::prelude::ObjectMap::new(), Measure::new());
     for (mut key, value) in pairs {
         runner.map_key(ctx, &mut key)?;
+        measure.text(&key)?;
         renamed.insert(key, value);
     }
     Ok(Value::Object(renamed))

@@ -13,9 +13,10 @@ mod types;
 
 use std::borrow::Cow;
 
+use super::size;
 use vrl::prelude::{
-    ArgumentList, Bytes, Compiled, Context, Example, Expression, Function, FunctionCompileContext, FunctionExpression,
-    NotNan, Parameter, Resolved, TypeDef, Value, VrlValueConvert, state,
+    ArgumentList, Bytes, Compiled, Context, Example, Expression, ExpressionError, Function, FunctionCompileContext,
+    FunctionExpression, NotNan, Parameter, Resolved, TypeDef, Value, VrlValueConvert, state,
 };
 
 /// Text that one call may make.
@@ -100,7 +101,10 @@ impl FunctionExpression for Call {
             values.push(expression.as_ref().map(|expression| expression.resolve(ctx)).transpose()?);
         }
         let mut arguments = Arguments { values };
-        (self.function.run)(&mut arguments).map_err(|error| format!("{}: {error}", self.function.name).into())
+        let failed = |error: &str| ExpressionError::from(format!("{}: {error}", self.function.name));
+        let made = (self.function.run)(&mut arguments).map_err(|error| failed(&error))?;
+        size::check(&made).map_err(|error| failed(&error))?;
+        Ok(made)
     }
 
     fn type_def(&self, state: &state::TypeState) -> TypeDef {
