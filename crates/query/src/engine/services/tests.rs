@@ -66,7 +66,7 @@ async fn asked(ingest: Ingest, limit: usize) -> (Most<Service>, Most<Edge>) {
     let options = QueryOptions { timeout: Duration::from_secs(60), sql, cache_bytes: 1 << 20 };
     let engine = QueryEngine::new(ingest.clone(), options).unwrap();
     let who = Identity::local(Ipv4Addr::LOCALHOST.into(), TenantId::default()).unwrap();
-    let grant = Access::new(ingest).authorize(&who, Action::Query, &[]);
+    let grant = Access::new(ingest).authorize(&who, Action::Query, &[]).await.unwrap();
     let all = Selection::all(Dataset::Spans);
     let services = engine.services(&grant, &all, limit, &engine.budget()).await.unwrap();
     (services, engine.graph(&grant, &all, limit, &engine.budget()).await.unwrap())
