@@ -57,6 +57,10 @@ def rewrite(server, before, after):
 
 
 def audited(server, event):
+    # A column is there from the first record on that has it.
+    known = {column["name"] for column in server.sql("select * from audit limit 1")["columns"]}
+    if not {"audit.trigger", *(["audit.reason"] if event.endswith("refused") else [])} <= known:
+        return []
     detail = ', "audit.reason"' if event.endswith("refused") else ""
     sql = f"""select body{detail} from audit where event_name = '{event}' and "audit.trigger" <> '' order by time"""
     return server.sql(sql)["rows"]
