@@ -10,6 +10,8 @@ use std::time::Duration;
 /// Names and addresses remembered; beyond that those silent for longest are forgotten.
 const REMEMBERED: usize = 16_384;
 const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// Who has been silent for so long begins anew.
+const FORGIVEN_NS: i64 = 3_600 * 1_000_000_000;
 
 /// Wrong passwords that cost no wait: of a name from one address, of a name, of an address.
 const FREE: [u32; 3] = [5, 50, 50];
@@ -48,10 +50,13 @@ impl Lockout {
         (wait > 0).then(|| Duration::from_nanos(wait))
     }
 
-    /// Counts a wrong password.
+    /// Counts an attempt as one with a wrong password, until it is known to be right.
     pub(crate) fn failed(&mut self, name: &str, address: &str, now_ns: i64) {
         for key in keys(name, address) {
             let failures = self.failures.entry(key).or_insert(Failures { count: 0, last_ns: now_ns });
+            if now_ns.saturating_sub(failures.last_ns) > FORGIVEN_NS {
+                failures.count = 0;
+            }
             failures.count = failures.count.saturating_add(1);
             failures.last_ns = now_ns;
         }
@@ -60,11 +65,14 @@ impl Lockout {
         }
     }
 
-    /// Forgets what a right password makes good. What an address has done to other names stays.
+    /// Forgets what a right password makes good, and that it was counted. What an address has done to other names stays.
     pub(crate) fn succeeded(&mut self, name: &str, address: &str) {
-        let [of_both, of_name, _] = keys(name, address);
+        let [of_both, of_name, of_address] = keys(name, address);
         self.failures.remove(&of_both);
         self.failures.remove(&of_name);
+        if let Some(failures) = self.failures.get_mut(&of_address) {
+            failures.count = failures.count.saturating_sub(1);
+        }
     }
 
     fn forget(&mut self) {
@@ -113,6 +121,22 @@ mod tests {
         assert!(lockout.wait("a", "new", 0).is_some(), "a name tried from everywhere");
         assert!(lockout.wait("new", "x", 0).is_some(), "an address that tries all names");
         assert_eq!(lockout.wait("new", "new", 0), None);
+    }
+
+    #[test]
+    fn right_passwords_cost_nothing_and_old_failures_neither() {
+        let mut lockout = Lockout::default();
+        for attempt in 0..200 {
+            assert_eq!(lockout.wait("a", "x", attempt), None, "{attempt}");
+            lockout.failed("a", "x", attempt);
+            lockout.succeeded("a", "x");
+        }
+        for _ in 0..20 {
+            lockout.failed("b", "x", 0);
+        }
+        assert!(lockout.wait("b", "x", 0).is_some());
+        lockout.failed("b", "x", FORGIVEN_NS + 1);
+        assert_eq!(lockout.wait("b", "x", FORGIVEN_NS + 1), None);
     }
 
     #[test]

@@ -102,7 +102,9 @@ impl Directory {
             let tables = self.tables.read();
             tables.users.get(name).filter(|user| !user.disabled).and_then(|user: &User| user.password.clone())
         });
-        let password = password.chars().take(password::MAX_BYTES).collect::<String>();
+        // None is as long.
+        let hash = hash.filter(|_| password.len() <= password::MAX_BYTES);
+        let password: String = password.chars().take(password::MAX_BYTES).collect();
         let is_right = self.hashing(move || password::is_right(&password, hash.as_deref())).await?;
         let name = known.filter(|_| is_right).ok_or(DirectoryError::NotRecognised)?;
         self.lockout.lock().succeeded(&tried, address);
