@@ -1,7 +1,7 @@
 //! Who there is: people, machines, and the sessions and tokens by which they are known.
 //!
-//! All of it lies sealed in the catalog and is held in memory. A change is in the audit trail before it is made, and in the
-//! catalog before it has an effect. Nothing here is a secret that can be used: passwords, tokens and sessions are kept as hashes.
+//! All of it lies sealed in the catalog and is held in memory. A change is in the catalog before it has an effect; that
+//! it is in the audit trail before that is up to whoever asks for it, who needs a grant. Nothing here is a secret that can be used: passwords, tokens and sessions are kept as hashes.
 
 mod link;
 mod lockout;
@@ -16,6 +16,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use logkeep_catalog::{Catalog, CatalogError};
 use logkeep_store::Clock;
@@ -62,9 +63,6 @@ pub enum DirectoryError {
     /// Too many attempts.
     #[error("too many attempts; try again in {0} s")]
     TooMany(u64),
-    /// The audit trail cannot be written.
-    #[error(transparent)]
-    Audit(#[from] crate::AccessError),
     /// The catalog cannot be written.
     #[error("the catalog cannot be written: {0}")]
     Catalog(#[from] CatalogError),
@@ -175,6 +173,11 @@ impl Directory {
         let _turn = self.hashing.acquire().await.map_err(|closed| stopped(closed.to_string()))?;
         tokio::task::spawn_blocking(work).await.map_err(|ended| stopped(ended.to_string()))
     }
+}
+
+/// When what began at a moment ends.
+fn after(from_ns: i64, lasts: Duration) -> i64 {
+    from_ns.saturating_add(i64::try_from(lasts.as_nanos()).unwrap_or(i64::MAX))
 }
 
 async fn load<T: DeserializeOwned + Default>(catalog: &dyn Catalog, table: &'static str) -> Result<T, DirectoryError> {

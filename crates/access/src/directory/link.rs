@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::secret::{self, Kind, SecretHash};
-use super::{Directory, DirectoryError, NewSession, Role, UserName};
+use super::{Directory, DirectoryError, NewSession, Role, UserName, after};
 
 pub(super) const TABLE: &str = "directory/links";
 
@@ -39,7 +39,7 @@ impl Directory {
         }
         let fresh = secret::fresh(Kind::Link);
         let now_ns = self.now_ns();
-        let expires_ns = now_ns.saturating_add(i64::try_from(lasts.as_nanos()).unwrap_or(i64::MAX));
+        let expires_ns = after(now_ns, lasts);
         let link = Link { hash: fresh.hash, purpose, expires_ns };
         let add = |links: &mut BTreeMap<String, Link>| {
             links.retain(|_, old| old.expires_ns > now_ns && old.purpose != link.purpose);

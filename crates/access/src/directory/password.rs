@@ -47,7 +47,9 @@ pub(crate) fn hash(password: &str) -> String {
 
 /// Whether it is the password; without a hash it never is, and that takes as long.
 pub(crate) fn is_right(password: &str, hash: Option<&str>) -> bool {
-    let parsed = PasswordHash::new(hash.unwrap_or(&NOBODY));
+    // Made for whoever comes first, known or not.
+    let nobody = NOBODY.as_str();
+    let parsed = PasswordHash::new(hash.unwrap_or(nobody));
     let matches = parsed.is_ok_and(|parsed| argon2().verify_password(password.as_bytes(), &parsed).is_ok());
     matches && hash.is_some()
 }

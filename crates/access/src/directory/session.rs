@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::{self, Kind, SecretHash};
 use super::user::User;
-use super::{Directory, DirectoryError, UserName, password};
+use super::{Directory, DirectoryError, UserName, after, password};
 
 pub(super) const TABLE: &str = "directory/sessions";
 
@@ -67,19 +67,16 @@ pub struct NewSession {
 
 impl SessionLimits {
     fn ends_ns(self, session: &Session) -> i64 {
-        let after =
-            |from: i64, limit: Duration| from.saturating_add(i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX));
         after(session.created_ns, self.max).min(after(session.used_ns, self.idle))
     }
 
     fn info(self, id: &str, session: &Session) -> SessionInfo {
-        let max = i64::try_from(self.max.as_nanos()).unwrap_or(i64::MAX);
         SessionInfo {
             id: id.to_owned(),
             user: session.user.clone(),
             created_ns: session.created_ns,
             used_ns: session.used_ns,
-            expires_ns: session.created_ns.saturating_add(max),
+            expires_ns: after(session.created_ns, self.max),
             address: session.address.clone(),
         }
     }

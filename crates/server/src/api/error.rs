@@ -75,7 +75,7 @@ impl From<DirectoryError> for ApiError {
             DirectoryError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             DirectoryError::NotRecognised => (StatusCode::UNAUTHORIZED, "unauthenticated"),
             DirectoryError::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
-            DirectoryError::Audit(_) | DirectoryError::Catalog(_) | DirectoryError::Corrupt(..) => {
+            DirectoryError::Catalog(_) | DirectoryError::Corrupt(..) => {
                 error!(%error, "people and tokens cannot be read or written");
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
