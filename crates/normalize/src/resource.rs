@@ -45,7 +45,7 @@ const PLAIN_CONTAINER: &str = "container.name";
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// A fact about the sender found in a record.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lifted<'a> {
     /// In front of `name`; kept apart so that nothing is joined unless the resource is new.
     pub(crate) prefix: &'static str,
@@ -55,6 +55,13 @@ pub(crate) struct Lifted<'a> {
     pub(crate) value: Value<'a>,
     /// How well it names the service, if it may.
     pub(crate) rank: Option<u8>,
+}
+
+/// By what they say: the key that a fact came under is no part of a resource, so records need not agree in it to share one.
+impl<'b> PartialEq<Lifted<'b>> for Lifted<'_> {
+    fn eq(&self, other: &Lifted<'b>) -> bool {
+        self.prefix == other.prefix && self.name == other.name && self.value == other.value && self.rank == other.rank
+    }
 }
 
 /// Whether facts of single records may be joined to this resource.
@@ -379,7 +386,7 @@ mod tests {
         let mut interner = Interner::new();
         let mut get = |pod: &'static str| {
             let (name, value) = (semconv::POD_NAME.into(), Value::str(pod));
-            let fact = Lifted { prefix: "", name, key: None, value, rank: None };
+            let fact = Lifted { prefix: "", name, key: Some("pod".into()), value, rank: None };
             interner.resource(&arrival, &base, vec![fact], None)
         };
         let first = get("a");
