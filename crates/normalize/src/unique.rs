@@ -15,7 +15,7 @@ pub(crate) const REPEATED: &str = "logkeep.repeated.";
 /// Names compared with each other; more go into a set.
 const FEW: usize = 128;
 
-/// Leaves each name once; gives how many values cannot be kept, because their name would be too long or is taken.
+/// Leaves each name once; gives how many values cannot be kept, because their name would be too long.
 pub(crate) fn settle(attributes: &mut Attributes<'_>) -> u32 {
     if repeats(attributes) { separate(attributes) } else { 0 }
 }
@@ -54,10 +54,15 @@ fn separate(attributes: &mut Attributes<'_>) -> u32 {
     }
     let mut dropped = 0;
     for (name, values) in others {
-        let name = format!("{REPEATED}{name}");
-        if name.len() > limits::KEY_BYTES || places.contains_key(name.as_str()) {
+        let mut name = format!("{REPEATED}{name}");
+        // A sender may use such a name, too.
+        while places.contains_key(name.as_str()) && name.len() <= limits::KEY_BYTES {
+            name.insert_str(0, REPEATED);
+        }
+        if name.len() > limits::KEY_BYTES {
             dropped += values.len() as u32;
         } else {
+            places.insert(Cow::Owned(name.clone()), attributes.len());
             attributes.push((Cow::Owned(name), Value::Array(values)));
         }
     }
@@ -87,7 +92,8 @@ mod tests {
             r#"{"a":1,"b":2,"logkeep.repeated.a":["x",[1]],"logkeep.repeated.b":[3]}"#,
             0,
         );
-        check(r#"{"a":1,"a":2,"logkeep.repeated.a":3}"#, r#"{"a":1,"logkeep.repeated.a":3}"#, 1);
+        let twice = r#"{"a":1,"logkeep.repeated.a":3,"logkeep.repeated.logkeep.repeated.a":[2]}"#;
+        check(r#"{"a":1,"a":2,"logkeep.repeated.a":3}"#, twice, 0);
         let long = "x".repeat(limits::KEY_BYTES);
         check(&format!("{{\"{long}\":1,\"{long}\":2,\"{long}\":3}}"), &format!("{{\"{long}\":1}}"), 2);
     }
