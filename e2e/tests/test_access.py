@@ -7,11 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.http import Connection
+from support.people import CLOSED, PASSWORD, Client, administrator, link, person
 from support.server import Server
-
-PASSWORD = "granite lantern oboe thirty"
-JSON = {"content-type": "application/json"}
-CLOSED = "access:\n  loopback: sign_in\n"
 
 
 @pytest.fixture
@@ -19,42 +16,6 @@ def server(tmp_path):
     running = Server(tmp_path, settings=CLOSED).start()
     yield running
     running.stop()
-
-
-class Client:
-    """Somebody with a browser's cookie, or with a token."""
-
-    def __init__(self, server, token=None):
-        self.connection = Connection(server.url)
-        self.headers = {"authorization": f"Bearer {token}"} if token else {}
-
-    def call(self, method, path, body=None, headers=None):
-        text = None if body is None else json.dumps(body)
-        return self.connection.request(method, f"/api/v1{path}", text, {**JSON, **self.headers, **(headers or {})})
-
-    def sign_in(self, path, body):
-        answer = self.call("POST", path, body)
-        assert answer.status == 200, answer.text
-        cookie = answer.headers["set-cookie"]
-        assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
-        self.headers = {"cookie": cookie.split(";")[0]}
-        return self
-
-
-def link(server):
-    path = server.data / "set-up-link"
-    assert path.stat().st_mode & 0o777 == 0o600
-    return path.read_text().strip()
-
-
-def administrator(server):
-    return Client(server).sign_in("/setup", {"link": link(server), "user": "root", "password": PASSWORD})
-
-
-def person(server, root, name, *roles):
-    answer = root.call("POST", "/users", {"user": name, "password": PASSWORD, "roles": roles})
-    assert answer.status == 200, answer.text
-    return Client(server).sign_in("/session", {"user": name, "password": PASSWORD})
 
 
 READS = [
@@ -65,7 +26,6 @@ READS = [
     ("GET", "/fields/service.name/values", None),
     ("GET", "/services", None),
     ("GET", "/graph", None),
-    ("GET", "/sources", None),
     ("GET", "/tail?q=nothing", None),
     ("POST", "/sql", {"sql": "select count(*) from logs"}),
     ("GET", "/traces/4bf92f3577b34da6a3ce929d0e0e4736", None),
@@ -87,7 +47,7 @@ MANAGES = [
 
 
 def test_nobody_reads_without_saying_who_they_are(server):
-    for method, path, body in [*READS, *MANAGES, ("GET", "/status", None)]:
+    for method, path, body in [*READS, *MANAGES, ("GET", "/status", None), ("GET", "/sources", None)]:
         answer = Client(server).call(method, path, body)
         assert (answer.status, answer.json()["error"]["code"]) == (401, "unauthenticated"), f"{method} {path}"
     asked = Client(server).call("GET", "/session")

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logkeep_access::{Access, Action, Grant, Identity};
+use logkeep_access::{Access, Action, Grant, Identity, Rules};
 use logkeep_ingest::{Ingest, IngestConfig, Parts, WriterStep};
 use logkeep_record::TenantId;
 use logkeep_store::{ManualClock, SealedObjects};
@@ -28,7 +28,7 @@ pub(crate) struct Grants(Vec<Grant>);
 impl Grants {
     pub(crate) fn new(runtime: &Runtime) -> Result<Self, Fault> {
         let (ingest, mut writer) = trail(runtime)?;
-        let access = Access::new(ingest);
+        let access = Access::new(ingest, Rules::default());
         let grants = TENANTS.iter().map(|tenant| grant(runtime, &access, &mut writer, tenant));
         Ok(Self(grants.collect::<Result<_, _>>()?))
     }

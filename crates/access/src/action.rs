@@ -11,8 +11,14 @@ pub enum Action {
     Tail,
     /// Reading what the server knows of itself: counts, bounds, receivers.
     Status,
+    /// Reading who sends, and what became of what they sent: the ledger, which is of all services.
+    Sources,
     /// Sending records.
     Write,
+    /// Reading records of every service, not only of those in one's scope.
+    EveryRow,
+    /// Reading a field that is masked for others.
+    Unmask,
     /// Seeing who there is.
     ListUsers,
     /// Adding people, and changing what they may do.
@@ -25,6 +31,8 @@ pub enum Action {
     ListSessions,
     /// Ending everybody's sessions.
     ManageSessions,
+    /// Asking what others may do, and why.
+    Explain,
     /// Seeing and ending one's own sessions.
     OwnSessions,
     /// Seeing, making and ending one's own tokens.
@@ -36,19 +44,22 @@ pub enum Action {
 }
 
 impl Action {
-    /// All that policies decide.
-    pub const DECIDED: [Self; 14] = [
+    /// All that policies decide about a tenant; [`Action::Unmask`] is about a field.
+    pub const DECIDED: [Self; 17] = [
         Self::Query,
         Self::QueryAudit,
         Self::Tail,
         Self::Status,
+        Self::Sources,
         Self::Write,
+        Self::EveryRow,
         Self::ListUsers,
         Self::ManageUsers,
         Self::ListTokens,
         Self::ManageTokens,
         Self::ListSessions,
         Self::ManageSessions,
+        Self::Explain,
         Self::OwnSessions,
         Self::OwnTokens,
         Self::OwnPassword,
@@ -61,17 +72,26 @@ impl Action {
             Self::QueryAudit => "query_audit",
             Self::Tail => "tail",
             Self::Status => "status",
+            Self::Sources => "sources",
             Self::Write => "write",
+            Self::EveryRow => "every_row",
+            Self::Unmask => "unmask",
             Self::ListUsers => "list_users",
             Self::ManageUsers => "manage_users",
             Self::ListTokens => "list_tokens",
             Self::ManageTokens => "manage_tokens",
             Self::ListSessions => "list_sessions",
             Self::ManageSessions => "manage_sessions",
+            Self::Explain => "explain",
             Self::OwnSessions => "own_sessions",
             Self::OwnTokens => "own_tokens",
             Self::OwnPassword => "own_password",
             Self::SignIn => "sign_in",
         }
+    }
+
+    /// The one of this name, if policies decide it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::DECIDED.into_iter().chain([Self::Unmask]).find(|action| action.as_str() == name)
     }
 }

@@ -14,7 +14,7 @@ mod user;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 pub use link::Purpose;
 pub use session::{NewSession, SessionInfo, SessionLimits};
 pub use token::{NewToken, TokenInfo, TokenSpec};
-pub use user::{Role, UserInfo, UserName};
+pub use user::{Rights, Role, UserInfo, UserName};
 
 use crate::identity::{Identity, Known};
 use link::Link;
@@ -133,14 +133,18 @@ impl Directory {
         self.tables.read().users.is_empty()
     }
 
-    /// What somebody may do by now; `None` if they are not known any more, or not by this. For requests that last.
-    pub fn roles_by_now(&self, who: &Identity) -> Option<BTreeSet<Role>> {
-        match who.known() {
-            Known::Session { id, user } => self.is_session(id).then(|| self.roles(user)).flatten(),
-            Known::Token { id, .. } => self.token_roles(id),
-            Known::Local | Known::Certificate => Some(who.roles().clone()),
-            Known::Anonymous => None,
-        }
+    /// Somebody with what they may do by now; `None` if they are not known any more, or not by this. For requests that last.
+    pub fn by_now(&self, who: &Identity) -> Option<Identity> {
+        let (roles, scopes) = match who.known() {
+            Known::Session { id, user } => {
+                let rights = self.is_session(id).then(|| self.rights(user)).flatten()?;
+                (rights.roles, rights.scope.into_iter().collect())
+            }
+            Known::Token { id, .. } => self.token_rights(id)?,
+            Known::Local | Known::Certificate => return Some(who.clone()),
+            Known::Anonymous => return None,
+        };
+        Some(who.with_rights(roles, scopes))
     }
 
     fn now_ns(&self) -> i64 {

@@ -12,7 +12,8 @@ use logkeep_record::TenantId;
 use crate::action::Action;
 use crate::audit::{Closing, Note, Opening, Totals};
 use crate::identity::Identity;
-use crate::policy;
+use crate::policy::{Explanation, Policies};
+use crate::scope::Scope;
 use crate::trail::{LINGER, Trail};
 
 /// Why something may not be done.
@@ -31,21 +32,58 @@ pub enum AccessError {
     },
 }
 
+/// What is decided by.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Who may do what.
+    pub policies: Policies,
+    /// The fields that are masked for whoever is not permitted to see them, as filters call them.
+    pub masked: Vec<String>,
+}
+
+/// How much of a tenant's logs and traces may be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Only rows that all of these admit.
+    pub scopes: Vec<Scope>,
+    /// The fields that are masked.
+    pub masked: Vec<String>,
+}
+
 /// Decides and writes down.
 #[derive(Clone)]
 pub struct Access {
     trail: Arc<Trail>,
+    rules: Arc<Rules>,
 }
 
 impl Access {
     /// Access to what `ingest` stores; the trail is stored there too.
-    pub fn new(ingest: Ingest) -> Self {
-        Self::lingering(ingest, LINGER)
+    pub fn new(ingest: Ingest, rules: Rules) -> Self {
+        Self::lingering(ingest, rules, LINGER)
     }
 
     /// Access whose closing records wait so long for company.
-    pub(crate) fn lingering(ingest: Ingest, linger: Duration) -> Self {
-        Self { trail: Trail::new(ingest, linger) }
+    pub(crate) fn lingering(ingest: Ingest, rules: Rules, linger: Duration) -> Self {
+        Self { trail: Trail::new(ingest, linger), rules: Arc::new(rules) }
+    }
+
+    /// Whether somebody may do this. Not the leave to do it, which takes a grant.
+    pub fn may(&self, who: &Identity, action: Action) -> bool {
+        self.rules.policies.allow(who, action)
+    }
+
+    /// Whether somebody may do this, with a field where one is named, and why.
+    pub fn explain(&self, who: &Identity, action: Action, field: Option<&str>) -> Explanation {
+        self.rules.policies.explain(who, action, field)
+    }
+
+    /// How much of a tenant's logs and traces somebody who may read them can see, and the fields that they see although
+    /// others do not.
+    pub fn reach(&self, who: &Identity) -> (Reach, Vec<String>) {
+        let unmask = |field: &String| self.rules.policies.unmask(who, field);
+        let (unmasked, masked) = self.rules.masked.iter().cloned().partition(unmask);
+        (Reach { scopes: who.scopes().to_vec(), masked }, unmasked)
     }
 
     /// A grant for one request, whose audit record is on its way. `subject` says what is asked for: query, range, record.
@@ -59,22 +97,23 @@ impl Access {
         action: Action,
         subject: &[(&'static str, String)],
     ) -> Result<Grant, AccessError> {
-        let (data, audit) = (policy::allows(who, Action::Query), policy::allows(who, Action::QueryAudit));
-        let is_allowed = match action {
-            Action::Query => data,
-            Action::QueryAudit => audit,
-            other => policy::allows(who, other),
-        };
+        let is_allowed = self.may(who, action);
+        let other = |reads| if action == reads { is_allowed } else { is_allowed && self.may(who, reads) };
+        let (data, audit) = (other(Action::Query), other(Action::QueryAudit));
+        let (reach, unmasked) = if data { self.reach(who) } else { Default::default() };
+        // A scope narrows whatever else is permitted. Without one it takes the leave to see every row.
+        let data = data && (!reach.scopes.is_empty() || self.may(who, Action::EveryRow));
         let id = new_id();
         let now_ns = self.trail.ingest.clock().now_ns();
-        let opening =
-            Opening { now_ns, id: id.clone(), who: who.clone(), action, is_allowed, subject: subject.to_vec() };
+        let subject = subject.iter().cloned().chain(said_of(&reach, &unmasked)).collect();
+        let opening = Opening { now_ns, id: id.clone(), who: who.clone(), action, is_allowed, subject };
         let opened = self.trail.open(who.tenant().clone(), opening).boxed().shared();
         if !is_allowed {
             opened.await?;
             return Err(AccessError::Denied { who: who.name().to_owned(), action: action.as_str() });
         }
-        Ok(Grant { trail: self.trail.clone(), tenant: who.tenant().clone(), data, audit, id, opened, closed: false })
+        let (trail, tenant) = (self.trail.clone(), who.tenant().clone());
+        Ok(Grant { trail, tenant, data, audit, reach, id, opened, closed: false })
     }
 
     /// Writes down that somebody has, or has not, said who they are.
@@ -114,6 +153,17 @@ impl Access {
     }
 }
 
+/// What the trail says of how much may be read.
+fn said_of(reach: &Reach, unmasked: &[String]) -> impl Iterator<Item = (&'static str, String)> + use<> {
+    let scopes: Vec<String> = reach.scopes.iter().map(Scope::to_string).collect();
+    let said = [
+        ("audit.scope", scopes.join(" and ")),
+        ("audit.masked", reach.masked.join(" ")),
+        ("audit.unmasked", unmasked.join(" ")),
+    ];
+    said.into_iter().filter(|(_, text)| !text.is_empty())
+}
+
 /// What the records of one request, or a note, have in common.
 fn new_id() -> String {
     hex::encode(random_bytes::<12>())
@@ -125,6 +175,7 @@ pub struct Grant {
     tenant: TenantId,
     data: bool,
     audit: bool,
+    reach: Reach,
     id: String,
     opened: Shared<BoxFuture<'static, Result<(), AccessError>>>,
     closed: bool,
@@ -139,6 +190,11 @@ impl Grant {
     /// Whether logs and traces may be read.
     pub fn reads_data(&self) -> bool {
         self.data
+    }
+
+    /// How much of the logs and traces.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Whether the audit trail may be read.

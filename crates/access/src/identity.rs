@@ -5,9 +5,8 @@ use std::net::IpAddr;
 
 use logkeep_record::TenantId;
 
-use crate::action::Action;
-use crate::directory::{Role, SessionInfo, TokenInfo, UserName};
-use crate::policy;
+use crate::directory::{Rights, Role, SessionInfo, TokenInfo, UserName};
+use crate::scope::Scope;
 
 /// By what somebody is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,46 +39,58 @@ pub struct Identity {
     name: String,
     known: Known,
     roles: BTreeSet<Role>,
+    /// Rows of all of these only, if there are any.
+    scopes: Vec<Scope>,
     address: String,
     tenant: TenantId,
 }
 
 impl Identity {
-    fn new(name: impl Into<String>, known: Known, roles: BTreeSet<Role>, address: IpAddr, tenant: TenantId) -> Self {
-        Self { name: name.into(), known, roles, address: address.to_canonical().to_string(), tenant }
+    fn new(name: impl Into<String>, known: Known, rights: Rights, address: IpAddr, tenant: TenantId) -> Self {
+        let Rights { roles, scope } = rights;
+        let (scopes, address) = (scope.into_iter().collect(), address.to_canonical().to_string());
+        Self { name: name.into(), known, roles, scopes, address, tenant }
     }
 
     /// Whoever sits at this machine, from a loopback address; `None` for any other address.
     pub fn local(address: IpAddr, tenant: TenantId) -> Option<Self> {
         let loopback = address.to_canonical().is_loopback();
-        loopback.then(|| Self::new("local", Known::Local, BTreeSet::new(), address, tenant))
+        loopback.then(|| Self::new("local", Known::Local, Rights::default(), address, tenant))
     }
 
     /// Whoever has proven by a certificate to be of this name.
     pub fn certified(name: &str, address: IpAddr, tenant: TenantId) -> Self {
-        Self::new(name, Known::Certificate, BTreeSet::from([Role::Analyst, Role::Auditor]), address, tenant)
+        Self::new(name, Known::Certificate, BTreeSet::from([Role::Analyst, Role::Auditor]).into(), address, tenant)
     }
 
-    /// Whoever has a session, with the roles that its user has now.
-    pub fn of_session(session: &SessionInfo, roles: BTreeSet<Role>, address: IpAddr, tenant: TenantId) -> Self {
+    /// Whoever has a session, with what its user may do now.
+    pub fn of_session(session: &SessionInfo, rights: Rights, address: IpAddr, tenant: TenantId) -> Self {
         let known = Known::Session { id: session.id.clone(), user: session.user.clone() };
-        Self::new(session.user.as_str(), known, roles, address, tenant)
+        Self::new(session.user.as_str(), known, rights, address, tenant)
     }
 
     /// Whoever shows a token.
     pub fn of_token(token: &TokenInfo, address: IpAddr) -> Self {
         let known = Known::Token { id: token.id.clone(), owner: token.owner.clone() };
-        Self::new(format!("token:{}", token.id), known, token.roles.clone(), address, token.tenant.clone())
+        let name = format!("token:{}", token.id);
+        let who = Self::new(name, known, token.roles.clone().into(), address, token.tenant.clone());
+        Self { scopes: token.scopes.clone(), ..who }
     }
 
     /// Whoever shows nothing.
     pub fn anonymous(address: IpAddr, tenant: TenantId) -> Self {
-        Self::new("anonymous", Known::Anonymous, BTreeSet::new(), address, tenant)
+        Self::new("anonymous", Known::Anonymous, Rights::default(), address, tenant)
+    }
+
+    /// Somebody as they would be if they signed in now; to ask what they may do.
+    pub fn of_user(user: &UserName, rights: Rights, tenant: TenantId) -> Self {
+        let known = Known::Session { id: String::new(), user: user.clone() };
+        Self::new(user.as_str(), known, rights, IpAddr::from([0, 0, 0, 0]), tenant)
     }
 
     /// The same with what they are by now.
-    pub fn with_roles(&self, roles: BTreeSet<Role>) -> Self {
-        Self { roles, ..self.clone() }
+    pub(crate) fn with_rights(&self, roles: BTreeSet<Role>, scopes: Vec<Scope>) -> Self {
+        Self { roles, scopes, ..self.clone() }
     }
 
     /// The name in the audit trail.
@@ -101,14 +112,14 @@ impl Identity {
         }
     }
 
-    /// Whether a policy permits them to do this.
-    pub fn may(&self, action: Action) -> bool {
-        policy::allows(self, action)
-    }
-
     /// What they are.
     pub fn roles(&self) -> &BTreeSet<Role> {
         &self.roles
+    }
+
+    /// To which rows they are held: those that all of these admit.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
     }
 
     /// Where the request came from.

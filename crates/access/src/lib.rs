@@ -13,6 +13,7 @@ mod directory;
 mod grant;
 mod identity;
 mod policy;
+mod scope;
 mod trail;
 
 #[cfg(test)]
@@ -21,8 +22,10 @@ mod tests;
 pub use action::Action;
 pub use audit::Totals;
 pub use directory::{
-    Directory, DirectoryError, NewSession, NewToken, Purpose, Role, SessionInfo, SessionLimits, TokenInfo, TokenSpec,
-    UserInfo, UserName,
+    Directory, DirectoryError, NewSession, NewToken, Purpose, Rights, Role, SessionInfo, SessionLimits, TokenInfo,
+    TokenSpec, UserInfo, UserName,
 };
-pub use grant::{Access, AccessError, Grant};
+pub use grant::{Access, AccessError, Grant, Reach, Rules};
 pub use identity::{Identity, Known};
+pub use policy::{Explanation, Policies, PolicyError};
+pub use scope::Scope;

@@ -1,11 +1,13 @@
 //! Who may do what: Cedar policies, one decision for one action, denied unless permitted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::LazyLock;
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
+    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet,
+    Request, RestrictedExpression, Schema, ValidationMode, Validator,
 };
 
 use crate::action::Action;
@@ -13,32 +15,163 @@ use crate::identity::{Identity, Known};
 
 /// What each role may do.
 const ROLES: &str = include_str!("policies/roles.cedar");
+/// What policies can be about.
+const SCHEMA: &str = include_str!("policies/logkeep.cedarschema");
 /// The role of whoever is on the machine, where the operator has left the door open. Nobody else can have it.
 const LOCAL: &str = "local";
+/// What the policies that we ship are called in answers.
+const OWN: &str = "logkeep";
+/// Bytes of a file of policies at most, and files.
+const MOST_BYTES: u64 = 1 << 20;
+const MOST_FILES: usize = 100;
 
-static POLICIES: LazyLock<PolicySet> =
-    LazyLock::new(|| ROLES.parse().expect("the policies that we ship are well-formed, which a test shows"));
+static SCHEMA_READ: LazyLock<Schema> =
+    LazyLock::new(|| Schema::from_str(SCHEMA).expect("the schema that we ship is well-formed, which a test shows"));
+
+/// Policies that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("policies in `{file}`: {fault}")]
+pub struct PolicyError {
+    /// Which file, or folder.
+    pub file: String,
+    /// What is wrong, and where.
+    pub fault: String,
+}
+
+/// What is decided by.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    set: PolicySet,
+    authorizer: Authorizer,
+}
+
+/// A decision, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// The policies that decided, by name, each with its text; none where no policy permits it.
+    pub policies: BTreeMap<String, String>,
+    /// Policies that could not be evaluated; with one of those everything is denied.
+    pub errors: Vec<String>,
+}
+
+impl Default for Policies {
+    /// Those that we ship.
+    fn default() -> Self {
+        let mut policies = Self { set: PolicySet::new(), authorizer: Authorizer::new() };
+        policies.add(OWN, ROLES).expect("the policies that we ship are well-formed, which a test shows");
+        policies
+    }
+}
+
+impl Policies {
+    /// Those that we ship and those in the files `*.cedar` of a folder.
+    ///
+    /// # Errors
+    /// [`PolicyError`] says which file, and what is wrong with it. No policy of any is used then.
+    pub fn with_folder(folder: &Path) -> Result<Self, PolicyError> {
+        let error = |path: &Path, fault: String| PolicyError { file: path.display().to_string(), fault };
+        let entries = std::fs::read_dir(folder).map_err(|cause| error(folder, cause.to_string()))?;
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|cause| error(folder, cause.to_string()))?.path();
+            if path.extension().is_some_and(|extension| extension == "cedar") {
+                files.push(path);
+            }
+        }
+        if files.len() > MOST_FILES {
+            return Err(error(folder, format!("there are more than {MOST_FILES} files")));
+        }
+        files.sort();
+        let mut policies = Self::default();
+        for path in files {
+            let size = path.metadata().map_err(|cause| error(&path, cause.to_string()))?.len();
+            if size > MOST_BYTES {
+                return Err(error(&path, format!("it is larger than {MOST_BYTES} bytes")));
+            }
+            let text = std::fs::read_to_string(&path).map_err(|cause| error(&path, cause.to_string()))?;
+            let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            policies.add(&name, &text).map_err(|fault| error(&path, fault))?;
+        }
+        Ok(policies)
+    }
+
+    fn add(&mut self, file: &str, text: &str) -> Result<(), String> {
+        let read = PolicySet::from_str(text).map_err(|error| flat(&error))?;
+        if read.templates().next().is_some() {
+            return Err("templates (`?principal`, `?resource`) cannot be used".to_owned());
+        }
+        for (place, policy) in read.policies().enumerate() {
+            let name = policy.annotation("id").map_or_else(|| (place + 1).to_string(), str::to_owned);
+            let policy = policy.new_id(PolicyId::new(format!("{file}/{name}")));
+            self.set.add(policy).map_err(|error| flat(&error))?;
+        }
+        let checked = Validator::new(SCHEMA_READ.clone()).validate(&self.set, ValidationMode::Strict);
+        let faults: Vec<String> = checked.validation_errors().map(ToString::to_string).collect();
+        if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
+    }
+
+    /// Whether somebody may do this with the data, or within the settings, of their tenant.
+    pub fn allow(&self, who: &Identity, action: Action) -> bool {
+        self.explain(who, action, None).allowed
+    }
+
+    /// Whether somebody may see a field that is masked.
+    pub fn unmask(&self, who: &Identity, field: &str) -> bool {
+        self.explain(who, Action::Unmask, Some(field)).allowed
+    }
+
+    /// The decision about an action, on a field of the tenant where one is named, and why.
+    pub fn explain(&self, who: &Identity, action: Action, field: Option<&str>) -> Explanation {
+        let asked = request(who, action, field);
+        let Some((request, entities)) = asked else {
+            return Explanation { allowed: false, policies: BTreeMap::new(), errors: Vec::new() };
+        };
+        let answer = self.authorizer.is_authorized(&request, &self.set, &entities);
+        let errors: Vec<String> = answer.diagnostics().errors().map(ToString::to_string).collect();
+        let named = |id: &PolicyId| {
+            let text = self.set.policy(id).map(Policy::to_string).unwrap_or_default();
+            (id.to_string(), text)
+        };
+        // A policy that cannot be evaluated is skipped, which for a `forbid` would be an allow.
+        let allowed = answer.decision() == Decision::Allow && errors.is_empty();
+        Explanation { allowed, policies: answer.diagnostics().reason().map(named).collect(), errors }
+    }
+}
+
+/// An error of Cedar on one line, with what it knows of the place.
+fn flat(error: &dyn std::error::Error) -> String {
+    error.to_string().lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
 
 fn uid(kind: &str, name: &str) -> EntityUid {
     let kind = EntityTypeName::from_str(kind).expect("the names of our types are names in Cedar");
     EntityUid::from_type_name_and_id(kind, EntityId::new(name))
 }
 
-/// Whether somebody may do this with the data, or within the settings, of their tenant.
-pub(crate) fn allows(who: &Identity, action: Action) -> bool {
-    let Some((kind, name)) = principal(who) else { return false };
+fn request(who: &Identity, action: Action, field: Option<&str>) -> Option<(Request, Entities)> {
+    let (kind, name) = principal(who)?;
     let principal = uid(kind, name);
     let mut roles: HashSet<EntityUid> = who.roles().iter().map(|role| uid("Role", role.name())).collect();
     if *who.known() == Known::Local {
         roles.insert(uid("Role", LOCAL));
     }
-    let Ok(entity) = Entity::new(principal.clone(), HashMap::new(), roles) else { return false };
-    let Ok(entities) = Entities::from_entities([entity], None) else { return false };
-    let (action, resource) = (uid("Action", action.as_str()), uid("Tenant", who.tenant().as_str()));
-    let Ok(request) = Request::new(principal, action, resource, Context::empty(), None) else { return false };
-    let answer = Authorizer::new().is_authorized(&request, &POLICIES, &entities);
-    // A policy that cannot be evaluated is skipped, which for a `forbid` would be an allow.
-    answer.decision() == Decision::Allow && answer.diagnostics().errors().next().is_none()
+    let scoped = RestrictedExpression::new_bool(!who.scopes().is_empty());
+    let asker = Entity::new(principal.clone(), HashMap::from([("scoped".to_owned(), scoped)]), roles).ok()?;
+    let tenant = uid("Tenant", who.tenant().as_str());
+    let mut entities = vec![asker];
+    let resource = match field {
+        None => tenant,
+        Some(field) => {
+            let field = uid("Field", field);
+            entities.push(Entity::new(field.clone(), HashMap::new(), HashSet::from([tenant])).ok()?);
+            field
+        }
+    };
+    let entities = Entities::from_entities(entities, None).ok()?;
+    let request = Request::new(principal, uid("Action", action.as_str()), resource, Context::empty(), None).ok()?;
+    Some((request, entities))
 }
 
 fn principal(who: &Identity) -> Option<(&'static str, &str)> {
@@ -51,73 +184,4 @@ fn principal(who: &Identity) -> Option<(&'static str, &str)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use logkeep_record::TenantId;
-
-    use super::*;
-    use crate::directory::{Role, SessionInfo, TokenInfo, UserName};
-
-    fn user(roles: &[Role]) -> Identity {
-        let session = SessionInfo {
-            id: "s".into(),
-            user: UserName::new("alice").unwrap(),
-            created_ns: 0,
-            used_ns: 0,
-            expires_ns: 1,
-            address: "x".into(),
-        };
-        Identity::of_session(&session, roles.iter().copied().collect(), [10, 0, 0, 1].into(), TenantId::default())
-    }
-
-    fn token(roles: &[Role]) -> Identity {
-        let token = TokenInfo {
-            id: "t".into(),
-            name: "ci".into(),
-            owner: UserName::new("alice").unwrap(),
-            roles: roles.iter().copied().collect::<BTreeSet<_>>(),
-            tenant: TenantId::default(),
-            created_ns: 0,
-            expires_ns: 1,
-            used_ns: None,
-        };
-        Identity::of_token(&token, [10, 0, 0, 1].into())
-    }
-
-    /// The letter of each action that is allowed, in the order of [`Action::DECIDED`].
-    fn matrix(who: &Identity) -> String {
-        Action::DECIDED.iter().map(|action| if allows(who, *action) { 'x' } else { '.' }).collect()
-    }
-
-    #[test]
-    fn what_each_may_do() {
-        let local = Identity::local([127, 0, 0, 1].into(), TenantId::default()).unwrap();
-        let anonymous = Identity::anonymous([127, 0, 0, 1].into(), TenantId::default());
-        let certified = Identity::certified("CN=x", [10, 0, 0, 1].into(), TenantId::default());
-        // query, query_audit, tail, status, write, users (list, manage), tokens, sessions, own (sessions, tokens, password)
-        for (who, expected) in [
-            (&anonymous, ".............."),
-            (&local, "xxxx.........."),
-            (&certified, "xxxx.x.x.x...."),
-            (&user(&[]), "...........xxx"),
-            (&user(&[Role::Administrator]), "...x.xxxxxxxxx"),
-            (&user(&[Role::Analyst]), "x.xx.......xxx"),
-            (&user(&[Role::Auditor]), ".x.x.x.x.x.xxx"),
-            (&user(&[Role::Collector]), "....x......xxx"),
-            (&token(&[]), ".............."),
-            (&token(&[Role::Analyst]), "x.xx.........."),
-            (&token(&[Role::Auditor]), ".x.x.x.x.x...."),
-            (&token(&[Role::Administrator]), "...x.xxxxxx..."),
-            (&token(&[Role::Collector]), "....x........."),
-        ] {
-            assert_eq!(matrix(who), expected, "{} {:?}", who.name(), who.roles());
-        }
-    }
-
-    #[test]
-    fn a_role_is_not_a_name() {
-        assert_eq!(Role::named(LOCAL), None, "nobody can be given the role of the machine itself");
-        assert_eq!(POLICIES.policies().count(), 6);
-    }
-}
+mod tests;

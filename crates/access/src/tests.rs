@@ -10,7 +10,7 @@ use logkeep_ingest::{Ingest, IngestConfig, Parts};
 use logkeep_record::{Class, TenantId};
 use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 
-use crate::{Access, AccessError, Action, Grant, Identity, Totals};
+use crate::{Access, AccessError, Action, Grant, Identity, Rules, Totals};
 
 async fn open(folder: &Path) -> Ingest {
     let data = folder.join("data");
@@ -58,7 +58,7 @@ fn closed(grant: &str) -> (String, String) {
 async fn what_is_released_is_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
-    let grant = ask(&Access::new(ingest.clone())).await;
+    let grant = ask(&Access::new(ingest.clone(), Rules::default())).await;
     grant.release().await.unwrap();
     assert_eq!(trail(&ingest), [[opened(grant.id())]]);
 }
@@ -67,7 +67,7 @@ async fn what_is_released_is_in_the_log() {
 async fn a_closing_record_rides_with_the_next_opening() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
-    let access = Access::lingering(ingest.clone(), Duration::from_secs(3600));
+    let access = Access::lingering(ingest.clone(), Rules::default(), Duration::from_secs(3600));
     let first = ask(&access).await;
     first.release().await.unwrap();
     let first_id = first.id().to_owned();
@@ -82,7 +82,7 @@ async fn a_closing_record_goes_alone_if_no_opening_comes() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
     let mut arrivals = ingest.arrivals();
-    let grant = ask(&Access::lingering(ingest.clone(), Duration::ZERO)).await;
+    let grant = ask(&Access::lingering(ingest.clone(), Rules::default(), Duration::ZERO)).await;
     grant.release().await.unwrap();
     let id = grant.id().to_owned();
     drop(grant);
@@ -97,7 +97,7 @@ async fn a_closing_record_goes_alone_if_no_opening_comes() {
 async fn what_waits_is_written_before_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
-    let access = Access::new(ingest.clone());
+    let access = Access::new(ingest.clone(), Rules::default());
     let grants = [ask(&access).await, ask(&access).await];
     for grant in grants {
         grant.release().await.unwrap();
@@ -112,7 +112,7 @@ async fn what_waits_is_written_before_the_end() {
 async fn without_a_trail_nothing_is_released() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
-    let access = Access::new(ingest.clone());
+    let access = Access::new(ingest.clone(), Rules::default());
     let before = ask(&access).await;
     before.release().await.unwrap();
     ingest.close();
@@ -127,7 +127,7 @@ async fn without_a_trail_nothing_is_released() {
 async fn a_denial_is_in_the_log_before_it_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
-    let access = Access::new(ingest.clone());
+    let access = Access::new(ingest.clone(), Rules::default());
     let nobody = Identity::anonymous([127, 0, 0, 1].into(), TenantId::default());
     let denied = access.authorize(&nobody, Action::Query, &[]).await.err().unwrap();
     assert_eq!(denied.to_string(), "`anonymous` may not do this: no policy permits `query`");

@@ -45,6 +45,8 @@ enum Command {
     Trace(commands::trace::Args),
     /// Show who sends, and what became of what each sent
     Sources(commands::sources::Args),
+    /// Ask who may do what, and why
+    Access(commands::access::Args),
     /// Run an SQL query over `logs` and `spans`
     Sql(commands::sql::Args),
     /// Check that a data folder holds exactly what was acknowledged
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Command::Tail(args) => commands::tail::run(args),
         Command::Trace(args) => commands::trace::run(args),
         Command::Sources(args) => commands::sources::run(args),
+        Command::Access(args) => commands::access::run(args),
         Command::Sql(args) => commands::sql::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Redact(args) => commands::redact::run(args),

@@ -1,6 +1,9 @@
 //! What can be asked of one tenant's data, given leave.
 
+mod follow;
 pub(crate) mod services;
+
+pub use follow::Follower;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +13,16 @@ use logkeep_ingest::{Ingest, Snapshot};
 use logkeep_record::{Class, RecordId, TimeRange, TraceId, Value};
 
 use crate::exec::cache::BlockCache;
-use crate::exec::scan::{Dataset, Scan};
+use crate::exec::scan::{Ask, Dataset, Scan};
 use crate::exec::schema::{SchemaCache, TableSchema};
 use crate::exec::sql;
 use crate::exec::table::LogsTable;
+use crate::exec::view::View;
 use crate::exec::{
     Budget, FieldValues, Fields, Found, Histogram, Order, Page, PageKey, QueryError, Search, SqlAnswer, SqlOptions,
 };
 use crate::kql::{Expr, Predicate, Span};
+use crate::mask::Mask;
 
 /// Bounds on queries.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +117,9 @@ impl QueryEngine {
         if !reads(grant, *dataset) {
             return Err(QueryError::Denied(dataset.name()));
         }
-        Scan::new(&self.snapshot(), grant.tenant(), *dataset, *range, filter, budget.clone(), self.cache.clone())
+        let ask =
+            Ask { tenant: grant.tenant(), dataset: *dataset, range: *range, filter, view: view(grant, *dataset)? };
+        Scan::new(&self.snapshot(), ask, budget.clone(), self.cache.clone())
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -278,8 +285,11 @@ impl QueryEngine {
         blocking(budget, move || schemas.schema(&scan)).await
     }
 
-    /// Number of records of logs, and the earliest and latest time among them.
-    pub fn extent(&self, grant: &Grant) -> (u64, Option<(i64, i64)>) {
+    /// Number of records of logs, and the earliest and latest time among them; `None` for those who may not see all.
+    pub fn extent(&self, grant: &Grant) -> Option<(u64, Option<(i64, i64)>)> {
+        if !grant.reach().scopes.is_empty() {
+            return None;
+        }
         let snapshot = self.snapshot();
         let (mut records, mut bounds) = (0, None::<(i64, i64)>);
         let mut add = |count: u64, (min, max): (i64, i64)| {
@@ -296,7 +306,7 @@ impl QueryEngine {
                 add(rows.len() as u64, (min, max));
             }
         }
-        (records, bounds)
+        Some((records, bounds))
     }
 }
 
@@ -335,4 +345,15 @@ fn reads(grant: &Grant, dataset: Dataset) -> bool {
         Dataset::Logs | Dataset::Spans => grant.reads_data(),
         Dataset::Audit => grant.reads_audit(),
     }
+}
+
+/// What a grant lets its holder see of a dataset. The audit trail is of no service, and has no field that is masked.
+fn view(grant: &Grant, dataset: Dataset) -> Result<Arc<View>, QueryError> {
+    if dataset == Dataset::Audit {
+        return Ok(Arc::default());
+    }
+    let reach = grant.reach();
+    let mask = Mask::new(reach.masked.iter().map(String::as_str)).map_err(QueryError::Internal)?;
+    let mask = (!mask.is_empty()).then(|| Arc::new(mask));
+    Ok(Arc::new(View { scopes: reach.scopes.clone(), mask }))
 }

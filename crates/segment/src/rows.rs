@@ -146,7 +146,7 @@ impl Rows {
     }
 
     /// Freshly built rows that already have places in batches.
-    pub(crate) fn with_places(&self, places: &[(BatchNumber, u32)], batches: Vec<BatchInfo>) -> Self {
+    pub fn with_places(&self, places: &[(BatchNumber, u32)], batches: Vec<BatchInfo>) -> Self {
         let keep = self.table.schema_ref().fields().iter().zip(self.table.columns());
         let mut columns: Vec<(String, ArrayRef)> = keep
             .filter(|(field, _)| field.name() != fixed::INDEX)

@@ -15,7 +15,7 @@ mod server;
 mod setup;
 mod ui;
 
-pub use logkeep_access::SessionLimits;
+pub use logkeep_access::{Policies, SessionLimits};
 pub use logkeep_intake::{
     Clients, Common, ForwardSecurity, IntakeOptions, KafkaOptions, NatsOptions, OutgoingTls, PORTS, Port, Sasl,
     SaslMechanism, Secret, SourceOptions, Start, Tls, TlsError, TlsOptions, certificate_facts,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use logkeep_access::{Access, Directory, DirectoryError, SessionLimits};
+use logkeep_access::{Access, Directory, DirectoryError, Policies, PolicyError, Rules as AccessRules, SessionLimits};
 use logkeep_catalog::{CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
 use logkeep_ingest::{Dedupe, Ingest, IngestConfig, OpenError, Parts, Verification};
@@ -62,6 +62,10 @@ pub struct ServerConfig {
     pub open_segments_bytes: usize,
     /// Who may read, and how long they stay signed in.
     pub sign_in: SignInOptions,
+    /// Fields that only those see who are permitted to unmask them.
+    pub masked: Vec<String>,
+    /// Folder of policies beside those that we ship.
+    pub policies: Option<PathBuf>,
     /// For how long a retry of a batch is known.
     pub dedupe: Dedupe,
     /// Bytes held back for a full disk.
@@ -115,6 +119,9 @@ pub enum StartError {
     /// People and tokens.
     #[error("people and tokens: {0}")]
     Directory(#[from] DirectoryError),
+    /// Policies.
+    #[error(transparent)]
+    Policies(#[from] PolicyError),
     /// The query engine.
     #[error("query engine: {0}")]
     Query(#[from] QueryError),
@@ -285,6 +292,8 @@ impl Server {
     pub async fn start(config: ServerConfig, self_log: SelfLog) -> Result<Running, StartError> {
         std::fs::create_dir_all(&config.data_dir).map_err(folder_error(&config.data_dir))?;
         let lock = lock(&config.data_dir)?;
+        let policies = config.policies.as_deref().map(Policies::with_folder).transpose()?.unwrap_or_default();
+        let rules = AccessRules { policies, masked: config.masked.clone() };
         logkeep_ingest::release_reserve(&config.data_dir).map_err(folder_error(&config.data_dir))?;
         let folder = open_folder(&config.data_dir, &config.key_file, true).await?;
         let redactor = Arc::new(Redactor::new(config.redact.clone(), folder.hash_key.clone()));
@@ -308,7 +317,7 @@ impl Server {
         let bound = listen::bind(&config).await?;
         let receivers: Arc<Vec<Receiver>> = Arc::new(bound.receivers());
         let query = QueryEngine::new(ingest.clone(), config.query)?;
-        let access = Access::new(ingest.clone());
+        let access = Access::new(ingest.clone(), rules);
         let reloads = Arc::new(Reloads::default());
         let state = AppState {
             access: access.clone(),

@@ -30,12 +30,13 @@ export interface LogRecord {
   scope: { name: string; version: string; attributes: Attributes };
 }
 
+/** What a query did; null where that would tell of what the asker may not see. */
 export interface Stats {
   elapsed_ms: number;
-  scanned_rows: number;
-  scanned_bytes: number;
-  segments: number;
-  segments_pruned: number;
+  scanned_rows: number | null;
+  scanned_bytes: number | null;
+  segments: number | null;
+  segments_pruned: number | null;
 }
 
 export interface Partial {
@@ -104,7 +105,7 @@ export interface Receiver {
 export interface Status {
   version: string;
   tenant: string;
-  records: number;
+  records: number | null;
   oldest_ns: string | null;
   newest_ns: string | null;
   started: string;

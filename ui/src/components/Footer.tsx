@@ -22,8 +22,10 @@ export function Footer({ status, total, stats, tail, partial, refresh }: Props) 
         <button type="button" className="link text-warn" title={t.tail.lostWhy} onClick={refresh}>{t.tail.lost(tail.lost)}</button>
       )}
       {stats && (
-        <span className="muted wide-only" title={t.footer.segments(stats.segments, stats.segments_pruned)}>
-          {t.footer.took(millis(stats.elapsed_ms), stats.scanned_rows, bytes(stats.scanned_bytes))}
+        <span className="muted wide-only" title={t.footer.segments(stats.segments ?? 0, stats.segments_pruned ?? 0)}>
+          {stats.scanned_rows === null
+            ? millis(stats.elapsed_ms)
+            : t.footer.took(millis(stats.elapsed_ms), stats.scanned_rows, bytes(stats.scanned_bytes ?? 0))}
         </span>
       )}
       <span className="footer-end muted">{status ? `${t.product} ${t.footer.version(status.version, status.tenant)}` : ""}</span>

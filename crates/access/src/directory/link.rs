@@ -78,7 +78,7 @@ impl Directory {
             return Err(DirectoryError::NotRecognised);
         }
         let roles = BTreeSet::from([Role::Administrator, Role::Analyst, Role::Auditor]);
-        self.add_user_now(name, hash, roles).await?;
+        self.add_user_now(name, hash, roles.into()).await?;
         // The link is dead already: there is a user.
         self.change(TABLE, |tables| &mut tables.links, |links| links.retain(|_, link| link.purpose != Purpose::SetUp))
             .await?;
@@ -92,7 +92,7 @@ impl Directory {
     pub async fn sign_in_by_link(&self, link: &str, address: &str) -> Result<NewSession, DirectoryError> {
         let _turn = self.turn.lock().await;
         let Some(Purpose::SignIn(user)) = self.link(link) else { return Err(DirectoryError::NotRecognised) };
-        if self.roles(&user).is_none() {
+        if self.rights(&user).is_none() {
             return Err(DirectoryError::NotRecognised);
         }
         let Some(shown) = secret::parse(Kind::Link, link) else { return Err(DirectoryError::NotRecognised) };

@@ -40,7 +40,14 @@ fn roles(roles: &[Role]) -> BTreeSet<Role> {
 }
 
 fn token(owner: &str, role: Role, expires_ns: i64) -> TokenSpec {
-    TokenSpec { name: "ci".into(), owner: name(owner), roles: roles(&[role]), tenant: TenantId::default(), expires_ns }
+    TokenSpec {
+        name: "ci".into(),
+        owner: name(owner),
+        roles: roles(&[role]),
+        scope: None,
+        tenant: TenantId::default(),
+        expires_ns,
+    }
 }
 
 #[tokio::test]

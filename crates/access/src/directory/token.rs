@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::{self, Kind, SecretHash};
 use super::{Directory, DirectoryError, MOST, Role, Tables, UserName};
+use crate::scope::Scope;
 
 pub(super) const TABLE: &str = "directory/tokens";
 
@@ -21,6 +22,8 @@ pub(super) struct Token {
     name: String,
     owner: UserName,
     roles: BTreeSet<Role>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scope: Option<Scope>,
     tenant: String,
     created_ns: i64,
     expires_ns: i64,
@@ -36,6 +39,8 @@ pub struct TokenSpec {
     pub owner: UserName,
     /// What it may do, which its owner must be allowed to give.
     pub roles: BTreeSet<Role>,
+    /// To which rows it is held, if to any; to those that its owner is held to in any case.
+    pub scope: Option<Scope>,
     /// With whose data.
     pub tenant: TenantId,
     /// Until when, nanoseconds.
@@ -53,6 +58,8 @@ pub struct TokenInfo {
     pub owner: UserName,
     /// What it may do.
     pub roles: BTreeSet<Role>,
+    /// To which rows it is held: its own scope, and its owner's.
+    pub scopes: Vec<Scope>,
     /// With whose data.
     pub tenant: TenantId,
     /// When it was made, nanoseconds.
@@ -78,6 +85,7 @@ fn info(id: &str, token: &Token) -> Option<TokenInfo> {
         name: token.name.clone(),
         owner: token.owner.clone(),
         roles: token.roles.clone(),
+        scopes: token.scope.iter().cloned().collect(),
         tenant: TenantId::new(&token.tenant).ok()?,
         created_ns: token.created_ns,
         expires_ns: token.expires_ns,
@@ -92,11 +100,12 @@ fn may_give(roles: &BTreeSet<Role>, role: Role) -> bool {
 }
 
 impl Tables {
-    /// What a token may do: no more than its owner may give today, and nothing after its time.
-    fn roles_of(&self, token: &Token, now_ns: i64) -> Option<BTreeSet<Role>> {
+    /// What a token may do, and with which rows: no more than its owner may give today, and nothing after its time.
+    fn rights_of(&self, token: &Token, now_ns: i64) -> Option<(BTreeSet<Role>, Vec<Scope>)> {
         let owner = self.users.get(&token.owner).filter(|owner| !owner.disabled)?;
         let roles = token.roles.iter().copied().filter(|role| may_give(&owner.roles, *role));
-        (token.expires_ns > now_ns).then(|| roles.collect())
+        let scopes = token.scope.iter().chain(&owner.scope).cloned();
+        (token.expires_ns > now_ns).then(|| (roles.collect(), scopes.collect()))
     }
 }
 
@@ -109,14 +118,17 @@ impl Directory {
         let _turn = self.turn.lock().await;
         self.check_token(&spec)?;
         let fresh = secret::fresh(Kind::Token);
-        let TokenSpec { name, owner, roles, tenant, expires_ns } = spec;
+        let TokenSpec { name, owner, roles, scope, tenant, expires_ns } = spec;
         let created_ns = self.now_ns();
-        let info = TokenInfo { id: fresh.id, name, owner, roles, tenant, created_ns, expires_ns, used_ns: None };
+        let scopes = scope.iter().cloned().collect();
+        let info =
+            TokenInfo { id: fresh.id, name, owner, roles, scopes, tenant, created_ns, expires_ns, used_ns: None };
         let token = Token {
             hash: fresh.hash,
             name: info.name.clone(),
             owner: info.owner.clone(),
             roles: info.roles.clone(),
+            scope,
             tenant: info.tenant.to_string(),
             created_ns,
             expires_ns,
@@ -135,11 +147,14 @@ impl Directory {
         if spec.roles.is_empty() {
             return invalid("a token needs at least one role".to_owned());
         }
+        if let Some(fault) = spec.scope.as_ref().and_then(Scope::fault) {
+            return invalid(format!("`scope`: {fault}"));
+        }
         let now_ns = self.now_ns();
         if spec.expires_ns <= now_ns || spec.expires_ns > now_ns.saturating_add(LONGEST_NS) {
             return invalid("a token needs an end, within a year from now".to_owned());
         }
-        let Some(own) = self.roles(&spec.owner) else {
+        let Some(own) = self.rights(&spec.owner).map(|rights| rights.roles) else {
             return Err(DirectoryError::NotFound(format!("user `{}`", spec.owner)));
         };
         if let Some(role) = spec.roles.iter().find(|role| !may_give(&own, **role)) {
@@ -159,9 +174,9 @@ impl Directory {
         let (info, is_to_note) = {
             let tables = self.tables.read();
             let token = tables.tokens.get(shown.id).filter(|token| token.hash.is_of(&shown))?;
-            let roles = tables.roles_of(token, now_ns)?;
+            let (roles, scopes) = tables.rights_of(token, now_ns)?;
             (
-                TokenInfo { roles, ..info(shown.id, token)? },
+                TokenInfo { roles, scopes, ..info(shown.id, token)? },
                 token.used_ns.is_none_or(|used_ns| now_ns - used_ns >= NOTED_EVERY_NS),
             )
         };
@@ -171,11 +186,19 @@ impl Directory {
         Some(info)
     }
 
-    /// What a token may do by now, if it is still good.
-    pub(super) fn token_roles(&self, id: &str) -> Option<BTreeSet<Role>> {
+    /// The token of this id with what it may do, if it is still good.
+    pub fn token_by_id(&self, id: &str) -> Option<TokenInfo> {
         let tables = self.tables.read();
         let token = tables.tokens.get(id)?;
-        tables.roles_of(token, self.now_ns())
+        let (roles, scopes) = tables.rights_of(token, self.now_ns())?;
+        Some(TokenInfo { roles, scopes, ..info(id, token)? })
+    }
+
+    /// What a token may do by now, if it is still good.
+    pub(super) fn token_rights(&self, id: &str) -> Option<(BTreeSet<Role>, Vec<Scope>)> {
+        let tables = self.tables.read();
+        let token = tables.tokens.get(id)?;
+        tables.rights_of(token, self.now_ns())
     }
 
     /// That a token is in use; for whoever looks for those that are not.

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Directory, DirectoryError, MOST, password};
+use crate::scope::Scope;
 
 pub(super) const TABLE: &str = "directory/users";
 
@@ -15,8 +16,10 @@ pub(super) const TABLE: &str = "directory/users";
 pub enum Role {
     /// Manages people, tokens and settings, and reads no data of a tenant.
     Administrator,
-    /// Reads logs and traces.
+    /// Reads logs and traces of all services, with every field.
     Analyst,
+    /// Reads logs and traces of the services in their scope, without the fields that are masked.
+    Engineer,
     /// Reads the audit trail, and what the server says of itself.
     Auditor,
     /// Writes, and reads nothing.
@@ -25,13 +28,14 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Administrator, Self::Analyst, Self::Auditor, Self::Collector];
+    pub const ALL: [Self; 5] = [Self::Administrator, Self::Analyst, Self::Engineer, Self::Auditor, Self::Collector];
 
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {
             Self::Administrator => "administrator",
             Self::Analyst => "analyst",
+            Self::Engineer => "engineer",
             Self::Auditor => "auditor",
             Self::Collector => "collector",
         }
@@ -40,6 +44,28 @@ impl Role {
     /// The one of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// What somebody may do, and with which rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// What they are.
+    pub roles: BTreeSet<Role>,
+    /// To which rows they are held, if to any.
+    pub scope: Option<Scope>,
+}
+
+impl From<BTreeSet<Role>> for Rights {
+    fn from(roles: BTreeSet<Role>) -> Self {
+        Self { roles, scope: None }
+    }
+}
+
+impl Rights {
+    fn check(&self) -> Result<(), DirectoryError> {
+        let fault = self.scope.as_ref().and_then(Scope::fault);
+        fault.map_or(Ok(()), |fault| Err(DirectoryError::Invalid(format!("`scope`: {fault}"))))
     }
 }
 
@@ -81,8 +107,16 @@ pub(super) struct User {
     /// The hash of the password.
     pub(super) password: Option<String>,
     pub(super) roles: BTreeSet<Role>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) scope: Option<Scope>,
     pub(super) disabled: bool,
     pub(super) created_ns: i64,
+}
+
+impl User {
+    pub(super) fn rights(&self) -> Rights {
+        Rights { roles: self.roles.clone(), scope: self.scope.clone() }
+    }
 }
 
 impl fmt::Debug for User {
@@ -98,6 +132,8 @@ pub struct UserInfo {
     pub name: UserName,
     /// What they may do.
     pub roles: BTreeSet<Role>,
+    /// To which rows they are held, if to any.
+    pub scope: Option<Scope>,
     /// Whether they are kept out.
     pub disabled: bool,
     /// Since when there they are, nanoseconds.
@@ -111,6 +147,7 @@ impl Directory {
         let info = |(name, user): (&UserName, &User)| UserInfo {
             name: name.clone(),
             roles: user.roles.clone(),
+            scope: user.scope.clone(),
             disabled: user.disabled,
             created_ns: user.created_ns,
         };
@@ -118,18 +155,25 @@ impl Directory {
     }
 
     /// What somebody may do; `None` for one who is not there or kept out.
-    pub fn roles(&self, name: &UserName) -> Option<BTreeSet<Role>> {
-        self.tables.read().users.get(name).filter(|user| !user.disabled).map(|user| user.roles.clone())
+    pub fn rights(&self, name: &UserName) -> Option<Rights> {
+        self.tables.read().users.get(name).filter(|user| !user.disabled).map(User::rights)
     }
 
     /// Adds a person.
     ///
     /// # Errors
     /// [`DirectoryError`].
-    pub async fn add_user(&self, name: &UserName, password: &str, roles: BTreeSet<Role>) -> Result<(), DirectoryError> {
+    pub async fn add_user(
+        &self,
+        name: &UserName,
+        password: &str,
+        rights: impl Into<Rights>,
+    ) -> Result<(), DirectoryError> {
+        let rights = rights.into();
+        rights.check()?;
         let hash = self.new_password(name, password).await?;
         let _turn = self.turn.lock().await;
-        self.add_user_now(name, hash, roles).await
+        self.add_user_now(name, hash, rights).await
     }
 
     /// With the turn held.
@@ -137,7 +181,7 @@ impl Directory {
         &self,
         name: &UserName,
         hash: Option<String>,
-        roles: BTreeSet<Role>,
+        Rights { roles, scope }: Rights,
     ) -> Result<(), DirectoryError> {
         {
             let tables = self.tables.read();
@@ -148,7 +192,7 @@ impl Directory {
                 return Err(DirectoryError::Refused(format!("there are {MOST} users, which is all there may be")));
             }
         }
-        let user = User { password: hash, roles, disabled: false, created_ns: self.now_ns() };
+        let user = User { password: hash, roles, scope, disabled: false, created_ns: self.now_ns() };
         self.change(TABLE, |tables| &mut tables.users, |users| drop(users.insert(name.clone(), user))).await
     }
 
@@ -167,7 +211,15 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::Refused`] where nobody would be left to manage people.
-    pub async fn set_user(&self, name: &UserName, roles: BTreeSet<Role>, disabled: bool) -> Result<(), DirectoryError> {
+    pub async fn set_user(
+        &self,
+        name: &UserName,
+        rights: impl Into<Rights>,
+        disabled: bool,
+    ) -> Result<(), DirectoryError> {
+        let rights = rights.into();
+        rights.check()?;
+        let Rights { roles, scope } = rights;
         let _turn = self.turn.lock().await;
         {
             let tables = self.tables.read();
@@ -185,6 +237,7 @@ impl Directory {
         let set = |users: &mut std::collections::BTreeMap<UserName, User>| {
             if let Some(user) = users.get_mut(name) {
                 user.roles = roles;
+                user.scope = scope;
                 user.disabled = disabled;
             }
         };

@@ -1,5 +1,6 @@
 //! One file per subcommand, and what several share.
 
+pub(crate) mod access;
 pub(crate) mod backup;
 pub(crate) mod certs;
 pub(crate) mod config;

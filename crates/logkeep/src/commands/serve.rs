@@ -130,6 +130,8 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
             loopback_is_open: config.access.loopback_is_open,
             sessions: SessionLimits { idle: config.access.session_idle, max: config.access.session_max },
         },
+        masked: config.access.masked.clone(),
+        policies: config.access.policies.clone(),
         dedupe: Dedupe { window: config.dedupe.window, batches: config.dedupe.batches },
         reserve_bytes: config.reserve_bytes,
     }

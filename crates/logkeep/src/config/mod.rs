@@ -117,6 +117,10 @@ pub struct Flush {
 pub struct Access {
     /// Whether whoever is on this machine need not sign in.
     pub loopback_is_open: bool,
+    /// Fields that only those see who are permitted to unmask them.
+    pub masked: Vec<String>,
+    /// The folder of further policies.
+    pub policies: Option<PathBuf>,
     /// A session ends when it has not been used for so long.
     pub session_idle: Duration,
     /// And after so long in any case.

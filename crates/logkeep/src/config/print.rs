@@ -61,6 +61,11 @@ fn value(config: &Config, path: &str) -> String {
         "flush.bytes" => format_bytes(config.flush.bytes as u64),
         "flush.interval" => format_duration(config.flush.interval),
         "access.loopback" => if config.access.loopback_is_open { "open" } else { "sign_in" }.to_owned(),
+        "access.masked" => {
+            let fields: Vec<_> = config.access.masked.iter().map(|field| quoted(field)).collect();
+            format!("[{}]", fields.join(", "))
+        }
+        "access.policies" => file(&config.access.policies),
         "access.session_idle" => format_duration(config.access.session_idle),
         "access.session_max" => format_duration(config.access.session_max),
         "dedupe.window" => format_duration(config.dedupe.window),

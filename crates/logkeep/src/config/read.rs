@@ -5,7 +5,9 @@ mod listen;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use logkeep_query::mask::Mask;
 use logkeep_record::TenantId;
+use logkeep_server::Policies;
 
 use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
@@ -163,6 +165,8 @@ impl<'a> Reader<'a> {
         };
         let access = Access {
             loopback_is_open: self.value("access.loopback", loopback).unwrap_or_default(),
+            masked: self.masked(),
+            policies: self.policies(),
             session_idle: self.duration(
                 "access.session_idle",
                 Duration::from_secs(1),
@@ -257,27 +261,58 @@ impl<'a> Reader<'a> {
         (data_dir, key_file)
     }
 
+    /// The fields that are masked, each of which can be.
+    fn masked(&mut self) -> Vec<String> {
+        let fields = self.names("access.masked", "[user.email, client.address]");
+        let mut masked = Vec::new();
+        for (line, field) in fields {
+            match Mask::new([field.as_str()]) {
+                Ok(_) => masked.push(field),
+                Err(fault) => self.fault(line, format!("`access.masked`: {fault}"), None),
+            }
+        }
+        masked
+    }
+
+    /// The folder of policies, if they can be used.
+    fn policies(&mut self) -> Option<PathBuf> {
+        let folder = self.path("access.policies")?;
+        if let Err(error) = Policies::with_folder(&folder) {
+            self.fault(self.line("access.policies"), format!("`access.policies`: {error}"), None);
+        }
+        Some(folder)
+    }
+
+    /// A list of names, each with its line.
+    fn names(&mut self, path: &str, example: &str) -> Vec<(u64, String)> {
+        let Some(node) = self.written(path) else { return Vec::new() };
+        let Kind::List(nodes) = &node.kind else {
+            let message = format!("`{path}` is {}, expected a list", node.kind.name());
+            let last = path.rsplit('.').next().unwrap_or(path);
+            self.fault(node.line, message, Some(format!("write `{last}: {example}`")));
+            return Vec::new();
+        };
+        let mut names = Vec::new();
+        for node in nodes {
+            match &node.kind {
+                Kind::Scalar(name) => names.push((node.line, name.clone())),
+                other => self.fault(node.line, format!("`{path}`: a name is expected, not {}", other.name()), None),
+            }
+        }
+        names
+    }
+
     fn tenants(&mut self) -> Vec<TenantId> {
         let mut tenants = vec![TenantId::default()];
-        let Some(node) = self.written("tenants") else { return tenants };
-        let Kind::List(nodes) = &node.kind else {
-            let message = format!("`tenants` is {}, expected a list", node.kind.name());
-            self.fault(node.line, message, Some("write `tenants: [default, shop]`".into()));
-            return tenants;
-        };
-        for node in nodes {
-            let Kind::Scalar(name) = &node.kind else {
-                self.fault(node.line, format!("`tenants`: a name is expected, not {}", node.kind.name()), None);
-                continue;
-            };
-            match TenantId::new(name) {
+        for (line, name) in self.names("tenants", "[default, shop]") {
+            match TenantId::new(&name) {
                 Ok(tenant) if tenants.contains(&tenant) => {
                     if tenant != TenantId::default() {
-                        self.fault(node.line, format!("`tenants`: `{name}` is there twice"), None);
+                        self.fault(line, format!("`tenants`: `{name}` is there twice"), None);
                     }
                 }
                 Ok(tenant) => tenants.push(tenant),
-                Err(error) => self.fault(node.line, format!("`tenants`: {error}"), None),
+                Err(error) => self.fault(line, format!("`tenants`: {error}"), None),
             }
         }
         tenants

@@ -65,6 +65,7 @@ struct Counters {
     segments: AtomicU64,
     pruned: AtomicU64,
     cancelled: AtomicBool,
+    concealed: AtomicBool,
 }
 
 /// Time a query may take, and counters of what it did. Cheap to clone; clones count together.
@@ -112,15 +113,23 @@ impl Budget {
         self.counters.pruned.fetch_add(pruned.into(), Ordering::Relaxed);
     }
 
-    /// What was done so far.
-    pub fn stats(&self) -> Stats {
+    /// What was done may not be told: how much was read tells of what the asker may not see.
+    pub(crate) fn conceal(&self) {
+        self.counters.concealed.store(true, Ordering::Relaxed);
+    }
+
+    /// What was done so far; `None` if that may not be told.
+    pub fn stats(&self) -> Option<Stats> {
+        if self.counters.concealed.load(Ordering::Relaxed) {
+            return None;
+        }
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Stats {
+        Some(Stats {
             scanned_rows: read(&self.counters.rows),
             scanned_bytes: read(&self.counters.bytes),
             segments: read(&self.counters.segments),
             segments_pruned: read(&self.counters.pruned),
-        }
+        })
     }
 
     /// Time since it began.

@@ -130,7 +130,7 @@ impl Scan {
 
     /// The values of one field, exactly; `None` if no record has such a field.
     pub(crate) fn values(&self, name: &str, limit: usize) -> Result<Option<FieldValues>, QueryError> {
-        let table = TableSchema::of(self.dataset, &self.sources)?;
+        let table = TableSchema::of(self.dataset, &self.sources, self.view.mask.as_deref())?;
         let Some(column) = table.arrow.index_of(name).ok().map(|place| &table.columns[place]) else { return Ok(None) };
         let mut tally = Tally::default();
         let mut result = FieldValues::default();

@@ -12,6 +12,7 @@ mod fields;
 mod filter;
 mod functions;
 mod histogram;
+mod masked;
 mod mesh;
 mod moving;
 mod partition;
@@ -24,6 +25,7 @@ pub(crate) mod schema;
 mod search;
 pub(crate) mod sql;
 pub(crate) mod table;
+pub(crate) mod view;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -18,7 +18,6 @@ use datafusion::physical_plan::filter_pushdown::{
 use datafusion::physical_plan::sort_pushdown::SortOrderPushdownResult;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use logkeep_record::TimeRange;
 
 use super::chunk::Source;
 use super::condition::Condition;
@@ -43,8 +42,7 @@ impl LogScan {
         conditions: Vec<Condition>,
         limit: Option<usize>,
     ) -> Self {
-        let takes_all =
-            conditions.is_empty() && scan.filter.is_none() && scan.range == TimeRange::ALL && limit.is_none();
+        let takes_all = conditions.is_empty() && scan.takes_all() && limit.is_none();
         let statistics = match takes_all {
             true => Arc::new(statistics(&scan.sources, &columns, &schema)),
             false => Arc::new(Statistics::new_unknown(&schema)),

@@ -51,6 +51,27 @@ impl Needs {
         }
     }
 
+    /// What trace and span ids alone say of it. Whether a block has any other token would tell of fields that the asker may
+    /// not see: by the time that the answer takes, if by nothing else.
+    pub(crate) fn of_ids(expr: &Expr) -> Self {
+        use crate::kql::fields::{Builtin, Target, resolve};
+        match expr {
+            Expr::And(parts) => Self::All(parts.iter().map(Self::of_ids).collect()),
+            Expr::Or(parts) => Self::Any(parts.iter().map(Self::of_ids).collect()),
+            Expr::Field { name, predicate: Predicate::Phrase(text), .. } => match resolve(name) {
+                Target::Builtin(Builtin::TraceId | Builtin::SpanId) => Self::id(text),
+                _ => Self::Anything,
+            },
+            _ => Self::Anything,
+        }
+    }
+
+    /// The token of a trace or span id.
+    pub(crate) fn id(text: &str) -> Self {
+        let is_id = matches!(text.len(), 16 | 32) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_id { Self::tokens(text) } else { Self::Anything }
+    }
+
     /// Every whole token of a text that must occur as it is.
     pub(crate) fn tokens(text: &str) -> Self {
         let mut tokens = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::{Int64Type, Schema};
+use arrow::datatypes::{Int64Type, Schema, UInt32Type};
 use logkeep_ingest::{ClassView, Snapshot};
 use logkeep_record::{Class, TenantId, TimeRange};
 use logkeep_segment::{BLOCK_ROWS, RowSelection, RowSelector, Rows, Segment, fixed};
@@ -15,7 +15,9 @@ use super::cache::BlockCache;
 use super::chunk::{Chunk, Place, Source, Wanted};
 use super::condition::Condition;
 use super::filter::Filter;
+use super::masked::Masked;
 use super::prune::Needs;
+use super::view::View;
 use super::{Budget, QueryError};
 use crate::kql::{Compiled, Expr};
 
@@ -52,6 +54,16 @@ pub(crate) struct Scan {
     pub(crate) filter: Option<Arc<Compiled>>,
     pub(crate) needs: Arc<Needs>,
     pub(crate) cache: Arc<BlockCache>,
+    pub(crate) view: Arc<View>,
+}
+
+/// What a scan is of, and for whom.
+pub(crate) struct Ask<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) dataset: Dataset,
+    pub(crate) range: TimeRange,
+    pub(crate) filter: &'a Expr,
+    pub(crate) view: Arc<View>,
 }
 
 /// Further conditions on rows, such as those from SQL. All must hold.
@@ -65,13 +77,11 @@ pub(crate) struct Conditions<'a> {
 impl Scan {
     pub(crate) fn new(
         snapshot: &Snapshot,
-        tenant: &TenantId,
-        dataset: Dataset,
-        range: TimeRange,
-        filter: &Expr,
+        ask: Ask<'_>,
         budget: Budget,
         cache: Arc<BlockCache>,
     ) -> Result<Self, QueryError> {
+        let Ask { tenant, dataset, range, filter, view } = ask;
         let only = |class| snapshot.class(tenant, &class).cloned().into_iter().collect();
         let views: Vec<Arc<ClassView>> = match dataset {
             Dataset::Logs => snapshot.logs_of(tenant).cloned().collect(),
@@ -79,11 +89,11 @@ impl Scan {
             Dataset::Audit => only(Class::audit()),
         };
         let mut sources = Vec::new();
-        for view in views {
-            let segments = view.segments.iter().cloned().map(Place::Segment);
-            let live = view.live.iter().cloned().map(Place::Live);
+        for of_class in views {
+            let segments = of_class.segments.iter().cloned().map(Place::Segment);
+            let live = of_class.live.iter().cloned().map(Place::Live);
             for place in segments.chain(live) {
-                let source = Source { class: view.class.clone(), place };
+                let source = Source { class: of_class.class.clone(), place };
                 let (min, max) = source.time_bounds_ns();
                 let inside = range.overlaps(min, max);
                 budget.source(!inside);
@@ -92,15 +102,20 @@ impl Scan {
                 }
             }
         }
+        if view.is_limited() {
+            budget.conceal();
+        }
         let filter_all = *filter == Expr::All;
+        let needs = if view.mask.is_some() { Needs::of_ids(filter) } else { Needs::of(filter) };
         Ok(Self {
             dataset,
             sources,
             range,
             budget,
             filter: if filter_all { None } else { Some(Arc::new(Compiled::new(filter)?)) },
-            needs: Arc::new(Needs::of(filter)),
+            needs: Arc::new(needs),
             cache,
+            view,
         })
     }
 
@@ -108,6 +123,11 @@ impl Scan {
     pub(crate) fn also_needs(&mut self, needs: Needs) {
         let both = vec![(*self.needs).clone(), needs];
         self.needs = Arc::new(Needs::All(both));
+    }
+
+    /// Whether it is of all rows, as they are stored.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.filter.is_none() && self.range == TimeRange::ALL && !self.view.is_limited()
     }
 
     /// False only if bounds and index say that nothing in the source matches.
@@ -127,15 +147,37 @@ impl Scan {
         conditions: Conditions<'_>,
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, QueryError> {
-        let mut tested = conditions.columns;
-        let filter =
-            self.filter.as_deref().map(|compiled| Filter::prepare(compiled, source, &mut tested)).transpose()?;
         let (min, max) = source.time_bounds_ns();
         let whole = self.range.start_ns() <= min && max < self.range.end_ns();
+        match &self.view.mask {
+            Some(mask) if self.tells_masked(mask, source, wanted, &conditions)? => {
+                self.each_masked(&Masked::new(mask), source, wanted, &conditions, whole, sink)
+            }
+            _ => self.each_stored(source, wanted, &conditions, whole, self.view.admitted(source)?, sink),
+        }
+    }
+
+    /// The same of rows as they are stored; `admitted` says whose records may be seen at all.
+    pub(super) fn each_stored(
+        &self,
+        source: &Source,
+        wanted: &Wanted,
+        conditions: &Conditions<'_>,
+        whole: bool,
+        admitted: Option<Vec<bool>>,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>, QueryError> {
+        let mut tested = conditions.columns.clone();
+        let filter =
+            self.filter.as_deref().map(|compiled| Filter::prepare(compiled, source, &mut tested)).transpose()?;
         if !whole {
             tested.insert(fixed::TIME.to_owned());
         }
-        let pass = Pass { scan: self, class: &source.class, filter, conditions: conditions.all, whole };
+        if admitted.is_some() {
+            tested.insert(fixed::STREAM.to_owned());
+        }
+        let conditions = conditions.all.clone();
+        let pass = Pass { scan: self, class: &source.class, filter, conditions, whole, admitted };
         let all: Wanted = wanted.union(&tested).cloned().collect();
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
@@ -148,6 +190,26 @@ impl Scan {
                     false if tested.is_empty() || all == tested => pass.segment(segment, &blocks, &all, sink),
                     false => pass.segment_late(segment, &blocks, &tested, wanted, sink),
                 }
+            }
+        }
+    }
+
+    /// All columns of the rows that lie in the range and that may be seen at all.
+    pub(super) fn each_admitted(
+        &self,
+        source: &Source,
+        whole: bool,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>, QueryError> {
+        let all: Wanted = source.schema()?.fields().iter().map(|field| field.name().clone()).collect();
+        let admitted = self.view.admitted(source)?;
+        let pass = Pass { scan: self, class: &source.class, filter: None, conditions: Vec::new(), whole, admitted };
+        match &source.place {
+            Place::Live(rows) => pass.live(rows, &all, sink),
+            Place::Segment(handle) => {
+                let segment = &*handle.segment()?;
+                let blocks = pass.with_streams(segment, self.blocks(segment))?;
+                pass.segment(segment, &blocks, &all, sink)
             }
         }
     }
@@ -179,25 +241,31 @@ struct Pass<'a> {
     conditions: Vec<&'a Condition>,
     /// Every row is in the range of time.
     whole: bool,
+    /// Of each stream whether its records may be seen; `None` if all may.
+    admitted: Option<Vec<bool>>,
 }
 
 impl Pass<'_> {
     /// Whether every row matches.
     fn takes_all(&self) -> bool {
-        self.whole && self.filter.is_none() && self.conditions.is_empty()
+        self.whole && self.filter.is_none() && self.conditions.is_empty() && self.admitted.is_none()
     }
 
     /// Those of the blocks that have a stream of which the conditions accept records. Rows lie in the order of their
     /// streams, so one stream is in few blocks.
     fn with_streams(&self, segment: &Segment, mut blocks: Vec<usize>) -> Result<Vec<usize>, QueryError> {
-        for condition in &self.conditions {
-            if blocks.is_empty() {
-                break;
-            }
-            let Some(accepted) = condition.accepted_streams(segment)? else { continue };
-            let Some(bounds) = segment.block_streams() else { break };
+        let mut keep = |accepted: &[bool]| {
+            let Some(bounds) = segment.block_streams() else { return };
             let has_any = |(min, max): (u32, u32)| accepted[min as usize..=max as usize].contains(&true);
             blocks.retain(|block| has_any(bounds[*block]));
+        };
+        if let Some(admitted) = &self.admitted {
+            keep(admitted);
+        }
+        for condition in &self.conditions {
+            if let Some(accepted) = condition.accepted_streams(segment)? {
+                keep(&accepted);
+            }
         }
         Ok(blocks)
     }
@@ -212,6 +280,11 @@ impl Pass<'_> {
             return Ok(chunk);
         }
         let mut kept = (!self.whole).then(|| within(&self.scan.range, &chunk)).transpose()?;
+        if let Some(admitted) = &self.admitted {
+            // What may not be seen is not asked about either: an error of a later condition would tell.
+            let admitted = of_streams(admitted, &chunk)?;
+            chunk.retain(Some(kept.take().map_or(admitted.clone(), |kept| &kept & &admitted)))?;
+        }
         if let Some(filter) = &self.filter {
             chunk.retain(kept.take())?;
             let mut alive = vec![true; chunk.len()];
@@ -432,7 +505,13 @@ fn within(range: &TimeRange, chunk: &Chunk<'_>) -> Result<BooleanBuffer, QueryEr
     Ok(BooleanBuffer::collect_bool(times.len(), |row| start <= times[row] && times[row] < end))
 }
 
-/// All columns of some rows of a source, in the order given.
+/// Which rows are of one of these streams.
+fn of_streams(accepted: &[bool], chunk: &Chunk<'_>) -> Result<BooleanBuffer, QueryError> {
+    let streams = chunk.column(fixed::STREAM)?.as_primitive::<UInt32Type>().values();
+    Ok(BooleanBuffer::collect_bool(streams.len(), |row| accepted[streams[row] as usize]))
+}
+
+/// All columns of some rows of a source, in the order given, as they are stored.
 pub(crate) fn fetch(source: &Source, rows: &[u32]) -> Result<Rows, QueryError> {
     match &source.place {
         Place::Live(all) => {

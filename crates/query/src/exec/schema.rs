@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::QueryError;
 use super::chunk::{Place, Source};
 use super::scan::{Dataset, Scan};
+use crate::mask::Mask;
 
 /// A column that is made from the fixed parts of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,10 +128,14 @@ pub(crate) struct TableSchema {
 }
 
 impl TableSchema {
-    pub(crate) fn of(dataset: Dataset, sources: &[Source]) -> Result<Self, QueryError> {
+    /// What is masked is a text.
+    pub(crate) fn of(dataset: Dataset, sources: &[Source], mask: Option<&Mask>) -> Result<Self, QueryError> {
         let mut columns = fixed_columns(dataset);
         let fixed = columns.len();
-        for (key, types) in attribute_types(sources)? {
+        for (key, mut types) in attribute_types(sources)? {
+            if mask.is_some_and(|mask| mask.covers(&key)) {
+                types.add(ValueType::Str);
+            }
             // An attribute that is called like a fixed column goes by its longer name.
             let taken = columns[..fixed].iter().any(|(name, _)| *name == key);
             let name = if taken { format!("attributes.{key}") } else { key.clone() };
@@ -168,6 +173,7 @@ pub(crate) struct SchemaCache(Mutex<VecDeque<Known>>);
 /// The schema of one table.
 struct Known {
     dataset: Dataset,
+    mask: Option<Arc<Mask>>,
     sources: Vec<Identity>,
     schema: Arc<TableSchema>,
 }
@@ -175,6 +181,7 @@ struct Known {
 impl Known {
     fn is_of(&self, scan: &Scan) -> bool {
         self.dataset == scan.dataset
+            && self.mask == scan.view.mask
             && self.sources.len() == scan.sources.len()
             && self.sources.iter().zip(&scan.sources).all(|(one, source)| one.is(source))
     }
@@ -195,11 +202,16 @@ impl SchemaCache {
             return Ok(schema);
         }
         open_all(&scan.sources)?;
-        let schema = Arc::new(TableSchema::of(scan.dataset, &scan.sources)?);
+        let schema = Arc::new(TableSchema::of(scan.dataset, &scan.sources, scan.view.mask.as_deref())?);
         let sources = scan.sources.iter().map(Identity::of).collect();
         let mut known = self.0.lock();
         known.truncate(Self::PLACES - 1);
-        known.push_front(Known { dataset: scan.dataset, sources, schema: schema.clone() });
+        known.push_front(Known {
+            dataset: scan.dataset,
+            mask: scan.view.mask.clone(),
+            sources,
+            schema: schema.clone(),
+        });
         Ok(schema)
     }
 }

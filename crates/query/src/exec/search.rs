@@ -14,7 +14,7 @@ use logkeep_segment::{Rows, fixed};
 
 use super::QueryError;
 use super::chunk::{Chunk, Wanted};
-use super::scan::{Conditions, Scan, fetch};
+use super::scan::{Conditions, Scan};
 
 /// Which end of time comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -175,7 +175,7 @@ impl Scan {
         let mut found: Vec<(usize, Found)> = Vec::with_capacity(winners.len());
         for (source, places) in by_source {
             let numbers: Vec<u32> = places.iter().map(|(_, row)| *row).collect();
-            let rows = std::sync::Arc::new(fetch(&self.sources[source], &numbers)?);
+            let rows = std::sync::Arc::new(self.fetch(&self.sources[source], &numbers)?);
             for (row, (place, _)) in places.into_iter().enumerate() {
                 let key = winners[place].0.key().clone();
                 found.push((place, Found { key, rows: rows.clone(), row }));

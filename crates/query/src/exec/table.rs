@@ -75,7 +75,8 @@ impl TableProvider for LogsTable {
         let mut scan = self.scan.clone();
         let (range, filters) = split_time_bounds(scan.range, filters);
         scan.range = range;
-        scan.also_needs(Needs::All(filters.iter().map(|filter| needs(filter)).collect()));
+        let only_ids = scan.view.mask.is_some();
+        scan.also_needs(Needs::All(filters.iter().map(|filter| needs(filter, only_ids)).collect()));
         let conditions = filters.into_iter().map(|filter| self.condition(state, filter.clone()));
         let conditions = conditions.collect::<PlanResult<Vec<_>>>()?;
         let columns: Vec<Column> = places.iter().map(|place| self.schema.columns[*place].clone()).collect();
@@ -193,21 +194,28 @@ pub(crate) fn plan_error(error: DataFusionError) -> QueryError {
     }
 }
 
-/// What a condition of SQL says about the tokens of a row: equality with a text and a phrase do, the rest does not.
-fn needs(filter: &Expr) -> Needs {
+/// What a condition of SQL says about the tokens of a row: equality with a text and a phrase do, the rest does not. Of those
+/// who may not see every field only what it says of ids ([`Needs::of_ids`]).
+fn needs(filter: &Expr, only_ids: bool) -> Needs {
+    let tokens = |name: &str, text: &str| match (only_ids, name) {
+        (true, "trace_id" | "span_id") => Needs::id(text),
+        (false, name) if !DERIVED.contains(&name) => Needs::tokens(text),
+        _ => Needs::Anything,
+    };
+    let needs = |filter: &Expr| needs(filter, only_ids);
     match filter {
         Expr::BinaryExpr(binary) => match binary.op {
             Operator::And => Needs::All(vec![needs(&binary.left), needs(&binary.right)]),
             Operator::Or => Needs::Any(vec![needs(&binary.left), needs(&binary.right)]),
             Operator::Eq => match (column_name(&binary.left), text_of(&binary.right)) {
-                (Some(name), Some(text)) if !DERIVED.contains(&name) => Needs::tokens(text),
+                (Some(name), Some(text)) => tokens(name, text),
                 _ => Needs::Anything,
             },
             _ => Needs::Anything,
         },
         Expr::ScalarFunction(call) if call.name() == MATCH_PHRASE => match call.args.as_slice() {
             [text, phrase] => match (column_name(text), text_of(phrase)) {
-                (Some(name), Some(phrase)) if !DERIVED.contains(&name) => Needs::tokens(phrase),
+                (Some(name), Some(phrase)) => tokens(name, phrase),
                 _ => Needs::Anything,
             },
             _ => Needs::Anything,

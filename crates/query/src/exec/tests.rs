@@ -11,10 +11,12 @@ use logkeep_record::{Class, Record, Resource, Severity, SpanId, TenantId, TimeRa
 use logkeep_store::{LocalKeyFile, SealedObjects, SystemClock, SystemRandom};
 
 use super::cache::BlockCache;
-use super::scan::{Dataset, Scan};
+use super::scan::{Ask, Dataset, Scan};
+use super::view::View;
 use super::{Budget, Order, QueryError, Search};
 use crate::kql::{Expr, matches, parse};
 
+mod limited;
 mod sql;
 
 /// One for all tests, so that questions find what others left, and small enough to push things out.
@@ -151,11 +153,14 @@ struct Data {
 
 /// Records in two segments and in live rows.
 async fn data() -> Data {
-    let folder = tempfile::tempdir().unwrap();
     let mut dice = Dice(7);
-    let records: Vec<Record<'static>> = (0..240).map(|number| any_record(&mut dice, number)).collect();
+    stored((0..240).map(|number| any_record(&mut dice, number)).collect()).await
+}
+
+async fn stored(records: Vec<Record<'static>>) -> Data {
+    let folder = tempfile::tempdir().unwrap();
     let mut ingest = open(folder.path()).await;
-    for (part, records) in records.chunks(80).enumerate() {
+    for (part, records) in records.chunks(records.len().div_ceil(3)).enumerate() {
         for batch in records.chunks(16) {
             let mut builder = BatchBuilder::default();
             batch.iter().for_each(|record| builder.push(record));
@@ -171,13 +176,17 @@ async fn data() -> Data {
 }
 
 fn scan(snapshot: &Snapshot, filter: &Expr, range: TimeRange) -> Scan {
-    let budget = Budget::new(Duration::from_secs(60));
-    Scan::new(snapshot, &TenantId::default(), Dataset::Logs, range, filter, budget, cache()).unwrap()
+    scan_as(&Arc::default(), snapshot, filter, range)
+}
+
+fn scan_as(view: &Arc<View>, snapshot: &Snapshot, filter: &Expr, range: TimeRange) -> Scan {
+    let tenant = TenantId::default();
+    let ask = Ask { tenant: &tenant, dataset: Dataset::Logs, range, filter, view: view.clone() };
+    Scan::new(snapshot, ask, Budget::new(Duration::from_secs(60)), cache()).unwrap()
 }
 
 /// The records of all pages, by the number in their arrival time.
-fn found(snapshot: &Snapshot, filter: &Expr, range: TimeRange, order: Order, limit: usize) -> Vec<(i64, i64)> {
-    let scan = scan(snapshot, filter, range);
+fn found(scan: &Scan, order: Order, limit: usize) -> Vec<(i64, i64)> {
     let mut all = Vec::new();
     let mut search = Search { limit, order, after: None };
     loop {
@@ -222,7 +231,7 @@ async fn searches_agree_with_the_evaluator() {
         }
         hits += expected.len();
         let limit = 15 + dice.roll(300) as usize;
-        assert_eq!(found(&snapshot, &filter, range, order, limit), expected, "{query}");
+        assert_eq!(found(&scan(&snapshot, &filter, range), order, limit), expected, "{query}");
         let total: u64 = scan(&snapshot, &filter, TimeRange::new(0, 5_000).unwrap())
             .histogram(10)
             .unwrap()
@@ -244,9 +253,7 @@ async fn searches_agree_with_the_evaluator() {
 async fn a_query_ends_when_its_time_is_over() {
     let data = data().await;
     let snapshot = data.ingest.snapshot();
-    let budget = Budget::new(Duration::ZERO);
-    let scan =
-        Scan::new(&snapshot, &TenantId::default(), Dataset::Logs, TimeRange::ALL, &Expr::All, budget, cache()).unwrap();
+    let scan = Scan { budget: Budget::new(Duration::ZERO), ..scan(&snapshot, &Expr::All, TimeRange::ALL) };
     let result = scan.page(&Search { limit: 1, order: Order::Descending, after: None });
     assert!(matches!(result, Err(QueryError::OverTime(_))));
 }

@@ -29,25 +29,27 @@ pub(crate) async fn release(
 
 pub(crate) const JSON: &str = "application/json";
 
-/// Gives the result of what was granted, or writes down that it failed.
-pub(crate) fn outcome<T, E: Into<ApiError>>(grant: Grant, result: Result<T, E>) -> Result<(Grant, T), ApiError> {
+/// Gives the result of what was granted, or writes down that it failed. An error is an answer, too: it may quote what was
+/// read, so it leaves no sooner than any other.
+pub(crate) async fn outcome<T, E: Into<ApiError>>(grant: Grant, result: Result<T, E>) -> Result<(Grant, T), ApiError> {
     match result {
         Ok(value) => Ok((grant, value)),
         Err(error) => {
+            let released = grant.release().await;
             grant.fail();
-            Err(error.into())
+            Err(released.map_or_else(Into::into, |()| error.into()))
         }
     }
 }
 
-/// What the query did, as `stats`.
+/// What the query did, as `stats`; null where that would tell of what the asker may not see.
 pub(crate) fn stats(budget: &Budget) -> Value {
     let stats = budget.stats();
     json!({
         "elapsed_ms": (budget.elapsed().as_micros() as f64) / 1000.0,
-        "scanned_rows": stats.scanned_rows,
-        "scanned_bytes": stats.scanned_bytes,
-        "segments": stats.segments,
-        "segments_pruned": stats.segments_pruned,
+        "scanned_rows": stats.map(|stats| stats.scanned_rows),
+        "scanned_bytes": stats.map(|stats| stats.scanned_bytes),
+        "segments": stats.map(|stats| stats.segments),
+        "segments_pruned": stats.map(|stats| stats.segments_pruned),
     })
 }

@@ -39,9 +39,9 @@ impl AppState {
         }
         if let Some(session) = cookie(headers)
             && let Some(session) = self.directory.session(session).await
-            && let Some(roles) = self.directory.roles(&session.user)
+            && let Some(rights) = self.directory.rights(&session.user)
         {
-            return Ok(Identity::of_session(&session, roles, address, self.tenant.clone()));
+            return Ok(Identity::of_session(&session, rights, address, self.tenant.clone()));
         }
         if let Some(name) = &peer.identity {
             return Ok(Identity::certified(name, address, self.tenant.clone()));
@@ -50,9 +50,10 @@ impl AppState {
         local.ok_or_else(unauthenticated)
     }
 
-    /// Whether somebody whose request lasts may go on with it.
+    /// Whether somebody whose request lasts may go on with it, and with the same rows.
     pub(crate) fn still_may(&self, who: &Identity, action: Action) -> bool {
-        self.directory.roles_by_now(who).is_some_and(|roles| who.with_roles(roles).may(action))
+        let is_same = |now: &Identity| now.scopes() == who.scopes() && self.access.may(now, action);
+        self.directory.by_now(who).is_some_and(|now| is_same(&now))
     }
 
     /// The refusal of a token that is none, after the audit trail has it.

@@ -3,6 +3,7 @@
 mod answer;
 mod caller;
 mod error;
+mod explain;
 mod params;
 mod people;
 mod render;
@@ -81,6 +82,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/sessions/{id}", delete(people::end_session))
         .route("/tokens", get(people::tokens).post(people::add_token))
         .route("/tokens/{id}", delete(people::end_token))
+        .route("/access/explain", get(explain::explain))
         .fallback(error::no_such_path);
     Router::new()
         .nest("/api/v1", api)

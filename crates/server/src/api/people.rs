@@ -6,9 +6,11 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
-use logkeep_access::{Action, Grant, Identity, Role, SessionInfo, TokenInfo, TokenSpec, UserInfo, UserName};
+use logkeep_access::{
+    Action, Grant, Identity, Rights, Role, Scope, SessionInfo, TokenInfo, TokenSpec, UserInfo, UserName,
+};
 use logkeep_record::TenantId;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::answer::{JSON, outcome, release};
@@ -24,12 +26,16 @@ struct NewUser {
     user: String,
     password: String,
     roles: Vec<String>,
+    scope: Option<Scope>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ChangedUser {
     roles: Vec<String>,
+    /// Absent is as it was, null is none.
+    #[serde(default, deserialize_with = "present")]
+    scope: Option<Option<Scope>>,
     #[serde(default)]
     disabled: bool,
 }
@@ -48,6 +54,17 @@ struct WantedToken {
     roles: Vec<String>,
     days: i64,
     tenant: Option<String>,
+    scope: Option<Scope>,
+}
+
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<Scope>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+/// What the audit trail says of somebody's rights.
+fn said(Rights { roles, scope }: &Rights) -> String {
+    let scope = scope.as_ref().map(|scope| format!(" for {scope}")).unwrap_or_default();
+    format!("{}{scope}", names(roles).join(", "))
 }
 
 fn roles(names: &[String]) -> Result<BTreeSet<Role>, ApiError> {
@@ -65,8 +82,9 @@ fn names(roles: &BTreeSet<Role>) -> Vec<&'static str> {
 }
 
 fn user_json(user: &UserInfo) -> Value {
-    let UserInfo { name, roles, disabled, created_ns } = user;
-    json!({"user": name.as_str(), "roles": names(roles), "disabled": disabled, "created": render::time(*created_ns)})
+    let UserInfo { name, roles, scope, disabled, created_ns } = user;
+    let created = render::time(*created_ns);
+    json!({"user": name.as_str(), "roles": names(roles), "scope": scope, "disabled": disabled, "created": created})
 }
 
 fn session_json(session: &SessionInfo) -> Value {
@@ -86,6 +104,7 @@ fn token_json(token: &TokenInfo) -> Value {
         "name": token.name,
         "owner": token.owner.as_str(),
         "roles": names(&token.roles),
+        "scopes": token.scopes,
         "tenant": token.tenant.as_str(),
         "created": render::time(token.created_ns),
         "expires": render::time(token.expires_ns),
@@ -110,7 +129,8 @@ impl AppState {
         object: String,
     ) -> Result<Grant, ApiError> {
         let is_own = owner.is_some() && owner == who.user();
-        self.leave(who, if is_own && who.may(own) { own } else { all }, object).await
+        let action = if is_own && self.access.may(who, own) { own } else { all };
+        self.leave(who, action, object).await
     }
 }
 
@@ -130,12 +150,12 @@ pub(crate) async fn add_user(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let form = "{\"user\": \"…\", \"password\": \"…\", \"roles\": [\"…\"]}";
-    let NewUser { user, password, roles: wanted } = body(&headers, &bytes, form)?;
-    let (name, wanted) = (UserName::new(&user)?, roles(&wanted)?);
-    let object = format!("users/{name}: add as {}", names(&wanted).join(", "));
+    let form = "{\"user\": \"…\", \"password\": \"…\", \"roles\": [\"…\"]}, and \"scope\" if there is one";
+    let NewUser { user, password, roles: wanted, scope } = body(&headers, &bytes, form)?;
+    let (name, wanted) = (UserName::new(&user)?, Rights { roles: roles(&wanted)?, scope });
+    let object = format!("users/{name}: add as {}", said(&wanted));
     let grant = state.leave(&who, Action::ManageUsers, object).await?;
-    let (grant, ()) = outcome(grant, state.directory.add_user(&name, &password, wanted).await)?;
+    let (grant, ()) = outcome(grant, state.directory.add_user(&name, &password, wanted).await).await?;
     done(grant, json!({"user": name.as_str()})).await
 }
 
@@ -146,12 +166,15 @@ pub(crate) async fn change_user(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let ChangedUser { roles: wanted, disabled } = body(&headers, &bytes, "{\"roles\": [\"…\"], \"disabled\": false}")?;
-    let (name, wanted) = (UserName::new(&user)?, roles(&wanted)?);
+    let form = "{\"roles\": [\"…\"], \"disabled\": false}, and \"scope\" if it changes";
+    let ChangedUser { roles: wanted, scope, disabled } = body(&headers, &bytes, form)?;
+    let name = UserName::new(&user)?;
+    let before = || state.directory.users().into_iter().find(|user| user.name == name).and_then(|user| user.scope);
+    let wanted = Rights { roles: roles(&wanted)?, scope: scope.unwrap_or_else(before) };
     let state_word = if disabled { "disabled" } else { "enabled" };
-    let object = format!("users/{name}: {state_word}, {}", names(&wanted).join(", "));
+    let object = format!("users/{name}: {state_word}, {}", said(&wanted));
     let grant = state.leave(&who, Action::ManageUsers, object).await?;
-    let (grant, ()) = outcome(grant, state.directory.set_user(&name, wanted, disabled).await)?;
+    let (grant, ()) = outcome(grant, state.directory.set_user(&name, wanted, disabled).await).await?;
     done(grant, json!({"user": name.as_str()})).await
 }
 
@@ -168,21 +191,21 @@ pub(crate) async fn change_password(
     };
     let grant = state.leave(&who, Action::OwnPassword, format!("users/{name}: password")).await?;
     let known = state.directory.check_password(name.as_str(), &old, who.address()).await;
-    let (grant, name) = outcome(grant, known)?;
-    let (grant, ()) = outcome(grant, state.directory.set_password(&name, &new).await)?;
+    let (grant, name) = outcome(grant, known).await?;
+    let (grant, ()) = outcome(grant, state.directory.set_password(&name, &new).await).await?;
     done(grant, json!({"user": name.as_str()})).await
 }
 
 pub(crate) async fn sessions(State(state): State<AppState>, Caller(who): Caller) -> Result<Response, ApiError> {
-    let (action, of) = scope(&who, Action::ListSessions, Action::OwnSessions);
+    let (action, of) = whose(&state, &who, Action::ListSessions, Action::OwnSessions);
     let grant = state.leave(&who, action, "sessions".into()).await?;
     let sessions: Vec<Value> = state.directory.sessions(of).iter().map(session_json).collect();
     done(grant, json!({"sessions": sessions})).await
 }
 
 /// Everybody's where the caller may see them, else their own.
-fn scope(who: &Identity, all: Action, own: Action) -> (Action, Option<&UserName>) {
-    if who.may(all) || who.user().is_none() { (all, None) } else { (own, who.user()) }
+fn whose<'w>(state: &AppState, who: &'w Identity, all: Action, own: Action) -> (Action, Option<&'w UserName>) {
+    if state.access.may(who, all) || who.user().is_none() { (all, None) } else { (own, who.user()) }
 }
 
 pub(crate) async fn end_session(
@@ -193,12 +216,12 @@ pub(crate) async fn end_session(
     let owner = state.directory.sessions(None).into_iter().find(|session| session.id == id).map(|found| found.user);
     let actions = (Action::OwnSessions, Action::ManageSessions);
     let grant = state.leave_for(&who, owner.as_ref(), actions, format!("sessions/{id}: end")).await?;
-    let (grant, ()) = outcome(grant, state.directory.end_session(&id).await)?;
+    let (grant, ()) = outcome(grant, state.directory.end_session(&id).await).await?;
     done(grant, json!({})).await
 }
 
 pub(crate) async fn tokens(State(state): State<AppState>, Caller(who): Caller) -> Result<Response, ApiError> {
-    let (action, of) = scope(&who, Action::ListTokens, Action::OwnTokens);
+    let (action, of) = whose(&state, &who, Action::ListTokens, Action::OwnTokens);
     let grant = state.leave(&who, action, "tokens".into()).await?;
     let tokens: Vec<Value> = state.directory.tokens(of).iter().map(token_json).collect();
     done(grant, json!({"tokens": tokens})).await
@@ -210,8 +233,8 @@ pub(crate) async fn add_token(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let form = "{\"name\": \"…\", \"roles\": [\"…\"], \"days\": 90}, and \"tenant\" if it is another";
-    let WantedToken { name, roles: wanted, days, tenant } = body(&headers, &bytes, form)?;
+    let form = "{\"name\": \"…\", \"roles\": [\"…\"], \"days\": 90}, and \"scope\" and \"tenant\" if they are others";
+    let WantedToken { name, roles: wanted, days, tenant, scope } = body(&headers, &bytes, form)?;
     let Some(owner) = who.user().cloned() else {
         return Err(ApiError::bad_request("only a person can make a token: somebody must answer for it"));
     };
@@ -221,11 +244,14 @@ pub(crate) async fn add_token(
         return Err(ApiError::bad_request(format!("you belong to the tenant `{}`", who.tenant())));
     }
     let expires_ns = state.ingest.clock().now_ns().saturating_add(days.saturating_mul(DAY_NS));
-    let wanted = roles(&wanted)?;
-    let object = format!("tokens: make `{name}` for {}, {days} days", names(&wanted).join(", "));
+    let wanted = Rights { roles: roles(&wanted)?, scope };
+    let object = format!("tokens: make `{name}` for {}, {days} days", said(&wanted));
     let grant = state.leave(&who, Action::OwnTokens, object).await?;
-    let made = state.directory.add_token(TokenSpec { name, owner, roles: wanted, tenant, expires_ns }).await;
-    let (grant, made) = outcome(grant, made)?;
+    let made = state
+        .directory
+        .add_token(TokenSpec { name, owner, roles: wanted.roles, scope: wanted.scope, tenant, expires_ns })
+        .await;
+    let (grant, made) = outcome(grant, made).await?;
     let mut shown = token_json(&made.info);
     shown["token"] = json!(made.secret);
     done(grant, shown).await
@@ -239,6 +265,6 @@ pub(crate) async fn end_token(
     let owner = state.directory.tokens(None).into_iter().find(|token| token.id == id).map(|found| found.owner);
     let actions = (Action::OwnTokens, Action::ManageTokens);
     let grant = state.leave_for(&who, owner.as_ref(), actions, format!("tokens/{id}: end")).await?;
-    let (grant, ()) = outcome(grant, state.directory.end_token(&id).await)?;
+    let (grant, ()) = outcome(grant, state.directory.end_token(&id).await).await?;
     done(grant, json!({})).await
 }

@@ -63,10 +63,10 @@ async fn page(state: &AppState, who: &Identity, params: &Params, dataset: Datase
     let grant = state.grant(who, params, what).await?;
     let budget = state.query.budget();
     let page = state.query.search(&grant, &selection, search, &budget).await;
-    let (grant, page) = outcome(grant, page)?;
+    let (grant, page) = outcome(grant, page).await?;
     let mut out = format!("{{\"{name}\":");
     let rows = page.records.len() as u64;
-    let (grant, ()) = outcome(grant, list(&page.records, &mut out))?;
+    let (grant, ()) = outcome(grant, list(&page.records, &mut out)).await?;
     let next = page.records.last().filter(|_| page.more).map(|found| render::cursor(&found.key));
     let rest = json!({"next": next, "partial": null, "stats": stats(&budget)}).to_string();
     out.push(',');
@@ -127,10 +127,10 @@ pub(crate) async fn record(
     let grant = state.grant(&who, &params, &format!("logs/{id}")).await?;
     let budget = state.query.budget();
     let found = state.query.record(&grant, &parsed, &budget).await;
-    let (grant, found) = existing(outcome(grant, found)?, &id).await?;
+    let (grant, found) = existing(outcome(grant, found).await?, &id).await?;
     let mut out = String::new();
     let rendered = found.record().map(|record| render::record(&record, &parsed, &mut out));
-    let (grant, ()) = outcome(grant, rendered)?;
+    let (grant, ()) = outcome(grant, rendered).await?;
     release(grant, out, JSON, 1).await
 }
 
@@ -146,7 +146,7 @@ pub(crate) async fn context(
     let grant = state.grant(&who, &params, &format!("logs/{id}/context")).await?;
     let budget = state.query.budget();
     let context = state.query.context(&grant, &parsed, before, after, &budget).await;
-    let (grant, context) = existing(outcome(grant, context)?, &id).await?;
+    let (grant, context) = existing(outcome(grant, context).await?, &id).await?;
     let mut out = String::from("{\"before\":");
     let rendered = (|| {
         records(&context.before, &mut out)?;
@@ -155,7 +155,7 @@ pub(crate) async fn context(
         out.push_str(",\"after\":");
         records(&context.after, &mut out)
     })();
-    let (grant, ()) = outcome(grant, rendered)?;
+    let (grant, ()) = outcome(grant, rendered).await?;
     let rest = json!({"by": context.by, "stats": stats(&budget)}).to_string();
     out.push(',');
     out.push_str(&rest[1..]);
@@ -174,7 +174,7 @@ pub(crate) async fn histogram(
     let grant = state.grant(&who, &params, "histogram").await?;
     let budget = state.query.budget();
     let histogram = state.query.histogram(&grant, &selection, buckets, &budget).await;
-    let (grant, histogram) = outcome(grant, histogram)?;
+    let (grant, histogram) = outcome(grant, histogram).await?;
     let bucket = |bucket: &logkeep_query::exec::Bucket| {
         let severity: serde_json::Map<String, serde_json::Value> =
             bucket.families().into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
@@ -205,7 +205,7 @@ pub(crate) async fn fields(
     let grant = state.grant(&who, &params, "fields").await?;
     let budget = state.query.budget();
     let fields = state.query.fields(&grant, &selection, &budget).await;
-    let (grant, fields) = outcome(grant, fields)?;
+    let (grant, fields) = outcome(grant, fields).await?;
     let field = |field: &FieldSummary| json!({"name": field.name, "types": field.types, "count": field.count, "top": counts(&field.top)});
     let body = json!({
         "total": fields.total,
@@ -227,7 +227,7 @@ pub(crate) async fn values(
     let grant = state.grant(&who, &params, &format!("fields/{name}/values")).await?;
     let budget = state.query.budget();
     let values = state.query.values(&grant, &selection, &name, limit, &budget).await;
-    let (grant, values) = outcome(grant, values)?;
+    let (grant, values) = outcome(grant, values).await?;
     let values = values.unwrap_or_default();
     let body = json!({
         "field": name,

@@ -127,7 +127,7 @@ pub(crate) async fn set_up(
 /// `GET /api/v1/session`: who the caller is.
 pub(crate) async fn who_am_i(State(state): State<AppState>, caller: Result<Caller, ApiError>) -> Response {
     let body = match caller {
-        Ok(Caller(who)) => known(&who),
+        Ok(Caller(who)) => known(&state, &who),
         Err(error) => {
             let mut body = error.json();
             body["set_up"] = json!(!state.directory.is_new());
@@ -142,7 +142,7 @@ fn unshared(body: String) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, "no-store")], body)
 }
 
-fn known(who: &Identity) -> Value {
+fn known(state: &AppState, who: &Identity) -> Value {
     let by = match who.known() {
         Known::Local => "loopback",
         Known::Certificate => "certificate",
@@ -151,8 +151,11 @@ fn known(who: &Identity) -> Value {
         Known::Anonymous => "nothing",
     };
     let roles: Vec<&str> = who.roles().iter().map(|role: &Role| role.name()).collect();
-    let may: Vec<&str> = Action::DECIDED.into_iter().filter(|action| who.may(*action)).map(Action::as_str).collect();
-    json!({"name": who.name(), "by": by, "tenant": who.tenant().as_str(), "roles": roles, "may": may})
+    let may = Action::DECIDED.into_iter().filter(|action| state.access.may(who, *action));
+    let may: Vec<&str> = may.map(Action::as_str).collect();
+    let (tenant, scopes) = (who.tenant().as_str(), who.scopes());
+    let masked = state.access.reach(who).0.masked;
+    json!({"name": who.name(), "by": by, "tenant": tenant, "roles": roles, "may": may, "scopes": scopes, "masked": masked})
 }
 
 /// `DELETE /api/v1/session`: the caller's own ends.
@@ -163,7 +166,7 @@ pub(crate) async fn sign_out(State(state): State<AppState>, Caller(who): Caller)
     let subject = [("audit.object", format!("session/{id}"))];
     let grant = state.access.authorize(&who, Action::OwnSessions, &subject).await?;
     grant.release().await?;
-    let (grant, ()) = outcome(grant, state.directory.end_session(id).await)?;
+    let (grant, ()) = outcome(grant, state.directory.end_session(id).await).await?;
     let response = release(grant, "{}", JSON, 1).await?;
     Ok(with_cookie(response, &format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0")))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use logkeep_access::Action;
 use logkeep_ingest::{Counts, Ledger, Source, minute};
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ pub(crate) async fn sources(
         other => return Err(ApiError::bad_request(format!("`series` is `{other}`; it must be `minute` or `hour`"))),
     };
     let (limit, protocol) = (params.count("limit", LIMIT.0, LIMIT.1)?, params.text("protocol"));
-    let grant = state.grant(&who, &params, "sources").await?;
+    let grant = state.access.authorize(&who, Action::Sources, &params.subject("sources")).await?;
     let (lines, most) = step.map_or((i64::MAX, SOURCES), |step| (step, LINES));
     let found = match state.ingest.ledger(grant.tenant(), minutes, lines, most).await {
         Ok(found) => found,

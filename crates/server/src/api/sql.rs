@@ -40,11 +40,11 @@ pub(crate) async fn sql(
     }
     let subject = [("audit.object", "sql".to_owned()), ("audit.query", request.sql.clone())];
     // The tables that may not be read are not there: whoever may read one of them may ask.
-    let action = if who.may(Action::Query) { Action::Query } else { Action::QueryAudit };
+    let action = if state.access.may(&who, Action::Query) { Action::Query } else { Action::QueryAudit };
     let grant = state.access.authorize(&who, action, &subject).await?;
     let budget = state.query.budget();
     let answer = state.query.sql(&grant, &request.sql, &budget).await;
-    let (grant, answer) = outcome(grant, answer)?;
+    let (grant, answer) = outcome(grant, answer).await?;
     let rows = answer.batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let rendered = if accept.contains("text/csv") {
@@ -58,7 +58,7 @@ pub(crate) async fn sql(
         })
     };
     let (grant, (body, content_type)) =
-        outcome(grant, rendered.map_err(|error| QueryError::Internal(error.to_string())))?;
+        outcome(grant, rendered.map_err(|error| QueryError::Internal(error.to_string()))).await?;
     release(grant, body, content_type, rows).await
 }
 

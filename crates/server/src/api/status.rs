@@ -13,7 +13,8 @@ use crate::listen::Transport;
 
 pub(crate) async fn status(State(state): State<AppState>, Caller(who): Caller) -> Result<Response, ApiError> {
     let grant = state.access.authorize(&who, Action::Status, &[("audit.object", "status".to_owned())]).await?;
-    let (records, bounds) = state.query.extent(&grant);
+    let extent = state.query.extent(&grant);
+    let bounds = extent.and_then(|(_, bounds)| bounds);
     let receivers: Vec<_> = state
         .receivers
         .iter()
@@ -40,7 +41,7 @@ pub(crate) async fn status(State(state): State<AppState>, Caller(who): Caller) -
     let body = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "tenant": grant.tenant().as_str(),
-        "records": records,
+        "records": extent.map(|(records, _)| records),
         "oldest_ns": bounds.map(|(oldest, _)| oldest.to_string()),
         "newest_ns": bounds.map(|(_, newest)| newest.to_string()),
         "started": render::time(state.started_ns),

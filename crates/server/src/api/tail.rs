@@ -14,11 +14,12 @@ use axum::response::{IntoResponse as _, Response};
 use futures::stream::{self, Stream};
 use logkeep_access::{Action, Grant, Identity, Totals};
 use logkeep_ingest::Arrived;
-use logkeep_query::kql::Compiled;
-use logkeep_record::{RecordId, TenantId};
+use logkeep_query::Follower;
+use logkeep_record::RecordId;
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
 
+use super::answer::outcome;
 use super::caller::Caller;
 use super::{ApiError, AppState, render};
 
@@ -40,14 +41,15 @@ pub(crate) async fn tail(
     query: Query<std::collections::HashMap<String, String>>,
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
-    let filter = Compiled::new(&params.filter()?)?;
+    let filter = params.filter()?;
     let grant = state.access.authorize(&who, Action::Tail, &params.subject("tail")).await?;
+    let follower = Follower::new(&grant, &filter);
+    let (grant, follower) = outcome(grant, follower).await?;
     let arrivals = state.ingest.arrivals();
     grant.release().await?;
     let counts = Arc::new(Counts::default());
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let tenant = grant.tenant().clone();
-    tokio::spawn(follow(arrivals, tenant, filter, sender, counts.clone(), gone(state, who)));
+    tokio::spawn(follow(arrivals, follower, sender, counts.clone(), gone(state, who)));
     let closing = Closing { grant: Some(grant), counts: counts.clone() };
     let events = events(receiver, counts, closing);
     Ok(Sse::new(events).into_response())
@@ -65,8 +67,7 @@ async fn gone(state: AppState, who: Identity) {
 /// Looks at every batch until the reader or the server goes.
 async fn follow(
     mut arrivals: broadcast::Receiver<Arrived>,
-    tenant: TenantId,
-    filter: Compiled,
+    follower: Follower,
     sender: mpsc::Sender<String>,
     counts: Arc<Counts>,
     gone: impl Future<Output = ()>,
@@ -79,10 +80,7 @@ async fn follow(
             () = &mut gone => return,
         };
         match arrived {
-            Ok(arrived) if arrived.tenant == tenant && arrived.class.holds_logs() => {
-                offer(&arrived, &filter, &sender, &counts)
-            }
-            Ok(_) => {}
+            Ok(arrived) => offer(&arrived, &follower, &sender, &counts),
             // Nobody looked at these batches: at least one record each was left out, and the reader must know.
             Err(broadcast::error::RecvError::Lagged(batches)) => {
                 counts.dropped.fetch_add(batches, Ordering::Relaxed);
@@ -92,12 +90,8 @@ async fn follow(
     }
 }
 
-fn offer(arrived: &Arrived, filter: &Compiled, sender: &mpsc::Sender<String>, counts: &Counts) {
-    for row in 0..arrived.rows.len() {
-        let Ok(record) = arrived.rows.record(row) else { continue };
-        if !filter.matches(&record) {
-            continue;
-        }
+fn offer(arrived: &Arrived, follower: &Follower, sender: &mpsc::Sender<String>, counts: &Counts) {
+    for (row, record) in follower.matches(arrived) {
         counts.matched.fetch_add(1, Ordering::Relaxed);
         let Ok(permit) = sender.try_reserve() else {
             counts.dropped.fetch_add(1, Ordering::Relaxed);

@@ -29,7 +29,7 @@ pub(crate) async fn trace(
     let grant = state.grant(&who, &params, &format!("traces/{id}")).await?;
     let budget = state.query.budget();
     let trace = state.query.trace(&grant, id, spans, logs, &budget).await;
-    let (grant, trace) = outcome(grant, trace)?;
+    let (grant, trace) = outcome(grant, trace).await?;
     let rows = trace.spans.records.len() + trace.logs.records.len();
     if rows == 0 {
         grant.release().await?;
@@ -42,7 +42,7 @@ pub(crate) async fn trace(
         out.push_str(",\"logs\":");
         records(&trace.logs.records, &mut out)
     })();
-    let (grant, ()) = outcome(grant, rendered)?;
+    let (grant, ()) = outcome(grant, rendered).await?;
     let rest = json!({"more_spans": trace.spans.more, "more_logs": trace.logs.more, "stats": stats(&budget)});
     out.push(',');
     out.push_str(&rest.to_string()[1..]);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use logkeep_access::{Access, Action, Identity};
+use logkeep_access::{Access, Action, Identity, Rules};
 use logkeep_ingest::{BatchBuilder, Ingest};
 use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_record::span::{Span, SpanKind, SpanStatus};
@@ -66,7 +66,7 @@ async fn asked(ingest: Ingest, limit: usize) -> (Most<Service>, Most<Edge>) {
     let options = QueryOptions { timeout: Duration::from_secs(60), sql, cache_bytes: 1 << 20 };
     let engine = QueryEngine::new(ingest.clone(), options).unwrap();
     let who = Identity::local(Ipv4Addr::LOCALHOST.into(), TenantId::default()).unwrap();
-    let grant = Access::new(ingest).authorize(&who, Action::Query, &[]).await.unwrap();
+    let grant = Access::new(ingest, Rules::default()).authorize(&who, Action::Query, &[]).await.unwrap();
     let all = Selection::all(Dataset::Spans);
     let services = engine.services(&grant, &all, limit, &engine.budget()).await.unwrap();
     (services, engine.graph(&grant, &all, limit, &engine.budget()).await.unwrap())

@@ -10,7 +10,7 @@ use datafusion::physical_plan::displayable;
 use super::super::schema::SchemaCache;
 use super::super::sql::{self, SqlRoom};
 use super::super::table::LogsTable;
-use super::super::{SqlOptions, Stats};
+use super::super::{SqlAnswer, SqlOptions, Stats};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +84,10 @@ async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, Qu
 static SCHEMAS: OnceLock<SchemaCache> = OnceLock::new();
 
 fn table(snapshot: &Snapshot) -> Result<(LogsTable, Budget), QueryError> {
-    let scan = scan(snapshot, &Expr::All, TimeRange::ALL);
+    table_of(scan(snapshot, &Expr::All, TimeRange::ALL))
+}
+
+fn table_of(scan: Scan) -> Result<(LogsTable, Budget), QueryError> {
     let budget = scan.budget.clone();
     let schema = SCHEMAS.get_or_init(SchemaCache::default).schema(&scan)?;
     Ok((LogsTable::new(scan, schema, 2), budget))
@@ -92,9 +95,22 @@ fn table(snapshot: &Snapshot) -> Result<(LogsTable, Budget), QueryError> {
 
 async fn run_counted(snapshot: &Snapshot, text: &str) -> Result<(Vec<RecordBatch>, Stats), QueryError> {
     let (table, budget) = table(snapshot)?;
+    let answer = answer(text, table, &budget).await?;
+    Ok((answer.batches, budget.stats().unwrap()))
+}
+
+pub(super) async fn answer_as(
+    view: &Arc<View>,
+    snapshot: &Snapshot,
+    text: &str,
+) -> Result<Vec<RecordBatch>, QueryError> {
+    let (table, budget) = table_of(scan_as(view, snapshot, &Expr::All, TimeRange::ALL))?;
+    Ok(answer(text, table, &budget).await?.batches)
+}
+
+async fn answer(text: &str, table: LogsTable, budget: &Budget) -> Result<SqlAnswer, QueryError> {
     let room = SqlRoom::new(SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 })?;
-    let answer = sql::run(text, vec![("logs", table)], &room, &budget).await?;
-    Ok((answer.batches, budget.stats()))
+    sql::run(text, vec![("logs", table)], &room, budget).await
 }
 
 /// A second pass over these would cost time and change nothing.

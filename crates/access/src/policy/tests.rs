@@ -1,0 +1,139 @@
+//! Decisions.
+
+use std::collections::BTreeSet;
+
+use logkeep_record::TenantId;
+
+use super::*;
+use crate::Scope;
+use crate::directory::{Rights, Role, SessionInfo, TokenInfo, UserName};
+
+fn user(roles: &[Role]) -> Identity {
+    with_rights(Rights::from(roles.iter().copied().collect::<BTreeSet<_>>()))
+}
+
+fn scoped(roles: &[Role]) -> Identity {
+    let scope = Scope { services: BTreeSet::from(["cart".to_owned()]), ..Scope::default() };
+    with_rights(Rights { roles: roles.iter().copied().collect(), scope: Some(scope) })
+}
+
+fn with_rights(rights: Rights) -> Identity {
+    let session = SessionInfo {
+        id: "s".into(),
+        user: UserName::new("alice").unwrap(),
+        created_ns: 0,
+        used_ns: 0,
+        expires_ns: 1,
+        address: "x".into(),
+    };
+    Identity::of_session(&session, rights, [10, 0, 0, 1].into(), TenantId::default())
+}
+
+fn token(roles: &[Role]) -> Identity {
+    let token = TokenInfo {
+        id: "t".into(),
+        name: "ci".into(),
+        owner: UserName::new("alice").unwrap(),
+        roles: roles.iter().copied().collect::<BTreeSet<_>>(),
+        tenant: TenantId::default(),
+        created_ns: 0,
+        expires_ns: 1,
+        used_ns: None,
+        scopes: Vec::new(),
+    };
+    Identity::of_token(&token, [10, 0, 0, 1].into())
+}
+
+/// The letter of each action that is allowed, in the order of [`Action::DECIDED`].
+fn matrix(who: &Identity) -> String {
+    let policies = Policies::default();
+    Action::DECIDED.iter().map(|action| if policies.allow(who, *action) { 'x' } else { '.' }).collect()
+}
+
+#[test]
+fn what_each_may_do() {
+    let local = Identity::local([127, 0, 0, 1].into(), TenantId::default()).unwrap();
+    let anonymous = Identity::anonymous([127, 0, 0, 1].into(), TenantId::default());
+    let certified = Identity::certified("CN=x", [10, 0, 0, 1].into(), TenantId::default());
+    // query, query_audit, tail, status, sources, write, every_row, users (list, manage), tokens, sessions, explain,
+    // own (sessions, tokens, password)
+    for (who, expected) in [
+        (&anonymous, "................."),
+        (&local, "xxxxx.x......x..."),
+        (&certified, "xxxxx.xx.x.x.x..."),
+        (&user(&[]), "..............xxx"),
+        (&user(&[Role::Administrator]), "...xx..xxxxxxxxxx"),
+        (&user(&[Role::Analyst]), "x.xxx.x.......xxx"),
+        (&user(&[Role::Engineer]), "..............xxx"),
+        (&scoped(&[Role::Engineer]), "x.xx..........xxx"),
+        (&scoped(&[Role::Analyst]), "x.xx..x.......xxx"),
+        (&user(&[Role::Auditor]), ".x.xx..x.x.x.xxxx"),
+        (&user(&[Role::Collector]), ".....x........xxx"),
+        (&token(&[]), "................."),
+        (&token(&[Role::Analyst]), "x.xxx.x.........."),
+        (&token(&[Role::Auditor]), ".x.xx..x.x.x.x..."),
+        (&token(&[Role::Administrator]), "...xx..xxxxxxx..."),
+        (&token(&[Role::Collector]), ".....x..........."),
+    ] {
+        assert_eq!(matrix(who), expected, "{} {:?}", who.name(), who.roles());
+    }
+}
+
+#[test]
+fn masked_fields_are_for_analysts() {
+    let policies = Policies::default();
+    for role in Role::ALL {
+        assert_eq!(policies.unmask(&scoped(&[role]), "user.email"), role == Role::Analyst, "{}", role.name());
+    }
+}
+
+#[test]
+fn a_role_is_not_a_name() {
+    assert_eq!(Role::named(LOCAL), None, "nobody can be given the role of the machine itself");
+}
+
+fn folder_of(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    files.iter().for_each(|(name, text)| std::fs::write(folder.path().join(name), text).unwrap());
+    folder
+}
+
+#[test]
+fn an_operator_adds_policies() {
+    let folder = folder_of(&[
+        (
+            "payments.cedar",
+            "@id(\"addresses\") permit (principal in Role::\"engineer\", action == Action::\"unmask\", \
+            resource == Field::\"client.address\");\n\
+            forbid (principal == User::\"alice\", action == Action::\"tail\", resource);",
+        ),
+        ("notes.txt", "not a policy"),
+    ]);
+    let policies = Policies::with_folder(folder.path()).unwrap();
+    let who = scoped(&[Role::Engineer]);
+    assert!(policies.unmask(&who, "client.address"));
+    assert!(!policies.unmask(&who, "user.email"));
+    assert!(!policies.allow(&who, Action::Tail), "a policy that forbids goes before one that permits");
+    assert!(policies.allow(&who, Action::Query));
+    let why = |action| policies.explain(&who, action, None).policies.into_keys().collect::<Vec<_>>();
+    assert_eq!(why(Action::Query), ["logkeep/engineer"]);
+    assert_eq!(why(Action::Tail), ["payments/2"]);
+    assert_eq!(why(Action::ManageUsers), Vec::<String>::new());
+    let field = policies.explain(&who, Action::Unmask, Some("client.address"));
+    assert!(field.policies["payments/addresses"].contains("client.address"));
+}
+
+#[test]
+fn policies_that_cannot_be_meant_are_refused() {
+    for (bad, word) in [
+        ("permit (principal, action == Action::\"qeury\", resource);", "qeury"),
+        ("permit (principal in Role::\"engineer\", action, resource) when { principal.scpoed };", "scpoed"),
+        ("permit (principal, action", "unexpected"),
+        ("permit (principal == ?principal, action, resource);", "templates"),
+    ] {
+        let folder = folder_of(&[("bad.cedar", bad)]);
+        let error = Policies::with_folder(folder.path()).unwrap_err();
+        assert!(error.file.ends_with("bad.cedar") && error.fault.contains(word), "{error}");
+    }
+    assert!(Policies::with_folder(Path::new("/nowhere")).is_err());
+}

@@ -1,0 +1,51 @@
+"""People and their tokens, as clients of one server."""
+
+import json
+
+from support.http import Connection
+
+PASSWORD = "granite lantern oboe thirty"
+JSON = {"content-type": "application/json"}
+CLOSED = "access:\n  loopback: sign_in\n"
+
+
+class Client:
+    """Somebody with a browser's cookie, or with a token."""
+
+    def __init__(self, server, token=None):
+        self.connection = Connection(server.url)
+        self.headers = {"authorization": f"Bearer {token}"} if token else {}
+
+    def call(self, method, path, body=None, headers=None):
+        text = None if body is None else json.dumps(body)
+        return self.connection.request(method, f"/api/v1{path}", text, {**JSON, **self.headers, **(headers or {})})
+
+    def sign_in(self, path, body):
+        answer = self.call("POST", path, body)
+        assert answer.status == 200, answer.text
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
+        self.headers = {"cookie": cookie.split(";")[0]}
+        return self
+
+
+def link(server):
+    path = server.data / "set-up-link"
+    assert path.stat().st_mode & 0o777 == 0o600
+    return path.read_text().strip()
+
+
+def administrator(server):
+    return Client(server).sign_in("/setup", {"link": link(server), "user": "root", "password": PASSWORD})
+
+
+def person(server, root, name, *roles, scope=None):
+    answer = root.call("POST", "/users", {"user": name, "password": PASSWORD, "roles": roles, "scope": scope})
+    assert answer.status == 200, answer.text
+    return Client(server).sign_in("/session", {"user": name, "password": PASSWORD})
+
+
+def token(server, owner, *roles, scope=None):
+    made = owner.call("POST", "/tokens", {"name": "t", "roles": roles, "days": 1, "scope": scope})
+    assert made.status == 200, made.text
+    return Client(server, token=made.json()["token"])
