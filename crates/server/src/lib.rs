@@ -23,6 +23,8 @@ pub use logkeep_intake::{
 
 pub use listen::{Endpoint, Receiver, ReceiverState, Transport};
 pub use pipelines::PipelineSource;
-pub use rotate::{Rotated, rotate_keys};
+pub use rotate::{Rotated, move_keys, rotate_keys};
 pub use selflog::{SelfLog, SelfLogLayer};
-pub use server::{OpenFolder, Running, Server, ServerConfig, SignInOptions, StartError, open_parts, verification};
+pub use server::{
+    OpenFolder, Running, Server, ServerConfig, SignInOptions, StartError, open_parts, prepare_folder, verification,
+};

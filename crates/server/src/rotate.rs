@@ -1,7 +1,7 @@
 //! Another key-encryption key for a data folder, without rewriting data.
 //!
 //! Whoever may write the key file may rotate: a new key file is the order, and a server that runs on the folder carries it
-//! out when it sees it. Only wrapped keys are written anew; that of the catalog comes last, and says that nothing else is
+//! out when it sees it. With a service that keeps the key, another generation that a file of the data folder names is the order. Only wrapped keys are written anew; that of the catalog comes last, and says that nothing else is
 //! left. Until then the retired key still opens what is left, so a rotation that is cut short is simply begun again.
 
 use std::os::unix::fs::MetadataExt as _;
@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use logkeep_cipher::WrappedKey;
 use logkeep_ingest::{Ingest, IngestConfig};
-use logkeep_store::{KeyProvider, LocalKeyFile};
+use logkeep_store::{KeyProvider, KeyProviderError, KeySource, Keyring, LocalKeyFile, Succession};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::server::{CATALOG_KEY_CONTEXT, CATALOG_KEY_FILE, StartError, folder_error, lock, lock_file, open_parts};
+use crate::server::{CATALOG_KEY_CONTEXT, CATALOG_KEY_FILE, StartError, folder_error, lock, lock_file, open_with};
 
 /// How often a server looks for a new key file, and after a failure tries again.
 const LOOK: Duration = Duration::from_secs(1);
@@ -36,24 +36,46 @@ pub struct Rotated {
     pub retired: Vec<PathBuf>,
 }
 
-/// Puts a new key in the place of the key file's, and everything in the folder under it, or waits until the server that
+/// Puts a new key in the place of the current one, and everything in the folder under it, or waits until the server that
 /// runs on it has done that.
 ///
 /// # Errors
 /// [`StartError`]; everything can still be read, and the next call goes on where this one stopped.
-pub async fn rotate_keys(data_dir: &Path, key_file: &Path) -> Result<Rotated, StartError> {
+pub async fn rotate_keys(data_dir: &Path, source: &KeySource) -> Result<Rotated, StartError> {
     // A second new key before the first is carried out would leave the first without a name.
     let _only = lock_file(data_dir, "rotation")?;
-    let keys = LocalKeyFile::open(key_file)?;
-    let resumed = !is_done(data_dir, &keys)?;
-    let keys = if resumed { keys } else { LocalKeyFile::replace(key_file)? };
-    let segments = by_anyone(data_dir, key_file, &keys).await?;
-    let retired = LocalKeyFile::retired(key_file)?.into_iter().map(|(_, path)| path).collect();
-    Ok(Rotated { current: keys.key_id(), segments, resumed, retired })
+    let keys = source.open(data_dir)?;
+    let resumed = !is_done(data_dir, &*keys)?;
+    let keys = if resumed { keys } else { source.renew(data_dir, &read_catalog_key(data_dir)?).await? };
+    let segments = by_anyone(data_dir, &keys).await?;
+    Ok(Rotated { current: keys.key_id(), segments, resumed, retired: retired(source)? })
+}
+
+/// Puts everything in the folder under the key of another provider; data are not rewritten. No server may run on it.
+///
+/// # Errors
+/// [`StartError`]; everything can still be read with both providers, and the next call goes on where this one stopped.
+pub async fn move_keys(data_dir: &Path, from: &KeySource, to: &KeySource) -> Result<Rotated, StartError> {
+    let _only = lock_file(data_dir, "rotation")?;
+    let _lock = lock(data_dir)?;
+    let old = from.open(data_dir)?;
+    if let KeySource::Service(_) = to {
+        // Keys of tenants that an earlier service wrapped keep their names.
+        Keyring::order_next(data_dir, &read_catalog_key(data_dir)?)?;
+    }
+    let new = to.open_or_create(data_dir, false)?;
+    let current = new.key_id();
+    let segments = by_ourselves(data_dir, Arc::new(Succession { old, new })).await?;
+    Ok(Rotated { current, segments: Some(segments), resumed: false, retired: retired(from)? })
+}
+
+fn retired(source: &KeySource) -> Result<Vec<PathBuf>, KeyProviderError> {
+    let KeySource::File(path) = source else { return Ok(Vec::new()) };
+    Ok(LocalKeyFile::retired(path)?.into_iter().map(|(_, path)| path).collect())
 }
 
 /// Whether everything is under the current key.
-fn is_done(data_dir: &Path, keys: &LocalKeyFile) -> Result<bool, StartError> {
+fn is_done(data_dir: &Path, keys: &dyn KeyProvider) -> Result<bool, StartError> {
     Ok(keys.is_current(&read_catalog_key(data_dir)?, CATALOG_KEY_CONTEXT))
 }
 
@@ -62,13 +84,13 @@ fn read_catalog_key(data_dir: &Path) -> Result<WrappedKey, StartError> {
     Ok(WrappedKey(std::fs::read(&path).map_err(folder_error(&path))?))
 }
 
-async fn by_anyone(data_dir: &Path, key_file: &Path, keys: &LocalKeyFile) -> Result<Option<u64>, StartError> {
+async fn by_anyone(data_dir: &Path, keys: &Arc<dyn KeyProvider>) -> Result<Option<u64>, StartError> {
     let begun = tokio::time::Instant::now();
     loop {
         match lock(data_dir) {
-            Ok(_lock) if is_done(data_dir, keys)? => return Ok(None),
-            Ok(_lock) => return by_ourselves(data_dir, key_file).await.map(Some),
-            Err(StartError::InUse(_)) if is_done(data_dir, keys)? => return Ok(None),
+            Ok(_lock) if is_done(data_dir, &**keys)? => return Ok(None),
+            Ok(_lock) => return by_ourselves(data_dir, keys.clone()).await.map(Some),
+            Err(StartError::InUse(_)) if is_done(data_dir, &**keys)? => return Ok(None),
             Err(StartError::InUse(folder)) if begun.elapsed() > PATIENCE => return Err(StartError::Rotating(folder)),
             Err(StartError::InUse(_)) => tokio::time::sleep(LOOK / 10).await,
             Err(error) => return Err(error),
@@ -76,9 +98,8 @@ async fn by_anyone(data_dir: &Path, key_file: &Path, keys: &LocalKeyFile) -> Res
     }
 }
 
-async fn by_ourselves(data_dir: &Path, key_file: &Path) -> Result<u64, StartError> {
-    let parts = open_parts(data_dir, key_file, true).await?;
-    let keys = parts.keys.clone();
+async fn by_ourselves(data_dir: &Path, keys: Arc<dyn KeyProvider>) -> Result<u64, StartError> {
+    let parts = open_with(data_dir, keys.clone(), true).await?.into_parts();
     let ingest = Ingest::open(IngestConfig::new(data_dir), parts).await?;
     let done = carry_out(&ingest, &*keys, data_dir).await;
     let closed = tokio::task::spawn_blocking(move || ingest.close()).await;
@@ -101,8 +122,8 @@ async fn carry_out(ingest: &Ingest, keys: &dyn KeyProvider, data_dir: &Path) -> 
 }
 
 /// Which file it is and when it was written, as far as that can be told.
-fn stamp(key_file: &Path) -> Option<(u64, i64, i64)> {
-    std::fs::metadata(key_file).ok().map(|file| (file.ino(), file.mtime(), file.mtime_nsec()))
+fn stamp(order: &Path) -> Option<(u64, i64, i64)> {
+    std::fs::metadata(order).ok().map(|file| (file.ino(), file.mtime(), file.mtime_nsec()))
 }
 
 /// What a server needs to carry out a rotation.
@@ -110,16 +131,17 @@ pub(crate) struct Rotation {
     pub(crate) ingest: Ingest,
     pub(crate) keys: Arc<dyn KeyProvider>,
     pub(crate) data_dir: PathBuf,
-    pub(crate) key_file: PathBuf,
+    pub(crate) source: KeySource,
 }
 
 impl Rotation {
     /// Carries out what it finds ordered, also before it was started, until it is told to stop.
     pub(crate) async fn watch(self, stop: CancellationToken) {
+        let order = self.source.order_file(&self.data_dir);
         let (mut seen, mut rest) = (None, LOOK);
         while tokio::time::timeout(rest, stop.cancelled()).await.is_err() {
             rest = LOOK;
-            let now = stamp(&self.key_file);
+            let now = stamp(&order);
             // The file is needed to start only: a running server does not mind if it is put away.
             if now.is_none() || now == seen {
                 continue;
@@ -135,7 +157,7 @@ impl Rotation {
     }
 
     async fn look(&self) -> Result<(), StartError> {
-        if is_done(&self.data_dir, &LocalKeyFile::open(&self.key_file)?)? {
+        if is_done(&self.data_dir, &*self.source.open(&self.data_dir)?)? {
             return Ok(());
         }
         let segments = carry_out(&self.ingest, &*self.keys, &self.data_dir).await?;

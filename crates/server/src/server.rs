@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::Router;
 use logkeep_access::{Access, Directory, DirectoryError, Policies, PolicyError, Rules as AccessRules, SessionLimits};
-use logkeep_catalog::{CatalogError, SqliteCatalog};
+use logkeep_catalog::{Catalog as _, CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
 use logkeep_ingest::{Dedupe, Ingest, IngestConfig, OpenError, Parts, Verification};
 use logkeep_intake::{Intake, IntakeOptions, Port, SourceOptions, TlsError, watch_certificates};
@@ -16,10 +17,10 @@ use logkeep_query::{QueryEngine, QueryOptions};
 use logkeep_record::TenantId;
 use logkeep_redact::{HashKey, Redactor, Rules};
 use logkeep_store::{
-    KeyProvider, KeyProviderError, LocalKeyFile, SealedObjects, StoreError, SystemClock, SystemRandom,
+    KeyProvider, KeyProviderError, KeyShelf, KeySource, SealedObjects, StoreError, SystemClock, SystemRandom,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::api::{self, AppState};
 use crate::guard;
@@ -34,8 +35,8 @@ use crate::setup;
 pub struct ServerConfig {
     /// The data folder.
     pub data_dir: PathBuf,
-    /// The key file, outside the data folder.
-    pub key_file: PathBuf,
+    /// Where the key is that wraps all others.
+    pub keys: KeySource,
     /// API and console.
     pub main: Endpoint,
     /// Ports of receivers; `None` is off.
@@ -159,14 +160,16 @@ pub(crate) fn folder_error(path: &Path) -> impl FnOnce(std::io::Error) -> StartE
 const CATALOG_FILE: &str = "catalog.sqlite";
 pub(crate) const CATALOG_KEY_FILE: &str = "catalog.key";
 pub(crate) const CATALOG_KEY_CONTEXT: &str = "catalog";
+/// Between two questions to a key provider that is away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const HASH_KEY_CONTEXT: &[u8] = b"redaction 1";
 
 /// Opens what a data folder consists of, creating it if `create` says so.
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn open_parts(data_dir: &Path, key_file: &Path, create: bool) -> Result<Parts, StartError> {
-    Ok(open_folder(data_dir, key_file, create).await?.into_parts())
+pub async fn open_parts(data_dir: &Path, source: &KeySource, create: bool) -> Result<Parts, StartError> {
+    Ok(open_folder(data_dir, source, create).await?.into_parts())
 }
 
 /// An open data folder on which nothing runs.
@@ -184,7 +187,7 @@ pub struct OpenFolder {
 }
 
 impl OpenFolder {
-    fn into_parts(self) -> Parts {
+    pub(crate) fn into_parts(self) -> Parts {
         let Self { catalog, objects, keys, .. } = self;
         Parts { catalog, objects, keys, clock: Arc::new(SystemClock::new()), random: Arc::new(SystemRandom) }
     }
@@ -193,8 +196,8 @@ impl OpenFolder {
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn existing(data_dir: &Path, key_file: &Path) -> Result<Self, StartError> {
-        open_folder(data_dir, key_file, false).await
+    pub async fn existing(data_dir: &Path, source: &KeySource) -> Result<Self, StartError> {
+        open_folder(data_dir, source, false).await
     }
 
     /// What verification needs, with checkpoints that were kept elsewhere.
@@ -209,26 +212,54 @@ impl OpenFolder {
     }
 }
 
-pub(crate) async fn open_folder(data_dir: &Path, key_file: &Path, create: bool) -> Result<OpenFolder, StartError> {
+async fn open_folder(data_dir: &Path, source: &KeySource, create: bool) -> Result<OpenFolder, StartError> {
+    let keys = if create { prepare_folder(data_dir, source)? } else { source.open(data_dir)? };
+    open_with(data_dir, keys, create).await
+}
+
+/// Makes the data folder, and what its keys need, if they are not there yet.
+///
+/// # Errors
+/// [`StartError`].
+pub fn prepare_folder(data_dir: &Path, source: &KeySource) -> Result<Arc<dyn KeyProvider>, StartError> {
+    std::fs::create_dir_all(data_dir).map_err(folder_error(data_dir))?;
+    private(data_dir).map_err(folder_error(data_dir))?;
+    Ok(source.open_or_create(data_dir, data_dir.join(CATALOG_FILE).exists())?)
+}
+
+/// As [`open_folder`], with a provider that is at hand.
+pub(crate) async fn open_with(
+    data_dir: &Path,
+    keys: Arc<dyn KeyProvider>,
+    create: bool,
+) -> Result<OpenFolder, StartError> {
     let exists = data_dir.join(CATALOG_FILE).exists();
-    if create {
-        std::fs::create_dir_all(data_dir).map_err(folder_error(data_dir))?;
-        private(data_dir).map_err(folder_error(data_dir))?;
-    } else if !exists {
+    if !create && !exists {
         let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "there is no catalog in it");
         return Err(folder_error(data_dir)(missing));
     }
-    let keys: Arc<dyn KeyProvider> = Arc::new(if create {
-        LocalKeyFile::open_or_create(key_file, data_dir, exists)?
-    } else {
-        LocalKeyFile::open(key_file)?
-    });
     let catalog_key = catalog_key(data_dir, &*keys, create && !exists).await?;
     let catalog = SqliteCatalog::open(&data_dir.join(CATALOG_FILE), &catalog_key).await?;
     let objects = data_dir.join("objects");
     let objects = if create { SealedObjects::local(&objects)? } else { SealedObjects::local_read_only(&objects) };
     let hash_key = HashKey::new(hmac_sha256(catalog_key.expose(), HASH_KEY_CONTEXT));
-    Ok(OpenFolder { data_dir: data_dir.to_owned(), catalog: Arc::new(catalog), objects, keys, hash_key })
+    let catalog = Arc::new(catalog);
+    keys.keep_in(Arc::new(CatalogShelf(catalog.clone())));
+    Ok(OpenFolder { data_dir: data_dir.to_owned(), catalog, objects, keys, hash_key })
+}
+
+/// Wrapped keys of tenants are secrets of the installation, sealed once more by the catalog.
+struct CatalogShelf(Arc<SqliteCatalog>);
+
+#[async_trait]
+impl KeyShelf for CatalogShelf {
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
+        self.0.secret(name).await.map_err(|error| error.to_string())
+    }
+
+    async fn put(&self, name: &str, wrapped: &[u8]) -> Result<(), String> {
+        self.0.set_secret(name, wrapped).await.map_err(|error| error.to_string())
+    }
 }
 
 #[cfg(unix)]
@@ -250,7 +281,11 @@ async fn catalog_key(data_dir: &Path, keys: &dyn KeyProvider, create: bool) -> R
     match keys.unwrap(&WrappedKey(wrapped), CATALOG_KEY_CONTEXT).await {
         Ok(key) => Ok(key),
         Err(KeyProviderError::Unwrap(UnwrapError::Refused { .. })) => Err(StartError::CatalogKey(format!(
-            "`{}` does not open with this key file; is it the one that belongs to this data folder?",
+            "`{}` does not open with this key file or key; is it the one that belongs to this data folder?",
+            path.display()
+        ))),
+        Err(KeyProviderError::Unwrap(error @ UnwrapError::Version { .. })) => Err(StartError::CatalogKey(format!(
+            "`{}`: {error}, unless another kind of key provider wrapped it: see `keys.provider`",
             path.display()
         ))),
         Err(KeyProviderError::Unwrap(error)) => Err(StartError::CatalogKey(format!("`{}`: {error}", path.display()))),
@@ -262,8 +297,8 @@ async fn catalog_key(data_dir: &Path, keys: &dyn KeyProvider, create: bool) -> R
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn verification(data_dir: &Path, key_file: &Path, since: Vec<String>) -> Result<Verification, StartError> {
-    Ok(OpenFolder::existing(data_dir, key_file).await?.verification(since))
+pub async fn verification(data_dir: &Path, source: &KeySource, since: Vec<String>) -> Result<Verification, StartError> {
+    Ok(OpenFolder::existing(data_dir, source).await?.verification(since))
 }
 
 /// A server that has not been started.
@@ -295,21 +330,10 @@ impl Server {
         let policies = config.policies.as_deref().map(Policies::with_folder).transpose()?.unwrap_or_default();
         let rules = AccessRules { policies, masked: config.masked.clone() };
         logkeep_ingest::release_reserve(&config.data_dir).map_err(folder_error(&config.data_dir))?;
-        let folder = open_folder(&config.data_dir, &config.key_file, true).await?;
-        let redactor = Arc::new(Redactor::new(config.redact.clone(), folder.hash_key.clone()));
-        let parts = folder.into_parts();
-        let mut ingest_config = IngestConfig::new(&config.data_dir);
-        ingest_config.flush_bytes = config.flush_bytes;
-        ingest_config.flush_interval = config.flush_interval;
-        ingest_config.before_sleep = config.before_sleep;
-        ingest_config.open_segments_bytes = config.open_segments_bytes;
-        ingest_config.dedupe = config.dedupe;
-        ingest_config.reserve_bytes = config.reserve_bytes;
-        let keys = parts.keys.clone();
-        let (catalog, clock) = (parts.catalog.clone(), parts.clock.clone());
-        let directory = Arc::new(Directory::open(catalog, clock, config.sign_in.sessions).await?);
+        let Opened { ingest, catalog, keys, hash_key } = when_keys_answer(|| open(&config)).await?;
+        let redactor = Arc::new(Redactor::new(config.redact.clone(), hash_key));
+        let directory = Arc::new(Directory::open(catalog, ingest.clock().clone(), config.sign_in.sessions).await?);
         let set_up_link = setup::link(&directory, &config.data_dir).await?;
-        let ingest = Ingest::open(ingest_config, parts).await?;
         let pipelines = config.pipelines.clone();
         let options = IntakeOptions { redactor: redactor.clone(), pipelines, ..config.intake.clone() };
         let intake = Intake::new(ingest.clone(), options);
@@ -353,12 +377,51 @@ impl Server {
             tasks.spawn(reloading.watch(stop.clone()));
         }
         tasks.spawn(forget_unused(query.clone(), stop.clone()));
-        let rotation =
-            Rotation { ingest: ingest.clone(), keys, data_dir: config.data_dir.clone(), key_file: config.key_file };
+        let (data_dir, source) = (config.data_dir.clone(), config.keys);
+        let rotation = Rotation { ingest: ingest.clone(), keys, data_dir, source };
         tasks.spawn(rotation.watch(stop.clone()));
         self_log.attach(ingest.clone(), redactor);
         info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Running { receivers, set_up_link, main: address, access, ingest, stop, tasks, self_log, _lock: lock })
+    }
+}
+
+/// An open data folder with the engine on it.
+struct Opened {
+    ingest: Ingest,
+    catalog: Arc<SqliteCatalog>,
+    keys: Arc<dyn KeyProvider>,
+    hash_key: HashKey,
+}
+
+async fn open(config: &ServerConfig) -> Result<Opened, StartError> {
+    let folder = open_folder(&config.data_dir, &config.keys, true).await?;
+    let (catalog, keys, hash_key) = (folder.catalog.clone(), folder.keys.clone(), folder.hash_key.clone());
+    let mut ingest = IngestConfig::new(&config.data_dir);
+    ingest.flush_bytes = config.flush_bytes;
+    ingest.flush_interval = config.flush_interval;
+    ingest.before_sleep = config.before_sleep;
+    ingest.open_segments_bytes = config.open_segments_bytes;
+    ingest.dedupe = config.dedupe;
+    ingest.reserve_bytes = config.reserve_bytes;
+    Ok(Opened { ingest: Ingest::open(ingest, folder.into_parts()).await?, catalog, keys, hash_key })
+}
+
+/// Waits for a key provider that is away: nothing can be opened without it, and a server that ends because of it would have to be
+/// started again by somebody.
+async fn when_keys_answer<T, F>(attempt: impl Fn() -> F) -> Result<T, StartError>
+where
+    F: Future<Output = Result<T, StartError>>,
+{
+    let mut pause = Duration::from_secs(1);
+    loop {
+        let error = match attempt().await {
+            Err(StartError::Key(error) | StartError::Open(OpenError::Key(error))) if error.may_pass() => error,
+            done => return done,
+        };
+        warn!(%error, again_s = pause.as_secs(), "waiting for the key provider, without which nothing can be opened");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

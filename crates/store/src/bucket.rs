@@ -20,6 +20,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
+pub(crate) use s3::aws_builder;
 pub use s3::{BucketError, S3Options};
 pub use upload::{Pending, Uploads};
 

@@ -10,6 +10,7 @@
 mod bucket;
 mod clock;
 mod disk;
+mod endpoint;
 mod error;
 mod local;
 mod object;
@@ -21,10 +22,14 @@ mod sealed;
 pub use bucket::{Bucket, BucketError, Pending, Piece, S3Options, Uploads};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{Disk, DiskEntry, DiskFile, Folders, system_disk};
+pub use endpoint::{EndpointFault, is_plain};
 pub use error::StoreError;
 pub use local::LocalStore;
 pub use object::SealedObject;
 pub use path::{ObjectKind, ObjectPath, PathError};
-pub use provider::{KeyProvider, KeyProviderError, LocalKeyFile};
+pub use provider::{
+    KeyProvider, KeyProviderError, KeyService, KeyShelf, KeySource, Keyring, KmsOptions, LocalKeyFile, Profile,
+    ServiceOptions, Succession, VaultOptions,
+};
 pub use random::{Random, SystemRandom};
 pub use sealed::{PutReceipt, SealedObjects};

@@ -3,7 +3,14 @@
 //! Data keys rest wrapped in the catalog; what unwraps them must not rest beside them, or whoever copies the data
 //! folder copies its keys. A provider holds the key-encryption key and never gives it out.
 
+mod credentials;
+mod keyring;
+mod kms;
 mod retired;
+mod service;
+mod source;
+mod succession;
+mod vault;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -17,7 +24,15 @@ use async_trait::async_trait;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use logkeep_cipher::{DataKey, KEY_BYTES, KeyEncryptionKey, UnwrapError, WrappedKey, hmac_sha256};
 use parking_lot::RwLock;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
+
+pub use credentials::Profile;
+pub use keyring::{KeyShelf, Keyring};
+pub use kms::KmsOptions;
+pub use service::KeyService;
+pub use source::{KeySource, ServiceOptions};
+pub use succession::Succession;
+pub use vault::VaultOptions;
 
 use crate::disk::system_disk;
 use crate::local::{private_folders, write_new};
@@ -33,6 +48,9 @@ const MAX_FILE_BYTES: u64 = 4096;
 pub trait KeyProvider: Send + Sync + fmt::Debug {
     /// Names the key-encryption key that [`KeyProvider::wrap`] uses, to be kept with what it wrapped.
     fn key_id(&self) -> String;
+
+    /// Where to keep keys of its own that are wrapped. One that has none needs no place.
+    fn keep_in(&self, _shelf: Arc<dyn KeyShelf>) {}
 
     /// Looks for a new key to wrap with; the old ones still unwrap. A service that does so by itself has nothing to do.
     ///
@@ -103,12 +121,51 @@ pub enum KeyProviderError {
         #[source]
         cause: io::Error,
     },
+    /// A file that the settings name is of no use. Do not retry.
+    #[error("`{file}`: {what}", file = file.display())]
+    Settings {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// There can be no client for the service. Do not retry.
+    #[error("the client of the key provider: {0}")]
+    Client(String),
+    /// A service gives no answer; retry later.
+    #[error("{service} cannot be asked, in {tries} tries: {what}")]
+    Away {
+        /// Which, and which of its keys.
+        service: String,
+        /// How often it was tried.
+        tries: u32,
+        /// Why.
+        what: String,
+    },
+    /// A service does not do it for us; retry when somebody has seen to that.
+    #[error("{service} refuses: {what}")]
+    Denied {
+        /// Which, and which of its keys.
+        service: String,
+        /// Its reason.
+        what: String,
+    },
+    /// A wrapped key cannot be kept or found; retry later.
+    #[error("the catalog, which keeps wrapped keys: {0}")]
+    Shelf(String),
     /// No answer; retry later.
     #[error("the key provider has not answered for {} s", .0.as_secs())]
     Silent(Duration),
     /// The wrapped key is not of this provider or was altered. Do not retry.
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),
+}
+
+impl KeyProviderError {
+    /// Whether it may be otherwise later, without a change of the settings.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Denied { .. } | Self::Silent(_))
+    }
 }
 
 /// A key-encryption key in a file of its owner's, the default provider.
@@ -242,14 +299,17 @@ fn parse(text: &str) -> Result<(String, KeyEncryptionKey), &'static str> {
     if lines.next().is_some() {
         return Err("it has more than three lines");
     }
-    let decoded = Zeroizing::new(BASE64_STANDARD.decode(encoded).map_err(|_| "its key is not base64")?);
-    let mut bytes: [u8; KEY_BYTES] = decoded.as_slice().try_into().map_err(|_| "its key has not 32 bytes")?;
-    let key = KeyEncryptionKey::from_bytes(bytes);
-    bytes.zeroize();
+    let key = KeyEncryptionKey::from_bytes(*key_bytes(encoded).ok_or("its key is not 32 bytes in base64")?);
     if id_of(&key) != id {
         return Err("its id does not belong to its key");
     }
     Ok((id.to_owned(), key))
+}
+
+/// A key from base64.
+fn key_bytes(encoded: &str) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
+    let decoded = Zeroizing::new(BASE64_STANDARD.decode(encoded).ok()?);
+    Some(Zeroizing::new(decoded.as_slice().try_into().ok()?))
 }
 
 fn id_of(key: &KeyEncryptionKey) -> String {

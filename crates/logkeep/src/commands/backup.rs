@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use logkeep_ingest::backup::{BackupSource, Place, backup};
 use logkeep_server::OpenFolder;
-use logkeep_store::SystemClock;
+use logkeep_store::{KeySource, SystemClock};
 
 use super::folder::FolderArgs;
 use super::place::StoreArgs;
@@ -46,18 +46,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if let Place::Folder(to) = &place {
         refuse_within(to, &config.data_dir)?;
     }
-    let key_file = config.key_file();
+    let source = config.key_source();
     let started = std::time::Instant::now();
     let report = runtime()?.block_on(async {
-        let folder = OpenFolder::existing(&config.data_dir, &key_file).await?;
-        let source = BackupSource {
+        let folder = OpenFolder::existing(&config.data_dir, &source).await?;
+        let folder_source = BackupSource {
             data_dir: folder.data_dir.clone(),
             catalog: folder.catalog.clone(),
             keys: folder.keys.clone(),
             clock: Arc::new(SystemClock::new()),
             recheck: args.recheck,
         };
-        let report = backup(&source, &place).await;
+        let report = backup(&folder_source, &place).await;
         folder.catalog.close().await;
         anyhow::Ok(report?)
     })?;
@@ -69,12 +69,17 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         manifest.number, manifest.records, manifest.files, manifest.bytes, report.copied_bytes,
     )?;
     writeln!(out, "  {}", report.place)?;
-    writeln!(
-        out,
-        "the key file `{}` (id {}) is not in it: keep a copy elsewhere, without it the backup cannot be read",
-        key_file.display(),
-        manifest.key_id
-    )?;
+    match source {
+        KeySource::File(path) => writeln!(
+            out,
+            "the key file `{}` (id {}) is not in it: keep a copy elsewhere, without it the backup cannot be read",
+            path.display(),
+            manifest.key_id
+        )?,
+        KeySource::Service(_) => {
+            writeln!(out, "only {source} opens it: as long as that key can be used, and no longer")?
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

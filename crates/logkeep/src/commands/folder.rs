@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use logkeep::config::Config;
 
 /// Arguments that say where a data folder and its key file are.
@@ -27,6 +27,10 @@ impl FolderArgs {
             config.data_dir = data_dir;
         }
         if self.key_file.is_some() {
+            ensure!(
+                config.key_service.is_none(),
+                "`--key-file`: the configuration has the key with a service (`keys.provider`)"
+            );
             config.configured_key_file = self.key_file;
         }
         Ok(config)

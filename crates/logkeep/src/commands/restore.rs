@@ -53,17 +53,17 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     )?;
     writeln!(
         out,
-        "`{}` is a new log, logkeep/{installation}/…, that succeeds logkeep/{}/…; keep `{}` with it",
+        "`{}` is a new log, logkeep/{installation}/…, that succeeds logkeep/{}/…; keep with it: {}",
         config.data_dir.display(),
         manifest.installation,
-        config.key_file().display()
+        config.key_source()
     )?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Computes everything anew from what was unpacked, and only then makes it a log of its own.
 async fn prove(staged: &Staged, config: &Config) -> Result<String> {
-    let folder = OpenFolder::existing(staged.folder(), &config.key_file()).await?;
+    let folder = OpenFolder::existing(staged.folder(), &config.key_source()).await?;
     let report = logkeep_ingest::verify(&folder.verification(vec![])).await;
     let opened = match staged.prove(&folder.catalog, &report).await {
         Ok(()) => staged.open_new_log(&folder.catalog, &SystemClock::new()).await,

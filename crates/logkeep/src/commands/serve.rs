@@ -102,7 +102,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     ServerConfig {
         data_dir: config.data_dir.clone(),
-        key_file: config.key_file(),
+        keys: config.key_source(),
         main: endpoint(&config.listen.main),
         receivers: receivers.map(|(port, at)| (*port, at.as_ref().map(|at| receiver(port, at)))).collect(),
         intake: IntakeOptions {

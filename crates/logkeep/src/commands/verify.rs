@@ -27,7 +27,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let since = args.since.iter().map(read).collect::<Result<Vec<_>>>()?;
     let started = std::time::Instant::now();
     let report = runtime()?.block_on(async {
-        let verification = logkeep_server::verification(&config.data_dir, &config.key_file(), since).await?;
+        let verification = logkeep_server::verification(&config.data_dir, &config.key_source(), since).await?;
         anyhow::Ok(logkeep_ingest::verify(&verification).await)
     })?;
     let mut out = std::io::stdout().lock();

@@ -31,6 +31,18 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let before = [
         key("data_dir", "./logkeep-data", "folder that holds everything but the key"),
         key("key_file", "", "file of the key that seals the data; never inside data_dir (default: <data_dir>.key)"),
+        key("keys.provider", "local_file", "who keeps the key that seals the data: local_file, vault or aws_kms"),
+        key("vault.address", "", "address of Vault, `https://…` (docs/guide/keys.md)"),
+        key("vault.mount", "transit", "where its Transit engine is mounted"),
+        key("vault.key", "", "name of its key"),
+        key("vault.token_file", "", "file of the token, which may be renewed at any time"),
+        key("vault.ca_file", "", "authorities that certify it, PEM, instead of the system's"),
+        key("vault.namespace", "", "namespace, where there are any"),
+        key("aws_kms.key_id", "", "id, ARN or alias of the key in AWS KMS (docs/guide/keys.md)"),
+        key("aws_kms.region", "", "its region (default: that of its ARN)"),
+        key("aws_kms.endpoint", "", "address of the service, instead of that of AWS in the region"),
+        key("aws_kms.credentials_file", "", "file of credentials, instead of what the environment says"),
+        key("aws_kms.profile", "default", "section of that file"),
         key("listen.main", "127.0.0.1:7280", "API and UI"),
     ];
     let after = [

@@ -4,6 +4,7 @@
 //! collects every fault before it gives up, because an operator who mends a file wants to do so once. Only a [`Config`]
 //! can start anything, and only a file without a fault becomes one.
 
+mod key_service;
 mod keys;
 mod listen;
 mod names;
@@ -27,6 +28,7 @@ use logkeep_pipeline::spec::Pipeline;
 use logkeep_record::TenantId;
 use logkeep_redact::Rules;
 use logkeep_server::SourceOptions;
+use logkeep_store::{KeySource, ServiceOptions};
 
 pub use listen::{ClientCertificates, Listen, Listener, Tls};
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
@@ -38,6 +40,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The key file as configured; see [`Config::key_file`].
     pub configured_key_file: Option<PathBuf>,
+    /// The service that has the key, if it is not in a file.
+    pub key_service: Option<ServiceOptions>,
     /// Where to listen.
     pub listen: Listen,
     /// Files of TLS that all listeners have, if they have none of their own.
@@ -213,6 +217,14 @@ impl Config {
     /// a copy of the folder is not a copy of the key.
     pub fn key_file(&self) -> PathBuf {
         self.configured_key_file.clone().unwrap_or_else(|| sibling_key(&self.data_dir))
+    }
+
+    /// The provider of the key that wraps all others.
+    pub fn key_source(&self) -> KeySource {
+        match &self.key_service {
+            None => KeySource::File(self.key_file()),
+            Some(service) => KeySource::Service(service.clone()),
+        }
     }
 
     /// The pipelines, compiled. None of those in a [`Config`] has a fault: it would not have become one.

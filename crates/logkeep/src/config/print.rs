@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
-use super::{ClientCertificates, Config, Listener, keys, pipelines, redact, sources};
+use super::{ClientCertificates, Config, Listener, key_service, keys, pipelines, redact, sources};
 
 pub(super) fn to_yaml(config: &Config) -> String {
     let mut out = String::new();
@@ -32,7 +32,11 @@ fn value(config: &Config, path: &str) -> String {
     let listen = &config.listen;
     match path {
         "data_dir" => quoted(&config.data_dir.to_string_lossy()),
+        "key_file" if config.key_service.is_some() => "~".to_owned(),
         "key_file" => quoted(&config.key_file().to_string_lossy()),
+        path if path.starts_with("keys.") || path.starts_with("vault.") || path.starts_with("aws_kms.") => {
+            key_service::print(config, path)
+        }
         "listen.main" => listener(Some(&listen.main)),
         "tls.certificate" => file(&config.tls.certificate),
         "tls.key" => file(&config.tls.key),

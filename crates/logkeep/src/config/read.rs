@@ -12,7 +12,8 @@ use logkeep_server::Policies;
 use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
 use super::{
-    Access, Config, Dedupe, Fault, Flush, Forward, Limits, Query, keys, pipelines, redact, sibling_key, sources,
+    Access, Config, Dedupe, Fault, Flush, Forward, Limits, Query, key_service, keys, pipelines, redact, sibling_key,
+    sources,
 };
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
@@ -82,7 +83,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The line a key is written on, 0 if it is not.
-    fn line(&self, path: &str) -> u64 {
+    pub(super) fn line(&self, path: &str) -> u64 {
         self.written(path).map_or(0, |node| node.line)
     }
 
@@ -184,6 +185,7 @@ impl<'a> Reader<'a> {
             documents: self.count("dedupe.documents", 1_024, 1 << 28),
         };
         let reserve_bytes = self.bytes("disk.reserve", MIB, 1 << 40) as u64;
+        let key_service = key_service::read(self);
         let (data_dir, configured_key_file) = self.paths();
         let tenants = self.tenants();
         let sources = sources::sources(self, &tenants);
@@ -195,6 +197,7 @@ impl<'a> Reader<'a> {
         Config {
             data_dir,
             configured_key_file,
+            key_service,
             listen,
             tls,
             forward,
@@ -239,7 +242,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A path that need not be given.
-    fn path(&mut self, key: &str) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         self.written(key).and_then(|_| self.value(key, path))
     }
 

@@ -50,6 +50,47 @@ fn unknown_keys_name_line_and_nearest() {
 }
 
 #[test]
+fn a_service_that_keeps_the_key() {
+    let vault = "keys: {provider: vault}\nvault: {address: \"https://v:8200\", key: k, token_file: /t, mount: a/b/}";
+    let read = Config::read("c.yaml", vault).unwrap();
+    assert_eq!(read.key_source().to_string(), "Vault `https://v:8200`, key `a/b/k`");
+    assert_eq!(Config::read("c.yaml", &read.to_yaml()).unwrap().key_service, read.key_service);
+    let kms = "keys: {provider: aws_kms}\naws_kms: {key_id: \"arn:aws:kms:eu-west-1:1:key/2\", credentials_file: /c, profile: p}";
+    let read = Config::read("c.yaml", kms).unwrap();
+    assert_eq!(read.key_source().to_string(), "AWS KMS, key `arn:aws:kms:eu-west-1:1:key/2` in eu-west-1");
+    assert_eq!(Config::read("c.yaml", &read.to_yaml()).unwrap().key_service, read.key_service);
+}
+
+#[test]
+fn faults_of_a_service_that_keeps_the_key() {
+    check(
+        "keys: {provider: valut}",
+        "c.yaml:1: `keys.provider`: `valut` is no provider\n  hint: one of local_file, vault, aws_kms",
+    );
+    check(
+        "keys:\n  provider: vault\nvault: {mount: ../x}",
+        "c.yaml:2: `vault.address` is missing, which `keys.provider: vault` needs\n  \
+         hint: for example `address: https://vault.example.com:8200`\n\
+         c.yaml:2: `vault.key` is missing, which `keys.provider: vault` needs\n  hint: for example `key: logkeep`\n\
+         c.yaml:2: `vault.token_file` is missing, which `keys.provider: vault` needs\n  \
+         hint: for example `token_file: /run/vault/token`\n\
+         c.yaml:3: `vault.mount`: `..` is no name of a mount\n  hint: letters, digits, `-`, `_` and `.`",
+    );
+    check("aws_kms: {key_id: x}", "c.yaml:1: `aws_kms.key_id` has no effect without `keys.provider: aws_kms`");
+    check(
+        "key_file: /k\nkeys: {provider: aws_kms}\naws_kms: {key_id: x, region: y, endpoint: \"http://kms\", profile: z}",
+        "c.yaml:1: `key_file` has no effect: `keys.provider` says that a service keeps the key\n  \
+         hint: `logkeep keys move` takes data from a key file to a service\n\
+         c.yaml:3: `aws_kms.endpoint`: `http://kms`: without TLS keys are sent only within this machine\n\
+         c.yaml:3: `aws_kms.profile` has no effect without `aws_kms.credentials_file`",
+    );
+    check(
+        "keys: {provider: vault}\nvault: {address: \"https://me:hunter2@v\", key: k, token_file: /t}",
+        "c.yaml:2: `vault.address`: holds credentials",
+    );
+}
+
+#[test]
 fn every_fault_at_once() {
     check(
         "listen:\n  main: 0.0.0.0:7280\n  loki: nowhere\nlimits:\n  request_bytes: 12 parsecs\nquery: 5s\nlog:\n  level: loud\n\

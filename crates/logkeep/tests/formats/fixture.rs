@@ -11,6 +11,7 @@ use logkeep_cipher::{DataKey, WrappedKey};
 use logkeep_ingest::{Ingest, IngestConfig};
 use logkeep_record::{Class, Group, Record, TenantId, encode_group, json};
 use logkeep_segment::Rows;
+use logkeep_store::KeySource;
 use logkeep_store::{ObjectKind, ObjectPath};
 use sha2::{Digest as _, Sha256};
 
@@ -59,9 +60,14 @@ impl Copy {
         self.0.path().join("key")
     }
 
+    /// The key file as the provider.
+    pub(crate) fn source(&self) -> KeySource {
+        KeySource::File(self.key())
+    }
+
     /// What `logkeep verify` finds.
     pub(crate) async fn verify(&self) -> Vec<String> {
-        let verification = logkeep_server::verification(&self.data(), &self.key(), vec![]).await.unwrap();
+        let verification = logkeep_server::verification(&self.data(), &self.source(), vec![]).await.unwrap();
         let report = logkeep_ingest::verify(&verification).await;
         report.findings.iter().map(|finding| format!("{}: {}", finding.object, finding.what)).collect()
     }
@@ -73,7 +79,7 @@ pub(crate) async fn open(copy: &Copy) -> Result<Ingest> {
 }
 
 pub(crate) async fn open_at(data: &Path, key: &Path) -> Result<Ingest> {
-    let parts = logkeep_server::open_parts(data, key, true).await?;
+    let parts = logkeep_server::open_parts(data, &KeySource::File(key.to_owned()), true).await?;
     Ok(Ingest::open(IngestConfig::new(data), parts).await?)
 }
 
@@ -131,7 +137,7 @@ fn digest(record: &Record<'_>) -> [u8; 32] {
 
 /// Puts a properly sealed and catalogued segment of other content in the place of the first one.
 pub(crate) async fn replace_segment(data: &Path, alter: impl FnOnce(&mut Vec<u8>)) {
-    let parts = logkeep_server::open_parts(data, &data.with_file_name("key"), true).await.unwrap();
+    let parts = logkeep_server::open_parts(data, &KeySource::File(data.with_file_name("key")), true).await.unwrap();
     let states = parts.catalog.load().await.unwrap();
     let state = states.into_iter().find(|state| state.tenant == tenant("default") && state.class == class("default"));
     let mut state = state.unwrap();

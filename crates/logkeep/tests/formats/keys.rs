@@ -29,7 +29,7 @@ async fn a_rotated_folder_needs_only_the_new_key_and_no_object_was_rewritten() {
         let expected = fs::read_to_string(fixture.join("records.txt")).unwrap();
         let before = objects(&copy);
         let old = fs::read(copy.key()).unwrap();
-        let rotated = rotate_keys(&copy.data(), &copy.key()).await.unwrap();
+        let rotated = rotate_keys(&copy.data(), &copy.source()).await.unwrap();
         assert!(!rotated.resumed && rotated.segments > Some(0), "{rotated:?}");
         let after = objects(&copy);
         assert!(before.iter().all(|object| after.contains(object)), "objects are as they were");
@@ -53,12 +53,12 @@ async fn a_rotation_that_was_cut_short_is_readable_and_brought_to_its_end() {
         LocalKeyFile::replace(&copy.key()).unwrap();
         let new = fs::read(copy.key()).unwrap();
         assert_eq!(copy.verify().await, Vec::<String>::new());
-        let rotated = rotate_keys(&copy.data(), &copy.key()).await.unwrap();
+        let rotated = rotate_keys(&copy.data(), &copy.source()).await.unwrap();
         assert!(rotated.resumed, "{rotated:?}");
         assert_eq!(fs::read(copy.key()).unwrap(), new, "no further key is made");
         rotated.retired.iter().for_each(|retired| fs::remove_file(retired).unwrap());
         reads_as_before(&copy, &expected).await;
-        let again = rotate_keys(&copy.data(), &copy.key()).await.unwrap();
+        let again = rotate_keys(&copy.data(), &copy.source()).await.unwrap();
         assert!(!again.resumed && again.segments > Some(0), "{again:?}");
         reads_as_before(&copy, &expected).await;
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
-use url::{Host, Url};
 
 use super::Bucket;
+use crate::endpoint::{EndpointFault, is_plain};
 
 const SCHEME: &str = "s3://";
 /// Variables that are handed on, with the meaning that AWS gives them.
@@ -103,15 +103,8 @@ impl Bucket {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, BucketError> {
         let (bucket, prefix) = parse(url)?;
-        let variables: HashMap<String, String> =
-            environment.into_iter().filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty()).collect();
-        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(retry(&variables)?);
-        for name in VARIABLES {
-            let key: Option<AmazonS3ConfigKey> = name.to_ascii_lowercase().parse().ok();
-            if let (Some(key), Some(value)) = (key, variables.get(name)) {
-                builder = builder.with_config(key, value);
-            }
-        }
+        let variables = of_aws(environment);
+        let mut builder = with_variables(&variables).with_bucket_name(bucket).with_retry(retry(&variables)?);
         let from_variable = || ENDPOINTS.iter().find_map(|name| variables.get(*name));
         let mut plain = false;
         if let Some(endpoint) = options.endpoint.as_ref().or_else(from_variable) {
@@ -126,6 +119,25 @@ impl Bucket {
         let store = store.map_err(|cause| BucketError::Settings { url: url.to_owned(), cause })?;
         Ok(Self::new(Arc::new(store), prefix, url))
     }
+}
+
+/// What the environment says about AWS: its region, and who we are there.
+pub(crate) fn aws_builder(environment: impl IntoIterator<Item = (String, String)>) -> AmazonS3Builder {
+    with_variables(&of_aws(environment))
+}
+
+fn of_aws(environment: impl IntoIterator<Item = (String, String)>) -> HashMap<String, String> {
+    environment.into_iter().filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty()).collect()
+}
+
+fn with_variables(variables: &HashMap<String, String>) -> AmazonS3Builder {
+    VARIABLES.into_iter().fold(AmazonS3Builder::new(), |builder, name| {
+        let key: Option<AmazonS3ConfigKey> = name.to_ascii_lowercase().parse().ok();
+        match (key, variables.get(name)) {
+            (Some(key), Some(value)) => builder.with_config(key, value),
+            _ => builder,
+        }
+    })
 }
 
 fn retry(variables: &HashMap<String, String>) -> Result<RetryConfig, BucketError> {
@@ -161,30 +173,20 @@ fn parse(url: &str) -> Result<(&str, &str), BucketError> {
 
 /// Whether the endpoint is one without TLS. That is for this machine only, as others can read along and alter.
 fn check_endpoint(endpoint: &str, allow_http: bool) -> Result<bool, BucketError> {
-    let refused = |what: &str| Err(BucketError::Endpoint { endpoint: redacted(endpoint), what: what.to_owned() });
-    let Ok(url) = Url::parse(endpoint) else {
-        return refused("it is no address such as `https://storage.example.com`");
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        return refused("it holds credentials; put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return refused("it must end with the host, the port or a path");
-    }
-    match url.scheme() {
-        "https" => Ok(false),
-        "http" if allow_http || url.host().is_some_and(|host| is_loopback(&host)) => Ok(true),
-        "http" => refused("without TLS only a store on this machine is used; write `https://`, or add `--allow-http`"),
-        _ => refused("it must begin with `https://`"),
-    }
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    }
+    is_plain(endpoint, allow_http).map_err(|fault| {
+        let what = match fault {
+            EndpointFault::None => "it is no address such as `https://storage.example.com`",
+            EndpointFault::Credentials => {
+                "it holds credentials; put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            }
+            EndpointFault::Trailing => "it must end with the host, the port or a path",
+            EndpointFault::Plaintext => {
+                "without TLS only a store on this machine is used; write `https://`, or add `--allow-http`"
+            }
+            EndpointFault::Scheme => "it must begin with `https://`",
+        };
+        BucketError::Endpoint { endpoint: redacted(endpoint), what: what.to_owned() }
+    })
 }
 
 /// An address without what stands before its `@`.
