@@ -6,6 +6,7 @@
 mod client;
 mod commands;
 mod failure;
+mod hardening;
 mod memory;
 mod output;
 mod sse;
@@ -65,12 +66,15 @@ enum Command {
     Redact(commands::redact::Args),
     /// See what the configured pipelines make of records
     Pipeline(commands::pipeline::Args),
+    /// Confine a process as `serve` is, and try what it must not be able to do
+    Hardening(commands::hardening::Args),
     /// Check or print the configuration
     Config(commands::config::Args),
 }
 
 fn main() -> ExitCode {
     memory::prepare();
+    hardening::keep_memory_private();
     let command = Cli::parse().command;
     let result = match command {
         Command::Serve(args) => commands::serve::run(args),
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
         Command::Import(args) => commands::import::run(args),
         Command::Redact(args) => commands::redact::run(args),
         Command::Pipeline(args) => commands::pipeline::run(args),
+        Command::Hardening(args) => commands::hardening::run(args),
         Command::Config(args) => commands::config::run(args),
     };
     result.unwrap_or_else(|error| report(&error))

@@ -6,6 +6,7 @@ pub(crate) mod certs;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod folder;
+pub(crate) mod hardening;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod pipeline;

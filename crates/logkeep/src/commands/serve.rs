@@ -22,7 +22,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 use source::ConfiguredPipelines;
 
 use super::secrets;
-use crate::memory;
+use crate::{hardening, memory};
 
 /// Arguments of `logkeep serve`.
 #[derive(clap::Args)]
@@ -46,6 +46,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     }
     let self_log = start_log(&config.log_level)?;
     logkeep_record::limits::set_record_bytes(config.limits.record_bytes);
+    // Both before the first thread: what a process may reach must be there, and threads inherit what it may do.
+    logkeep_server::prepare_folder(&config.data_dir, &config.key_source())?;
+    hardening::say(&hardening::confine(&config, args.config.as_deref())?);
     runtime()?.block_on(async {
         let mut server = server_config(&config);
         let source = |file: &PathBuf| Arc::new(ConfiguredPipelines::new(file, &config)) as Arc<dyn PipelineSource>;

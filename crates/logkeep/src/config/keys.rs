@@ -92,6 +92,12 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         key("dedupe.batches", "1048576", "or, if fewer, of the latest so many batches, about 60 bytes of memory each"),
         key("dedupe.documents", "262144", "and of the latest so many documents with an `_id`, about 100 bytes each"),
         key("disk.reserve", "64MiB", "space held back for the audit trail and the catalog when the disk is full"),
+        key(
+            "hardening.landlock",
+            "best_effort",
+            "files that the configuration does not name are out of reach: require, best_effort or off",
+        ),
+        key("hardening.seccomp", "on", "calls of the system that a log server never makes are refused: on or off"),
         key("log.level", "info", "what Logkeep says about itself: error, warn, info, debug or trace"),
         key("elasticsearch.version", "8.17.0", "version the Elasticsearch API claims"),
     ];

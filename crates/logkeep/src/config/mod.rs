@@ -70,6 +70,8 @@ pub struct Config {
     pub dedupe: Dedupe,
     /// Bytes held back for a full disk.
     pub reserve_bytes: u64,
+    /// What the process gives up before it serves.
+    pub hardening: Hardening,
     /// How much the program says about itself: `error`, `warn`, `info`, `debug` or `trace`.
     pub log_level: String,
     /// The version that the Elasticsearch API claims; Beats refuse servers older than themselves.
@@ -129,6 +131,32 @@ pub struct Access {
     pub session_idle: Duration,
     /// And after so long in any case.
     pub session_max: Duration,
+}
+
+/// What the process gives up before it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hardening {
+    /// Files that the configuration does not name.
+    pub landlock: Landlock,
+    /// Calls of the system that a log server never makes.
+    pub seccomp: bool,
+}
+
+/// Whether the kernel is asked to refuse other files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landlock {
+    /// It must.
+    Require,
+    /// If it can.
+    BestEffort,
+    /// No.
+    Off,
+}
+
+impl Landlock {
+    /// Each, by the name the configuration has for it.
+    pub const NAMES: [(&str, Self); 3] =
+        [("require", Self::Require), ("best_effort", Self::BestEffort), ("off", Self::Off)];
 }
 
 /// How long retries are known.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
-use super::{ClientCertificates, Config, Listener, key_service, keys, pipelines, redact, sources};
+use super::{ClientCertificates, Config, Landlock, Listener, key_service, keys, pipelines, redact, sources};
 
 pub(super) fn to_yaml(config: &Config) -> String {
     let mut out = String::new();
@@ -76,6 +76,11 @@ fn value(config: &Config, path: &str) -> String {
         "dedupe.batches" => config.dedupe.batches.to_string(),
         "dedupe.documents" => config.dedupe.documents.to_string(),
         "disk.reserve" => format_bytes(config.reserve_bytes),
+        "hardening.landlock" => {
+            let name = |(_, wanted): &&(&str, Landlock)| *wanted == config.hardening.landlock;
+            Landlock::NAMES.iter().find(name).map_or("off", |(name, _)| name).to_owned()
+        }
+        "hardening.seccomp" => if config.hardening.seccomp { "on" } else { "off" }.to_owned(),
         "log.level" => config.log_level.clone(),
         "elasticsearch.version" => quoted(&config.elasticsearch_version),
         other => match listen.receivers.iter().find(|(port, _)| port.setting() == other) {

@@ -12,8 +12,8 @@ use logkeep_server::Policies;
 use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
 use super::{
-    Access, Config, Dedupe, Fault, Flush, Forward, Limits, Query, key_service, keys, pipelines, redact, sibling_key,
-    sources,
+    Access, Config, Dedupe, Fault, Flush, Forward, Hardening, Landlock, Limits, Query, key_service, keys, pipelines,
+    redact, sibling_key, sources,
 };
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
@@ -192,6 +192,7 @@ impl<'a> Reader<'a> {
         let redact = redact::rules(self, &tenants);
         let patterns = pipelines::patterns(self);
         let pipelines = pipelines::pipelines(self, &patterns, &tenants, &redact);
+        let hardening = self.hardening();
         let log_level = self.value("log.level", level).unwrap_or_default();
         let elasticsearch_version = self.value("elasticsearch.version", version).unwrap_or_default();
         Config {
@@ -212,9 +213,27 @@ impl<'a> Reader<'a> {
             access,
             dedupe,
             reserve_bytes,
+            hardening,
             log_level,
             elasticsearch_version,
         }
+    }
+
+    fn hardening(&mut self) -> Hardening {
+        let landlock = self.value("hardening.landlock", |text| {
+            // YAML has `off` as false.
+            let text = if text == "false" { "off" } else { text };
+            let found = Landlock::NAMES.iter().find(|(name, _)| *name == text);
+            found
+                .map(|(_, wanted)| *wanted)
+                .ok_or_else(|| (format!("`{text}` is none of require, best_effort, off"), None))
+        });
+        let seccomp = self.value("hardening.seccomp", |text| match text {
+            "on" | "true" => Ok(true),
+            "off" | "false" => Ok(false),
+            other => Err((format!("`{other}` is neither `on` nor `off`"), None)),
+        });
+        Hardening { landlock: landlock.unwrap_or(Landlock::BestEffort), seccomp: seccomp.unwrap_or(true) }
     }
 
     fn limits(&mut self) -> Limits {
