@@ -2,8 +2,6 @@
 
 import json
 
-from support.http import Connection
-
 PASSWORD = "granite lantern oboe thirty"
 JSON = {"content-type": "application/json"}
 CLOSED = "access:\n  loopback: sign_in\n"
@@ -13,7 +11,7 @@ class Client:
     """Somebody with a browser's cookie, or with a token."""
 
     def __init__(self, server, token=None):
-        self.connection = Connection(server.url)
+        self.connection = server.connect()
         self.headers = {"authorization": f"Bearer {token}"} if token else {}
 
     def call(self, method, path, body=None, headers=None):
@@ -45,7 +43,13 @@ def person(server, root, name, *roles, scope=None):
     return Client(server).sign_in("/session", {"user": name, "password": PASSWORD})
 
 
-def token(server, owner, *roles, scope=None):
-    made = owner.call("POST", "/tokens", {"name": "t", "roles": roles, "days": 1, "scope": scope})
-    assert made.status == 200, made.text
-    return Client(server, token=made.json()["token"])
+def token(owner, *roles, days=1, **more):
+    """A token of somebody's own."""
+    answer = owner.call("POST", "/tokens", {"name": "test", "roles": roles, "days": days, **more})
+    assert answer.status == 200, answer.text
+    return answer.json()["token"]
+
+
+def machine(server, owner, *roles, **more):
+    """Whoever shows such a token."""
+    return Client(server, token=token(owner, *roles, **more))

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from support.http import Connection
-from support.people import CLOSED, administrator, person, token
+from support.people import CLOSED, administrator, machine, person
 from support.server import Server, pairs
 
 MASKED = "  masked: [user.email, client.address, user.id]\n"
@@ -206,9 +206,9 @@ def test_the_tail_shows_no_more(people):
 def test_a_token_sees_no_more_than_its_owner(people):
     server, engineer, analyst = people["server"], people["engineer"], people["analyst"]
     services = lambda client: {r["service"] for r in client.call("GET", "/logs?from=-365d&q=&limit=1000").json()["records"]}
-    assert services(token(server, engineer, "engineer")) == {"cart"}
-    assert services(token(server, engineer, "engineer", scope={"services": ["web"]})) == set(), "both must admit it"
-    assert services(token(server, analyst, "analyst", scope={"services": ["web"]})) == {"web"}
+    assert services(machine(server, engineer, "engineer")) == {"cart"}
+    assert services(machine(server, engineer, "engineer", scope={"services": ["web"]})) == set(), "both must admit it"
+    assert services(machine(server, analyst, "analyst", scope={"services": ["web"]})) == {"web"}
     bad = engineer.call("POST", "/tokens", {"name": "x", "roles": ["engineer"], "days": 1, "scope": {"service": ["cart"]}})
     assert bad.status == 400
     assert engineer.call("POST", "/tokens", {"name": "x", "roles": ["engineer"], "days": 1, "scope": {}}).status == 400

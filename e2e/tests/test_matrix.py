@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.people import CLOSED, PASSWORD, Client, administrator, person, token
+from support.people import CLOSED, PASSWORD, Client, administrator, machine, person
 from support.server import Server
 
 ROUTES = Path(__file__).parents[2] / "crates" / "server" / "src" / "api" / "mod.rs"
@@ -83,9 +83,9 @@ def people(tmp_path_factory):
     }
     person(server, root, "victim")
     for role in ("administrator", "analyst", "auditor", "collector"):
-        made[f"token: {role}"] = token(server, made[role], role)
-    made["token: analyst of cart"] = token(server, made["analyst"], "analyst", scope=CART)
-    made["token: engineer of cart"] = token(server, made["engineer of cart"], "engineer")
+        made[f"token: {role}"] = machine(server, made[role], role)
+    made["token: analyst of cart"] = machine(server, made["analyst"], "analyst", scope=CART)
+    made["token: engineer of cart"] = machine(server, made["engineer of cart"], "engineer")
     server.ingest([{"message": "hello", "service": "cart", "email": "a@b.example"}])
     record = made["analyst"].call("GET", "/logs").json()["records"][0]["id"]
     yield made, {"/logs/{id}": record, "/traces/{id}": "4bf92f3577b34da6a3ce929d0e0e4736"}

@@ -467,7 +467,10 @@ def test_what_other_hosts_reach_is_encrypted_or_said_to_be_not(make_server, auth
     server = make_server("main", settings=authority.settings(), listen={"main": '"0.0.0.0:0"'})
     assert not server.try_start()
     assert "shows what is stored" in server.last_words()
-    open_one = {"loki": '{address: "0.0.0.0:0", plaintext: true}', "beats": '"0.0.0.0:0"', **READ}
+    server = make_server("unknown", settings=authority.settings(), listen={"beats": '"0.0.0.0:0"', **READ})
+    assert not server.try_start()
+    assert "does not know who sends" in server.last_words()
+    open_one = {"loki": '{address: "0.0.0.0:0", plaintext: true}', "otlp_grpc": '"0.0.0.0:0"', **READ}
     server = make_server("exposed", settings=authority.settings(), listen=open_one).start()
     exposed = [each["protocol"] for each in server.answered("/api/v1/status")["receivers"] if each["exposed"]]
     assert exposed == ["loki"]
@@ -482,12 +485,16 @@ def cli(*arguments, **environment):
     )  # fmt: skip
 
 
+RULES = "access:\n  certificates:\n    - {name: CN=ann, roles: [analyst, auditor, collector]}\n    - {name: CN=sender, roles: [collector]}\n"
+
+
 def test_reading_from_another_host_takes_a_certificate_of_its_own_authority(make_server, authority, tmp_path, word):
     readers = Authority(tmp_path / "readers")
     main = f'{{address: "0.0.0.0:0", client_ca: "{readers.ca}", client_certificates: required}}'
     reader, sender = readers.client("ann"), authority.client("sender")
     certificates = [f'client_ca: "{authority.ca}"', "client_certificates: required"]
-    server = make_server(settings=authority.settings(*certificates), listen={"main": main}, tls=authority.context(reader))
+    settings = authority.settings(*certificates) + RULES
+    server = make_server(settings=settings, listen={"main": main}, tls=authority.context(reader))
     server.start()
     server.ingest([{"message": word}])
     port = int(server.url.rsplit(":", 1)[1])

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 pub use link::Purpose;
+pub use secret::shows_token;
 pub use session::{NewSession, SessionInfo, SessionLimits};
 pub use token::{NewToken, TokenInfo, TokenSpec};
 pub use user::{Rights, Role, UserInfo, UserName};

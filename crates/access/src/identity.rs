@@ -58,9 +58,9 @@ impl Identity {
         loopback.then(|| Self::new("local", Known::Local, Rights::default(), address, tenant))
     }
 
-    /// Whoever has proven by a certificate to be of this name.
-    pub fn certified(name: &str, address: IpAddr, tenant: TenantId) -> Self {
-        Self::new(name, Known::Certificate, BTreeSet::from([Role::Analyst, Role::Auditor]).into(), address, tenant)
+    /// Whoever has proven by a certificate to be of this name, with the roles that a rule gives it.
+    pub fn certified(name: &str, roles: BTreeSet<Role>, address: IpAddr, tenant: TenantId) -> Self {
+        Self::new(name, Known::Certificate, roles.into(), address, tenant)
     }
 
     /// Whoever has a session, with what its user may do now.
@@ -91,6 +91,11 @@ impl Identity {
     /// The same with what they are by now.
     pub(crate) fn with_rights(&self, roles: BTreeSet<Role>, scopes: Vec<Scope>) -> Self {
         Self { roles, scopes, ..self.clone() }
+    }
+
+    /// The same, about the data of another of their tenants. Whether it is one of theirs is for the caller to know.
+    pub fn in_tenant(&self, tenant: TenantId) -> Self {
+        Self { tenant, ..self.clone() }
     }
 
     /// The name in the audit trail.

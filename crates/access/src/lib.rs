@@ -9,11 +9,13 @@
 
 mod action;
 mod audit;
+mod certificates;
 mod directory;
 mod grant;
 mod identity;
 mod policy;
 mod scope;
+mod senders;
 mod trail;
 
 #[cfg(test)]
@@ -21,11 +23,13 @@ mod tests;
 
 pub use action::Action;
 pub use audit::Totals;
+pub use certificates::{BadPattern, CertificateRule, CertificateRules, NamePattern};
 pub use directory::{
     Directory, DirectoryError, NewSession, NewToken, Purpose, Rights, Role, SessionInfo, SessionLimits, TokenInfo,
-    TokenSpec, UserInfo, UserName,
+    TokenSpec, UserInfo, UserName, shows_token,
 };
 pub use grant::{Access, AccessError, Grant, Reach, Rules};
 pub use identity::{Identity, Known};
 pub use policy::{Explanation, Policies, PolicyError};
 pub use scope::Scope;
+pub use senders::{Leave, NoLeave, Senders};

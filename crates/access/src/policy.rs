@@ -56,12 +56,16 @@ pub struct Explanation {
     pub errors: Vec<String>,
 }
 
+static SHIPPED: LazyLock<Policies> = LazyLock::new(|| {
+    let mut policies = Policies { set: PolicySet::new(), authorizer: Authorizer::new() };
+    policies.add(OWN, ROLES).expect("the policies that we ship are well-formed, which a test shows");
+    policies
+});
+
 impl Default for Policies {
     /// Those that we ship.
     fn default() -> Self {
-        let mut policies = Self { set: PolicySet::new(), authorizer: Authorizer::new() };
-        policies.add(OWN, ROLES).expect("the policies that we ship are well-formed, which a test shows");
-        policies
+        SHIPPED.clone()
     }
 }
 

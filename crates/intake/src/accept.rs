@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
 use crate::counters::{Protocol, add};
-use crate::door::Door;
+use crate::door::{Door, Keeper};
+use crate::origin::{Origin, Peer};
 use crate::receivers::{Port, Serve};
 use crate::{Inner, Intake};
 
@@ -43,13 +44,29 @@ impl Intake {
             let (intake, keeper, shutdown) = (self.clone(), door.keeper.clone(), shutdown.clone());
             connections.spawn(async move {
                 let _counted = Counted::new(&intake, *protocol);
-                if let Some(guest) = keeper.greet(caller, &shutdown).await {
-                    serve(intake, Connection::new(guest, keeper, *protocol, shutdown)).await;
+                if let Some(guest) = keeper.greet(caller, &shutdown).await
+                    && let Some(origin) = intake.let_in(&guest.peer, *protocol, &keeper)
+                {
+                    serve(intake, Connection::new(guest, origin, keeper, shutdown)).await;
                 }
             });
         }
         drop(door);
         while connections.join_next().await.is_some() {}
+    }
+
+    /// Whose records a connection brings; `None` if it may bring none.
+    fn let_in(&self, peer: &Peer, protocol: Protocol, keeper: &Keeper) -> Option<Origin> {
+        let has_key = protocol == Protocol::Forward && self.inner.options.forward.is_some();
+        let origin = Origin::of(protocol, peer);
+        match self.tenant_of_connection(peer, has_key) {
+            Ok(tenant) => Some(origin.in_tenant(&tenant)),
+            Err(refusal) => {
+                self.turn_away(&origin, &refusal);
+                keeper.refuse(peer, refusal.reason(), &refusal.message);
+                None
+            }
+        }
     }
 
     /// Serves a UDP port until `shutdown`.

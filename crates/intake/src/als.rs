@@ -21,7 +21,7 @@ use crate::Intake;
 use crate::account::reason;
 use crate::admission::Admission;
 use crate::counters::{Protocol, add};
-use crate::grpc::{BoxFuture, grpc, refuse, unimplemented};
+use crate::grpc::{BoxFuture, grpc, refuse, said, unimplemented};
 use crate::http::Stopping;
 use crate::origin::Origin;
 use crate::prepare::prepare;
@@ -48,10 +48,14 @@ impl Intake {
 async fn stream(State(intake): State<Intake>, request: Request) -> http::Response<tonic::body::Body> {
     add(&intake.inner.counters.of(Protocol::EnvoyAls).requests, 1);
     let stopping = request.extensions().get::<Stopping>().map(|stopping| stopping.0.clone()).unwrap_or_default();
-    let origin = intake.origin(Protocol::EnvoyAls, TENANT, &request);
-    if let Err(refusal) = intake.tenant(request.headers(), TENANT) {
-        return refuse(&intake, &origin, &refusal).into_http();
-    }
+    let sender = intake.sender(Protocol::EnvoyAls, TENANT, &request);
+    let origin = match sender.let_in() {
+        Ok(origin) => origin.clone(),
+        Err(refusal) => {
+            intake.count_refusal(&sender, &refusal);
+            return said(&refusal).into_http();
+        }
+    };
     let Ok(_place) = intake.inner.uploads.clone().try_acquire_owned() else {
         let refusal = Refusal::new(Kind::Busy, "all places for streams are taken, come back later");
         return refuse(&intake, &origin, &refusal).into_http();

@@ -45,12 +45,12 @@ impl Intake {
 }
 
 async fn receive_firehose(State(intake): State<Intake>, request: Request) -> Response {
-    let origin = intake.origin(Protocol::Firehose, TENANT, &request);
+    let sender = intake.sender(Protocol::Firehose, TENANT, &request);
     let request_id = joined(request.headers(), REQUEST_ID);
     let common = common_attributes(&joined(request.headers(), COMMON_ATTRIBUTES));
     let mut said_id = request_id.clone();
     let result = async {
-        let incoming = intake.read(&origin, TENANT, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         let incoming = intake.opened(incoming).await?;
         let content = Sha256::digest(&incoming.body);
         let key = {
@@ -78,7 +78,7 @@ async fn receive_firehose(State(intake): State<Intake>, request: Request) -> Res
         // What is no record will be none the next time either.
         Ok(_) => answer(200, JSON, firehose_answer(&said_id, now_ms, None)),
         Err(refusal) => {
-            intake.count_refused(&origin, refusal.reason());
+            intake.count_refusal(&sender, &refusal);
             let body = firehose_answer(&said_id, now_ms, Some(&refusal.message));
             refused(&refusal, answer(refusal.status(), JSON, body))
         }
@@ -86,10 +86,10 @@ async fn receive_firehose(State(intake): State<Intake>, request: Request) -> Res
 }
 
 async fn receive_pubsub(State(intake): State<Intake>, request: Request) -> Response {
-    let origin = intake.origin(Protocol::PubSub, TENANT, &request);
+    let sender = intake.sender(Protocol::PubSub, TENANT, &request);
     let malformed = |error: logkeep_wire::cloud::CloudError| Refusal::new(Kind::Malformed, error.to_string());
     let result = async {
-        let incoming = intake.read(&origin, TENANT, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         let incoming = intake.opened(incoming).await?;
         let key = pubsub(&text(&incoming.body)).map_err(malformed)?.key();
         let read = move |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
@@ -103,7 +103,7 @@ async fn receive_pubsub(State(intake): State<Intake>, request: Request) -> Respo
     match result.await {
         Ok(_) => answer(204, "", ""),
         Err(refusal) => {
-            intake.count_refused(&origin, refusal.reason());
+            intake.count_refusal(&sender, &refusal);
             refused(&refusal, answer(refusal.status(), "text/plain; charset=utf-8", format!("{refusal}\n")))
         }
     }

@@ -17,7 +17,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::reason;
-use crate::counters::Protocol;
 use crate::door::{ALERT, Guest, HANDSHAKE, Keeper, Stream};
 use crate::origin::{Origin, Peer};
 use crate::seats::Taken;
@@ -40,7 +39,7 @@ const UNIT: usize = 1 << 10;
 pub struct Connection {
     io: Box<dyn Stream>,
     peer: Peer,
-    protocol: Protocol,
+    origin: Origin,
     keeper: Arc<Keeper>,
     seat: Taken,
     /// Whether the sender has said anything.
@@ -77,11 +76,11 @@ pub(crate) fn room(bytes: usize) -> Arc<Semaphore> {
 }
 
 impl Connection {
-    pub(crate) fn new(guest: Guest, keeper: Arc<Keeper>, protocol: Protocol, shutdown: CancellationToken) -> Self {
+    pub(crate) fn new(guest: Guest, origin: Origin, keeper: Arc<Keeper>, shutdown: CancellationToken) -> Self {
         let Guest { io, peer, seat } = guest;
         let buffer = BytesMut::new();
         let (heard, message_since, room, held) = (false, None, None, 0);
-        Self { io, peer, protocol, keeper, seat, heard, shutdown, buffer, message_since, room, held }
+        Self { io, peer, origin, keeper, seat, heard, shutdown, buffer, message_since, room, held }
     }
 
     /// Address of the sender.
@@ -89,9 +88,9 @@ impl Connection {
         self.peer.address.ip().to_canonical()
     }
 
-    /// What the ledger calls the sender.
+    /// Who sends, and for which tenant.
     pub(crate) fn origin(&self) -> Origin {
-        Origin::of(self.protocol, &self.peer)
+        self.origin.clone()
     }
 
     /// Cancelled when the server stops.

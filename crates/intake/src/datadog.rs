@@ -1,8 +1,8 @@
 //! Datadog's log intake, over HTTP (version 2 and 1) and TCP, and what an Agent asks for beside it.
 //!
 //! An Agent drops what 400, 401, 403 and 413 answer and repeats anything else for ever, in front of all that follows. So
-//! only a body of which nothing can ever be stored is refused, and a tenant that is not known with a status that keeps the
-//! records. What an Agent sends beside logs is taken and let go: it must not think the site is down.
+//! only a body of which nothing can ever be stored is refused, and a tenant or key that is not known with a status that keeps
+//! the records. What an Agent sends beside logs is taken and let go: it must not think the site is down.
 
 use std::sync::Arc;
 
@@ -18,9 +18,10 @@ use logkeep_wire::frame::{Frame, Framer};
 use logkeep_wire::ndjson;
 
 use crate::Intake;
+use crate::body::discard;
 use crate::counters::{Protocol, add};
 use crate::documents::Bodies;
-use crate::refusal::{Kind, Refusal};
+use crate::refusal::Refusal;
 use crate::request::{TENANT, answer, refused};
 use crate::unanswered::Dialect;
 
@@ -55,7 +56,7 @@ impl Intake {
             .route("/api/v2/logs", post(async |state, request| receive(state, request, 202).await))
             .route("/v1/input", post(async |state, request| receive(state, request, 200).await))
             .route("/v1/input/{key}", post(async |state, request| receive(state, request, 200).await))
-            .route("/api/v1/validate", get(async || answer(200, JSON, r#"{"valid":true}"#)));
+            .route("/api/v1/validate", get(validate));
         for path in [
             "/api/v1/check_run",
             "/api/v1/series",
@@ -77,13 +78,27 @@ impl Intake {
     }
 }
 
+/// What an Agent asks before it sends: whether its key is good.
+async fn validate(State(intake): State<Intake>, request: Request) -> Response {
+    match intake.sender(Protocol::Datadog, TENANT, &request).let_in() {
+        Ok(_) => answer(200, JSON, r#"{"valid":true}"#),
+        Err(_) => answer(403, JSON, r#"{"valid":false}"#),
+    }
+}
+
 /// What is no log.
 pub(crate) async fn let_go(State(intake): State<Intake>, protocol: Protocol, request: Request) -> Response {
+    let sender = intake.sender(protocol, TENANT, &request);
     let (parts, whole) = request.into_parts();
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let waits = parts.headers.contains_key(EXPECT);
     // Read under the same bounds as what is stored, so that the connection can go on.
     add(&intake.inner.counters.of(protocol).requests, 1);
+    if let Err(refusal) = sender.let_in() {
+        discard(whole, waits).await;
+        intake.count_refusal(&sender, &refusal);
+        return refused(&refusal, answer(refusal.status(), JSON, "{}"));
+    }
     match intake.read_body(whole, declared, waits, intake.inner.options.request_bytes).await {
         Ok(_) => answer(202, JSON, r#"{"status":"ok"}"#),
         Err(refusal) => refused(&refusal, answer(refusal.status(), JSON, "{}")),
@@ -91,9 +106,9 @@ pub(crate) async fn let_go(State(intake): State<Intake>, protocol: Protocol, req
 }
 
 async fn receive(State(intake): State<Intake>, request: Request, success: u16) -> Response {
-    let origin = intake.origin(Protocol::Datadog, TENANT, &request);
+    let sender = intake.sender(Protocol::Datadog, TENANT, &request);
     let result = async {
-        let incoming = intake.read(&origin, TENANT, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         intake.store_body(incoming, None, read).await
     };
     match result.await {
@@ -103,8 +118,8 @@ async fn receive(State(intake): State<Intake>, request: Request, success: u16) -
         Ok(_) => answer(success, JSON, "{}"),
         Err(refusal) => {
             let refusal: Refusal = refusal;
-            intake.count_refused(&origin, refusal.reason());
-            let status = if refusal.kind == Kind::Tenant { 409 } else { refusal.status() };
+            intake.count_refusal(&sender, &refusal);
+            let status = if refusal.is_about_the_sender() { 409 } else { refusal.status() };
             refused(&refusal, answer(status, JSON, errors(status, &refusal.message)))
         }
     }

@@ -67,11 +67,11 @@ impl Intake {
     }
 
     async fn traces(self, form: Form, wants_rates: bool, request: Request) -> Response {
-        let origin = self.origin(Protocol::DatadogTraces, TENANT, &request);
+        let sender = self.sender(Protocol::DatadogTraces, TENANT, &request);
         let traces = joined(request.headers(), TRACE_COUNT);
         let tracer = tracer(request.headers());
         let result = async {
-            let incoming = self.read(&origin, TENANT, request).await?;
+            let incoming = self.read(&sender, request).await?;
             Self::to_the_end(self.clone().store_traces(form, tracer, incoming)).await?
         };
         match result.await {
@@ -80,7 +80,7 @@ impl Intake {
             Ok(Some(nothing_good)) => answer(400, TEXT, nothing_good + "\n"),
             Err(refusal) => {
                 let refusal: Refusal = refusal;
-                self.count_refused(&origin, refusal.reason());
+                self.count_refusal(&sender, &refusal);
                 let about = traces.parse::<u32>().map_or(String::new(), |count| format!(" ({count} traces)"));
                 refused(&refusal, answer(refusal.status(), TEXT, format!("{refusal}{about}\n")))
             }

@@ -27,6 +27,7 @@ use crate::counters::add;
 use crate::origin::{Origin, Peer};
 use crate::receivers::{Port, Protocol, Serve};
 use crate::seats::{Seats, Taken};
+use crate::senders::Demand;
 use crate::tls::{Tls, identity};
 
 /// Before accepting again when that failed, most likely for want of file descriptors.
@@ -58,6 +59,7 @@ pub(crate) struct Keeper {
     pub(crate) intake: Intake,
     /// `None` for the main one, which no protocol has to itself.
     pub(crate) port: Option<&'static Port>,
+    demanded: Demand,
     seats: Arc<Seats>,
     counts: Arc<DoorCounts>,
 }
@@ -109,17 +111,15 @@ enum Unwelcome {
 struct Goodbye(TcpStream, &'static [u8]);
 
 impl Intake {
-    /// The door of a receiver's port, with TLS if there is a certificate.
-    pub fn door(&self, port: &'static Port, listener: TcpListener, tls: Option<Arc<Tls>>) -> Door {
-        self.door_of(Some(port), listener, tls)
-    }
-
-    /// The door of the main port.
-    pub fn main_door(&self, listener: TcpListener, tls: Option<Arc<Tls>>) -> Door {
-        self.door_of(None, listener, tls)
-    }
-
-    fn door_of(&self, port: Option<&'static Port>, listener: TcpListener, tls: Option<Arc<Tls>>) -> Door {
+    /// The door of a port (`None` is the main one), with TLS if there is a certificate, and with what is demanded of those
+    /// who send.
+    pub fn door(
+        &self,
+        port: Option<&'static Port>,
+        listener: TcpListener,
+        tls: Option<Arc<Tls>>,
+        demanded: Demand,
+    ) -> Door {
         let options = &self.inner.options;
         let counts = Arc::new(DoorCounts {
             name: port.map_or("http", |port| port.name),
@@ -129,7 +129,8 @@ impl Intake {
         });
         self.inner.doors.lock().push(counts.clone());
         let seats = Seats::new(options.max_connections, options.idle_connection);
-        Door { listener, keeper: Arc::new(Keeper { intake: self.clone(), port, seats, counts }) }
+        let keeper = Keeper { intake: self.clone(), port, demanded, seats, counts };
+        Door { listener, keeper: Arc::new(keeper) }
     }
 
     /// How each listener of TCP does, in the order in which they were opened.
@@ -191,7 +192,7 @@ impl Keeper {
         match greeted {
             Ok((io, identity)) => {
                 add(&self.counts.let_in, 1);
-                Some(Guest { io, peer: Peer { address, identity }, seat })
+                Some(Guest { io, peer: Peer { address, identity, demanded: self.demanded }, seat })
             }
             Err(Unwelcome::Gone) => None,
             Err(Unwelcome::Refused(reason, why, goodbye)) => {

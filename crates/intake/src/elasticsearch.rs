@@ -28,9 +28,9 @@ use logkeep_wire::elasticsearch::{FilterPath, Identity, ItemAnswer, Outcome, PRO
 use crate::Intake;
 use crate::counters::Protocol;
 use crate::options::IntakeOptions;
-use crate::origin::Origin;
 use crate::refusal::{Kind, Refusal};
 use crate::request::{TENANT, answer, joined, refused};
+use crate::senders::Sender;
 
 const JSON: &str = "application/json";
 /// Answers shorter than this are not worth compressing.
@@ -91,7 +91,7 @@ impl Answer {
             Kind::Malformed => "illegal_argument_exception",
             Kind::TooLarge => "content_too_long_exception",
             Kind::Unsupported => "media_type_header_exception",
-            Kind::Tenant => "security_exception",
+            Kind::Tenant | Kind::Unauthenticated | Kind::Denied => "security_exception",
             Kind::Busy => "es_rejected_execution_exception",
             Kind::Unavailable => "cluster_block_exception",
         };
@@ -130,7 +130,7 @@ struct At {
 async fn handle(State(At { intake, names }): State<At>, request: Request) -> Response {
     let accepts_gzip = joined(request.headers(), ACCEPT_ENCODING.as_str()).to_ascii_lowercase().contains("gzip");
     let mut retry = None;
-    let origin = intake.origin(Protocol::Elasticsearch, TENANT, &request);
+    let sender = intake.sender(Protocol::Elasticsearch, TENANT, &request);
     let result = async {
         let query = parameters(request.uri())?;
         let asked = Asked {
@@ -140,11 +140,11 @@ async fn handle(State(At { intake, names }): State<At>, request: Request) -> Res
             host: joined(request.headers(), "host"),
         };
         let filter = FilterPath::parse(query.get("filter_path").map_or("", String::as_str));
-        let answer = intake.elasticsearch(&origin, asked, &filter, request).await?;
+        let answer = intake.elasticsearch(&sender, asked, &filter, request).await?;
         Ok(answer)
     };
     let answered = result.await.unwrap_or_else(|refusal: Refusal| {
-        intake.count_refused(&origin, refusal.reason());
+        intake.count_refusal(&sender, &refusal);
         let answer = Answer::refused(&refusal);
         retry = Some(refusal);
         answer
@@ -202,7 +202,7 @@ fn segments(uri: &Uri) -> Vec<String> {
 impl Intake {
     async fn elasticsearch(
         &self,
-        origin: &Origin,
+        sender: &Sender,
         asked: Asked<'_>,
         filter: &FilterPath,
         request: Request,
@@ -210,17 +210,17 @@ impl Intake {
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
         let writes = matches!(asked.method, Method::POST | Method::PUT);
         match path.as_slice() {
-            ["_bulk"] if writes => self.bulk_request(origin, None, filter, request).await,
-            [index, "_bulk"] if writes => self.bulk_request(origin, Some((*index).to_owned()), filter, request).await,
-            [index, "_doc"] if writes => self.document(origin, index, "index", None, request).await,
+            ["_bulk"] if writes => self.bulk_request(sender, None, filter, request).await,
+            [index, "_bulk"] if writes => self.bulk_request(sender, Some((*index).to_owned()), filter, request).await,
+            [index, "_doc"] if writes => self.document(sender, index, "index", None, request).await,
             [index, "_doc", id] if writes => {
                 let action =
                     if asked.query.get("op_type").is_some_and(|op| op == "create") { "create" } else { "index" };
-                self.document(origin, index, action, Some(id), request).await
+                self.document(sender, index, action, Some(id), request).await
             }
-            [index, "_create", id] if writes => self.document(origin, index, "create", Some(id), request).await,
+            [index, "_create", id] if writes => self.document(sender, index, "create", Some(id), request).await,
             _ => {
-                let answer = self.set_up(origin, &asked, request).await?;
+                let answer = self.set_up(sender, &asked, request).await?;
                 Ok(filtered(answer, filter))
             }
         }
@@ -228,12 +228,12 @@ impl Intake {
 
     async fn bulk_request(
         &self,
-        origin: &Origin,
+        sender: &Sender,
         index: Option<String>,
         filter: &FilterPath,
         request: Request,
     ) -> Result<Answer, Refusal> {
-        let incoming = self.read(origin, TENANT, request).await?;
+        let incoming = self.read(sender, request).await?;
         let answers = Intake::to_the_end(self.clone().bulk(incoming, index)).await??;
         Ok(Answer::json(200, bulk_answer(answers.took_ms, &answers.items, filter)))
     }
@@ -241,13 +241,13 @@ impl Intake {
     /// One document, as a bulk request of one item.
     async fn document(
         &self,
-        origin: &Origin,
+        sender: &Sender,
         index: &str,
         action: &str,
         id: Option<&str>,
         request: Request,
     ) -> Result<Answer, Refusal> {
-        let mut incoming = self.read(origin, TENANT, request).await?;
+        let mut incoming = self.read(sender, request).await?;
         let max_bytes = self.inner.options.request_decompressed_bytes;
         let source = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
         let mut parameters = serde_json::json!({ "_index": index });

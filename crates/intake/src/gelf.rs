@@ -56,9 +56,9 @@ impl Intake {
 }
 
 async fn receive(State(intake): State<Intake>, request: Request) -> Response {
-    let origin = intake.origin(Protocol::Gelf, TENANT, &request);
+    let sender = intake.sender(Protocol::Gelf, TENANT, &request);
     let result = async {
-        let incoming = intake.read(&origin, TENANT, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         let read = |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
             for document in documents(&text(body)) {
                 match document {
@@ -77,7 +77,7 @@ async fn receive(State(intake): State<Intake>, request: Request) -> Response {
         },
         Err(refusal) => {
             let refusal: Refusal = refusal;
-            intake.count_refused(&origin, refusal.reason());
+            intake.count_refusal(&sender, &refusal);
             refused(&refusal, answer(refusal.status(), "text/plain; charset=utf-8", format!("{refusal}\n")))
         }
     }

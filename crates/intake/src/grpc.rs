@@ -94,20 +94,22 @@ where
     B: http_body::Body + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    let tenant = intake.tenant(request.headers(), TENANT);
-    let origin = intake.origin(method.protocol, TENANT, &request);
+    let sender = intake.sender(method.protocol, TENANT, &request);
     let max_bytes = intake.inner.options.request_decompressed_bytes;
     let (head, body) = request.into_parts();
     let body = Box::pin(body.map_err(Into::<Box<dyn std::error::Error + Send + Sync>>::into));
     // The place is taken when the message is here: one that never ends must keep nobody out.
     let admitted = async {
-        tenant?;
+        let origin = sender.let_in()?.clone();
         let whole = intake.read_body(body, None, false, max_bytes + FRAME_BYTES).await?;
-        Ok((whole, intake.admit(method.protocol).await?))
+        Ok((whole, intake.admit(method.protocol).await?, origin))
     };
-    let (body::Whole { bytes, held: _held }, _admission) = match admitted.await {
+    let (body::Whole { bytes, held: _held }, _admission, origin) = match admitted.await {
         Ok(admitted) => admitted,
-        Err(refusal) => return refuse(&intake, &origin, &refusal).into_http(),
+        Err(refusal) => {
+            intake.count_refusal(&sender, &refusal);
+            return said(&refusal).into_http();
+        }
     };
     let request = http::Request::from_parts(head, Body::from(bytes));
     let response = grpc(max_bytes).unary(Call { intake, method, origin }, request).await;
@@ -124,6 +126,11 @@ pub(crate) fn grpc(max_bytes: usize) -> Grpc<BytesCodec> {
 
 pub(crate) fn refuse(intake: &Intake, origin: &Origin, refusal: &Refusal) -> Status {
     intake.count_refused(origin, refusal.reason());
+    said(refusal)
+}
+
+/// A refusal in the words of gRPC.
+pub(crate) fn said(refusal: &Refusal) -> Status {
     let status = status(refusal);
     // Details are for those who shall come back.
     let details = status.retry_after_s.map(|_| error_protobuf(&status)).unwrap_or_default();

@@ -17,9 +17,9 @@ use logkeep_wire::hec::{Answer, Metadata, acks, events, raw};
 use crate::Intake;
 use crate::counters::Protocol;
 use crate::documents::Bodies;
-use crate::origin::Origin;
 use crate::refusal::{Kind, Refusal};
 use crate::request::{TENANT, answer, refused};
+use crate::senders::Sender;
 
 const CHANNEL: &str = "x-splunk-request-channel";
 
@@ -51,9 +51,9 @@ fn say(said: Answer, extra: Option<(&str, u64)>) -> Response {
 
 async fn receive_events(State(intake): State<Intake>, request: Request) -> Response {
     let has_channel = has_channel(&request);
-    let origin = intake.origin(Protocol::Hec, TENANT, &request);
+    let sender = intake.sender(Protocol::Hec, TENANT, &request);
     let result = async {
-        let incoming = intake.read(&origin, TENANT, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         let mut first_fault = None;
         let (sender, fault) = tokio::sync::oneshot::channel();
         let read = move |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
@@ -77,16 +77,16 @@ async fn receive_events(State(intake): State<Intake>, request: Request) -> Respo
         Ok((_, Some((fault, place)))) => say(fault, Some(("invalid-event-number", place))),
         Ok((done, None)) if done.stored == 0 => say(Answer::NoData, None),
         Ok(_) => success(&intake, has_channel),
-        Err(refusal) => refuse(&intake, &origin, &refusal),
+        Err(refusal) => refuse(&intake, &sender, &refusal),
     }
 }
 
 async fn receive_raw(State(intake): State<Intake>, request: Request) -> Response {
     let has_channel = has_channel(&request);
-    let origin = intake.origin(Protocol::Hec, TENANT, &request);
+    let sender = intake.sender(Protocol::Hec, TENANT, &request);
     let parameters = parameters(request.uri());
     let result = async {
-        let incoming = intake.read(&origin, TENANT, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         let read = move |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
             let mut metadata = Metadata::default();
             for (name, value) in &parameters {
@@ -102,7 +102,7 @@ async fn receive_raw(State(intake): State<Intake>, request: Request) -> Response
     match result.await {
         Ok(done) if done.stored == 0 => say(Answer::NoData, None),
         Ok(_) => success(&intake, has_channel),
-        Err(refusal) => refuse(&intake, &origin, &refusal),
+        Err(refusal) => refuse(&intake, &sender, &refusal),
     }
 }
 
@@ -110,13 +110,13 @@ async fn receive_acks(State(intake): State<Intake>, request: Request) -> Respons
     if !has_channel(&request) {
         return say(Answer::NoChannel, None);
     }
-    let origin = intake.origin(Protocol::Hec, TENANT, &request);
-    match intake.read(&origin, TENANT, request).await {
+    let sender = intake.sender(Protocol::Hec, TENANT, &request);
+    match intake.read(&sender, request).await {
         Ok(incoming) => match acks(&text(&incoming.body)) {
             Some(body) => answer(200, "application/json", body),
             None => say(Answer::InvalidData, None),
         },
-        Err(refusal) => refuse(&intake, &origin, &refusal),
+        Err(refusal) => refuse(&intake, &sender, &refusal),
     }
 }
 
@@ -125,13 +125,14 @@ fn success(intake: &Intake, has_channel: bool) -> Response {
     say(Answer::Success, has_channel.then(|| ("ackId", id())))
 }
 
-fn refuse(intake: &Intake, origin: &Origin, refusal: &Refusal) -> Response {
-    intake.count_refused(origin, refusal.reason());
+fn refuse(intake: &Intake, sender: &Sender, refusal: &Refusal) -> Response {
+    intake.count_refusal(sender, refusal);
     let (status, said) = match refusal.kind {
         Kind::Malformed => (400, Answer::InvalidData),
         Kind::TooLarge => (413, Answer::InvalidData),
         Kind::Unsupported => (415, Answer::InvalidData),
-        Kind::Tenant => (403, Answer::InvalidToken),
+        Kind::Unauthenticated => (401, Answer::NoToken),
+        Kind::Tenant | Kind::Denied => (403, Answer::InvalidToken),
         // Senders do not know 429 here.
         Kind::Busy | Kind::Unavailable => (503, Answer::Busy),
     };

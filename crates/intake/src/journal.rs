@@ -39,27 +39,21 @@ impl Intake {
 }
 
 async fn upload(State(intake): State<Intake>, request: Request) -> Response {
-    let origin = intake.origin(Protocol::Journal, TENANT, &request);
+    let sender = intake.sender(Protocol::Journal, TENANT, &request);
     let result = async {
-        intake.tenant(request.headers(), TENANT)?;
+        let origin = sender.let_in()?.clone();
         add(&intake.inner.counters.of(Protocol::Journal).requests, 1);
         let Ok(_place) = intake.inner.uploads.clone().try_acquire_owned() else {
             return Err(Refusal::new(Kind::Busy, "all places for uploads of journals are taken, come back later"));
         };
-        Upload {
-            intake: intake.clone(),
-            origin: origin.clone(),
-            buffer: BytesMut::new(),
-            extent: Extent::default(),
-            whole: 0,
-        }
-        .run(request.into_body())
-        .await
+        Upload { intake: intake.clone(), origin, buffer: BytesMut::new(), extent: Extent::default(), whole: 0 }
+            .run(request.into_body())
+            .await
     };
     match result.await {
         Ok(()) => answer(202, TEXT, "OK.\n"),
         Err(refusal) => {
-            intake.count_refused(&origin, refusal.reason());
+            intake.count_refusal(&sender, &refusal);
             refused(&refusal, answer(refusal.status(), TEXT, format!("{refusal}\n")))
         }
     }

@@ -55,9 +55,9 @@ impl Intake {
 }
 
 async fn receive(State(intake): State<Intake>, request: Request) -> Response {
-    let origin = intake.origin(Protocol::Json, TENANT, &request);
+    let sender = intake.sender(Protocol::Json, TENANT, &request);
     let result = async {
-        let incoming = intake.read(&origin, TENANT, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         let read = |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
             for document in documents(&text(body)) {
                 match document {
@@ -85,7 +85,7 @@ async fn receive(State(intake): State<Intake>, request: Request) -> Response {
         }
         Err(refusal) => {
             let refusal: Refusal = refusal;
-            intake.count_refused(&origin, refusal.reason());
+            intake.count_refusal(&sender, &refusal);
             let status = if refusal.kind == Kind::Tenant { 403 } else { refusal.status() };
             let body = json!({"error": {"code": refusal.code(), "message": refusal.message}});
             refused(&refusal, answer(status, "application/json", body.to_string()))

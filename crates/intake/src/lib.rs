@@ -19,6 +19,7 @@ mod body;
 mod cloud;
 mod connection;
 mod counters;
+mod credentials;
 mod datadog;
 mod datadog_traces;
 mod datagrams;
@@ -49,6 +50,7 @@ mod refusal;
 mod relp;
 mod request;
 mod seats;
+mod senders;
 mod sources;
 mod store;
 mod syslog;
@@ -78,6 +80,7 @@ pub use http::serve_http;
 pub use options::{ForwardSecurity, IntakeOptions, Secret};
 pub use origin::Peer;
 pub use receivers::{PORTS, Port, Serve, Task};
+pub use senders::{Demand, TurnedAway};
 pub use sources::{Common, KafkaOptions, NatsOptions, OutgoingTls, Sasl, SaslMechanism, SourceOptions, Start};
 pub use sources::{Lag, SourceLags};
 pub use tls::certificate_facts;
@@ -118,6 +121,7 @@ pub(crate) struct Inner {
     elasticsearch: Elasticsearch,
     pipelines: ArcSwap<PipelineSet>,
     lags: sources::Lags,
+    turned_away: senders::TurnedAwayCounts,
 }
 
 impl Intake {
@@ -140,6 +144,7 @@ impl Intake {
             elasticsearch: Elasticsearch::new(&options),
             pipelines: ArcSwap::new(options.pipelines.clone()),
             lags: sources::Lags::default(),
+            turned_away: senders::TurnedAwayCounts::default(),
             options,
         };
         Self { inner: Arc::new(inner) }

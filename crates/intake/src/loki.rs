@@ -70,13 +70,13 @@ impl From<LokiError> for Refusal {
 }
 
 async fn push(State(intake): State<Intake>, request: Request) -> Response {
-    let origin = intake.origin(Protocol::Loki, SCOPE_ORG_ID, &request);
+    let sender = intake.sender(Protocol::Loki, SCOPE_ORG_ID, &request);
     let result = async {
-        let incoming = intake.read(&origin, SCOPE_ORG_ID, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         Intake::to_the_end(intake.clone().loki_push(incoming)).await?
     };
     result.await.unwrap_or_else(|refusal: Refusal| {
-        intake.count_refused(&origin, refusal.reason());
+        intake.count_refusal(&sender, &refusal);
         refused(&refusal, answer(refusal.status(), TEXT, format!("{refusal}\n")))
     })
 }

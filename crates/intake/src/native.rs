@@ -98,15 +98,15 @@ fn key(request: &Request) -> Result<Option<Vec<u8>>, Refusal> {
 }
 
 async fn respond(intake: &Intake, asked: Result<Asked, Refusal>, protocol: Protocol, request: Request) -> Response {
-    let origin = intake.origin(protocol, TENANT, &request);
+    let sender = intake.sender(protocol, TENANT, &request);
     let result = async {
         // Even if what is asked is wrong: a sender that is still sending does not read why.
-        let incoming = intake.read(&origin, TENANT, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         let asked = asked?;
         Intake::to_the_end(intake.clone().native(incoming, asked)).await?
     };
     result.await.unwrap_or_else(|refusal: Refusal| {
-        intake.count_refused(&origin, refusal.reason());
+        intake.count_refusal(&sender, &refusal);
         let status = if refusal.kind == Kind::Tenant { 403 } else { refusal.status() };
         let body = json!({"error": {"code": refusal.code(), "message": refusal.message}});
         refused(&refusal, answer(status, JSON, body.to_string()))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use logkeep_access::Senders;
 use logkeep_cipher::random_bytes;
 use logkeep_pipeline::PipelineSet;
 use logkeep_record::{TenantId, limits};
@@ -38,6 +39,8 @@ pub struct IntakeOptions {
     pub handshake: Duration,
     /// What all of these connections together hold of messages that are not complete, in bytes; and as much again bodies of HTTP.
     pub connections_bytes: usize,
+    /// Who may send, where a listener asks.
+    pub senders: Arc<Senders>,
     /// Whom the Forward port takes events from; `None` is everyone.
     pub forward: Option<ForwardSecurity>,
     /// What operators have done to records, at the start.
@@ -61,6 +64,7 @@ impl Default for IntakeOptions {
             idle_connection: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             connections_bytes: 256 << 20,
+            senders: Arc::default(),
             forward: None,
             pipelines: Arc::default(),
             // Hashes of this process alone: whoever wants them compared gives a key that lasts.

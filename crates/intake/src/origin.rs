@@ -3,14 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use http::header::USER_AGENT;
 use logkeep_ingest::Source;
 use logkeep_normalize::Arrival;
 use logkeep_record::TenantId;
 
-use crate::Intake;
 use crate::counters::Protocol;
-use crate::request::peer;
+use crate::senders::Demand;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,15 +17,17 @@ pub struct Peer {
     pub address: SocketAddr,
     /// What it has proven to be by a certificate: `spiffe://…`, `CN=…` or `DNS=…`.
     pub identity: Option<Arc<str>>,
+    /// What the listener that it came to demands of those who send.
+    pub demanded: Demand,
 }
 
 impl Peer {
-    /// One that has proven nothing.
+    /// One that has proven nothing, at a listener that demands nothing.
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, identity: None }
+        Self { address, identity: None, demanded: Demand::Open }
     }
 
-    fn source(&self, protocol: Protocol) -> Source {
+    pub(crate) fn source(&self, protocol: Protocol) -> Source {
         let source = Source::new(protocol.name()).at(self.address.ip());
         match &self.identity {
             Some(identity) => source.proven(identity),
@@ -82,19 +82,5 @@ impl Origin {
     /// What records say of it.
     pub(crate) fn arrival(&self) -> Arrival {
         Arrival { protocol: self.protocol.name(), source: self.source.peer.clone().unwrap_or_default() }
-    }
-}
-
-impl Intake {
-    /// Where a request comes from. Of the default tenant if its own is not known.
-    pub(crate) fn origin<B>(&self, protocol: Protocol, tenant_header: &str, request: &http::Request<B>) -> Origin {
-        let headers = request.headers();
-        let peer = peer(request.extensions());
-        let mut source = peer.map_or_else(|| Source::new(protocol.name()), |peer| peer.source(protocol));
-        if let Some(agent) = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
-            source = source.called(agent);
-        }
-        let tenant = self.tenant(headers, tenant_header).unwrap_or_default();
-        Origin { protocol, tenant, source: Arc::new(source), bytes: 0 }
     }
 }

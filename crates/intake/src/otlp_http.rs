@@ -65,7 +65,8 @@ pub(crate) fn status(refusal: &Refusal) -> Status {
     let code = match refusal.kind {
         Kind::Malformed | Kind::Unsupported => 3,
         Kind::TooLarge | Kind::Busy => 8,
-        Kind::Tenant => 16,
+        Kind::Tenant | Kind::Unauthenticated => 16,
+        Kind::Denied => 7,
         Kind::Unavailable => 14,
     };
     Status { code, message: refusal.message.clone(), retry_after_s: refusal.retry_after_s() }
@@ -156,10 +157,10 @@ pub(crate) async fn export_scoped(State(intake): State<Intake>, request: Request
 async fn respond(intake: &Intake, signal: Signal, tenant_header: &str, request: Request) -> Response {
     let content_type = crate::request::joined(request.headers(), "content-type");
     let mut form = Form::declared(&content_type).ok().flatten();
-    let origin = intake.origin(Protocol::Otlp, tenant_header, &request);
+    let sender = intake.sender(Protocol::Otlp, tenant_header, &request);
     let result = async {
         // Even if its form is unknown: a sender that is still sending does not read why.
-        let incoming = intake.read(&origin, tenant_header, request).await?;
+        let incoming = intake.read(&sender, request).await?;
         Form::declared(&content_type)?;
         form = form.or_else(|| Some(sniff(&incoming.body)));
         Intake::to_the_end(intake.clone().otlp_export(signal, incoming)).await?
@@ -172,7 +173,7 @@ async fn respond(intake: &Intake, signal: Signal, tenant_header: &str, request: 
             answer(200, form.media_type(), body)
         }
         Err(refusal) => {
-            intake.count_refused(&origin, refusal.reason());
+            intake.count_refusal(&sender, &refusal);
             let status = status(&refusal);
             let body = if form == Form::Json { error_json(&status) } else { error_protobuf(&status) };
             refused(&refusal, answer(refusal.status(), form.media_type(), body))

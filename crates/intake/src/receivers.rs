@@ -60,6 +60,11 @@ impl Port {
         matches!(self.serve, Serve::Udp(_))
     }
 
+    /// Whether senders have a place for a token.
+    pub fn takes_tokens(&self) -> bool {
+        matches!(self.serve, Serve::Http(_))
+    }
+
     /// Whether it is of no use without a certificate.
     pub fn needs_tls(&self) -> bool {
         matches!(self.serve, Serve::Tls(_))

@@ -15,8 +15,12 @@ pub(crate) enum Kind {
     TooLarge,
     /// Never send it in this form again.
     Unsupported,
-    /// Not a tenant that was declared.
+    /// Not a tenant that was declared, or not one of the sender.
     Tenant,
+    /// Nobody knows who sends it.
+    Unauthenticated,
+    /// Who sends it may not.
+    Denied,
     /// Send again later: others are being served.
     Busy,
     /// Send again later: something is broken here.
@@ -43,6 +47,8 @@ impl Refusal {
             Kind::TooLarge => "too_large",
             Kind::Unsupported => "unsupported",
             Kind::Tenant => "unknown_tenant",
+            Kind::Unauthenticated => "unauthenticated",
+            Kind::Denied => "denied",
             Kind::Busy => "busy",
             Kind::Unavailable => "unavailable",
         }
@@ -60,7 +66,8 @@ impl Refusal {
             Kind::Malformed => 400,
             Kind::TooLarge => 413,
             Kind::Unsupported => 415,
-            Kind::Tenant => 401,
+            Kind::Tenant | Kind::Unauthenticated => 401,
+            Kind::Denied => 403,
             Kind::Busy => 429,
             Kind::Unavailable => 503,
         }
@@ -71,10 +78,16 @@ impl Refusal {
         match self.kind {
             Kind::Malformed | Kind::Unsupported => "bad_request",
             Kind::TooLarge => "too_large",
-            Kind::Tenant => "forbidden",
+            Kind::Tenant | Kind::Denied => "forbidden",
+            Kind::Unauthenticated => "unauthenticated",
             Kind::Busy => "busy",
             Kind::Unavailable => "unavailable",
         }
+    }
+
+    /// Whether it is for who sends, and not for what.
+    pub(crate) fn is_about_the_sender(&self) -> bool {
+        matches!(self.kind, Kind::Tenant | Kind::Unauthenticated | Kind::Denied)
     }
 
     /// Set where the sender should try again.

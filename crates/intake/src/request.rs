@@ -4,15 +4,15 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue};
-use logkeep_record::TenantId;
 
 use crate::admission::Admission;
 use crate::counters::add;
 use crate::entry::{Entry, Policies};
 use crate::origin::{Origin, Peer};
 use crate::refusal::{Kind, Refusal};
+use crate::senders::Sender;
 use crate::{Intake, body};
 
 /// Header that names the tenant on our own API and wherever the protocol has none of its own.
@@ -42,20 +42,18 @@ impl Incoming {
 
 impl Intake {
     /// Reads the request and waits for a place.
-    pub(crate) async fn read(
-        &self,
-        origin: &Origin,
-        tenant_header: &str,
-        request: Request,
-    ) -> Result<Incoming, Refusal> {
-        let protocol = origin.protocol;
+    pub(crate) async fn read(&self, sender: &Sender, request: Request) -> Result<Incoming, Refusal> {
         let (parts, body) = request.into_parts();
         let headers = parts.headers;
         let waits = headers.contains_key(EXPECT);
-        if let Err(refusal) = self.tenant(&headers, tenant_header) {
-            body::discard(body, waits).await;
-            return Err(refusal);
-        }
+        let origin = match sender.let_in() {
+            Ok(origin) => origin,
+            Err(refusal) => {
+                body::discard(body, waits).await;
+                return Err(refusal);
+            }
+        };
+        let protocol = origin.protocol;
         let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let body::Whole { bytes: body, held } =
             self.read_body(body, declared, waits, self.inner.options.request_bytes).await?;
@@ -81,18 +79,6 @@ impl Intake {
     ) -> Result<(Incoming, T), Refusal> {
         self.process(move || work(&incoming).map(|decoded| (incoming, decoded))).await?
     }
-
-    /// The tenant that a header names, or `default`.
-    pub(crate) fn tenant(&self, headers: &HeaderMap, header: &str) -> Result<TenantId, Refusal> {
-        let Some(value) = headers.get(header) else { return Ok(TenantId::default()) };
-        let named = value.to_str().ok().and_then(|name| TenantId::new(name.trim()).ok());
-        let known = named.filter(|tenant| self.inner.tenants.contains(tenant));
-        known.ok_or_else(|| {
-            let shown: String = String::from_utf8_lossy(value.as_bytes()).chars().take(64).collect();
-            let message = format!("tenant `{shown}` is not declared; add it to `tenants` in the configuration");
-            Refusal::new(Kind::Tenant, message)
-        })
-    }
 }
 
 /// The other end of the connection, where the server says it.
@@ -115,10 +101,15 @@ pub(crate) fn answer(status: u16, content_type: &'static str, body: impl Into<Bo
     response
 }
 
-/// An answer with `Retry-After` where there is one.
+/// An answer with what senders read of it beside: when to come back, or how to say who they are.
 pub(crate) fn refused(refusal: &Refusal, mut response: Response) -> Response {
     if let Some(seconds) = refusal.retry_after_s() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if refusal.kind == Kind::Unauthenticated {
+        for scheme in ["Bearer", "Basic realm=\"logkeep\""] {
+            response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
     }
     response
 }

@@ -19,6 +19,7 @@ mod otlp;
 mod pipelines;
 mod redaction;
 mod relp;
+mod senders;
 mod syslog;
 mod tls;
 
@@ -44,7 +45,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{Intake, IntakeOptions, PORTS, Peer, Port, Protocol, ProtocolCounters};
+use crate::{Demand, Intake, IntakeOptions, PORTS, Peer, Port, Protocol, ProtocolCounters};
 
 pub(crate) struct Setup {
     pub(crate) ingest: Ingest,
@@ -80,7 +81,7 @@ pub(crate) async fn listen(setup: &Setup, name: &'static str) -> (SocketAddr, Ca
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let (intake, stopping) = (setup.intake.clone(), stop.clone());
-    let door = intake.door(port(name), listener, None);
+    let door = intake.door(Some(port(name)), listener, None, Demand::Open);
     tokio::spawn(async move { intake.serve_tcp(door, stopping).await });
     (address, stop)
 }
@@ -204,6 +205,11 @@ pub(crate) fn options() -> IntakeOptions {
 
 /// Sends one request, given as `METHOD path` and header lines.
 pub(crate) async fn send(router: &Router, head: &str, body: impl Into<Body>) -> Answered {
+    send_from(Peer::at("10.1.2.3:4000".parse().unwrap()), router, head, body).await
+}
+
+/// The same from somebody else.
+pub(crate) async fn send_from(peer: Peer, router: &Router, head: &str, body: impl Into<Body>) -> Answered {
     let mut lines = head.lines().map(str::trim);
     let (method, path) = lines.next().unwrap().split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path);
@@ -211,8 +217,7 @@ pub(crate) async fn send(router: &Router, head: &str, body: impl Into<Body>) -> 
         let (name, value) = line.split_once(": ").unwrap();
         request = request.header(name, value);
     }
-    let peer: SocketAddr = "10.1.2.3:4000".parse().unwrap();
-    let request = request.extension(ConnectInfo(Peer::at(peer))).body(body.into()).unwrap();
+    let request = request.extension(ConnectInfo(peer)).body(body.into()).unwrap();
     Answered::of(router.clone().oneshot(request).await.unwrap()).await
 }
 

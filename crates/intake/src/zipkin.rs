@@ -35,13 +35,13 @@ impl Intake {
 
     /// Stores the spans of a request that is answered with nothing but a status, in the protocol's own words.
     pub(crate) async fn take_spans(&self, protocol: Protocol, decode: Decode, request: Request) -> Response {
-        let origin = self.origin(protocol, TENANT, &request);
+        let sender = self.sender(protocol, TENANT, &request);
         let result = async {
-            let incoming = self.read(&origin, TENANT, request).await?;
+            let incoming = self.read(&sender, request).await?;
             Self::to_the_end(self.clone().spans(decode, incoming)).await?
         };
         result.await.unwrap_or_else(|refusal: Refusal| {
-            self.count_refused(&origin, refusal.reason());
+            self.count_refusal(&sender, &refusal);
             refused(&refusal, answer(refusal.status(), TEXT, format!("{refusal}\n")))
         })
     }

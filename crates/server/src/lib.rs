@@ -5,6 +5,7 @@
 //! `access`, what a query means in `query`, what is stored in `ingest`.
 
 mod api;
+mod findings;
 mod guard;
 mod listen;
 mod metrics;
@@ -13,11 +14,15 @@ mod rotate;
 mod selflog;
 mod server;
 mod setup;
+mod turned_away;
 mod ui;
 
-pub use logkeep_access::{Policies, SessionLimits};
+pub use findings::{Finding, findings};
+pub use logkeep_access::{
+    BadPattern, CertificateRule, CertificateRules, NamePattern, Policies, Role, SessionLimits,
+};
 pub use logkeep_intake::{
-    Clients, Common, ForwardSecurity, IntakeOptions, KafkaOptions, NatsOptions, OutgoingTls, PORTS, Port, Sasl,
+    Clients, Common, Demand, ForwardSecurity, IntakeOptions, KafkaOptions, NatsOptions, OutgoingTls, PORTS, Port, Sasl,
     SaslMechanism, Secret, SourceOptions, Start, Tls, TlsError, TlsOptions, certificate_facts,
 };
 

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use logkeep_intake::{Intake, Port, Tls, TlsOptions, serve_http};
+use logkeep_intake::{Demand, Intake, Port, Tls, TlsOptions, serve_http};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::findings::Finding;
 use crate::guard;
 use crate::server::{ServerConfig, StartError};
 
@@ -22,6 +23,8 @@ pub struct Endpoint {
     pub required: bool,
     /// The files of TLS; without them everything is in the clear.
     pub tls: Option<TlsOptions>,
+    /// What those have to show who send.
+    pub senders: Demand,
 }
 
 /// Whether a receiver receives.
@@ -57,13 +60,20 @@ pub struct Receiver {
     pub state: ReceiverState,
     /// Whether what it takes is encrypted on its way, and who sends it asked for a certificate.
     pub transport: Transport,
+    /// What those have to show who send.
+    pub senders: Demand,
 }
 
 impl Receiver {
     /// Whether other hosts can send to it in the clear.
     pub fn is_exposed(&self) -> bool {
-        let reachable = self.address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
-        reachable && self.state == ReceiverState::Listening && self.transport == Transport::Plaintext
+        self.is_reachable() && self.transport == Transport::Plaintext
+    }
+
+    /// Whether other hosts can send to it at all.
+    pub(crate) fn is_reachable(&self) -> bool {
+        let others = self.address.is_some_and(|address| !address.ip().to_canonical().is_loopback());
+        others && self.state == ReceiverState::Listening
     }
 }
 
@@ -77,7 +87,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    fn of(endpoint: Option<&Endpoint>) -> Self {
+    pub(crate) fn of(endpoint: Option<&Endpoint>) -> Self {
         match endpoint.and_then(|endpoint| endpoint.tls.as_ref()) {
             Some(tls) => Self::Tls(tls.clients.as_str()),
             None => Self::Plaintext,
@@ -90,7 +100,8 @@ pub(crate) struct Bound {
     main: TcpListener,
     main_tls: Option<Arc<Tls>>,
     main_address: SocketAddr,
-    sockets: Vec<(&'static Port, Socket, Option<Arc<Tls>>)>,
+    main_senders: Demand,
+    sockets: Vec<(&'static Port, Socket, Option<Arc<Tls>>, Demand)>,
     receivers: Vec<Receiver>,
     certificates: Certificates,
 }
@@ -142,6 +153,7 @@ pub(crate) async fn bind(config: &ServerConfig) -> Result<Bound, StartError> {
         address: Some(main_address),
         state: ReceiverState::Listening,
         transport: Transport::of(Some(&config.main)),
+        senders: config.main.senders,
     }];
     let mut sockets = Vec::new();
     for (port, endpoint) in &config.receivers {
@@ -150,7 +162,7 @@ pub(crate) async fn bind(config: &ServerConfig) -> Result<Bound, StartError> {
             let tls = certificates.of(|| port.setting(), endpoint.tls.as_ref())?;
             match Socket::bind(port, endpoint.address).await {
                 Ok((socket, address)) => {
-                    sockets.push((*port, socket, tls));
+                    sockets.push((*port, socket, tls, endpoint.senders));
                     bound = Some(address);
                 }
                 Err(cause) => taken(endpoint, port, cause)?,
@@ -158,7 +170,8 @@ pub(crate) async fn bind(config: &ServerConfig) -> Result<Bound, StartError> {
         }
         receivers.push(receiver(port.name, endpoint.as_ref(), bound));
     }
-    Ok(Bound { main, main_tls, main_address, sockets, receivers, certificates })
+    let main_senders = config.main.senders;
+    Ok(Bound { main, main_tls, main_address, main_senders, sockets, receivers, certificates })
 }
 
 fn receiver(protocol: &'static str, wanted: Option<&Endpoint>, bound: Option<SocketAddr>) -> Receiver {
@@ -168,7 +181,8 @@ fn receiver(protocol: &'static str, wanted: Option<&Endpoint>, bound: Option<Soc
         (None, None) => ReceiverState::Off,
     };
     let address = bound.or(wanted.map(|endpoint| endpoint.address));
-    Receiver { protocol, address, state, transport: Transport::of(wanted) }
+    let senders = wanted.map_or(Demand::Open, |endpoint| endpoint.senders);
+    Receiver { protocol, address, state, transport: Transport::of(wanted), senders }
 }
 
 /// A default port that another program has is no reason not to start.
@@ -195,30 +209,27 @@ impl Bound {
         self.certificates.0.clone()
     }
 
-    /// Says what anyone on the way can read.
-    pub(crate) fn say_exposed(&self) {
-        for receiver in self.receivers.iter().filter(|receiver| receiver.is_exposed()) {
-            warn!(
-                listener = receiver.protocol,
-                address = receiver.address.map(tracing::field::display),
-                "other hosts send to this listener in the clear, as the configuration says: what they send can be read and changed on its way"
-            );
+    /// Says what whoever is responsible should know of.
+    pub(crate) fn say_findings(&self) {
+        for Finding { code, listener, text } in self.receivers.iter().flat_map(Receiver::findings) {
+            warn!(listener, finding = code, "{text}");
         }
     }
 
     /// Serves everything until `stop`. The tasks end when their last request has.
     pub(crate) fn serve(self, main: Router, intake: &Intake, stop: &CancellationToken) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve_http(intake.main_door(self.main, self.main_tls), main, stop.clone()));
-        for (port, socket, tls) in self.sockets {
+        let door = intake.door(None, self.main, self.main_tls, self.main_senders);
+        tasks.spawn(serve_http(door, main, stop.clone()));
+        for (port, socket, tls, senders) in self.sockets {
             let (intake, stop) = (intake.clone(), stop.clone());
             match (socket, intake.port_router(port)) {
                 (Socket::Tcp(listener), Some(router)) => {
                     let router = router.layer(axum::middleware::from_fn(guard::no_pages));
-                    tasks.spawn(serve_http(intake.door(port, listener, tls), router, stop));
+                    tasks.spawn(serve_http(intake.door(Some(port), listener, tls, senders), router, stop));
                 }
                 (Socket::Tcp(listener), None) => {
-                    let door = intake.door(port, listener, tls);
+                    let door = intake.door(Some(port), listener, tls, senders);
                     tasks.spawn(async move { intake.serve_tcp(door, stop).await });
                 }
                 (Socket::Udp(socket), _) => {

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use logkeep_access::{Access, Directory, DirectoryError, Policies, PolicyError, Rules as AccessRules, SessionLimits};
+use logkeep_access::{
+    Access, CertificateRules, Directory, DirectoryError, Policies, PolicyError, Rules as AccessRules, Senders,
+    SessionLimits,
+};
 use logkeep_catalog::{Catalog as _, CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
 use logkeep_ingest::{Dedupe, Ingest, IngestConfig, OpenError, Parts, Verification};
@@ -28,7 +31,7 @@ use crate::listen::{self, Endpoint, Receiver};
 use crate::pipelines::{PipelineSource, Reloading, Reloads};
 use crate::rotate::Rotation;
 use crate::selflog::SelfLog;
-use crate::setup;
+use crate::{setup, turned_away};
 
 /// Everything a server needs to know.
 #[derive(Clone, Debug)]
@@ -67,6 +70,8 @@ pub struct ServerConfig {
     pub masked: Vec<String>,
     /// Folder of policies beside those that we ship.
     pub policies: Option<PathBuf>,
+    /// What names in certificates stand for.
+    pub certificates: CertificateRules,
     /// For how long a retry of a batch is known.
     pub dedupe: Dedupe,
     /// Bytes held back for a full disk.
@@ -335,7 +340,8 @@ impl Server {
         let directory = Arc::new(Directory::open(catalog, ingest.clock().clone(), config.sign_in.sessions).await?);
         let set_up_link = setup::link(&directory, &config.data_dir).await?;
         let pipelines = config.pipelines.clone();
-        let options = IntakeOptions { redactor: redactor.clone(), pipelines, ..config.intake.clone() };
+        let senders = Senders::new(directory.clone(), config.certificates.clone(), rules.policies.clone());
+        let options = IntakeOptions { redactor: redactor.clone(), pipelines, senders: Arc::new(senders), ..config.intake.clone() };
         let intake = Intake::new(ingest.clone(), options);
         let stop = CancellationToken::new();
         let bound = listen::bind(&config).await?;
@@ -347,6 +353,7 @@ impl Server {
             access: access.clone(),
             directory,
             sign_in: config.sign_in,
+            rules: Arc::new(config.certificates.clone()),
             query: query.clone(),
             ingest: ingest.clone(),
             intake: intake.clone(),
@@ -362,7 +369,7 @@ impl Server {
         let hosts = guard::Hosts::of(bound.main_address());
         let main: Router = api::router(state).layer(axum::middleware::from_fn_with_state(hosts, guard::own_pages_only));
         let address = bound.main_address();
-        bound.say_exposed();
+        bound.say_findings();
         let certificates = bound.certificates();
         let mut tasks = bound.serve(main, &intake, &stop);
         if !certificates.is_empty() {
@@ -376,6 +383,7 @@ impl Server {
             let reloading = Reloading::new(source, intake, access, reloads);
             tasks.spawn(reloading.watch(stop.clone()));
         }
+        tasks.spawn(turned_away::tell(intake.clone(), access.clone(), stop.clone()));
         tasks.spawn(forget_unused(query.clone(), stop.clone()));
         let (data_dir, source) = (config.data_dir.clone(), config.keys);
         let rotation = Rotation { ingest: ingest.clone(), keys, data_dir, source };

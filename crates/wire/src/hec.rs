@@ -18,7 +18,9 @@ use crate::text::Text;
 pub enum Answer {
     /// Stored.
     Success,
-    /// The tenant or token is not known.
+    /// No token, or none that is known.
+    NoToken,
+    /// The tenant is not known, or not open to this token.
     InvalidToken,
     /// There is nothing in the body.
     NoData,
@@ -41,6 +43,7 @@ impl Answer {
     pub fn parts(self) -> (u16, u32, &'static str) {
         match self {
             Self::Success => (200, 0, "Success"),
+            Self::NoToken => (401, 2, "Token is required"),
             Self::InvalidToken => (403, 4, "Invalid token"),
             Self::NoData => (400, 5, "No data"),
             Self::InvalidData => (400, 6, "Invalid data format"),

@@ -49,6 +49,11 @@ impl SecretHash {
         Self(hex::encode(hasher.finalize()))
     }
 
+    /// That of no secret, to be compared where there is none: who is not known is found out no sooner than a wrong secret.
+    pub(crate) fn of_none() -> Self {
+        Self("0".repeat(SECRET_DIGITS))
+    }
+
     /// Whether it is that of `shown`, which [`parse`] gave.
     pub(crate) fn is_of(&self, shown: &Shown<'_>) -> bool {
         let other = Self::of(shown.kind, shown.id, shown.secret);
@@ -78,6 +83,14 @@ pub(crate) fn fresh(kind: Kind) -> Fresh {
     let secret = hex::encode(random_bytes::<{ SECRET_DIGITS / 2 }>());
     let (hash, text) = (SecretHash::of(kind, &id, &secret), format!("{}{id}.{secret}", kind.prefix()));
     Fresh { id, hash, text }
+}
+
+/// Whether a whole token stands in a URL, where every proxy and log on the way would keep it; also if it is percent-encoded.
+pub fn shows_token(url: &str) -> bool {
+    let plain = url.replace("%5F", "_").replace("%5f", "_").replace("%2E", ".").replace("%2e", ".");
+    let length = Kind::Token.prefix().len() + ID_DIGITS + 1 + SECRET_DIGITS;
+    let mut places = plain.match_indices(Kind::Token.prefix());
+    places.any(|(at, _)| plain.get(at..at + length).is_some_and(|text| parse(Kind::Token, text).is_some()))
 }
 
 /// A secret that somebody shows.
@@ -115,6 +128,22 @@ mod tests {
         assert!(parse(Kind::Session, &fresh.text).is_none(), "of another kind");
         let as_session = fresh.text.replace("lkt_", "lks_");
         assert!(!fresh.hash.is_of(&parse(Kind::Session, &as_session).unwrap()), "called another kind");
+    }
+
+    #[test]
+    fn a_token_in_a_url_is_seen() {
+        let token = fresh(Kind::Token).text;
+        for url in [
+            format!("/services/collector?token={token}&x=1"),
+            format!("/x/{token}/y"),
+            format!("/?a=lkt_&b={}", token.replace('_', "%5F").replace('.', "%2e")),
+        ] {
+            assert!(shows_token(&url), "{url}");
+        }
+        for url in ["/", "/api/v1/logs?q=lkt_0011223344556677", &token[..token.len() - 1], "/?q=lkt_é"] {
+            assert!(!shows_token(url), "{url}");
+        }
+        assert!(!SecretHash::of_none().is_of(&parse(Kind::Token, &token).unwrap()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Tokens: how machines, and people without a browser, are known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use logkeep_record::TenantId;
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,13 @@ pub struct TokenInfo {
     pub expires_ns: i64,
     /// When it was last used, to the minute, nanoseconds.
     pub used_ns: Option<i64>,
+}
+
+/// A token that was shown and is good.
+pub(crate) struct Recognised {
+    pub(crate) info: TokenInfo,
+    /// Whether the catalog should be told that it is in use.
+    pub(crate) is_to_note: bool,
 }
 
 /// A token that has just been made.
@@ -169,21 +176,34 @@ impl Directory {
 
     /// What this token is, if it is one and still good: it can do no more than its owner may give today.
     pub async fn token(&self, shown: &str) -> Option<TokenInfo> {
-        let shown = secret::parse(Kind::Token, shown)?;
-        let now_ns = self.now_ns();
-        let (info, is_to_note) = {
-            let tables = self.tables.read();
-            let token = tables.tokens.get(shown.id).filter(|token| token.hash.is_of(&shown))?;
-            let (roles, scopes) = tables.rights_of(token, now_ns)?;
-            (
-                TokenInfo { roles, scopes, ..info(shown.id, token)? },
-                token.used_ns.is_none_or(|used_ns| now_ns - used_ns >= NOTED_EVERY_NS),
-            )
-        };
+        let Recognised { info, is_to_note } = self.recognise(shown)?;
         if is_to_note {
-            self.note_token_use(shown.id, now_ns).await;
+            self.note_token_use().await;
         }
         Some(info)
+    }
+
+    /// The same without a word to the catalog, which is left to the caller.
+    pub(crate) fn recognise(&self, shown: &str) -> Option<Recognised> {
+        let shown = secret::parse(Kind::Token, shown)?;
+        let now_ns = self.now_ns();
+        let info = {
+            let tables = self.tables.read();
+            let token = tables.tokens.get(shown.id);
+            let hash = token.map_or_else(SecretHash::of_none, |token| token.hash.clone());
+            let token = token.filter(|_| hash.is_of(&shown))?;
+            let (roles, scopes) = tables.rights_of(token, now_ns)?;
+            TokenInfo { roles, scopes, ..info(shown.id, token)? }
+        };
+        let is_stale = |used_ns: Option<i64>| used_ns.is_none_or(|used_ns| now_ns - used_ns >= NOTED_EVERY_NS);
+        // Of many requests at once, one is to see to it.
+        let is_to_note = is_stale(info.used_ns)
+            && self.tables.write().tokens.get_mut(shown.id).is_some_and(|token| {
+                let is_first = is_stale(token.used_ns);
+                token.used_ns = Some(now_ns);
+                is_first
+            });
+        Some(Recognised { info, is_to_note })
     }
 
     /// The token of this id with what it may do, if it is still good.
@@ -201,15 +221,10 @@ impl Directory {
         tables.rights_of(token, self.now_ns())
     }
 
-    /// That a token is in use; for whoever looks for those that are not.
-    async fn note_token_use(&self, id: &str, now_ns: i64) {
+    /// That tokens are in use; for whoever looks for those that are not.
+    pub(crate) async fn note_token_use(&self) {
         let _turn = self.turn.lock().await;
-        let set = |tokens: &mut BTreeMap<String, Token>| {
-            if let Some(token) = tokens.get_mut(id) {
-                token.used_ns = Some(now_ns);
-            }
-        };
-        if let Err(error) = self.change(TABLE, |tables| &mut tables.tokens, set).await {
+        if let Err(error) = self.change(TABLE, |tables| &mut tables.tokens, |_| ()).await {
             tracing::warn!(%error, "that a token is in use could not be noted");
         }
     }

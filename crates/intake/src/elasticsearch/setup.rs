@@ -17,9 +17,8 @@ use parking_lot::Mutex;
 
 use super::{Answer, Asked};
 use crate::Intake;
-use crate::origin::Origin;
 use crate::refusal::{Kind, Refusal};
-use crate::request::TENANT;
+use crate::senders::Sender;
 
 /// Things remembered, and their bytes, over all tenants.
 const KEPT: usize = 4_096;
@@ -128,16 +127,16 @@ impl Setup {
 
 impl Intake {
     /// Everything but documents.
-    pub(super) async fn set_up(&self, origin: &Origin, asked: &Asked<'_>, request: Request) -> Result<Answer, Refusal> {
+    pub(super) async fn set_up(&self, sender: &Sender, asked: &Asked<'_>, request: Request) -> Result<Answer, Refusal> {
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
         if matches!(asked.method, Method::GET | Method::HEAD | Method::POST)
             && let Some(answer) = self.about_us(asked, &path)
         {
-            return Ok(answer);
+            return sender.let_in().map(|_| answer);
         }
         match Thing::at(&path) {
-            Some((thing, name)) => self.thing(origin, (thing, name), asked, request).await,
-            None => Ok(no_handler(asked)),
+            Some((thing, name)) => self.thing(sender, (thing, name), asked, request).await,
+            None => sender.let_in().map(|_| no_handler(asked)),
         }
     }
 
@@ -166,13 +165,20 @@ impl Intake {
 
     async fn thing(
         &self,
-        origin: &Origin,
+        sender: &Sender,
         (thing, name): (Thing, &str),
         asked: &Asked<'_>,
         request: Request,
     ) -> Result<Answer, Refusal> {
         let setup = &self.inner.elasticsearch.setup;
-        let tenant = self.tenant(request.headers(), TENANT)?;
+        if matches!(asked.method, Method::PUT | Method::POST) && !name.is_empty() {
+            let incoming = self.read(sender, request).await?;
+            let body = decompress(&incoming.body, &incoming.content_encoding, KEPT_BYTES)?;
+            let body = String::from_utf8_lossy(&body).into_owned();
+            setup.put((incoming.origin.tenant.clone(), thing, name.to_owned()), body)?;
+            return Ok(Answer::json(200, ACKNOWLEDGED));
+        }
+        let tenant = sender.let_in()?.tenant.clone();
         match asked.method {
             Method::GET | Method::HEAD => {
                 let found = setup.find(&tenant, thing, name);
@@ -181,13 +187,6 @@ impl Intake {
                 }
                 let found: Vec<_> = found.iter().map(|(name, body)| (name.as_str(), body.as_str())).collect();
                 Ok(Answer::json(200, thing.list(&found)))
-            }
-            Method::PUT | Method::POST if !name.is_empty() => {
-                let incoming = self.read(origin, TENANT, request).await?;
-                let body = decompress(&incoming.body, &incoming.content_encoding, KEPT_BYTES)?;
-                let body = String::from_utf8_lossy(&body).into_owned();
-                setup.put((tenant, thing, name.to_owned()), body)?;
-                Ok(Answer::json(200, ACKNOWLEDGED))
             }
             Method::DELETE if setup.delete(&tenant, thing, name) => Ok(Answer::json(200, ACKNOWLEDGED)),
             Method::DELETE => Ok(Answer::json(404, not_found(thing.name(), name))),

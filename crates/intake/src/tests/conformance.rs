@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{Setup, options, port, send, wait_until};
-use crate::{Intake, IntakeOptions, Peer, Protocol};
+use crate::{Demand, Intake, IntakeOptions, Peer, Protocol};
 
 /// Texts to bytes.
 pub(super) type Request = fn(&[&str]) -> Vec<u8>;
@@ -413,7 +413,7 @@ impl Served {
         } else {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let door = intake.door(port, listener, None);
+            let door = intake.door(Some(port), listener, None, Demand::Open);
             (address, tokio::spawn(async move { intake.serve_tcp(door, stopping).await }))
         };
         Self { setup, case, stop, address: Some(address), serving: Some(serving) }

@@ -3,7 +3,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::{Setup, gzip, port, send, wait_until};
-use crate::Protocol;
+use crate::{Demand, Protocol};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn datagrams_compressed_and_in_pieces() {
@@ -63,8 +63,11 @@ async fn senders_that_hang_up_without_reading_the_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let serving =
-        tokio::spawn(crate::serve_http(setup.intake.door(port("gelf-http"), listener, None), router, stop.clone()));
+    let serving = tokio::spawn(crate::serve_http(
+        setup.intake.door(Some(port("gelf-http")), listener, None, Demand::Open),
+        router,
+        stop.clone(),
+    ));
     let body = r#"{"version":"1.1","host":"h","short_message":"a"}"#;
     let request = format!("POST /gelf HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     for _ in 0..200 {

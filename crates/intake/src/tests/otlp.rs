@@ -12,7 +12,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
 
 use super::{Setup, gzip, options, port, send};
-use crate::{IntakeOptions, Protocol};
+use crate::{Demand, IntakeOptions, Protocol};
 
 fn export(texts: &[&str]) -> ExportLogsServiceRequest {
     let body = |text: &str| Some(AnyValue { value: Some(any_value::Value::StringValue(text.to_owned())) });
@@ -93,7 +93,7 @@ async fn client(setup: &Setup) -> LogsServiceClient<tonic::transport::Channel> {
 async fn channel(setup: &Setup) -> tonic::transport::Channel {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let door = setup.intake.door(port("otlp-grpc"), listener, None);
+    let door = setup.intake.door(Some(port("otlp-grpc")), listener, None, Demand::Open);
     tokio::spawn(crate::serve_http(door, setup.intake.otlp_grpc_router(), CancellationToken::new()));
     tonic::transport::Endpoint::new(address).unwrap().connect().await.unwrap()
 }

@@ -3,7 +3,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::{Setup, port, wait_until};
-use crate::Protocol;
+use crate::{Demand, Protocol};
 
 /// Sends `bytes` in pieces over one connection, and checks what is stored of it.
 async fn check_tcp(bytes: &[u8], piece: usize, expected: &[&str]) {
@@ -12,7 +12,7 @@ async fn check_tcp(bytes: &[u8], piece: usize, expected: &[&str]) {
     let address = listener.local_addr().unwrap();
     let (intake, shutdown) = (setup.intake.clone(), CancellationToken::new());
     let stopping = shutdown.clone();
-    let door = intake.door(port("syslog-tcp"), listener, None);
+    let door = intake.door(Some(port("syslog-tcp")), listener, None, Demand::Open);
     let serving = tokio::spawn(async move { intake.serve_tcp(door, stopping).await });
     let mut stream = TcpStream::connect(address).await.unwrap();
     for part in bytes.chunks(piece) {
@@ -80,7 +80,7 @@ async fn what_cannot_be_stored_while_stopping_is_counted() {
     setup.ingest.close();
     let (intake, shutdown) = (setup.intake.clone(), CancellationToken::new());
     let stopping = shutdown.clone();
-    let door = intake.door(port("syslog-tcp"), listener, None);
+    let door = intake.door(Some(port("syslog-tcp")), listener, None, Demand::Open);
     let serving = tokio::spawn(async move { intake.serve_tcp(door, stopping).await });
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"<13>kept\n").await.unwrap();

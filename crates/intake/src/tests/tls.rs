@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::conformance::{CASES, Over};
 use super::{Setup, options, port, wait_until};
 use crate::tls::Seen;
-use crate::{Clients, IntakeOptions, Port, Protocol, Serve, Tls, TlsError, TlsOptions};
+use crate::{Clients, Demand, IntakeOptions, Port, Protocol, Serve, Tls, TlsError, TlsOptions};
 
 /// An authority, and pairs that it has issued, as files.
 pub(super) struct Authority {
@@ -116,7 +116,7 @@ impl Listening {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let (intake, stopping) = (setup.intake.clone(), stop.clone());
-        let door = intake.door(port, listener, tls);
+        let door = intake.door(Some(port), listener, tls, Demand::Open);
         let serving = tokio::spawn(async move {
             match intake.port_router(port) {
                 Some(router) => crate::serve_http(door, router, stopping).await,

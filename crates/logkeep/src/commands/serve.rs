@@ -95,6 +95,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         address: listener.address,
         required: listener.configured,
         tls: listener.tls_options(&config.tls),
+        senders: listener.demand(),
     };
     // There is no TLS over UDP.
     let receiver = |port: &Port, listener: &Listener| {
@@ -135,6 +136,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         },
         masked: config.access.masked.clone(),
         policies: config.access.policies.clone(),
+        certificates: config.access.certificates.clone(),
         dedupe: Dedupe { window: config.dedupe.window, batches: config.dedupe.batches },
         reserve_bytes: config.reserve_bytes,
     }

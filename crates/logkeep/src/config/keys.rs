@@ -86,6 +86,11 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         ),
         key("access.masked", "[]", "fields that only those see who may unmask them; `user.*` is all below `user`"),
         key("access.policies", "", "folder of further Cedar policies, files `*.cedar`"),
+        key(
+            "access.certificates",
+            "",
+            "what names in client certificates may do; without it they may send for `default`, and read nothing",
+        ),
         key("access.session_idle", "1h", "a session ends when it has not been used for so long"),
         key("access.session_max", "12h", "and after so long in any case"),
         key("dedupe.window", "24h", "a retry of a batch or a document is known for so long"),

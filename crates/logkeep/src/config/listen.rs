@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use logkeep_server::{Clients, Port, TlsOptions};
+use logkeep_server::{Clients, Demand, Port, TlsOptions};
 
 /// Files of TLS, of all listeners or of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,13 +49,26 @@ pub struct Listener {
     pub configured: bool,
     /// Whether it has no TLS on purpose, even if other hosts reach it.
     pub plaintext: bool,
+    /// What those have to show who send, where the file says it.
+    pub senders: Option<Demand>,
     /// What it has instead of what all listeners have.
     pub tls: Tls,
 }
 
 impl Listener {
     pub(super) fn at(address: SocketAddr) -> Self {
-        Self { address, configured: false, plaintext: false, tls: Tls::default() }
+        Self { address, configured: false, plaintext: false, senders: None, tls: Tls::default() }
+    }
+
+    /// Whether only this machine reaches it.
+    pub(super) fn is_on_loopback(&self) -> bool {
+        self.address.ip().to_canonical().is_loopback()
+    }
+
+    /// What those have to show who send: nothing on this machine, a token or a certificate from elsewhere, unless the file
+    /// says otherwise.
+    pub fn demand(&self) -> Demand {
+        self.senders.unwrap_or(if self.is_on_loopback() { Demand::Open } else { Demand::Any })
     }
 
     /// Whether it speaks TLS, given what all listeners have.

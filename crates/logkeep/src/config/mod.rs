@@ -4,6 +4,7 @@
 //! collects every fault before it gives up, because an operator who mends a file wants to do so once. Only a [`Config`]
 //! can start anything, and only a file without a fault becomes one.
 
+mod certificates;
 mod key_service;
 mod keys;
 mod listen;
@@ -27,7 +28,7 @@ use logkeep_pipeline::PipelineSet;
 use logkeep_pipeline::spec::Pipeline;
 use logkeep_record::TenantId;
 use logkeep_redact::Rules;
-use logkeep_server::SourceOptions;
+use logkeep_server::{CertificateRules, SourceOptions};
 use logkeep_store::{KeySource, ServiceOptions};
 
 pub use listen::{ClientCertificates, Listen, Listener, Tls};
@@ -127,6 +128,8 @@ pub struct Access {
     pub masked: Vec<String>,
     /// The folder of further policies.
     pub policies: Option<PathBuf>,
+    /// What names in client certificates may do.
+    pub certificates: CertificateRules,
     /// A session ends when it has not been used for so long.
     pub session_idle: Duration,
     /// And after so long in any case.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
-use super::{ClientCertificates, Config, Landlock, Listener, key_service, keys, pipelines, redact, sources};
+use super::{
+    ClientCertificates, Config, Landlock, Listener, certificates, key_service, keys, pipelines, redact, sources,
+};
 
 pub(super) fn to_yaml(config: &Config) -> String {
     let mut out = String::new();
@@ -70,6 +72,7 @@ fn value(config: &Config, path: &str) -> String {
             format!("[{}]", fields.join(", "))
         }
         "access.policies" => file(&config.access.policies),
+        "access.certificates" => certificates::print(&config.access.certificates),
         "access.session_idle" => format_duration(config.access.session_idle),
         "access.session_max" => format_duration(config.access.session_max),
         "dedupe.window" => format_duration(config.dedupe.window),
@@ -92,12 +95,13 @@ fn value(config: &Config, path: &str) -> String {
 
 /// An address, or a section of it and of what is special about it.
 fn listener(listener: Option<&Listener>) -> String {
-    let Some(Listener { address, plaintext, tls, .. }) = listener else { return "off".to_owned() };
+    let Some(Listener { address, plaintext, senders, tls, .. }) = listener else { return "off".to_owned() };
     let address = quoted(&address.to_string());
     let mut special = Vec::new();
     if *plaintext {
         special.push("plaintext: true".to_owned());
     }
+    special.extend(senders.map(|demand| format!("senders: {}", demand.as_str())));
     for (name, file) in [("certificate", &tls.certificate), ("key", &tls.key), ("client_ca", &tls.client_ca)] {
         special.extend(file.as_ref().map(|file| format!("{name}: {}", quoted(&file.to_string_lossy()))));
     }

@@ -12,8 +12,8 @@ use logkeep_server::Policies;
 use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
 use super::{
-    Access, Config, Dedupe, Fault, Flush, Forward, Hardening, Landlock, Limits, Query, key_service, keys, pipelines,
-    redact, sibling_key, sources,
+    Access, Config, Dedupe, Fault, Flush, Forward, Hardening, Landlock, Limits, Query, certificates, key_service, keys,
+    pipelines, redact, sibling_key, sources,
 };
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
@@ -164,10 +164,12 @@ impl<'a> Reader<'a> {
             "sign_in" => Ok(false),
             other => Err((format!("`{other}` is neither `open` nor `sign_in`"), None)),
         };
+        let tenants = self.tenants();
         let access = Access {
             loopback_is_open: self.value("access.loopback", loopback).unwrap_or_default(),
             masked: self.masked(),
             policies: self.policies(),
+            certificates: certificates::rules(self, &tenants),
             session_idle: self.duration(
                 "access.session_idle",
                 Duration::from_secs(1),
@@ -187,7 +189,6 @@ impl<'a> Reader<'a> {
         let reserve_bytes = self.bytes("disk.reserve", MIB, 1 << 40) as u64;
         let key_service = key_service::read(self);
         let (data_dir, configured_key_file) = self.paths();
-        let tenants = self.tenants();
         let sources = sources::sources(self, &tenants);
         let redact = redact::rules(self, &tenants);
         let patterns = pipelines::patterns(self);

@@ -157,7 +157,7 @@ const PAIR: &str = "tls: {certificate: /c, key: /k, client_ca: /senders, client_
 fn tls_of_all_listeners_and_of_one() {
     let yaml = format!(
         "{PAIR}listen:\n  loki: 0.0.0.0:3100\n  beats: {{client_certificates: optional}}\n  \
-         relp: {{address: 5, certificate: /c2, key: /k2}}\n  syslog_udp: {{address: \"0.0.0.0:5514\", plaintext: true}}\n  \
+         relp: {{address: 5, certificate: /c2, key: /k2}}\n  syslog_udp: {{address: \"0.0.0.0:5514\", plaintext: true, senders: open}}\n  \
          gelf_tcp: {{plaintext: true}}\n  main:\n    address: 0.0.0.0:7280\n    client_ca: /readers\n"
     );
     let config = Config::read("c.yaml", &yaml).unwrap_or_else(|faults| panic!("{faults}"));
@@ -211,6 +211,91 @@ fn what_other_hosts_reach_is_encrypted_or_said_to_be_not() {
 }
 
 #[test]
+fn who_may_send() {
+    let config = Config::read(
+        "c.yaml",
+        &format!(
+            "{PAIR}listen:\n  loki: 0.0.0.0:3100\n  beats: {{senders: certificate}}\n  gelf_http: {{senders: token}}"
+        ),
+    );
+    let config = config.unwrap_or_else(|faults| panic!("{faults}"));
+    let demand = |name: &str| config.listen.receiver(name).unwrap().demand().as_str();
+    assert_eq!(
+        [demand("loki"), demand("beats"), demand("gelf-http"), demand("relp")],
+        ["any", "certificate", "token", "open"]
+    );
+    assert!(config.to_yaml().contains("beats: {address: \"127.0.0.1:5044\", senders: certificate}"));
+    check(
+        "listen: {syslog_udp: {address: \"0.0.0.0:5514\", plaintext: true}}",
+        "c.yaml:1: `listen.syslog_udp`: over UDP nobody can say who sends\n  \
+         hint: say that anybody may send: `syslog_udp: {address: \"0.0.0.0:5514\", senders: open}`",
+    );
+    check("listen: {syslog_udp: {address: \"0.0.0.0:5514\", plaintext: true, senders: open}}", "no faults");
+    check(
+        "listen: {syslog_tcp: {senders: token}}",
+        "c.yaml:1: `listen.syslog_tcp`: this protocol has no place for a token\n  hint: use `senders: certificate`",
+    );
+    check(
+        "tls: {certificate: /c, key: /k}\nlisten: {beats: 0.0.0.0:5044}",
+        "c.yaml:2: `listen.beats`: `0.0.0.0:5044` can be reached from other hosts, and does not know who sends\n  \
+         hint: set `client_ca` and `client_certificates: required`, or say that anybody may send: \
+         `beats: {address: \"0.0.0.0:5044\", senders: open}`",
+    );
+    check(
+        "listen: {forward_tcp: {senders: token}}",
+        "c.yaml:1: `listen.forward_tcp`: this protocol has no place for a token\n  hint: set `forward.shared_key_file`",
+    );
+    check("forward: {shared_key_file: /k}\nlisten: {forward_tcp: {senders: token}}", "no faults");
+    for listener in ["loki", "main", "beats"] {
+        check(
+            &format!("listen: {{{listener}: {{senders: certificate}}}}"),
+            &format!(
+                "c.yaml:1: `listen.{listener}` demands certificates of those who send, and does not ask for any\n  \
+                 hint: set `client_ca` and `client_certificates: required`"
+            ),
+        );
+    }
+    check(
+        "listen: {loki: {senders: friends}}",
+        "c.yaml:1: `listen.loki.senders`: `friends` is none of the choices\n  hint: one of open, token, certificate, any",
+    );
+}
+
+#[test]
+fn what_certificates_stand_for() {
+    let yaml = "tenants: [shop]\naccess:\n  certificates:\n    - {name: \"spiffe://mesh.example/ns/*/sa/web\", roles: collector, \
+                tenants: [shop, default]}\n    - {name: CN=ann, roles: [analyst, auditor]}\n";
+    let config = Config::read("c.yaml", yaml).unwrap_or_else(|faults| panic!("{faults}"));
+    let printed = config.to_yaml();
+    let again = Config::read("c.yaml", &printed).unwrap_or_else(|faults| panic!("{faults}\n{printed}"));
+    assert_eq!(again.access, config.access);
+    let web = config.access.certificates.of_sender("spiffe://mesh.example/ns/shop/sa/web").unwrap();
+    assert_eq!(web.tenants.iter().map(TenantId::as_str).collect::<Vec<_>>(), ["shop", "default"]);
+    assert_eq!(config.access.certificates.of_reader("CN=bob"), None);
+    let hint = "hint: write `- {name: \"spiffe://mesh.example/ns/*/sa/web\", roles: [collector]}` below it";
+    check(
+        "access: {certificates: a}",
+        &format!("c.yaml:1: `access.certificates` is a single value, expected a list\n  {hint}"),
+    );
+    check(
+        "access: {certificates: [{name: \"*\"}]}",
+        &format!("c.yaml:1: `access.certificates`: a rule has no `roles`\n  {hint}"),
+    );
+    check(
+        "access: {certificates: [{roles: auditor}]}",
+        &format!("c.yaml:1: `access.certificates`: a rule has no `name`\n  {hint}"),
+    );
+    check(
+        "access: {certificates: [{name: ann, roles: boss, tenants: none, x: y}]}",
+        "c.yaml:1: `access.certificates`: `ann`: a pattern begins with `spiffe://`, `CN=` or `DNS=`, or is `*`\n\
+         c.yaml:1: `access.certificates`: there is no role `boss`\n  hint: one of administrator, analyst, auditor, collector\n\
+         c.yaml:1: `access.certificates`: tenant `none` is not declared\n  hint: add it to `tenants`\n\
+         c.yaml:1: `access.certificates`: unknown key `x`\n  hint: valid here: name, roles, tenants",
+    );
+    check("access: {certificates: []}", "no faults");
+}
+
+#[test]
 fn settings_of_tls_have_an_effect() {
     check("tls: {certificate: /c}", "c.yaml:1: `tls.key` is missing: a certificate and its key go together");
     check(
@@ -241,7 +326,7 @@ fn settings_of_tls_have_an_effect() {
     );
     check(
         "listen: {syslog_udp: {certificate: /c, key: /k}}",
-        "c.yaml:1: `listen.syslog_udp`: there is no TLS over UDP\n  hint: leave all but `address` and `plaintext` away",
+        "c.yaml:1: `listen.syslog_udp`: there is no TLS over UDP\n  hint: leave all but `address`, `plaintext` and `senders` away",
     );
     check(
         "listen: {syslog_tls: 6514}",
@@ -251,7 +336,7 @@ fn settings_of_tls_have_an_effect() {
         "listen: {beats: {plaintext: maybe, adress: 5, key: []}}",
         "c.yaml:1: `listen.beats.plaintext`: `maybe` is neither true nor false\n\
          c.yaml:1: `listen.beats.adress`: unknown key\n  \
-         hint: valid here: address, plaintext, certificate, key, client_ca, client_certificates\n\
+         hint: valid here: address, plaintext, senders, certificate, key, client_ca, client_certificates\n\
          c.yaml:1: `listen.beats.key` is a list, expected a single value",
     );
     check(

@@ -2,16 +2,20 @@
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use logkeep_access::{Action, Identity};
+use logkeep_access::{Action, Identity, shows_token};
 use logkeep_intake::Peer;
+use logkeep_record::TenantId;
 
 use super::{ApiError, AppState};
 
 /// The cookie of a session.
 pub(crate) const COOKIE: &str = "logkeep_session";
+
+/// Where a request names the tenant whose data it is about.
+const TENANT_HEADERS: [&str; 2] = ["x-scope-orgid", "x-logkeep-tenant"];
 
 /// Who calls; anybody who is known.
 pub(crate) struct Caller(pub(crate) Identity);
@@ -23,31 +27,91 @@ impl FromRequestParts<AppState> for Caller {
         let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<Peer>>().ok_or_else(|| {
             ApiError::new(StatusCode::FORBIDDEN, "forbidden", "it is not known where this comes from")
         })?;
-        state.identity(peer, &parts.headers).await.map(Self)
+        state.identity(peer, &parts.headers, &parts.uri).await.map(Self)
+    }
+}
+
+/// Who somebody is, and whose data they may ask for; the first where they do not say.
+struct Belonging {
+    who: Identity,
+    tenants: Vec<TenantId>,
+}
+
+impl Belonging {
+    fn own(who: Identity) -> Self {
+        Self { tenants: vec![who.tenant().clone()], who }
     }
 }
 
 impl AppState {
-    async fn identity(&self, peer: &Peer, headers: &HeaderMap) -> Result<Identity, ApiError> {
+    async fn identity(&self, peer: &Peer, headers: &HeaderMap, uri: &Uri) -> Result<Identity, ApiError> {
+        if shows_token(&uri.to_string()) {
+            self.denied(&self.anonymous(peer), "token in a URL", "").await?;
+            return Err(token_in_url());
+        }
+        let named = named_tenant(headers)?;
+        let Belonging { who, tenants } = self.belonging(peer, headers).await?;
+        let Some(named) = named else { return Ok(who) };
+        let own = TenantId::new(&named).ok().filter(|named| tenants.contains(named));
+        match own {
+            Some(tenant) => Ok(who.in_tenant(tenant)),
+            None => {
+                self.denied(&who, "tenant", &named).await?;
+                let shown: String = named.chars().take(64).collect();
+                let what = format!("`{}` does not belong to the tenant `{shown}`", who.name());
+                Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", what))
+            }
+        }
+    }
+
+    async fn belonging(&self, peer: &Peer, headers: &HeaderMap) -> Result<Belonging, ApiError> {
         let address = peer.address.ip();
         // What is shown must be good: whoever shows a token means to be known by it.
         if let Some(token) = token(headers) {
             let Some(token) = self.directory.token(&token?).await else {
                 return Err(self.not_recognised(peer).await);
             };
-            return Ok(Identity::of_token(&token, address));
+            return Ok(Belonging::own(Identity::of_token(&token, address)));
         }
         if let Some(session) = cookie(headers)
             && let Some(session) = self.directory.session(session).await
             && let Some(rights) = self.directory.rights(&session.user)
         {
-            return Ok(Identity::of_session(&session, rights, address, self.tenant.clone()));
+            return Ok(Belonging::own(Identity::of_session(&session, rights, address, self.tenant.clone())));
         }
         if let Some(name) = &peer.identity {
-            return Ok(Identity::certified(name, address, self.tenant.clone()));
+            return self.certified(name, peer).await;
         }
         let local = Identity::local(address, self.tenant.clone()).filter(|_| self.sign_in.loopback_is_open);
-        local.ok_or_else(unauthenticated)
+        local.map(Belonging::own).ok_or_else(unauthenticated)
+    }
+
+    /// What the rules make of a certificate.
+    async fn certified(&self, name: &str, peer: &Peer) -> Result<Belonging, ApiError> {
+        let address = peer.address.ip();
+        let Some(rule) = self.rules.of_reader(name) else {
+            self.denied(&self.anonymous(peer), "certificate", name).await?;
+            return Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                format!(
+                    "the certificate of `{name}` stands for nobody here: sign in, or have `access.certificates` name it"
+                ),
+            ));
+        };
+        let tenant = rule.tenants.first().cloned().unwrap_or_default();
+        Ok(Belonging { who: Identity::certified(name, rule.roles, address, tenant), tenants: rule.tenants })
+    }
+
+    fn anonymous(&self, peer: &Peer) -> Identity {
+        Identity::anonymous(peer.address.ip(), self.tenant.clone())
+    }
+
+    /// Writes down that somebody is not who they would have to be.
+    async fn denied(&self, who: &Identity, what: &str, claimed: &str) -> Result<(), ApiError> {
+        let claimed = claimed.chars().take(256).collect();
+        let subject = [("audit.object", what.to_owned()), ("audit.claimed", claimed)];
+        Ok(self.access.signed_in(who, false, &subject).await?)
     }
 
     /// Whether somebody whose request lasts may go on with it, and with the same rows.
@@ -58,15 +122,13 @@ impl AppState {
 
     /// The refusal of a token that is none, after the audit trail has it.
     async fn not_recognised(&self, peer: &Peer) -> ApiError {
-        let anonymous = Identity::anonymous(peer.address.ip(), self.tenant.clone());
-        let subject = [("audit.object", "token".to_owned())];
-        match self.access.signed_in(&anonymous, false, &subject).await {
+        match self.denied(&self.anonymous(peer), "token", "").await {
             Ok(()) => ApiError::new(
                 StatusCode::UNAUTHORIZED,
                 "unauthenticated",
                 "this token is not known, or no longer: ask for another one",
             ),
-            Err(error) => error.into(),
+            Err(error) => error,
         }
     }
 }
@@ -79,14 +141,29 @@ fn unauthenticated() -> ApiError {
     )
 }
 
+fn token_in_url() -> ApiError {
+    ApiError::bad_request("a token in a URL is read by others on the way: end this one, and send another in a header")
+}
+
+/// The tenant that a request names. It names one once.
+fn named_tenant(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut named = TENANT_HEADERS.iter().flat_map(|name| headers.get_all(*name));
+    let first = named.next().map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
+    match named.next() {
+        Some(_) => Err(ApiError::bad_request("the request names a tenant twice; it is not known which is meant")),
+        None => Ok(first),
+    }
+}
+
 /// The token in `Authorization`: as a bearer, or as the password of anybody, for programs that know nothing else.
 fn token(headers: &HeaderMap) -> Option<Result<String, ApiError>> {
-    let value = headers.get(header::AUTHORIZATION)?;
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, is_only) = (values.next()?, values.next().is_none());
     let bad = || {
         ApiError::new(
             StatusCode::UNAUTHORIZED,
             "unauthenticated",
-            "`Authorization` must be `Bearer TOKEN`, or `Basic` with the token as the password",
+            "`Authorization` must be there once, as `Bearer TOKEN`, or `Basic` with the token as the password",
         )
     };
     let read = || {
@@ -100,7 +177,7 @@ fn token(headers: &HeaderMap) -> Option<Result<String, ApiError>> {
         let decoded = BASE64_STANDARD.decode(rest.trim()).ok()?;
         Some(String::from_utf8(decoded).ok()?.split_once(':')?.1.to_owned())
     };
-    Some(read().ok_or_else(bad))
+    Some(read().filter(|_| is_only).ok_or_else(bad))
 }
 
 /// The session of a browser.
@@ -129,6 +206,28 @@ mod tests {
             check(bad, None);
         }
         assert!(token(&HeaderMap::new()).is_none());
+        let mut twice = HeaderMap::new();
+        for value in ["Bearer lkt_1", "Bearer lkt_1"] {
+            twice.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        assert!(token(&twice).unwrap().is_err(), "it is not known which is meant");
+    }
+
+    #[test]
+    fn tenants() {
+        let check = |given: &[(&'static str, &[u8])], expected: Option<Option<&str>>| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in given {
+                headers.append(*name, HeaderValue::from_bytes(value).unwrap());
+            }
+            assert_eq!(named_tenant(&headers).ok(), expected.map(|name| name.map(str::to_owned)), "{given:?}");
+        };
+        check(&[], Some(None));
+        check(&[("x-scope-orgid", b" shop ")], Some(Some("shop")));
+        check(&[("x-logkeep-tenant", b"a,b")], Some(Some("a,b")));
+        check(&[("x-scope-orgid", b"\xff")], Some(Some("\u{fffd}")));
+        check(&[("x-scope-orgid", b"a"), ("x-scope-orgid", b"a")], None);
+        check(&[("x-scope-orgid", b"a"), ("x-logkeep-tenant", b"b")], None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{delete, get, post, put};
-use logkeep_access::{Access, Directory};
+use logkeep_access::{Access, CertificateRules, Directory};
 use logkeep_ingest::Ingest;
 use logkeep_intake::{Intake, Tls};
 use logkeep_query::QueryEngine;
@@ -42,6 +42,7 @@ pub(crate) struct AppState {
     pub(crate) access: Access,
     pub(crate) directory: Arc<Directory>,
     pub(crate) sign_in: SignInOptions,
+    pub(crate) rules: Arc<CertificateRules>,
     pub(crate) query: QueryEngine,
     pub(crate) ingest: Ingest,
     pub(crate) intake: Intake,

@@ -120,6 +120,24 @@ impl AppState {
         Ok(grant)
     }
 
+    /// A token is for its owner's tenant, but for those that only write: administrators make them for any tenant there is.
+    fn check_tenant(&self, who: &Identity, tenant: &TenantId, wanted: &BTreeSet<Role>) -> Result<(), ApiError> {
+        if tenant == who.tenant() {
+            return Ok(());
+        }
+        if !who.roles().contains(&Role::Administrator) || wanted.iter().any(|role| *role != Role::Collector) {
+            return Err(ApiError::bad_request(format!(
+                "you belong to the tenant `{}`; only administrators make tokens for others, and only of the role `collector`",
+                who.tenant()
+            )));
+        }
+        if !self.intake.has_tenant(tenant) {
+            let what = format!("the tenant `{tenant}` is not declared; add it to `tenants` in the configuration");
+            return Err(ApiError::bad_request(what));
+        }
+        Ok(())
+    }
+
     /// Leave to do something to what is somebody's: their own, or with leave for everybody's.
     async fn leave_for(
         &self,
@@ -240,11 +258,9 @@ pub(crate) async fn add_token(
     };
     let tenant = tenant.as_deref().map_or_else(|| Ok(who.tenant().clone()), TenantId::new);
     let tenant = tenant.map_err(|error| ApiError::bad_request(format!("`tenant`: {error}")))?;
-    if tenant != *who.tenant() {
-        return Err(ApiError::bad_request(format!("you belong to the tenant `{}`", who.tenant())));
-    }
-    let expires_ns = state.ingest.clock().now_ns().saturating_add(days.saturating_mul(DAY_NS));
     let wanted = Rights { roles: roles(&wanted)?, scope };
+    state.check_tenant(&who, &tenant, &wanted.roles)?;
+    let expires_ns = state.ingest.clock().now_ns().saturating_add(days.saturating_mul(DAY_NS));
     let object = format!("tokens: make `{name}` for {}, {days} days", said(&wanted));
     let grant = state.leave(&who, Action::OwnTokens, object).await?;
     let made = state

@@ -4,12 +4,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use logkeep_access::Action;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{JSON, release};
 use super::caller::Caller;
 use super::{ApiError, AppState, render};
-use crate::listen::Transport;
+use crate::findings::Finding;
+use crate::listen::{Receiver, Transport};
 
 pub(crate) async fn status(State(state): State<AppState>, Caller(who): Caller) -> Result<Response, ApiError> {
     let grant = state.access.authorize(&who, Action::Status, &[("audit.object", "status".to_owned())]).await?;
@@ -29,9 +30,12 @@ pub(crate) async fn status(State(state): State<AppState>, Caller(who): Caller) -
                     Transport::Plaintext => "off",
                 },
                 "exposed": receiver.is_exposed(),
+                "senders": receiver.senders.as_str(),
             })
         })
         .collect();
+    let findings: Vec<_> =
+        state.receivers.iter().flat_map(Receiver::findings).map(|finding| finding_json(&finding)).collect();
     let is_encrypted = state.receivers.first().is_some_and(|main| main.transport != Transport::Plaintext);
     let scheme = if is_encrypted { "https" } else { "http" };
     let example = format!(
@@ -46,9 +50,14 @@ pub(crate) async fn status(State(state): State<AppState>, Caller(who): Caller) -
         "newest_ns": bounds.map(|(_, newest)| newest.to_string()),
         "started": render::time(state.started_ns),
         "receivers": receivers,
+        "findings": findings,
         "ingest_example": example,
     });
     release(grant, body.to_string(), JSON, 1).await
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({"code": finding.code, "listener": finding.listener, "text": finding.text})
 }
 
 /// The process runs.

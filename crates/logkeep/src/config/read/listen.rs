@@ -3,17 +3,17 @@
 //! A listener that other hosts reach has TLS, or the file says of that very listener that it has none. The main one shows what is
 //! stored, so there other hosts need a certificate, of authorities that are its own: who may send may not read.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use logkeep_server::{PORTS, Port};
+use logkeep_server::{Demand, PORTS, Port};
 
 use super::super::{ClientCertificates, Listen, Listener, Tls, keys};
 use super::{Entry, Kind, Node, Reader, ValueFault, path};
 
 const MAIN: &str = "listen.main";
 /// What may stand below a listener.
-const NAMES: &[&str] = &["address", "plaintext", "certificate", "key", "client_ca", "client_certificates"];
+const NAMES: &[&str] = &["address", "plaintext", "senders", "certificate", "key", "client_ca", "client_certificates"];
 
 impl Reader<'_> {
     pub(super) fn listen(&mut self) -> (Listen, Tls) {
@@ -112,7 +112,8 @@ impl Reader<'_> {
     fn check_main(&mut self, listen: &Listen, tls: &Tls) {
         let (line, main) = (self.line(MAIN), &listen.main);
         self.check_tls(MAIN, line, main, tls);
-        if is_loopback(main.address.ip()) {
+        self.check_certificates_are_asked_for(MAIN, line, main, tls);
+        if main.is_on_loopback() {
             return;
         }
         let message = format!("`{MAIN}`: `{}` can be reached from other hosts, and shows what is stored", main.address);
@@ -136,7 +137,7 @@ impl Reader<'_> {
             self.fault(
                 line,
                 format!("`{path}`: there is no TLS over UDP"),
-                Some("leave all but `address` and `plaintext` away".into()),
+                Some("leave all but `address`, `plaintext` and `senders` away".into()),
             );
         } else if port.needs_tls() && !listener.uses_tls(tls) {
             let hint = "set `tls.certificate` and `tls.key`, or turn it off";
@@ -145,13 +146,57 @@ impl Reader<'_> {
             self.check_tls(&path, line, listener, tls);
         }
         let encrypted = !port.is_udp() && listener.uses_tls(tls);
-        if !encrypted && !listener.plaintext && !is_loopback(listener.address.ip()) {
+        if !encrypted && !listener.plaintext && !listener.is_on_loopback() {
             let message = format!("`{path}`: `{}` can be reached from other hosts, in the clear", listener.address);
             let hint = if port.is_udp() { "" } else { "set `tls.certificate` and `tls.key`, or " };
             let name = path.trim_start_matches("listen.");
             let hint =
                 format!("{hint}say that it may be: `{name}: {{address: \"{}\", plaintext: true}}`", listener.address);
             self.fault(line, message, Some(hint));
+        } else {
+            self.check_senders(port, listener, tls);
+        }
+    }
+
+    /// What a listener demands of those who send has to be possible for them.
+    fn check_senders(&mut self, port: &Port, listener: &Listener, tls: &Tls) {
+        let (path, demand) = (port.setting(), listener.demand());
+        let line = self.line(&path);
+        let name = path.trim_start_matches("listen.");
+        let or_open =
+            format!("say that anybody may send: `{name}: {{address: \"{}\", senders: open}}`", listener.address);
+        if demand == Demand::Open {
+            return;
+        }
+        if port.is_udp() {
+            let message = format!("`{path}`: over UDP nobody can say who sends");
+            return self.fault(line, message, Some(or_open));
+        }
+        let has_key = name == "forward_tcp" && self.written("forward.shared_key_file").is_some();
+        if demand == Demand::Certificate {
+            self.check_certificates_are_asked_for(&path, line, listener, tls);
+        } else if port.takes_tokens() || has_key {
+            // Those who send have a place for it.
+        } else if demand == Demand::Token {
+            let message = format!("`{path}`: this protocol has no place for a token");
+            let hint =
+                if name == "forward_tcp" { "set `forward.shared_key_file`" } else { "use `senders: certificate`" };
+            self.fault(line, message, Some(hint.into()));
+        } else if listener.authorities(tls).is_none() {
+            let message = format!(
+                "`{path}`: `{}` can be reached from other hosts, and does not know who sends",
+                listener.address
+            );
+            let hint = format!("set `client_ca` and `client_certificates: required`, or {or_open}");
+            self.fault(line, message, Some(hint));
+        }
+    }
+
+    /// Who demands certificates has to ask for them.
+    fn check_certificates_are_asked_for(&mut self, path: &str, line: u64, listener: &Listener, tls: &Tls) {
+        if listener.demand() == Demand::Certificate && listener.authorities(tls).is_none() {
+            let message = format!("`{path}` demands certificates of those who send, and does not ask for any");
+            self.fault(line, message, Some("set `client_ca` and `client_certificates: required`".into()));
         }
     }
 
@@ -197,6 +242,7 @@ impl Listener {
         match name {
             "address" => self.address = address(listener, text)?,
             "plaintext" => self.plaintext = yes_or_no(text)?,
+            "senders" => self.senders = Some(demand(text)?),
             "certificate" => self.tls.certificate = Some(path(text)?),
             "key" => self.tls.key = Some(path(text)?),
             "client_ca" => self.tls.client_ca = Some(path(text)?),
@@ -213,6 +259,12 @@ fn yes_or_no(text: &str) -> Result<bool, ValueFault> {
         "false" => Ok(false),
         _ => Err((format!("`{text}` is neither true nor false"), None)),
     }
+}
+
+fn demand(text: &str) -> Result<Demand, ValueFault> {
+    let found = Demand::ALL.into_iter().find(|demand| demand.as_str().eq_ignore_ascii_case(text));
+    let all = || Some(format!("one of {}", Demand::ALL.map(Demand::as_str).join(", ")));
+    found.ok_or_else(|| (format!("`{text}` is none of the choices"), all()))
 }
 
 fn client_certificates(text: &str) -> Result<ClientCertificates, ValueFault> {
@@ -233,8 +285,4 @@ fn address(path: &str, text: &str) -> Result<SocketAddr, ValueFault> {
             (format!("`{text}` is no address"), Some(format!("write address and port, like `{default}`{or_off}")))
         }),
     }
-}
-
-fn is_loopback(ip: IpAddr) -> bool {
-    ip.to_canonical().is_loopback()
 }
