@@ -526,3 +526,49 @@ def test_the_command_line_verifies(make_server, authority, foreign, tmp_path, wo
     distrust = cli("query", word, "--url", server.url, "--ca", foreign.ca)
     assert distrust.returncode == 3 and "--ca" in distrust.stderr and distrust.stdout == ""
     assert cli("query", word, "--url", server.url).returncode == 3, "this machine does not know the authority"
+
+
+# Trust domains.
+
+
+def test_trust_domains(make_server, authority, foreign, word):
+    """Each domain is spoken for by its own authorities, a name is not enough without a rule, and a changed bundle is taken up."""
+    bundle = authority.folder / "bundle.pem"
+    bundle.write_bytes(authority.ca.read_bytes())
+    more = ["client_certificates: required", "trust_domains:", f'  mesh.ours: "{bundle}"', f'  mesh.theirs: "{foreign.ca}"']
+    rules = 'access:\n  certificates:\n    - {name: "spiffe://mesh.ours/ns/*/sa/web", roles: [collector]}\n'
+    listen = {**READ, "syslog_tls": '{address: "127.0.0.1:0", senders: certificate}'}
+    server = make_server(settings=authority.settings(*more) + rules, listen=listen).start()
+    port = server.port("syslog-tls")
+    shown = lambda issuer, client: authority.context(issuer.issue("shown", "--client", client))
+
+    def say(text, issuer, client):
+        with connect(port, shown(issuer, client)) as stream:
+            stream.sendall(f"<13>1 - web-1 app - - - {text}\n".encode())
+            stream.settimeout(5)
+            try:
+                stream.recv(1)
+            except TimeoutError:
+                pass
+
+    say(word, authority, "spiffe://mesh.ours/ns/shop/sa/web")
+    server.wait_for(word, 1)
+    [source] = [each for each in server.answered("/api/v1/sources", protocol="syslog")["sources"] if each["stored"]]
+    assert source["identity"] == "spiffe://mesh.ours/ns/shop/sa/web"
+    for issuer, client in [
+        (foreign, "spiffe://mesh.ours/ns/shop/sa/web"),
+        (authority, "spiffe://mesh.theirs/ns/shop/sa/web"),
+        (authority, "spiffe://mesh.unknown/ns/shop/sa/web"),
+        (authority, "web-1"),
+    ]:
+        assert not is_let_in(port, shown(issuer, client)), client
+    try:
+        say("nobody", foreign, "spiffe://mesh.theirs/ns/shop/sa/web")
+    except (ssl.SSLError, ConnectionError):
+        pass
+    until(lambda: refused(server, "syslog-tls", "denied") == 1, "no rule is about it")
+    assert server.find("nobody") == []
+    bundle.write_bytes(foreign.ca.read_bytes())
+    until(lambda: not is_let_in(port, shown(authority, "spiffe://mesh.ours/ns/shop/sa/web")), "the bundle has changed", every_s=0.2)
+    say(f"{word}after", foreign, "spiffe://mesh.ours/ns/shop/sa/web")
+    server.wait_for(f"{word}after", 1)

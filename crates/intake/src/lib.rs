@@ -84,7 +84,7 @@ pub use senders::{Demand, TurnedAway};
 pub use sources::{Common, KafkaOptions, NatsOptions, OutgoingTls, Sasl, SaslMechanism, SourceOptions, Start};
 pub use sources::{Lag, SourceLags};
 pub use tls::certificate_facts;
-pub use tls::{Clients, Tls, TlsError, TlsOptions, TlsStatus, watch_certificates};
+pub use tls::{Authorities, Clients, Tls, TlsError, TlsOptions, TlsStatus, watch_certificates};
 pub use watch::{Refusals, WATCH_PERIOD};
 
 use counters::Counters;

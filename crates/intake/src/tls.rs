@@ -9,9 +9,12 @@
 //! Not here: the handshake itself and its bounds (`door`).
 
 mod certificate;
+mod clients;
 mod files;
+mod svid;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,23 +44,38 @@ pub struct TlsOptions {
     pub clients: Clients,
 }
 
-/// Whether those who come have to show a certificate, and the file of the authorities that may have issued it.
+/// Who may have issued the certificates of those who come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authorities {
+    /// File of authorities. They also speak for SPIFFE ids as long as there are no trust domains.
+    pub file: Option<PathBuf>,
+    /// For each trust domain of SPIFFE, the file of its authorities, which alone speak for its ids.
+    pub trust_domains: BTreeMap<String, PathBuf>,
+}
+
+impl From<PathBuf> for Authorities {
+    fn from(file: PathBuf) -> Self {
+        Self { file: Some(file), trust_domains: BTreeMap::new() }
+    }
+}
+
+/// Whether those who come have to show a certificate, and of whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Clients {
     /// They are not asked.
     Unasked,
     /// They are asked; who has none may come all the same, who has a bad one not.
-    Asked(PathBuf),
+    Asked(Authorities),
     /// Who has none is refused.
-    Required(PathBuf),
+    Required(Authorities),
 }
 
 impl Clients {
-    /// The file of authorities, if there is one.
-    pub fn authorities(&self) -> Option<&PathBuf> {
+    /// Whose certificates are good; `None` if nobody is asked for one.
+    pub fn authorities(&self) -> Option<&Authorities> {
         match self {
             Self::Unasked => None,
-            Self::Asked(file) | Self::Required(file) => Some(file),
+            Self::Asked(authorities) | Self::Required(authorities) => Some(authorities),
         }
     }
 

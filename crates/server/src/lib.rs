@@ -22,8 +22,8 @@ pub use logkeep_access::{
     BadPattern, CertificateRule, CertificateRules, NamePattern, Policies, Role, SessionLimits,
 };
 pub use logkeep_intake::{
-    Clients, Common, Demand, ForwardSecurity, IntakeOptions, KafkaOptions, NatsOptions, OutgoingTls, PORTS, Port, Sasl,
-    SaslMechanism, Secret, SourceOptions, Start, Tls, TlsError, TlsOptions, certificate_facts,
+    Authorities, Clients, Common, Demand, ForwardSecurity, IntakeOptions, KafkaOptions, NatsOptions, OutgoingTls,
+    PORTS, Port, Sasl, SaslMechanism, Secret, SourceOptions, Start, Tls, TlsError, TlsOptions, certificate_facts,
 };
 
 pub use listen::{Endpoint, Receiver, ReceiverState, Transport};

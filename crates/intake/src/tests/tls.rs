@@ -79,7 +79,7 @@ impl Authority {
     }
 
     fn requiring(&self) -> TlsOptions {
-        self.listener(Clients::Required(self.file("ca.pem")))
+        self.listener(Clients::Required(self.file("ca.pem").into()))
     }
 
     /// A client that trusts this authority and shows this pair.
@@ -248,7 +248,7 @@ async fn outcome(options: TlsOptions, client: Arc<ClientConfig>, reason: Option<
 async fn client_certificates() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let required = || ours.requiring();
-    let asked = || ours.listener(Clients::Asked(ours.file("ca.pem")));
+    let asked = || ours.listener(Clients::Asked(ours.file("ca.pem").into()));
     let showing = |shown| ours.client(shown);
     let refused = Some("client_certificate");
     outcome(required(), showing(Some(ours.issue(SENDER))), None).await;
@@ -279,6 +279,54 @@ async fn a_spiffe_id_is_who_sends() {
     let ledger = setup.ledger().await;
     assert!(ledger.iter().all(|(source, _)| source.identity.as_deref() == Some(id)), "{ledger:?}");
     assert!(ledger.iter().any(|(_, counts)| counts.refused() == 1), "also of what is refused: {ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trust_domain_is_spoken_for_by_its_own_authorities() {
+    let (plain, ours, theirs) = (Authority::new(), Authority::new(), Authority::new());
+    let bundles = [("mesh.ours", ours.file("ca.pem")), ("mesh.theirs", theirs.file("ca.pem"))];
+    let trust_domains = bundles.map(|(domain, file)| (domain.to_owned(), file)).into();
+    let authorities = crate::Authorities { file: Some(plain.file("ca.pem")), trust_domains };
+    let listener = || plain.listener(Clients::Required(authorities.clone()));
+    let showing = |issuer: &Authority, uri| plain.client(Some(issuer.issue(Subject { uri, ..SENDER })));
+    let refused = Some("client_certificate");
+    outcome(listener(), showing(&ours, Some("spiffe://mesh.ours/a")), None).await;
+    outcome(listener(), showing(&theirs, Some("spiffe://mesh.theirs/a")), None).await;
+    outcome(listener(), showing(&plain, None), None).await;
+    outcome(listener(), showing(&theirs, Some("spiffe://mesh.ours/a")), refused).await;
+    outcome(listener(), showing(&plain, Some("spiffe://mesh.ours/a")), refused).await;
+    outcome(listener(), showing(&ours, Some("spiffe://mesh.unknown/a")), refused).await;
+    outcome(listener(), showing(&ours, Some("spiffe://mesh.ours/a/../b")), refused).await;
+    outcome(listener(), showing(&ours, None), refused).await;
+    // Without any bundle the listener's authorities speak for every domain.
+    let all = || plain.listener(Clients::Required(plain.file("ca.pem").into()));
+    outcome(all(), showing(&plain, Some("spiffe://mesh.ours/a")), None).await;
+    outcome(all(), showing(&plain, Some("spiffe://mesh.ours/")), refused).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_bundle_is_taken_up() {
+    let (host, before, after) = (Authority::new(), Authority::new(), Authority::new());
+    let bundle = host.file("bundle.pem");
+    std::fs::copy(before.file("ca.pem"), &bundle).unwrap();
+    let trust_domains = [("mesh.ours".to_owned(), bundle.clone())].into();
+    let clients = Clients::Required(crate::Authorities { file: None, trust_domains });
+    let tls = Tls::open(host.listener(clients)).unwrap();
+    let setup = Setup::new().await;
+    let listening = Listening::on(&setup, port("otlp-http"), Some(tls.clone())).await;
+    let status = async |issuer: &Authority| {
+        let shown = issuer.issue(Subject { uri: Some("spiffe://mesh.ours/a"), ..SENDER });
+        let mut stream = connect(listening.address, host.client(Some(shown))).await.ok()?;
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ok()?;
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).await.ok()?;
+        (!said.is_empty()).then_some(())
+    };
+    assert_eq!((status(&before).await, status(&after).await), (Some(()), None));
+    std::fs::copy(after.file("ca.pem"), &bundle).unwrap();
+    assert!(matches!(tls.look(), Seen::Taken));
+    assert_eq!((status(&before).await, status(&after).await), (None, Some(())));
+    listening.stop().await;
 }
 
 /// A sender that never reads, and closes while there is something to read, has its connection reset, and loses what it had
@@ -460,7 +508,7 @@ fn files_that_cannot_be_used() {
         with(&good.certificate, &open),
         "key file `/open.key` is open to others (mode 604); run `chmod 600 /open.key`, or 640 for a group that may read it",
     );
-    let clients = Clients::Required(garbled);
+    let clients = Clients::Required(garbled.into());
     check(TlsOptions { clients, ..good }, "certificate 1 in `/garbled.pem` cannot be read: it is no X.509 certificate");
 }
 

@@ -1,20 +1,24 @@
 //! What a certificate says: until when it holds, and whose it is.
 //!
-//! Certificates are verified by rustls. What is read here of one in DER is three fields (RFC 5280, 4.1), by a walk that takes nothing it
-//! does not expect: a certificate that is written in any other way has no name.
+//! Certificates are verified by rustls. What is read here of one in DER is a few fields (RFC 5280, 4.1), by a walk that takes nothing it
+//! does not expect: a certificate that is written in any other way has no name. Nor has one whose name cannot be shown as it is: what rules
+//! are about must be what people see.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-const SPIFFE: &str = "spiffe://";
-/// Of a name; a certificate may have one of any length. As many as a SPIFFE id of sensible length has.
+use super::svid::SpiffeId;
+
+/// Of a name; a certificate may have one of any length.
 const CHARS: usize = 255;
 
 /// Tags of DER (X.690, 8.1.2).
 mod tag {
+    pub(super) const BOOLEAN: u8 = 0x01;
     pub(super) const INTEGER: u8 = 0x02;
+    pub(super) const BITS: u8 = 0x03;
     pub(super) const OCTETS: u8 = 0x04;
     pub(super) const OID: u8 = 0x06;
     pub(super) const TEXTS: [u8; 3] = [0x0c, 0x13, 0x16];
@@ -29,8 +33,10 @@ mod tag {
 }
 /// 2.5.4.3.
 const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
-/// 2.5.29.17.
+/// 2.5.29.15, 2.5.29.17 and 2.5.29.19.
+const KEY_USAGE: [u8; 3] = [0x55, 0x1d, 0x0f];
 const ALTERNATIVE_NAMES: [u8; 3] = [0x55, 0x1d, 0x11];
+const BASIC_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 0x13];
 
 /// What was read of a certificate.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,9 +45,13 @@ pub(super) struct Facts<'c> {
     pub(super) valid_from_s: i64,
     /// Until when.
     pub(super) expires_s: i64,
-    common_name: Option<&'c str>,
-    dns_names: Vec<&'c str>,
-    uris: Vec<&'c str>,
+    pub(super) common_name: Option<&'c str>,
+    pub(super) dns_names: Vec<&'c str>,
+    pub(super) uris: Vec<&'c str>,
+    /// Whether it is that of an authority.
+    pub(super) is_authority: bool,
+    /// What its key may be used for, if it says so: the first eight bits (RFC 5280, 4.2.1.3), the first of them the highest.
+    pub(super) key_usage: Option<u8>,
 }
 
 /// Elements of DER, one after the other.
@@ -109,43 +119,56 @@ impl<'c> Facts<'c> {
         let (valid_from_s, expires_s) = (validity.time()?, validity.time()?);
         let common_name = common_name(signed.next(tag::SEQUENCE)?);
         signed.next(tag::SEQUENCE)?;
-        let mut facts = Self { valid_from_s, expires_s, common_name, dns_names: Vec::new(), uris: Vec::new() };
+        let (dns_names, uris, is_authority, key_usage) = (Vec::new(), Vec::new(), false, None);
+        let mut facts = Self { valid_from_s, expires_s, common_name, dns_names, uris, is_authority, key_usage };
         while let Some((tag, content)) = signed.any() {
             if tag == tag::EXTENSIONS {
-                facts.add_alternative_names(content)?;
+                facts.add_extensions(content)?;
             }
         }
         Some(facts)
     }
 
-    fn add_alternative_names(&mut self, mut extensions: Der<'c>) -> Option<()> {
+    fn add_extensions(&mut self, mut extensions: Der<'c>) -> Option<()> {
         let mut extensions = extensions.next(tag::SEQUENCE)?;
         while let Some(mut extension) = extensions.next(tag::SEQUENCE) {
-            if extension.next(tag::OID)?.0 != ALTERNATIVE_NAMES {
-                continue;
-            }
+            let oid = extension.next(tag::OID)?.0;
             let content = std::iter::from_fn(|| extension.any()).find(|(tag, _)| *tag == tag::OCTETS);
-            let mut names = content?.1.next(tag::SEQUENCE)?;
-            while let Some((tag, name)) = names.any() {
-                match tag {
-                    tag::DNS_NAME => self.dns_names.push(name.text()?),
-                    tag::URI => self.uris.push(name.text()?),
-                    _ => {}
-                }
+            let mut content = content?.1;
+            if oid == ALTERNATIVE_NAMES {
+                self.add_alternative_names(content.next(tag::SEQUENCE)?)?;
+            } else if oid == BASIC_CONSTRAINTS {
+                let is_authority = content.next(tag::SEQUENCE)?.next(tag::BOOLEAN);
+                self.is_authority = is_authority.is_some_and(|value| value.0 != [0]);
+            } else if oid == KEY_USAGE {
+                // The first byte says how many bits at the end are unused.
+                self.key_usage = Some(content.next(tag::BITS)?.0.get(1).copied().unwrap_or_default());
+            }
+        }
+        Some(())
+    }
+
+    fn add_alternative_names(&mut self, mut names: Der<'c>) -> Option<()> {
+        while let Some((tag, name)) = names.any() {
+            match tag {
+                tag::DNS_NAME => self.dns_names.push(name.text()?),
+                tag::URI => self.uris.push(name.text()?),
+                _ => {}
             }
         }
         Some(())
     }
 
     fn identity(&self) -> Option<String> {
-        if let [id] = self.uris[..]
-            && id.starts_with(SPIFFE)
-        {
-            return Some(shown(id));
+        match SpiffeId::of(self) {
+            Ok(Some(id)) => return Some(id.as_str().to_owned()),
+            Ok(None) => {}
+            // It has been refused by now: no other of its names takes the place of what it claims to be.
+            Err(_) => return None,
         }
         let subject = self.common_name.map(|name| ("CN", name));
         let named = subject.or_else(|| self.dns_names.first().map(|name| ("DNS", *name)));
-        named.filter(|(_, name)| !name.trim().is_empty()).map(|(kind, name)| format!("{kind}={}", shown(name)))
+        named.filter(|(_, name)| can_be_shown(name)).map(|(kind, name)| format!("{kind}={name}"))
     }
 }
 
@@ -160,8 +183,8 @@ fn common_name(mut subject: Der<'_>) -> Option<&str> {
     None
 }
 
-fn shown(name: &str) -> String {
-    name.trim().chars().filter(|c| !c.is_control()).take(CHARS).collect()
+fn can_be_shown(name: &str) -> bool {
+    !name.is_empty() && name.trim() == name && !name.chars().any(char::is_control) && name.chars().count() <= CHARS
 }
 
 /// What the first certificate of a file in PEM says: the common name of its subject, and when it expires in seconds since the Unix
@@ -172,7 +195,7 @@ pub fn certificate_facts(pem: &[u8]) -> Option<(Option<String>, i64)> {
     Some((facts.common_name.map(str::to_owned), facts.expires_s))
 }
 
-/// Who a certificate that was verified is for: its SPIFFE id (X.509-SVID: the only URI), else the common name of its subject,
+/// Who a certificate that was verified is for: its SPIFFE id, else the common name of its subject,
 /// else its first DNS name, each but the first with what it is, so that none can pass for another. `None` if it has no name.
 pub(crate) fn identity(certificate: &CertificateDer<'_>) -> Option<String> {
     Facts::read(certificate)?.identity()
@@ -206,12 +229,15 @@ mod tests {
             Some("spiffe://mesh.example/ns/shop/sa/web"),
         );
         check("web-1", &["web-1.example"], &["https://web-1.example"], Some("CN=web-1"));
-        // Two URIs are no SPIFFE identity, whatever they say.
-        check("", &["web-1.example"], &["spiffe://a/b", "spiffe://a/c"], Some("DNS=web-1.example"));
+        // What claims to be a SPIFFE identity and is none is nothing else either.
+        check("web-1", &["web-1.example"], &["spiffe://a/b", "spiffe://a/c"], None);
+        check("web-1", &[], &["spiffe://a/b", "https://web-1.example"], None);
         // Nor is a common name that looks like one.
         check("spiffe://mesh.example/admin", &[], &[], Some("CN=spiffe://mesh.example/admin"));
-        check("a\u{1b}[2J", &[], &[], Some("CN=a[2J"));
-        check(&"x".repeat(300), &[], &[], Some(&format!("CN={}", "x".repeat(255))));
+        // What cannot be shown as it is could pass for what it looks like.
+        for name in ["a\u{1b}[2J", " admin", &"x".repeat(256)] {
+            check(name, &[], &[], None);
+        }
         check("", &[], &[], None);
     }
 

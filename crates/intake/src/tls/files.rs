@@ -6,16 +6,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::certificate::Facts;
+use super::clients::ClientVerifier;
 use super::{Clients, TlsOptions, provider};
 
 /// Longer files are surely something else.
@@ -96,19 +95,25 @@ pub(super) struct Content {
     certificate: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
     authorities: Option<Vec<u8>>,
+    /// In the order of the options.
+    bundles: Vec<Vec<u8>>,
 }
 
 impl Content {
     pub(super) fn read(options: &TlsOptions) -> Result<Self, TlsError> {
         let key = Zeroizing::new(read(&options.key, true)?);
-        let authorities = options.clients.authorities().map(|file| read(file, false)).transpose()?;
-        Ok(Self { certificate: read(&options.certificate, false)?, key, authorities })
+        let clients = options.clients.authorities();
+        let authorities = clients.and_then(|all| all.file.as_ref()).map(|file| read(file, false)).transpose()?;
+        let bundles = clients.iter().flat_map(|all| all.trust_domains.values()).map(|file| read(file, false));
+        let bundles = bundles.collect::<Result<_, _>>()?;
+        Ok(Self { certificate: read(&options.certificate, false)?, key, authorities, bundles })
     }
 
     pub(super) fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
-        for file in [Some(self.certificate.as_slice()), Some(&self.key), self.authorities.as_deref()] {
-            let file = file.unwrap_or_default();
+        let own = [Some(self.certificate.as_slice()), Some(&self.key), self.authorities.as_deref()];
+        let own = own.into_iter().map(Option::unwrap_or_default);
+        for file in own.chain(self.bundles.iter().map(Vec::as_slice)) {
             digest.update((file.len() as u64).to_be_bytes());
             digest.update(file);
         }
@@ -138,7 +143,7 @@ impl Content {
             .map_err(|error| bad(error.to_string()))?;
         let builder = match self.verifier(&options.clients)? {
             None => builder.with_no_client_auth(),
-            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
         };
         let resolver = rustls::sign::SingleCertAndKey::from(pair);
         let mut raw = builder.with_cert_resolver(Arc::new(resolver));
@@ -151,19 +156,14 @@ impl Content {
         Ok(Loaded { http, raw, valid_from_s, expires_s, digest: self.digest() })
     }
 
-    fn verifier(&self, clients: &Clients) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
-        let (Some(file), Some(content)) = (clients.authorities(), &self.authorities) else { return Ok(None) };
-        let bad = |number, cause| TlsError::BadCertificate { file: file.clone(), number, cause };
-        let mut roots = RootCertStore::empty();
-        for (place, certificate) in certificates(file, content)?.into_iter().enumerate() {
-            roots.add(certificate).map_err(|error| bad(place + 1, error.to_string()))?;
-        }
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
-        let builder = match clients {
-            Clients::Required(_) => builder,
-            Clients::Asked(_) | Clients::Unasked => builder.allow_unauthenticated(),
-        };
-        builder.build().map(Some).map_err(|error| bad(1, error.to_string()))
+    fn verifier(&self, clients: &Clients) -> Result<Option<ClientVerifier>, TlsError> {
+        let Some(all) = clients.authorities() else { return Ok(None) };
+        let authorities = all.file.as_deref().zip(self.authorities.as_deref());
+        let domains = all.trust_domains.iter().zip(&self.bundles);
+        let domains: Vec<_> =
+            domains.map(|((domain, file), content)| (domain.as_str(), file.as_path(), content.as_slice())).collect();
+        let is_required = matches!(clients, Clients::Required(_));
+        ClientVerifier::new(is_required, authorities, &domains).map(Some)
     }
 }
 
@@ -173,7 +173,7 @@ impl Loaded {
     }
 }
 
-fn certificates(file: &Path, content: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(file: &Path, content: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let mut found = Vec::new();
     for (place, certificate) in CertificateDer::pem_slice_iter(content).enumerate() {
         let bad = |cause: String| TlsError::BadCertificate { file: file.to_owned(), number: place + 1, cause };

@@ -257,7 +257,8 @@ mod tests {
         assert_eq!(certificate, dir.join("logs.example.pem"));
         let expiry = |file: &Path| certificate_facts(&std::fs::read(file).unwrap()).unwrap().1;
         assert_eq!(expiry(&certificate), expiry(&authority), "none outlives its authority");
-        let options = TlsOptions { certificate, key: key.clone(), clients: Clients::Required(authority.clone()) };
+        let options =
+            TlsOptions { certificate, key: key.clone(), clients: Clients::Required(authority.clone().into()) };
         Tls::open(options.clone()).unwrap();
         let again = issue(&dir, &["logs.example"], None).run().unwrap();
         assert_eq!(again.1, key, "a renewed pair has the same names");

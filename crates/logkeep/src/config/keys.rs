@@ -53,6 +53,11 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         ),
         key("tls.key", "", "its private key, PEM"),
         key("tls.client_ca", "", "authorities that issue certificates to senders, PEM"),
+        key(
+            "tls.trust_domains",
+            "{}",
+            "by trust domain of SPIFFE, the file of the authorities that alone speak for its ids, PEM",
+        ),
         key("tls.client_certificates", "off", "whether senders are asked for one: off, optional or required"),
         key(
             "forward.shared_key_file",

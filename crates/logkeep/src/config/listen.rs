@@ -1,9 +1,10 @@
 //! Where to listen, and with which files.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use logkeep_server::{Clients, Demand, Port, TlsOptions};
+use logkeep_server::{Authorities, Clients, Demand, Port, TlsOptions};
 
 /// Files of TLS, of all listeners or of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// Authorities that issue certificates to senders.
     pub client_ca: Option<PathBuf>,
+    /// Authorities of trust domains of SPIFFE, by domain; of all listeners, none has its own.
+    pub trust_domains: BTreeMap<String, PathBuf>,
     /// Whether senders are asked for one.
     pub client_certificates: Option<ClientCertificates>,
 }
@@ -84,6 +87,12 @@ impl Listener {
         self.tls.client_ca.as_deref().or(all.client_ca.as_deref())
     }
 
+    /// Whether it asks for certificates that it can tell good from bad.
+    pub(super) fn knows_certificates(&self, all: &Tls) -> bool {
+        let asks = self.uses_tls(all) && self.client_certificates(all) != ClientCertificates::Off;
+        asks && (self.client_ca(all).is_some() || !all.trust_domains.is_empty())
+    }
+
     /// The authorities that it really asks for.
     pub(super) fn authorities<'t>(&'t self, all: &'t Tls) -> Option<&'t Path> {
         let asks = self.uses_tls(all) && self.client_certificates(all) != ClientCertificates::Off;
@@ -96,11 +105,13 @@ impl Listener {
             return None;
         }
         let pair = if self.tls.certificate.is_some() { &self.tls } else { all };
-        let authorities = self.client_ca(all).map(Path::to_owned);
-        let clients = match (self.client_certificates(all), authorities) {
-            (ClientCertificates::Off, _) | (_, None) => Clients::Unasked,
-            (ClientCertificates::Optional, Some(file)) => Clients::Asked(file),
-            (ClientCertificates::Required, Some(file)) => Clients::Required(file),
+        let file = self.client_ca(all).map(Path::to_owned);
+        let authorities = Authorities { file, trust_domains: all.trust_domains.clone() };
+        let clients = match self.client_certificates(all) {
+            _ if !self.knows_certificates(all) => Clients::Unasked,
+            ClientCertificates::Off => Clients::Unasked,
+            ClientCertificates::Optional => Clients::Asked(authorities),
+            ClientCertificates::Required => Clients::Required(authorities),
         };
         Some(TlsOptions { certificate: pair.certificate.clone()?, key: pair.key.clone()?, clients })
     }

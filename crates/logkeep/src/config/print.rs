@@ -43,6 +43,10 @@ fn value(config: &Config, path: &str) -> String {
         "tls.certificate" => file(&config.tls.certificate),
         "tls.key" => file(&config.tls.key),
         "tls.client_ca" => file(&config.tls.client_ca),
+        "tls.trust_domains" => {
+            let file = |(domain, file): (&String, &PathBuf)| format!("{domain}: {}", quoted(&file.to_string_lossy()));
+            format!("{{{}}}", config.tls.trust_domains.iter().map(file).collect::<Vec<_>>().join(", "))
+        }
         "tls.client_certificates" => {
             config.tls.client_certificates.unwrap_or(ClientCertificates::Off).as_str().to_owned()
         }

@@ -163,7 +163,8 @@ fn tls_of_all_listeners_and_of_one() {
     let config = Config::read("c.yaml", &yaml).unwrap_or_else(|faults| panic!("{faults}"));
     let options = |listener: &Listener| {
         let Some(tls) = listener.tls_options(&config.tls) else { return "plaintext".to_owned() };
-        let authorities = tls.clients.authorities().map(|file| file.display().to_string()).unwrap_or_default();
+        let authorities = tls.clients.authorities().and_then(|all| all.file.clone()).unwrap_or_default();
+        let authorities = authorities.display();
         format!("{} {} {} {authorities}", tls.certificate.display(), tls.key.display(), tls.clients.as_str())
     };
     let check = |name: &str, expected: &str| {
@@ -258,6 +259,36 @@ fn who_may_send() {
     check(
         "listen: {loki: {senders: friends}}",
         "c.yaml:1: `listen.loki.senders`: `friends` is none of the choices\n  hint: one of open, token, certificate, any",
+    );
+}
+
+#[test]
+fn trust_domains() {
+    let files =
+        "tls: {certificate: /c, key: /k, client_certificates: required, trust_domains: {mesh.example: /m.pem}}\n";
+    let config = Config::read("c.yaml", &format!("{files}listen: {{beats: 0.0.0.0:5044}}"));
+    let config = config.unwrap_or_else(|faults| panic!("{faults}"));
+    let clients = config.listen.receiver("beats").unwrap().tls_options(&config.tls).unwrap().clients;
+    let domains = &clients.authorities().unwrap().trust_domains;
+    assert_eq!(domains.iter().collect::<Vec<_>>(), [(&"mesh.example".to_owned(), &PathBuf::from("/m.pem"))]);
+    let printed = config.to_yaml();
+    let again = Config::read("c.yaml", &printed).unwrap_or_else(|faults| panic!("{faults}\n{printed}"));
+    assert_eq!(again.tls, config.tls);
+    check(
+        "tls: {certificate: /c, key: /k, trust_domains: {mesh.example: /m}}",
+        "c.yaml:1: `tls.trust_domains` has no effect: no listener asks for client certificates\n  \
+         hint: set `client_certificates: required` (or `optional`) below `tls` or below a listener",
+    );
+    check(
+        "tls: {trust_domains: [a]}",
+        "c.yaml:1: `tls.trust_domains` is a list, expected a section\n  \
+         hint: write `mesh.example: /etc/mesh-bundle.pem` below it",
+    );
+    check(
+        "tls: {trust_domains: {Mesh: /m, mesh: []}}",
+        "c.yaml:1: `tls.trust_domains`: `Mesh` is no trust domain\n  \
+         hint: such as `mesh.example`: small letters, digits, `.`, `-` and `_`\n\
+         c.yaml:1: `tls.trust_domains.mesh` is a list, expected the file of its authorities",
     );
 }
 

@@ -3,8 +3,9 @@
 //! A listener that other hosts reach has TLS, or the file says of that very listener that it has none. The main one shows what is
 //! stored, so there other hosts need a certificate, of authorities that are its own: who may send may not read.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use logkeep_server::{Demand, PORTS, Port};
 
@@ -12,6 +13,7 @@ use super::super::{ClientCertificates, Listen, Listener, Tls, keys};
 use super::{Entry, Kind, Node, Reader, ValueFault, path};
 
 const MAIN: &str = "listen.main";
+const NOBODY_ASKS: &str = "set `client_certificates: required` (or `optional`) below `tls` or below a listener";
 /// What may stand below a listener.
 const NAMES: &[&str] = &["address", "plaintext", "senders", "certificate", "key", "client_ca", "client_certificates"];
 
@@ -39,10 +41,38 @@ impl Reader<'_> {
             certificate: self.path("tls.certificate"),
             key: self.path("tls.key"),
             client_ca: self.path("tls.client_ca"),
+            trust_domains: self.trust_domains(),
             client_certificates: self
                 .written("tls.client_certificates")
                 .and_then(|_| self.value("tls.client_certificates", client_certificates)),
         }
+    }
+
+    /// A file for each trust domain.
+    fn trust_domains(&mut self) -> BTreeMap<String, PathBuf> {
+        const PATH: &str = "tls.trust_domains";
+        let mut domains = BTreeMap::new();
+        let Some(node) = self.written(PATH) else { return domains };
+        let Kind::Map(entries) = &node.kind else {
+            let message = format!("`{PATH}` is {}, expected a section", node.kind.name());
+            self.fault(node.line, message, Some("write `mesh.example: /etc/mesh-bundle.pem` below it".into()));
+            return domains;
+        };
+        for Entry { line, key, value } in entries {
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+            match &value.kind {
+                _ if key.is_empty() || key.len() > 255 || !key.bytes().all(plain) => {
+                    let hint = "such as `mesh.example`: small letters, digits, `.`, `-` and `_`";
+                    self.fault(*line, format!("`{PATH}`: `{key}` is no trust domain"), Some(hint.into()));
+                }
+                Kind::Scalar(file) if !file.is_empty() => drop(domains.insert(key.clone(), PathBuf::from(file))),
+                other => {
+                    let message = format!("`{PATH}.{key}` is {}, expected the file of its authorities", other.name());
+                    self.fault(*line, message, None);
+                }
+            }
+        }
+        domains
     }
 
     fn receiver(&mut self, port: &Port, tls: &Tls) -> Option<Listener> {
@@ -182,7 +212,7 @@ impl Reader<'_> {
             let hint =
                 if name == "forward_tcp" { "set `forward.shared_key_file`" } else { "use `senders: certificate`" };
             self.fault(line, message, Some(hint.into()));
-        } else if listener.authorities(tls).is_none() {
+        } else if !listener.knows_certificates(tls) {
             let message = format!(
                 "`{path}`: `{}` can be reached from other hosts, and does not know who sends",
                 listener.address
@@ -194,7 +224,7 @@ impl Reader<'_> {
 
     /// Who demands certificates has to ask for them.
     fn check_certificates_are_asked_for(&mut self, path: &str, line: u64, listener: &Listener, tls: &Tls) {
-        if listener.demand() == Demand::Certificate && listener.authorities(tls).is_none() {
+        if listener.demand() == Demand::Certificate && !listener.knows_certificates(tls) {
             let message = format!("`{path}` demands certificates of those who send, and does not ask for any");
             self.fault(line, message, Some("set `client_ca` and `client_certificates: required`".into()));
         }
@@ -215,7 +245,7 @@ impl Reader<'_> {
             return;
         }
         let asks = listener.client_certificates(tls) != ClientCertificates::Off;
-        if asks && listener.client_ca(tls).is_none() {
+        if asks && !listener.knows_certificates(tls) {
             let message = format!("`{path}` asks for client certificates of no authority");
             self.fault(line.max(self.line("tls.client_certificates")), message, Some("set `client_ca`".into()));
         } else if !asks && listener.tls.client_ca.is_some() {
@@ -231,8 +261,11 @@ impl Reader<'_> {
             && !used(file)
         {
             let message = "`tls.client_ca` has no effect: no listener asks for client certificates".to_owned();
-            let hint = "set `client_certificates: required` (or `optional`) below `tls` or below a listener";
-            self.fault(self.line("tls.client_ca"), message, Some(hint.into()));
+            self.fault(self.line("tls.client_ca"), message, Some(NOBODY_ASKS.into()));
+        }
+        if !tls.trust_domains.is_empty() && !all().any(|at| at.knows_certificates(tls)) {
+            let message = "`tls.trust_domains` has no effect: no listener asks for client certificates".to_owned();
+            self.fault(self.line("tls.trust_domains"), message, Some(NOBODY_ASKS.into()));
         }
     }
 }
