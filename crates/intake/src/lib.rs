@@ -83,8 +83,8 @@ pub use receivers::{PORTS, Port, Serve, Task};
 pub use senders::{Demand, TurnedAway};
 pub use sources::{Common, KafkaOptions, NatsOptions, OutgoingTls, Sasl, SaslMechanism, SourceOptions, Start};
 pub use sources::{Lag, SourceLags};
-pub use tls::certificate_facts;
 pub use tls::{Authorities, Clients, Tls, TlsError, TlsOptions, TlsStatus, watch_certificates};
+pub use tls::{certificate_facts, is_spiffe_id};
 pub use watch::{Refusals, WATCH_PERIOD};
 
 use counters::Counters;

@@ -27,6 +27,7 @@ pub use certificate::certificate_facts;
 pub(crate) use certificate::identity;
 use files::Loaded;
 pub use files::TlsError;
+pub use svid::is_spiffe_id;
 #[cfg(test)]
 pub(crate) use watch::Seen;
 pub use watch::watch_certificates;

@@ -1,5 +1,7 @@
 //! A running server's HTTP API (docs/api.md), as the commands need it.
 
+mod credentials;
+mod people;
 mod tls;
 mod trust;
 
@@ -9,13 +11,17 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::json;
-use ureq::http::Response;
+use ureq::http::header::{AUTHORIZATION, COOKIE};
+use ureq::http::{HeaderName, HeaderValue, Response};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector as _, TcpConnector};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 
 use crate::failure::{Failure, REFUSED, UNAVAILABLE};
 use crate::output::printable;
+use credentials::Credentials;
+pub(crate) use credentials::secret_line;
+pub(crate) use people::{SignIn, Verb};
 use tls::TlsConnector;
 use trust::{Trust, is_distrust};
 
@@ -34,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) url: String,
     #[command(flatten)]
     trust: Trust,
+    #[command(flatten)]
+    credentials: Credentials,
 }
 
 /// The error form of the API.
@@ -91,6 +99,8 @@ pub(crate) enum Delivery {
 pub(crate) struct Client {
     agent: Agent,
     base: String,
+    /// What is shown with every request.
+    shown: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Client {
@@ -115,20 +125,29 @@ impl Client {
             }
             false => config.new_agent(),
         };
-        Ok(Self { agent, base: format!("{base}/api/v1") })
+        let shown = server.credentials.authorization(&base)?.map(|value| (AUTHORIZATION, value));
+        Ok(Self { agent, base: format!("{base}/api/v1"), shown })
+    }
+
+    /// A request that shows who asks.
+    fn showing<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.shown {
+            Some((name, value)) => request.header(name, value),
+            None => request,
+        }
     }
 
     /// `GET`s the text of a JSON answer. `text` is the query that a position in an error refers to.
     pub(crate) fn get(&self, path: &str, parameters: &[(&str, &str)], text: &str) -> Result<String> {
         let request = self.agent.get(format!("{}{path}", self.base)).query_pairs(parameters.iter().copied());
-        let mut response = self.accepted(request.call(), text)?;
+        let mut response = self.accepted(self.showing(request).call(), text)?;
         let body = response.body_mut().with_config().limit(ANSWER_BYTES).read_to_string();
         Ok(body.map_err(|error| self.unreachable(&error))?)
     }
 
     /// Opens a stream of server-sent events.
     pub(crate) fn stream(&self, path: &str, query: &str) -> Result<impl Read + use<>> {
-        let request = self.agent.get(format!("{}{path}", self.base)).query("q", query);
+        let request = self.showing(self.agent.get(format!("{}{path}", self.base))).query("q", query);
         let request = request.header("accept", "text/event-stream").config().timeout_per_read(Some(SILENCE)).build();
         let response = self.accepted(request.call(), query)?;
         Ok(response.into_body().into_with_config().limit(u64::MAX).reader())
@@ -136,14 +155,15 @@ impl Client {
 
     /// Runs SQL and gives the body in the media type asked for.
     pub(crate) fn sql(&self, sql: &str, accept: &str) -> Result<impl Read + use<>> {
-        let request = self.agent.post(format!("{}/sql", self.base)).header("accept", accept);
+        let request = self.showing(self.agent.post(format!("{}/sql", self.base))).header("accept", accept);
         let response = self.accepted(request.send_json(json!({ "sql": sql })), sql)?;
         Ok(response.into_body().into_with_config().limit(ANSWER_BYTES).reader())
     }
 
     /// Sends lines to be stored under a key by which a repeat is recognised.
     pub(crate) fn import(&self, parameters: &[(&str, &str)], key: &str, body: &[u8]) -> Result<Delivery> {
-        let request = self.agent.post(format!("{}/ingest/lines", self.base)).query_pairs(parameters.iter().copied());
+        let request = self.showing(self.agent.post(format!("{}/ingest/lines", self.base)));
+        let request = request.query_pairs(parameters.iter().copied());
         let request = request.header("x-logkeep-batch", key).header("content-type", "application/octet-stream");
         let response = match request.config().timeout_recv_response(Some(SILENCE * 2)).build().send(body) {
             Ok(response) => response,
@@ -178,9 +198,11 @@ impl Client {
             return Ok(response);
         }
         let code = if status >= 500 || status == 429 { UNAVAILABLE } else { REFUSED };
+        let hint =
+            if status == 401 { "\nhint: show a token: `--token-file FILE`, or the variable LOGKEEP_TOKEN" } else { "" };
         let body = response.body_mut().with_config().limit(ERROR_BYTES).read_to_string().unwrap_or_default();
         let text = match serde_json::from_str::<ErrorAnswer>(&body) {
-            Ok(answer) => explain(&answer.error, text),
+            Ok(answer) => explain(&answer.error, text) + hint,
             Err(_) => format!("the server answered {status}, not in the form Logkeep uses; is `{}` right?", self.base),
         };
         Err(Failure { code, text }.into())

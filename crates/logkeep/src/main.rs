@@ -58,6 +58,10 @@ enum Command {
     Restore(commands::restore::Args),
     /// Give the data folder another key, without rewriting data
     Keys(commands::keys::Args),
+    /// Make, list and end tokens, by which machines are known
+    Token(commands::token::Args),
+    /// Add people, and change what they may do
+    User(commands::user::Args),
     /// Make certificates for listeners and senders
     Certs(commands::certs::Args),
     /// Read files of logs into a running server
@@ -83,6 +87,8 @@ fn main() -> ExitCode {
         Command::Backup(args) => commands::backup::run(args),
         Command::Restore(args) => commands::restore::run(args),
         Command::Keys(args) => commands::keys::run(args),
+        Command::Token(args) => commands::token::run(args),
+        Command::User(args) => commands::user::run(args),
         Command::Certs(args) => commands::certs::run(args),
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),

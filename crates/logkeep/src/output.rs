@@ -136,6 +136,18 @@ impl<W: Write> Printer<W> {
     }
 }
 
+/// Prints a list of the API's.
+pub(crate) fn rows(list: &Value, columns: &[&str], format: Format) -> io::Result<()> {
+    let value = |one: &Value, name: &str| match &one[name] {
+        Value::Array(parts) if format == Format::Table => parts.iter().map(plain).collect::<Vec<_>>().join(", ").into(),
+        value => value.clone(),
+    };
+    let listed = list.as_array().into_iter().flatten();
+    let rows: Vec<Vec<Value>> = listed.map(|one| columns.iter().map(|name| value(one, name)).collect()).collect();
+    let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+    Printer::new(io::stdout().lock(), format, use_colour(), columns).rows(&rows)
+}
+
 fn cell_style(column: &str, cell: &str) -> Option<Style> {
     match (column, cell) {
         ("time", _) => Some(Style::new().dimmed()),

@@ -24,6 +24,7 @@ pub use logkeep_access::{
 pub use logkeep_intake::{
     Authorities, Clients, Common, Demand, ForwardSecurity, IntakeOptions, KafkaOptions, NatsOptions, OutgoingTls,
     PORTS, Port, Sasl, SaslMechanism, Secret, SourceOptions, Start, Tls, TlsError, TlsOptions, certificate_facts,
+    is_spiffe_id,
 };
 
 pub use listen::{Endpoint, Receiver, ReceiverState, Transport};

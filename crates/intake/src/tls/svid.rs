@@ -43,6 +43,11 @@ impl fmt::Display for NotSvid {
 
 impl std::error::Error for NotSvid {}
 
+/// Whether this is the SPIFFE id of a workload.
+pub fn is_spiffe_id(text: &str) -> bool {
+    SpiffeId::parse(text).is_some()
+}
+
 impl SpiffeId {
     /// The id that a certificate says; `None` if it claims none.
     pub(super) fn of(facts: &Facts<'_>) -> Result<Option<Self>, NotSvid> {

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
-use logkeep_server::{Clients, Tls, TlsOptions, certificate_facts};
+use logkeep_server::{Clients, Tls, TlsOptions, certificate_facts, is_spiffe_id};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
@@ -49,7 +49,7 @@ struct Init {
     #[arg(long, default_value = "Logkeep authority", value_name = "NAME")]
     name: String,
     /// Days until it expires
-    #[arg(long, default_value_t = 3_650, value_parser = clap::value_parser!(u32).range(1..=36_500), value_name = "N")]
+    #[arg(long, default_value_t = 3_650, value_parser = clap::value_parser!(u32).range(1..=7_300), value_name = "N")]
     days: u32,
 }
 
@@ -71,7 +71,7 @@ struct Issue {
     #[arg(long, value_name = "NAME")]
     file: Option<String>,
     /// Days until it expires, and no longer than the authority
-    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500), value_name = "N")]
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=398), value_name = "N")]
     days: u32,
 }
 
@@ -151,6 +151,11 @@ impl Issue {
         if let Some(client) = &self.client {
             params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
             if client.starts_with("spiffe://") {
+                if !is_spiffe_id(client) {
+                    bail!(
+                        "`{client}` is no SPIFFE id of a workload; one looks like `spiffe://mesh.example/ns/shop/sa/web`"
+                    );
+                }
                 let id = client.as_str().try_into().with_context(|| format!("`{client}` is no SPIFFE id"))?;
                 params.subject_alt_names.push(SanType::URI(id));
             } else {
@@ -278,6 +283,9 @@ mod tests {
         assert!(refused(issue(dir, &["a b"], None).run()).contains("`a b` is no name of a host"));
         assert!(refused(issue(dir, &[], Some("ca")).run()).contains("cannot be the name of the files"));
         assert!(refused(issue(dir, &[], Some("")).run()).contains("cannot be empty"));
+        for id in ["spiffe://mesh.example", "spiffe://Mesh/a", "spiffe://mesh/a/../b"] {
+            assert!(refused(issue(dir, &[], Some(id)).run()).contains("is no SPIFFE id"), "{id}");
+        }
         std::fs::write(dir.join("ca.key"), "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
             .unwrap();
         let said = refused(issue(dir, &["a.example"], None).run());

@@ -19,5 +19,7 @@ pub(crate) mod serve;
 pub(crate) mod sources;
 pub(crate) mod sql;
 pub(crate) mod tail;
+pub(crate) mod token;
 pub(crate) mod trace;
+pub(crate) mod user;
 pub(crate) mod verify;
