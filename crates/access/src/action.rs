@@ -37,7 +37,7 @@ pub enum Action {
     OwnSessions,
     /// Seeing, making and ending one's own tokens.
     OwnTokens,
-    /// Changing one's own password.
+    /// Changing by what one is known oneself: the password and the second factor.
     OwnPassword,
     /// Saying who one is. No policy decides that.
     SignIn,

@@ -1,11 +1,13 @@
 //! Who there is: people, machines, and the sessions and tokens by which they are known.
 //!
 //! All of it lies sealed in the catalog and is held in memory. A change is in the catalog before it has an effect; that
-//! it is in the audit trail before that is up to whoever asks for it, who needs a grant. Nothing here is a secret that can be used: passwords, tokens and sessions are kept as hashes.
+//! it is in the audit trail before that is up to whoever asks for it, who needs a grant. Passwords, tokens, sessions
+//! and recovery codes are kept as hashes; what codes of an app are computed from cannot be.
 
 mod link;
 mod lockout;
 mod password;
+mod second;
 mod secret;
 mod session;
 mod token;
@@ -24,8 +26,10 @@ use parking_lot::{Mutex, RwLock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 pub use link::Purpose;
+pub use second::{Enrolment, Proof};
 pub use secret::shows_token;
 pub use session::{NewSession, SessionInfo, SessionLimits};
 pub use token::{NewToken, TokenInfo, TokenSpec};
@@ -34,6 +38,7 @@ pub use user::{Rights, Role, UserInfo, UserName};
 use crate::identity::{Identity, Known};
 use link::Link;
 use lockout::Lockout;
+use second::Factor;
 use session::Session;
 use token::Token;
 use user::User;
@@ -61,6 +66,9 @@ pub enum DirectoryError {
     /// Name, password, link or token are not right, or no longer. Which of them is not said.
     #[error("not recognised")]
     NotRecognised,
+    /// The password is right, and a code of their app or a recovery code is needed beside it.
+    #[error("a code of your app is needed as well, or a recovery code")]
+    CodeNeeded,
     /// Too many attempts.
     #[error("too many attempts; try again in {0} s")]
     TooMany(u64),
@@ -76,9 +84,17 @@ pub enum DirectoryError {
 #[derive(Clone, Debug, Default)]
 struct Tables {
     users: BTreeMap<UserName, User>,
+    factors: BTreeMap<UserName, Factor>,
     tokens: BTreeMap<String, Token>,
     sessions: BTreeMap<String, Session>,
     links: BTreeMap<String, Link>,
+}
+
+impl Tables {
+    /// Whether somebody has a second factor that they have confirmed.
+    fn has_factor(&self, name: &UserName) -> bool {
+        self.factors.get(name).is_some_and(Factor::is_on)
+    }
 }
 
 /// One kind of rows as bytes. The version is for those who come later.
@@ -114,6 +130,7 @@ impl Directory {
     ) -> Result<Self, DirectoryError> {
         let tables = Tables {
             users: load(&*catalog, user::TABLE).await?,
+            factors: load(&*catalog, second::TABLE).await?,
             tokens: load(&*catalog, token::TABLE).await?,
             sessions: load(&*catalog, session::TABLE).await?,
             links: load(&*catalog, link::TABLE).await?,
@@ -167,6 +184,7 @@ impl Directory {
         let result = change(&mut changed);
         let bytes = serde_json::to_vec(&Stored { version: VERSION, rows: &changed })
             .map_err(|error| DirectoryError::Corrupt(table, error.to_string()))?;
+        let bytes = Zeroizing::new(bytes);
         self.catalog.set_secret(table, &bytes).await?;
         *rows(&mut self.tables.write()) = changed;
         Ok(result)
@@ -186,7 +204,7 @@ fn after(from_ns: i64, lasts: Duration) -> i64 {
 }
 
 async fn load<T: DeserializeOwned + Default>(catalog: &dyn Catalog, table: &'static str) -> Result<T, DirectoryError> {
-    let Some(bytes) = catalog.secret(table).await? else { return Ok(T::default()) };
+    let Some(bytes) = catalog.secret(table).await?.map(Zeroizing::new) else { return Ok(T::default()) };
     let stored: Stored<T> =
         serde_json::from_slice(&bytes).map_err(|error| DirectoryError::Corrupt(table, error.to_string()))?;
     if stored.version != VERSION {

@@ -25,8 +25,8 @@ pub use action::Action;
 pub use audit::Totals;
 pub use certificates::{BadPattern, CertificateRule, CertificateRules, NamePattern};
 pub use directory::{
-    Directory, DirectoryError, NewSession, NewToken, Purpose, Rights, Role, SessionInfo, SessionLimits, TokenInfo,
-    TokenSpec, UserInfo, UserName, shows_token,
+    Directory, DirectoryError, Enrolment, NewSession, NewToken, Proof, Purpose, Rights, Role, SessionInfo, SessionLimits,
+    TokenInfo, TokenSpec, UserInfo, UserName, shows_token,
 };
 pub use grant::{Access, AccessError, Grant, Reach, Rules};
 pub use identity::{Identity, Known};

@@ -85,6 +85,8 @@ pub struct SignInOptions {
     pub loopback_is_open: bool,
     /// How long a session lasts.
     pub sessions: SessionLimits,
+    /// Whether people who sign in with a password can do nothing without a second factor.
+    pub second_factor_is_required: bool,
 }
 
 /// Why the server does not start.

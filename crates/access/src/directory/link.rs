@@ -16,7 +16,7 @@ pub(super) const TABLE: &str = "directory/links";
 pub enum Purpose {
     /// Whoever follows it becomes the first administrator. There is one such link, and none once there is anybody.
     SetUp,
-    /// Whoever follows it is signed in as this user.
+    /// Whoever follows it is signed in as this user, if they have no second factor.
     SignIn(UserName),
 }
 
@@ -92,7 +92,7 @@ impl Directory {
     pub async fn sign_in_by_link(&self, link: &str, address: &str) -> Result<NewSession, DirectoryError> {
         let _turn = self.turn.lock().await;
         let Some(Purpose::SignIn(user)) = self.link(link) else { return Err(DirectoryError::NotRecognised) };
-        if self.rights(&user).is_none() {
+        if self.rights(&user).is_none() || self.second_factor(&user).is_some() {
             return Err(DirectoryError::NotRecognised);
         }
         let Some(shown) = secret::parse(Kind::Link, link) else { return Err(DirectoryError::NotRecognised) };

@@ -1,6 +1,6 @@
 //! How often somebody may try.
 //!
-//! Wrong passwords are counted for a name as one address tries it, and more patiently for a name and for an address as such, so
+//! Wrong passwords and codes are counted for a name as one address tries it, and more patiently for a name and for an address as such, so
 //! that whoever guesses from one place does not lock out the person who is meant. Names that do not exist count too: the
 //! answer is the same.
 
@@ -28,8 +28,16 @@ pub(crate) struct Lockout {
     failures: HashMap<String, Failures>,
 }
 
-fn keys(name: &str, address: &str) -> [String; 3] {
-    [format!("{name}\n{address}"), format!("{name}\n"), format!("\n{address}")]
+/// What one attempt is counted for.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt([String; 3]);
+
+impl Attempt {
+    /// Somebody says to be `name`, which need not be one.
+    pub(crate) fn new(name: &str, address: &str) -> Self {
+        let name: String = name.to_ascii_lowercase().chars().take(64).collect();
+        Self([format!("{name}\n{address}"), format!("{name}\n"), format!("\n{address}")])
+    }
 }
 
 impl Failures {
@@ -43,17 +51,17 @@ impl Failures {
 
 impl Lockout {
     /// How long an attempt has to wait; `None` if it may be made now.
-    pub(crate) fn wait(&self, name: &str, address: &str, now_ns: i64) -> Option<Duration> {
-        let until = |(key, free): (String, u32)| self.failures.get(&key).map(|failures| failures.until_ns(free));
-        let until = keys(name, address).into_iter().zip(FREE).filter_map(until).max()?;
+    pub(crate) fn wait(&self, attempt: &Attempt, now_ns: i64) -> Option<Duration> {
+        let until = |(key, free): (&String, u32)| self.failures.get(key).map(|failures| failures.until_ns(free));
+        let until = attempt.0.iter().zip(FREE).filter_map(until).max()?;
         let wait = u64::try_from(until.saturating_sub(now_ns)).ok()?;
         (wait > 0).then(|| Duration::from_nanos(wait))
     }
 
-    /// Counts an attempt as one with a wrong password, until it is known to be right.
-    pub(crate) fn failed(&mut self, name: &str, address: &str, now_ns: i64) {
-        for key in keys(name, address) {
-            let failures = self.failures.entry(key).or_insert(Failures { count: 0, last_ns: now_ns });
+    /// Counts an attempt as one that was wrong, until it is known to be right.
+    pub(crate) fn failed(&mut self, attempt: &Attempt, now_ns: i64) {
+        for key in &attempt.0 {
+            let failures = self.failures.entry(key.clone()).or_insert(Failures { count: 0, last_ns: now_ns });
             if now_ns.saturating_sub(failures.last_ns) > FORGIVEN_NS {
                 failures.count = 0;
             }
@@ -65,14 +73,21 @@ impl Lockout {
         }
     }
 
-    /// Forgets what a right password makes good, and that it was counted. What an address has done to other names stays.
-    pub(crate) fn succeeded(&mut self, name: &str, address: &str) {
-        let [of_both, of_name, of_address] = keys(name, address);
-        self.failures.remove(&of_both);
-        self.failures.remove(&of_name);
-        if let Some(failures) = self.failures.get_mut(&of_address) {
-            failures.count = failures.count.saturating_sub(1);
+    /// Counts an attempt no longer, and forgives nothing for it.
+    pub(crate) fn taken_back(&mut self, attempt: &Attempt) {
+        for key in &attempt.0 {
+            if let Some(failures) = self.failures.get_mut(key) {
+                failures.count = failures.count.saturating_sub(1);
+            }
         }
+    }
+
+    /// Forgets what a right attempt makes good, and that it was counted. What an address has done to other names stays.
+    pub(crate) fn succeeded(&mut self, attempt: &Attempt) {
+        self.taken_back(attempt);
+        let [of_both, of_name, _] = &attempt.0;
+        self.failures.remove(of_both);
+        self.failures.remove(of_name);
     }
 
     fn forget(&mut self) {
@@ -94,58 +109,69 @@ mod tests {
     fn waits_grow_and_end() {
         let mut lockout = Lockout::default();
         for attempt in 0..5 {
-            assert_eq!(lockout.wait("a", "x", 0), None, "{attempt}");
-            lockout.failed("a", "x", 0);
+            assert_eq!(lockout.wait(&Attempt::new("a", "x"), 0), None, "{attempt}");
+            lockout.failed(&Attempt::new("a", "x"), 0);
         }
-        assert_eq!(lockout.wait("a", "x", 0), Some(Duration::from_secs(1)));
-        assert_eq!(lockout.wait("a", "x", SECOND), None);
-        lockout.failed("a", "x", SECOND);
-        assert_eq!(lockout.wait("a", "x", SECOND), Some(Duration::from_secs(2)));
-        assert_eq!(lockout.wait("a", "y", SECOND), None, "from elsewhere");
-        assert_eq!(lockout.wait("b", "x", SECOND), None, "somebody else");
+        assert_eq!(lockout.wait(&Attempt::new("a", "x"), 0), Some(Duration::from_secs(1)));
+        assert_eq!(lockout.wait(&Attempt::new("a", "x"), SECOND), None);
+        lockout.failed(&Attempt::new("a", "x"), SECOND);
+        assert_eq!(lockout.wait(&Attempt::new("a", "x"), SECOND), Some(Duration::from_secs(2)));
+        assert_eq!(lockout.wait(&Attempt::new("a", "y"), SECOND), None, "from elsewhere");
+        assert_eq!(lockout.wait(&Attempt::new("b", "x"), SECOND), None, "somebody else");
         for _ in 0..40 {
-            lockout.failed("a", "x", SECOND);
+            lockout.failed(&Attempt::new("a", "x"), SECOND);
         }
-        assert_eq!(lockout.wait("a", "x", SECOND), Some(LONGEST));
-        lockout.succeeded("a", "x");
-        assert_eq!(lockout.wait("a", "x", SECOND), None);
+        assert_eq!(lockout.wait(&Attempt::new("a", "x"), SECOND), Some(LONGEST));
+        lockout.succeeded(&Attempt::new("a", "x"));
+        assert_eq!(lockout.wait(&Attempt::new("a", "x"), SECOND), None);
     }
 
     #[test]
     fn many_addresses_and_many_names_wait_as_well() {
         let mut lockout = Lockout::default();
         for n in 0..=50 {
-            lockout.failed("a", &format!("address {n}"), 0);
-            lockout.failed(&format!("name {n}"), "x", 0);
+            lockout.failed(&Attempt::new("a", &format!("address {n}")), 0);
+            lockout.failed(&Attempt::new(&format!("name {n}"), "x"), 0);
         }
-        assert!(lockout.wait("a", "new", 0).is_some(), "a name tried from everywhere");
-        assert!(lockout.wait("new", "x", 0).is_some(), "an address that tries all names");
-        assert_eq!(lockout.wait("new", "new", 0), None);
+        assert!(lockout.wait(&Attempt::new("a", "new"), 0).is_some(), "a name tried from everywhere");
+        assert!(lockout.wait(&Attempt::new("new", "x"), 0).is_some(), "an address that tries all names");
+        assert_eq!(lockout.wait(&Attempt::new("new", "new"), 0), None);
     }
 
     #[test]
     fn right_passwords_cost_nothing_and_old_failures_neither() {
         let mut lockout = Lockout::default();
         for attempt in 0..200 {
-            assert_eq!(lockout.wait("a", "x", attempt), None, "{attempt}");
-            lockout.failed("a", "x", attempt);
-            lockout.succeeded("a", "x");
+            assert_eq!(lockout.wait(&Attempt::new("a", "x"), attempt), None, "{attempt}");
+            lockout.failed(&Attempt::new("a", "x"), attempt);
+            lockout.succeeded(&Attempt::new("a", "x"));
         }
         for _ in 0..20 {
-            lockout.failed("b", "x", 0);
+            lockout.failed(&Attempt::new("b", "x"), 0);
         }
-        assert!(lockout.wait("b", "x", 0).is_some());
-        lockout.failed("b", "x", FORGIVEN_NS + 1);
-        assert_eq!(lockout.wait("b", "x", FORGIVEN_NS + 1), None);
+        assert!(lockout.wait(&Attempt::new("b", "x"), 0).is_some());
+        lockout.failed(&Attempt::new("b", "x"), FORGIVEN_NS + 1);
+        assert_eq!(lockout.wait(&Attempt::new("b", "x"), FORGIVEN_NS + 1), None);
+    }
+
+    #[test]
+    fn an_attempt_that_is_taken_back_forgives_nothing() {
+        let (mut lockout, attempt) = (Lockout::default(), Attempt::new("a", "x"));
+        for at in 0..5 {
+            lockout.failed(&attempt, at);
+            lockout.failed(&attempt, at);
+            lockout.taken_back(&attempt);
+        }
+        assert!(lockout.wait(&attempt, 5).is_some(), "five were wrong, whatever was between them");
     }
 
     #[test]
     fn it_does_not_grow_without_end() {
         let mut lockout = Lockout::default();
         for n in 0..20_000 {
-            lockout.failed(&n.to_string(), "x", n);
+            lockout.failed(&Attempt::new(&n.to_string(), "x"), n);
         }
         assert!(lockout.failures.len() <= REMEMBERED);
-        assert!(lockout.wait("new", "x", 19_999).is_some(), "the one that goes on is not forgotten");
+        assert!(lockout.wait(&Attempt::new("new", "x"), 19_999).is_some(), "the one that goes on is not forgotten");
     }
 }

@@ -1,7 +1,8 @@
 //! Secrets that we make: shown once, kept as a hash.
 //!
 //! Each has 256 random bits, so that a plain SHA-256 of it can be kept: there is nothing to guess. They are looked up by a
-//! public part, and compared in constant time.
+//! public part, and compared in constant time. Recovery codes are typed and have 112 bits, which is the least for that (NIST SP
+//! 800-63B, 3.1.2.2), and the name of their owner for a public part.
 
 use std::fmt;
 
@@ -14,6 +15,8 @@ use subtle::ConstantTimeEq as _;
 const ID_DIGITS: usize = 16;
 /// Hex digits of the secret part.
 const SECRET_DIGITS: usize = 64;
+/// Hex digits of a recovery code.
+const RECOVERY_DIGITS: usize = 28;
 
 /// What a secret is for; the text that it begins with, so that whoever finds one knows what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(crate) enum Kind {
     Session,
     /// A link that can be used once.
     Link,
+    /// A code for whoever has lost their app; it is typed, and so shown without its prefix.
+    Recovery,
 }
 
 impl Kind {
@@ -32,6 +37,7 @@ impl Kind {
             Self::Token => "lkt_",
             Self::Session => "lks_",
             Self::Link => "lkl_",
+            Self::Recovery => "lkr_",
         }
     }
 }
@@ -104,9 +110,31 @@ pub(crate) struct Shown<'a> {
 /// Reads a secret; `None` if it cannot be one of this kind.
 pub(crate) fn parse(kind: Kind, text: &str) -> Option<Shown<'_>> {
     let (id, secret) = text.strip_prefix(kind.prefix())?.split_once('.')?;
-    let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let fits = id.len() == ID_DIGITS && secret.len() == SECRET_DIGITS && is_hex(id) && is_hex(secret);
     fits.then_some(Shown { kind, id, secret })
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Makes a recovery code: its hash to be kept, and the code to be shown once, in groups of four.
+pub(crate) fn fresh_recovery(owner: &str) -> (SecretHash, String) {
+    let digits = hex::encode(random_bytes::<{ RECOVERY_DIGITS / 2 }>());
+    let groups: Vec<&str> = (0..RECOVERY_DIGITS).step_by(4).map(|from| &digits[from..from + 4]).collect();
+    (SecretHash::of(Kind::Recovery, owner, &digits), groups.join("-"))
+}
+
+/// The digits of a recovery code as somebody types it; `None` if it cannot be one.
+pub(crate) fn recovery_digits(code: &str) -> Option<String> {
+    let kept = |letter: &char| *letter != '-' && *letter != ' ';
+    let digits: String = code.chars().filter(kept).take(RECOVERY_DIGITS + 1).collect::<String>().to_ascii_lowercase();
+    (digits.len() == RECOVERY_DIGITS && is_hex(&digits)).then_some(digits)
+}
+
+/// A recovery code of somebody, by its digits.
+pub(crate) fn recovery<'a>(owner: &'a str, digits: &'a str) -> Shown<'a> {
+    Shown { kind: Kind::Recovery, id: owner, secret: digits }
 }
 
 #[cfg(test)]
@@ -144,6 +172,19 @@ mod tests {
             assert!(!shows_token(url), "{url}");
         }
         assert!(!SecretHash::of_none().is_of(&parse(Kind::Token, &token).unwrap()));
+    }
+
+    #[test]
+    fn recovery_codes_are_read_as_they_are_typed() {
+        let (hash, code) = fresh_recovery("alice");
+        assert_eq!((code.len(), code.matches('-').count()), (34, 6), "{code}");
+        for typed in [code.clone(), code.to_uppercase(), code.replace('-', " "), code.replace('-', "")] {
+            assert!(hash.is_of(&recovery("alice", &recovery_digits(&typed).unwrap())), "{typed}");
+            assert!(!hash.is_of(&recovery("bob", &recovery_digits(&typed).unwrap())), "somebody else's");
+        }
+        for typed in ["", "123456", &code[..33], &format!("{code}0"), &code.replace('-', "_"), &"é".repeat(14)] {
+            assert_eq!(recovery_digits(typed), None, "{typed}");
+        }
     }
 
     #[test]

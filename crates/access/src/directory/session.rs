@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::lockout::Attempt;
 use super::secret::{self, Kind, SecretHash};
 use super::user::User;
 use super::{Directory, DirectoryError, UserName, after, password};
@@ -83,17 +84,30 @@ impl SessionLimits {
 }
 
 impl Directory {
-    /// Whether this is who they say. Wrong names and wrong passwords take as long and get the same answer.
+    /// Whether this is somebody's password, whatever else they would need to be let in.
     ///
     /// # Errors
     /// [`DirectoryError::NotRecognised`], or [`DirectoryError::TooMany`] where it was tried too often.
     pub async fn check_password(&self, name: &str, password: &str, address: &str) -> Result<UserName, DirectoryError> {
-        let tried: String = name.to_ascii_lowercase().chars().take(64).collect();
-        if let Some(wait) = self.lockout.lock().wait(&tried, address, self.now_ns()) {
+        let attempt = self.attempt(name, address)?;
+        let name = self.try_password(name, password).await?;
+        self.lockout.lock().succeeded(&attempt);
+        Ok(name)
+    }
+
+    /// Leave to try. It counts as failed from now on, so that attempts at the same time are not free.
+    pub(super) fn attempt(&self, name: &str, address: &str) -> Result<Attempt, DirectoryError> {
+        let (attempt, now_ns) = (Attempt::new(name, address), self.now_ns());
+        let mut lockout = self.lockout.lock();
+        if let Some(wait) = lockout.wait(&attempt, now_ns) {
             return Err(DirectoryError::TooMany(wait.as_secs() + 1));
         }
-        // Counted before, so that attempts at the same time are not free.
-        self.lockout.lock().failed(&tried, address, self.now_ns());
+        lockout.failed(&attempt, now_ns);
+        Ok(attempt)
+    }
+
+    /// Wrong names and wrong passwords take as long and get the same answer.
+    pub(super) async fn try_password(&self, name: &str, password: &str) -> Result<UserName, DirectoryError> {
         let known = UserName::new(name).ok();
         let hash = known.as_ref().and_then(|name| {
             let tables = self.tables.read();
@@ -103,9 +117,7 @@ impl Directory {
         let hash = hash.filter(|_| password.len() <= password::MAX_BYTES);
         let password: String = password.chars().take(password::MAX_BYTES).collect();
         let is_right = self.hashing(move || password::is_right(&password, hash.as_deref())).await?;
-        let name = known.filter(|_| is_right).ok_or(DirectoryError::NotRecognised)?;
-        self.lockout.lock().succeeded(&tried, address);
-        Ok(name)
+        known.filter(|_| is_right).ok_or(DirectoryError::NotRecognised)
     }
 
     /// Begins a session for somebody who has proven who they are.

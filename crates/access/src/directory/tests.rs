@@ -1,5 +1,7 @@
 //! People, sessions, tokens and links over a real catalog, on a clock set by hand.
 
+mod second;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;

@@ -138,6 +138,8 @@ pub struct UserInfo {
     pub disabled: bool,
     /// Since when there they are, nanoseconds.
     pub created_ns: i64,
+    /// Whether they have a second factor.
+    pub second_factor: bool,
 }
 
 impl Directory {
@@ -150,6 +152,7 @@ impl Directory {
             scope: user.scope.clone(),
             disabled: user.disabled,
             created_ns: user.created_ns,
+            second_factor: tables.has_factor(name),
         };
         tables.users.iter().map(info).collect()
     }
@@ -157,6 +160,11 @@ impl Directory {
     /// What somebody may do; `None` for one who is not there or kept out.
     pub fn rights(&self, name: &UserName) -> Option<Rights> {
         self.tables.read().users.get(name).filter(|user| !user.disabled).map(User::rights)
+    }
+
+    /// Whether somebody is there who signs in with a password.
+    pub(super) fn has_password(&self, name: &UserName) -> bool {
+        self.tables.read().users.get(name).is_some_and(|user| user.password.is_some())
     }
 
     /// Adds a person.

@@ -133,6 +133,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         sign_in: SignInOptions {
             loopback_is_open: config.access.loopback_is_open,
             sessions: SessionLimits { idle: config.access.session_idle, max: config.access.session_max },
+            second_factor_is_required: config.access.second_factor_is_required,
         },
         masked: config.access.masked.clone(),
         policies: config.access.policies.clone(),

@@ -98,6 +98,11 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         ),
         key("access.session_idle", "1h", "a session ends when it has not been used for so long"),
         key("access.session_max", "12h", "and after so long in any case"),
+        key(
+            "access.second_factor",
+            "optional",
+            "whether people who sign in with a password need a code of an app as well: optional or required",
+        ),
         key("dedupe.window", "24h", "a retry of a batch or a document is known for so long"),
         key("dedupe.batches", "1048576", "or, if fewer, of the latest so many batches, about 60 bytes of memory each"),
         key("dedupe.documents", "262144", "and of the latest so many documents with an `_id`, about 100 bytes each"),

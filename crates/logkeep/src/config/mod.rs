@@ -134,6 +134,8 @@ pub struct Access {
     pub session_idle: Duration,
     /// And after so long in any case.
     pub session_max: Duration,
+    /// Whether people who sign in with a password can do nothing without a second factor.
+    pub second_factor_is_required: bool,
 }
 
 /// What the process gives up before it serves.

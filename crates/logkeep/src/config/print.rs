@@ -79,6 +79,9 @@ fn value(config: &Config, path: &str) -> String {
         "access.certificates" => certificates::print(&config.access.certificates),
         "access.session_idle" => format_duration(config.access.session_idle),
         "access.session_max" => format_duration(config.access.session_max),
+        "access.second_factor" => {
+            if config.access.second_factor_is_required { "required" } else { "optional" }.to_owned()
+        }
         "dedupe.window" => format_duration(config.dedupe.window),
         "dedupe.batches" => config.dedupe.batches.to_string(),
         "dedupe.documents" => config.dedupe.documents.to_string(),

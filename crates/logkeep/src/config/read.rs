@@ -165,6 +165,11 @@ impl<'a> Reader<'a> {
             other => Err((format!("`{other}` is neither `open` nor `sign_in`"), None)),
         };
         let tenants = self.tenants();
+        let second_factor = |text: &str| match text {
+            "required" => Ok(true),
+            "optional" => Ok(false),
+            other => Err((format!("`{other}` is neither `optional` nor `required`"), None)),
+        };
         let access = Access {
             loopback_is_open: self.value("access.loopback", loopback).unwrap_or_default(),
             masked: self.masked(),
@@ -180,6 +185,7 @@ impl<'a> Reader<'a> {
                 Duration::from_secs(1),
                 Duration::from_secs(30 * 24 * 3_600),
             ),
+            second_factor_is_required: self.value("access.second_factor", second_factor).unwrap_or_default(),
         };
         let dedupe = Dedupe {
             window: self.duration("dedupe.window", Duration::from_secs(1), Duration::from_secs(30 * 24 * 3_600)),

@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use logkeep_access::{Action, Identity, shows_token};
+use logkeep_access::{Action, Identity, Known, shows_token};
 use logkeep_intake::Peer;
 use logkeep_record::TenantId;
 
@@ -17,10 +17,27 @@ pub(crate) const COOKIE: &str = "logkeep_session";
 /// Where a request names the tenant whose data it is about.
 const TENANT_HEADERS: [&str; 2] = ["x-scope-orgid", "x-logkeep-tenant"];
 
-/// Who calls; anybody who is known.
+/// Who calls; anybody who is known, by a second factor as well where one is required.
 pub(crate) struct Caller(pub(crate) Identity);
 
+/// The same, also of those who have no second factor yet: for what they need to get one.
+pub(crate) struct Enrolling(pub(crate) Identity);
+
 impl FromRequestParts<AppState> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let Enrolling(who) = Enrolling::from_request_parts(parts, state).await?;
+        if !state.must_enrol(&who) {
+            return Ok(Self(who));
+        }
+        state.access.signed_in(&who, false, &[("audit.object", "second factor".to_owned())]).await?;
+        let what = "you need a second factor before anything else: `POST /api/v1/second-factor` (docs/guide/access.md)";
+        Err(ApiError::new(StatusCode::FORBIDDEN, "second_factor_needed", what))
+    }
+}
+
+impl FromRequestParts<AppState> for Enrolling {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
@@ -114,10 +131,16 @@ impl AppState {
         Ok(self.access.signed_in(who, false, &subject).await?)
     }
 
+    /// Whether somebody can do nothing but get a second factor.
+    pub(crate) fn must_enrol(&self, who: &Identity) -> bool {
+        let Known::Session { user, .. } = who.known() else { return false };
+        self.sign_in.second_factor_is_required && self.directory.lacks_second_factor(user)
+    }
+
     /// Whether somebody whose request lasts may go on with it, and with the same rows.
     pub(crate) fn still_may(&self, who: &Identity, action: Action) -> bool {
         let is_same = |now: &Identity| now.scopes() == who.scopes() && self.access.may(now, action);
-        self.directory.by_now(who).is_some_and(|now| is_same(&now))
+        !self.must_enrol(who) && self.directory.by_now(who).is_some_and(|now| is_same(&now))
     }
 
     /// The refusal of a token that is none, after the audit trail has it.

@@ -32,6 +32,10 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
+    pub(crate) fn conflict(message: impl ToString) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", message)
+    }
+
     /// The error as it stands in a body or an event.
     pub(crate) fn json(&self) -> Value {
         json!({"error": self.body})
@@ -74,6 +78,7 @@ impl From<DirectoryError> for ApiError {
             DirectoryError::Exists(_) | DirectoryError::Refused(_) => (StatusCode::CONFLICT, "conflict"),
             DirectoryError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             DirectoryError::NotRecognised => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+            DirectoryError::CodeNeeded => (StatusCode::UNAUTHORIZED, "code_needed"),
             DirectoryError::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
             DirectoryError::Catalog(_) | DirectoryError::Corrupt(..) => {
                 error!(%error, "people and tokens cannot be read or written");

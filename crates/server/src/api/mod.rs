@@ -8,6 +8,7 @@ mod params;
 mod people;
 mod render;
 mod search;
+mod second;
 mod services;
 mod session;
 mod sources;
@@ -78,7 +79,10 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/setup", post(session::set_up))
         .route("/users", get(people::users).post(people::add_user))
         .route("/users/{name}", put(people::change_user))
+        .route("/users/{name}/second-factor", delete(second::reset))
         .route("/password", put(people::change_password))
+        .route("/second-factor", post(second::begin).put(second::confirm).delete(second::end))
+        .route("/second-factor/recovery", post(second::renew))
         .route("/sessions", get(people::sessions))
         .route("/sessions/{id}", delete(people::end_session))
         .route("/tokens", get(people::tokens).post(people::add_token))

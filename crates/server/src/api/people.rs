@@ -82,9 +82,15 @@ fn names(roles: &BTreeSet<Role>) -> Vec<&'static str> {
 }
 
 fn user_json(user: &UserInfo) -> Value {
-    let UserInfo { name, roles, scope, disabled, created_ns } = user;
-    let created = render::time(*created_ns);
-    json!({"user": name.as_str(), "roles": names(roles), "scope": scope, "disabled": disabled, "created": created})
+    let UserInfo { name, roles, scope, disabled, created_ns, second_factor } = user;
+    json!({
+        "user": name.as_str(),
+        "roles": names(roles),
+        "scope": scope,
+        "disabled": disabled,
+        "created": render::time(*created_ns),
+        "second_factor": second_factor,
+    })
 }
 
 fn session_json(session: &SessionInfo) -> Value {
@@ -114,7 +120,7 @@ fn token_json(token: &TokenInfo) -> Value {
 
 impl AppState {
     /// Leave to do something to people, which is in the trail before it is done.
-    async fn leave(&self, who: &Identity, action: Action, object: String) -> Result<Grant, ApiError> {
+    pub(super) async fn leave(&self, who: &Identity, action: Action, object: String) -> Result<Grant, ApiError> {
         let grant = self.access.authorize(who, action, &[("audit.object", object)]).await?;
         grant.release().await?;
         Ok(grant)
@@ -152,7 +158,7 @@ impl AppState {
     }
 }
 
-async fn done(grant: Grant, body: Value) -> Result<Response, ApiError> {
+pub(super) async fn done(grant: Grant, body: Value) -> Result<Response, ApiError> {
     release(grant, body.to_string(), JSON, 1).await
 }
 

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::answer::{JSON, outcome, release};
-use super::caller::{COOKIE, Caller};
+use super::caller::{COOKIE, Enrolling};
 use super::{ApiError, AppState, render};
 
 /// Bytes of a body that says who somebody is, or is to be.
@@ -20,7 +20,7 @@ const BODY_BYTES: usize = 16 << 10;
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum SignIn {
-    Password { user: String, password: String },
+    Password { user: String, password: String, code: Option<String> },
     Link { link: String },
 }
 
@@ -61,6 +61,16 @@ impl AppState {
         self.receivers.first().is_some_and(|main| main.transport != crate::listen::Transport::Plaintext)
     }
 
+    async fn sign_in_by_link(&self, peer: &Peer, link: &str, address: &str) -> Result<Response, ApiError> {
+        let Some(Purpose::SignIn(user)) = self.directory.link(link) else {
+            self.note_sign_in(peer, "", false, "link").await?;
+            return Err(DirectoryError::NotRecognised.into());
+        };
+        self.note_sign_in(peer, user.as_str(), true, "link").await?;
+        let session = self.directory.sign_in_by_link(link, address).await?;
+        Ok(self.begun(&session))
+    }
+
     /// Writes down whether somebody has said who they are.
     async fn note_sign_in(&self, peer: &Peer, name: &str, is_allowed: bool, how: &str) -> Result<(), ApiError> {
         let anonymous = Identity::anonymous(peer.address.ip(), self.tenant.clone());
@@ -77,33 +87,29 @@ fn with_cookie(mut response: Response, cookie: &str) -> Response {
     response
 }
 
-/// `POST /api/v1/session`: by password, or by a link that can be used once.
+/// `POST /api/v1/session`: by password, and a code where they have a second factor; or by a link that can be used once.
 pub(crate) async fn sign_in(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let form = "{\"user\": \"…\", \"password\": \"…\"}, or {\"link\": \"…\"}";
+    let form = "{\"user\": \"…\", \"password\": \"…\"} with \"code\" if you have one, or {\"link\": \"…\"}";
     let address = peer.address.ip().to_canonical().to_string();
-    let (name, how, result) = match body(&headers, &bytes, form)? {
-        SignIn::Password { user, password } => {
-            let checked = state.directory.check_password(&user, &password, &address).await;
-            (user, "password", checked)
-        }
-        SignIn::Link { link } => {
-            let Some(Purpose::SignIn(user)) = state.directory.link(&link) else {
-                state.note_sign_in(&peer, "", false, "link").await?;
-                return Err(DirectoryError::NotRecognised.into());
-            };
-            state.note_sign_in(&peer, user.as_str(), true, "link").await?;
-            let session = state.directory.sign_in_by_link(&link, &address).await?;
-            return Ok(state.begun(&session));
-        }
+    let (user, password, code) = match body(&headers, &bytes, form)? {
+        SignIn::Password { user, password, code } => (user, password, code),
+        SignIn::Link { link } => return state.sign_in_by_link(&peer, &link, &address).await,
+    };
+    let checked = state.directory.check_person(&user, &password, code.as_deref(), &address).await;
+    let how = match &checked {
+        Ok((_, proof)) => proof.as_str(),
+        Err(DirectoryError::CodeNeeded) => "password, without a code",
+        Err(_) if code.is_some() => "password and code",
+        Err(_) => "password",
     };
     // Let in, or not, only once that is in the trail.
-    state.note_sign_in(&peer, &name, result.is_ok(), how).await?;
-    let session = state.directory.begin_session(&result?, &address).await?;
+    state.note_sign_in(&peer, &user, checked.is_ok(), how).await?;
+    let session = state.directory.begin_session(&checked?.0, &address).await?;
     Ok(state.begun(&session))
 }
 
@@ -125,9 +131,9 @@ pub(crate) async fn set_up(
 }
 
 /// `GET /api/v1/session`: who the caller is.
-pub(crate) async fn who_am_i(State(state): State<AppState>, caller: Result<Caller, ApiError>) -> Response {
+pub(crate) async fn who_am_i(State(state): State<AppState>, caller: Result<Enrolling, ApiError>) -> Response {
     let body = match caller {
-        Ok(Caller(who)) => known(&state, &who),
+        Ok(Enrolling(who)) => known(&state, &who),
         Err(error) => {
             let mut body = error.json();
             body["set_up"] = json!(!state.directory.is_new());
@@ -151,15 +157,27 @@ fn known(state: &AppState, who: &Identity) -> Value {
         Known::Anonymous => "nothing",
     };
     let roles: Vec<&str> = who.roles().iter().map(|role: &Role| role.name()).collect();
-    let may = Action::DECIDED.into_iter().filter(|action| state.access.may(who, *action));
-    let may: Vec<&str> = may.map(Action::as_str).collect();
-    let (tenant, scopes) = (who.tenant().as_str(), who.scopes());
-    let masked = state.access.reach(who).0.masked;
-    json!({"name": who.name(), "by": by, "tenant": tenant, "roles": roles, "may": may, "scopes": scopes, "masked": masked})
+    let must_enrol = state.must_enrol(who);
+    let may = |action: &Action| state.access.may(who, *action) && (!must_enrol || *action == Action::OwnPassword);
+    let may: Vec<&str> = Action::DECIDED.into_iter().filter(may).map(Action::as_str).collect();
+    let mut body = json!({
+        "name": who.name(),
+        "by": by,
+        "tenant": who.tenant().as_str(),
+        "roles": roles,
+        "may": may,
+        "scopes": who.scopes(),
+        "masked": state.access.reach(who).0.masked,
+    });
+    if let Known::Session { user, .. } = who.known() {
+        let left = state.directory.second_factor(user);
+        body["second_factor"] = json!({"on": left.is_some(), "needed": must_enrol, "recovery_codes": left});
+    }
+    body
 }
 
 /// `DELETE /api/v1/session`: the caller's own ends.
-pub(crate) async fn sign_out(State(state): State<AppState>, Caller(who): Caller) -> Result<Response, ApiError> {
+pub(crate) async fn sign_out(State(state): State<AppState>, Enrolling(who): Enrolling) -> Result<Response, ApiError> {
     let Known::Session { id, .. } = who.known() else {
         return Err(ApiError::bad_request("there is no session to end"));
     };
