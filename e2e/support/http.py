@@ -11,6 +11,7 @@ class Answer:
     status: int
     headers: dict
     body: bytes
+    cookies: tuple = ()
 
     @property
     def text(self):
@@ -51,7 +52,9 @@ class Connection:
             self.open = kind(self.url.hostname, self.url.port, timeout=self.timeout_s, **security)
         self.open.request(method, path, body=body, headers=headers or {})
         answer = self.open.getresponse()
-        read = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        cookies = tuple(answer.headers.get_all("set-cookie") or ())
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        read = Answer(answer.status, headers, answer.read(), cookies)
         if answer.will_close:
             self.close()
         return read

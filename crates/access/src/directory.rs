@@ -6,6 +6,7 @@
 
 mod link;
 mod lockout;
+mod oidc;
 mod password;
 mod second;
 mod secret;
@@ -29,6 +30,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub use link::Purpose;
+pub use oidc::OidcPerson;
 pub use second::{Enrolment, Proof};
 pub use secret::shows_token;
 pub use session::{NewSession, SessionInfo, SessionLimits};
@@ -91,6 +93,11 @@ struct Tables {
 }
 
 impl Tables {
+    /// Whether there is nobody of ours. Those of a provider come by themselves, perhaps before anybody manages anything.
+    fn is_new(&self) -> bool {
+        self.users.values().all(|user| user.origin.is_some())
+    }
+
     /// Whether somebody has a second factor that they have confirmed.
     fn has_factor(&self, name: &UserName) -> bool {
         self.factors.get(name).is_some_and(Factor::is_on)
@@ -148,7 +155,7 @@ impl Directory {
 
     /// Whether nobody has been set up yet.
     pub fn is_new(&self) -> bool {
-        self.tables.read().users.is_empty()
+        self.tables.read().is_new()
     }
 
     /// Somebody with what they may do by now; `None` if they are not known any more, or not by this. For requests that last.

@@ -13,6 +13,7 @@ mod certificates;
 mod directory;
 mod grant;
 mod identity;
+mod oidc;
 mod policy;
 mod scope;
 mod senders;
@@ -25,11 +26,12 @@ pub use action::Action;
 pub use audit::Totals;
 pub use certificates::{BadPattern, CertificateRule, CertificateRules, NamePattern};
 pub use directory::{
-    Directory, DirectoryError, Enrolment, NewSession, NewToken, Proof, Purpose, Rights, Role, SessionInfo, SessionLimits,
-    TokenInfo, TokenSpec, UserInfo, UserName, shows_token,
+    Directory, DirectoryError, Enrolment, NewSession, NewToken, OidcPerson, Proof, Purpose, Rights, Role, SessionInfo,
+    SessionLimits, TokenInfo, TokenSpec, UserInfo, UserName, shows_token,
 };
 pub use grant::{Access, AccessError, Grant, Reach, Rules};
 pub use identity::{Identity, Known};
+pub use oidc::{Begun, ClientSecret, Oidc, OidcError, OidcOptions, Returned, Vouched};
 pub use policy::{Explanation, Policies, PolicyError};
 pub use scope::Scope;
 pub use senders::{Leave, NoLeave, Senders};

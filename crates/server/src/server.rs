@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use logkeep_access::{
-    Access, CertificateRules, Directory, DirectoryError, Policies, PolicyError, Rules as AccessRules, Senders,
-    SessionLimits,
+    Access, CertificateRules, Directory, DirectoryError, Oidc, OidcError, OidcOptions, Policies, PolicyError,
+    Rules as AccessRules, Senders, SessionLimits,
 };
 use logkeep_catalog::{Catalog as _, CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
@@ -72,6 +72,8 @@ pub struct ServerConfig {
     pub policies: Option<PathBuf>,
     /// What names in certificates stand for.
     pub certificates: CertificateRules,
+    /// Where people can sign in beside here.
+    pub oidc: Option<OidcOptions>,
     /// For how long a retry of a batch is known.
     pub dedupe: Dedupe,
     /// Bytes held back for a full disk.
@@ -130,6 +132,9 @@ pub enum StartError {
     /// Policies.
     #[error(transparent)]
     Policies(#[from] PolicyError),
+    /// The provider at which people sign in.
+    #[error("oidc: {0}")]
+    Oidc(#[from] OidcError),
     /// The query engine.
     #[error("query engine: {0}")]
     Query(#[from] QueryError),
@@ -339,7 +344,9 @@ impl Server {
         logkeep_ingest::release_reserve(&config.data_dir).map_err(folder_error(&config.data_dir))?;
         let Opened { ingest, catalog, keys, hash_key } = when_keys_answer(|| open(&config)).await?;
         let redactor = Arc::new(Redactor::new(config.redact.clone(), hash_key));
-        let directory = Arc::new(Directory::open(catalog, ingest.clock().clone(), config.sign_in.sessions).await?);
+        let clock = ingest.clock().clone();
+        let oidc = config.oidc.clone().map(|options| Oidc::new(options, clock.clone())).transpose()?.map(Arc::new);
+        let directory = Arc::new(Directory::open(catalog, clock, config.sign_in.sessions).await?);
         let set_up_link = setup::link(&directory, &config.data_dir).await?;
         let pipelines = config.pipelines.clone();
         let senders = Senders::new(directory.clone(), config.certificates.clone(), rules.policies.clone());
@@ -356,6 +363,7 @@ impl Server {
             directory,
             sign_in: config.sign_in,
             rules: Arc::new(config.certificates.clone()),
+            oidc,
             query: query.clone(),
             ingest: ingest.clone(),
             intake: intake.clone(),

@@ -148,9 +148,9 @@ impl Directory {
         tables.factors.get(name).filter(|factor| factor.confirmed).map(|factor| factor.recovery.len())
     }
 
-    /// Whether somebody has nothing beside their password.
+    /// Whether somebody has nothing beside their password. Of those who come from a provider, it is the provider's to ask for more.
     pub fn lacks_second_factor(&self, name: &UserName) -> bool {
-        !self.tables.read().has_factor(name)
+        !self.is_vouched_for(name) && self.second_factor(name).is_none()
     }
 
     /// Whether this is who they say: by the password, and by a code if they have a second factor. Names, passwords and codes that are wrong

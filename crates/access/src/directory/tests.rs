@@ -1,5 +1,6 @@
 //! People, sessions, tokens and links over a real catalog, on a clock set by hand.
 
+mod oidc;
 mod second;
 
 use std::collections::BTreeSet;

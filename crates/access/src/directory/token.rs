@@ -110,6 +110,9 @@ impl Tables {
     /// What a token may do, and with which rows: no more than its owner may give today, and nothing after its time.
     fn rights_of(&self, token: &Token, now_ns: i64) -> Option<(BTreeSet<Role>, Vec<Scope>)> {
         let owner = self.users.get(&token.owner).filter(|owner| !owner.disabled)?;
+        if owner.origin.as_ref().is_some_and(|origin| !origin.is_recent(now_ns)) {
+            return None;
+        }
         let roles = token.roles.iter().copied().filter(|role| may_give(&owner.roles, *role));
         let scopes = token.scope.iter().chain(&owner.scope).cloned();
         (token.expires_ns > now_ns).then(|| (roles.collect(), scopes.collect()))

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::oidc::{OidcPerson, Origin};
 use super::{Directory, DirectoryError, MOST, password};
 use crate::scope::Scope;
 
@@ -72,7 +73,7 @@ impl Rights {
 /// The name of a person: 1 to 64 letters, digits and `._@+-`, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct UserName(String);
+pub struct UserName(pub(super) String);
 
 impl UserName {
     /// Reads a name; capital letters become small ones.
@@ -111,6 +112,16 @@ pub(super) struct User {
     pub(super) scope: Option<Scope>,
     pub(super) disabled: bool,
     pub(super) created_ns: i64,
+    /// Where they come from, if a provider vouches for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<Origin>,
+}
+
+impl User {
+    /// Whether they are one of ours who manages people, and can sign in.
+    fn manages(&self) -> bool {
+        self.password.is_some() && !self.disabled && self.roles.contains(&Role::Administrator)
+    }
 }
 
 impl User {
@@ -140,6 +151,8 @@ pub struct UserInfo {
     pub created_ns: i64,
     /// Whether they have a second factor.
     pub second_factor: bool,
+    /// Who they are at their provider, if one vouches for them.
+    pub oidc: Option<OidcPerson>,
 }
 
 impl Directory {
@@ -153,6 +166,7 @@ impl Directory {
             disabled: user.disabled,
             created_ns: user.created_ns,
             second_factor: tables.has_factor(name),
+            oidc: user.origin.as_ref().map(|origin| origin.person.clone()),
         };
         tables.users.iter().map(info).collect()
     }
@@ -200,7 +214,7 @@ impl Directory {
                 return Err(DirectoryError::Refused(format!("there are {MOST} users, which is all there may be")));
             }
         }
-        let user = User { password: hash, roles, scope, disabled: false, created_ns: self.now_ns() };
+        let user = User { password: hash, roles, scope, disabled: false, created_ns: self.now_ns(), origin: None };
         self.change(TABLE, |tables| &mut tables.users, |users| drop(users.insert(name.clone(), user))).await
     }
 
@@ -234,10 +248,14 @@ impl Directory {
             let Some(user) = tables.users.get(name) else {
                 return Err(DirectoryError::NotFound(format!("user `{name}`")));
             };
-            let manages = |user: &User| !user.disabled && user.roles.contains(&Role::Administrator);
-            let others = tables.users.iter().filter(|(other, user)| *other != name && manages(user)).count();
+            if user.origin.is_some() && roles != user.roles {
+                let what = "their roles are those of their groups at the provider: change these";
+                return Err(DirectoryError::Refused(what.to_owned()));
+            }
+            // Those of a provider do not count: it may be away, or take the role from them.
+            let others = tables.users.iter().filter(|(other, user)| *other != name && user.manages()).count();
             let stays = !disabled && roles.contains(&Role::Administrator);
-            if manages(user) && !stays && others == 0 {
+            if user.manages() && !stays && others == 0 {
                 let what = format!("`{name}` is the only administrator: make somebody else one first");
                 return Err(DirectoryError::Refused(what));
             }
@@ -260,8 +278,12 @@ impl Directory {
     pub async fn set_password(&self, name: &UserName, password: &str) -> Result<(), DirectoryError> {
         let hash = self.new_password(name, password).await?;
         let _turn = self.turn.lock().await;
-        if !self.tables.read().users.contains_key(name) {
-            return Err(DirectoryError::NotFound(format!("user `{name}`")));
+        match self.tables.read().users.get(name) {
+            None => return Err(DirectoryError::NotFound(format!("user `{name}`"))),
+            Some(User { origin: Some(_), .. }) => {
+                return Err(DirectoryError::Refused("who signs in at a provider has no password here".to_owned()));
+            }
+            Some(_) => {}
         }
         let set = |users: &mut std::collections::BTreeMap<UserName, User>| {
             if let Some(user) = users.get_mut(name) {

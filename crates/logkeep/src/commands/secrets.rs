@@ -1,10 +1,10 @@
 //! Secrets of the configuration, read from files of their own so that nothing prints them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use logkeep::config::Forward;
-use logkeep_server::{ForwardSecurity, Secret};
+use logkeep::config::{Forward, Oidc};
+use logkeep_server::{ClientSecret, ForwardSecurity, OidcOptions, Secret};
 
 /// Longer files are surely something else.
 const FILE_BYTES: u64 = 1 << 20;
@@ -31,6 +31,27 @@ pub(crate) fn forward(forward: &Forward) -> Result<Option<ForwardSecurity>> {
         }
     }
     Ok(Some(ForwardSecurity { shared_key: Secret::new(key), users }))
+}
+
+/// The provider at which people sign in.
+pub(crate) fn oidc(oidc: &Oidc) -> Result<OidcOptions> {
+    let secret = |file: &PathBuf| {
+        let text = read(file).context("oidc.client_secret_file")?;
+        if text.trim().is_empty() {
+            bail!("oidc.client_secret_file: `{}` holds no secret", file.display());
+        }
+        Ok(ClientSecret::new(text.trim()))
+    };
+    Ok(OidcOptions {
+        issuer: oidc.issuer.clone(),
+        client_id: oidc.client_id.clone(),
+        client_secret: oidc.client_secret_file.as_ref().map(secret).transpose()?,
+        scopes: oidc.scopes.clone(),
+        groups_claim: oidc.groups_claim.clone(),
+        roles: oidc.roles.clone(),
+        label: oidc.label.clone(),
+        public_url: oidc.public_url.clone(),
+    })
 }
 
 fn read(path: &Path) -> Result<String> {

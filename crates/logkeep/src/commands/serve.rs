@@ -54,6 +54,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         let source = |file: &PathBuf| Arc::new(ConfiguredPipelines::new(file, &config)) as Arc<dyn PipelineSource>;
         server.pipeline_source = args.config.as_ref().map(source);
         server.intake.forward = secrets::forward(&config.forward)?;
+        server.oidc = config.oidc.as_ref().map(secrets::oidc).transpose()?;
         let running = Server::start(server, self_log).await?;
         announce(&running)?;
         stop_signal().await?;
@@ -138,6 +139,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         masked: config.access.masked.clone(),
         policies: config.access.policies.clone(),
         certificates: config.access.certificates.clone(),
+        oidc: None,
         dedupe: Dedupe { window: config.dedupe.window, batches: config.dedupe.batches },
         reserve_bytes: config.reserve_bytes,
     }

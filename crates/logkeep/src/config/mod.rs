@@ -9,6 +9,7 @@ mod key_service;
 mod keys;
 mod listen;
 mod names;
+mod oidc;
 mod pipelines;
 mod print;
 mod read;
@@ -32,6 +33,7 @@ use logkeep_server::{CertificateRules, SourceOptions};
 use logkeep_store::{KeySource, ServiceOptions};
 
 pub use listen::{ClientCertificates, Listen, Listener, Tls};
+pub use oidc::Oidc;
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
 
 /// A configuration that can run.
@@ -67,6 +69,8 @@ pub struct Config {
     pub flush: Flush,
     /// Who may read.
     pub access: Access,
+    /// Where people can sign in beside here.
+    pub oidc: Option<Oidc>,
     /// How long retries are known.
     pub dedupe: Dedupe,
     /// Bytes held back for a full disk.

@@ -6,7 +6,7 @@ use logkeep_record::json;
 
 use super::units::{format_bytes, format_duration};
 use super::{
-    ClientCertificates, Config, Landlock, Listener, certificates, key_service, keys, pipelines, redact, sources,
+    ClientCertificates, Config, Landlock, Listener, certificates, key_service, keys, oidc, pipelines, redact, sources,
 };
 
 pub(super) fn to_yaml(config: &Config) -> String {
@@ -93,6 +93,7 @@ fn value(config: &Config, path: &str) -> String {
         "hardening.seccomp" => if config.hardening.seccomp { "on" } else { "off" }.to_owned(),
         "log.level" => config.log_level.clone(),
         "elasticsearch.version" => quoted(&config.elasticsearch_version),
+        other if other.starts_with("oidc.") => oidc::print(config, &other["oidc.".len()..]),
         other => match listen.receivers.iter().find(|(port, _)| port.setting() == other) {
             Some((_, at)) => listener(at.as_ref()),
             None => unreachable!("`{other}` is in the table of keys but not printed"),

@@ -13,7 +13,7 @@ use super::tree::{self, Entry, Kind, Node};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
 use super::{
     Access, Config, Dedupe, Fault, Flush, Forward, Hardening, Landlock, Limits, Query, certificates, key_service, keys,
-    pipelines, redact, sibling_key, sources,
+    oidc, pipelines, redact, sibling_key, sources,
 };
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
@@ -218,6 +218,7 @@ impl<'a> Reader<'a> {
             redact,
             flush,
             access,
+            oidc: oidc::oidc(self),
             dedupe,
             reserve_bytes,
             hardening,

@@ -59,7 +59,7 @@ fn rule(reader: &mut Reader<'_>, node: &Node, tenants: &[TenantId]) -> Option<Ru
             reader.fault(entry.line, message, Some(format!("valid here: {}", PARTS.join(", "))));
             continue;
         }
-        for (line, text) in texts(reader, &entry.key, &entry.value) {
+        for (line, text) in texts(reader, "redact.rules", &entry.key, &entry.value) {
             if let Err((fault, hint)) = draft.take(&entry.key, text, tenants) {
                 reader.fault(line, format!("`redact.rules`: {fault}"), hint);
             }
@@ -78,8 +78,8 @@ fn rule(reader: &mut Reader<'_>, node: &Node, tenants: &[TenantId]) -> Option<Ru
     }
 }
 
-/// A single value, or those of a list.
-fn texts<'a>(reader: &mut Reader<'_>, key: &str, node: &'a Node) -> Vec<(u64, &'a str)> {
+/// A single value, or those of a list, of a key in a section.
+pub(super) fn texts<'a>(reader: &mut Reader<'_>, section: &str, key: &str, node: &'a Node) -> Vec<(u64, &'a str)> {
     let nodes = match &node.kind {
         NodeKind::List(nodes) => nodes.as_slice(),
         _ => std::slice::from_ref(node),
@@ -89,8 +89,7 @@ fn texts<'a>(reader: &mut Reader<'_>, key: &str, node: &'a Node) -> Vec<(u64, &'
         match &node.kind {
             NodeKind::Scalar(text) => texts.push((node.line, text.as_str())),
             other => {
-                let message =
-                    format!("`redact.rules`: `{key}` has {}, expected a single value or a list", other.name());
+                let message = format!("`{section}`: `{key}` has {}, expected a single value or a list", other.name());
                 reader.fault(node.line, message, None);
             }
         }

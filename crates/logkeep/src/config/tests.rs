@@ -558,3 +558,41 @@ fn faults_of_pipelines_have_their_lines() {
         assert!(faults.starts_with(expected), "{rest}: {faults}");
     }
 }
+
+#[test]
+fn a_provider_reads_as_it_prints() {
+    let config = Config::read(
+        "c.yaml",
+        "oidc:\n  issuer: https://id.example/realms/x\n  client_id: logkeep\n  client_secret_file: /run/secret\n  \
+         scopes: [profile, groups]\n  groups_claim: \"https://id.example/groups\"\n  \
+         roles: {ops: [administrator, auditor], devs: analyst}\n  label: Example\n  public_url: https://logs.example/\n",
+    )
+    .unwrap();
+    let oidc = config.oidc.clone().unwrap();
+    assert_eq!(oidc.roles["ops"].len(), 2);
+    assert_eq!(oidc.public_url.as_deref(), Some("https://logs.example"));
+    assert_eq!(Config::read("printed", &config.to_yaml()).unwrap().oidc, Some(oidc));
+    let short = "oidc: {issuer: \"http://127.0.0.1:4000\", client_id: x, roles: {a: analyst}}";
+    let short = Config::read("c.yaml", short).unwrap().oidc.unwrap();
+    assert_eq!((short.label.as_str(), short.groups_claim.as_str()), ("single sign-on", "groups"));
+    assert_eq!(short.scopes, ["profile"]);
+}
+
+#[test]
+fn faults_of_a_provider() {
+    check(
+        "oidc:\n  client_id: x\n",
+        "c.yaml:2: `oidc.issuer` is missing\n  \
+         hint: the provider's address, under which it has `/.well-known/openid-configuration`",
+    );
+    check(
+        "oidc:\n  issuer: http://id.example\n  roles: {a: emperor}\n  public_url: logs\n",
+        "c.yaml:2: `oidc.issuer`: `http://id.example`: it must begin with `https://`: over anything else, anybody on the \
+         way could sign in as anybody\n\
+         c.yaml:2: `oidc.client_id` is missing\n  hint: the name that the provider knows us by\n\
+         c.yaml:2: `oidc.roles` names no group\n  \
+         hint: write `roles: {GROUP: analyst}`: who is in no such group is not let in\n\
+         c.yaml:3: `oidc.roles`: there is no role `emperor`\n  hint: one of administrator, analyst, auditor, collector\n\
+         c.yaml:4: `oidc.public_url`: `logs` is no address\n  hint: like `https://logs.example.com`",
+    );
+}

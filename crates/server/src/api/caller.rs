@@ -90,7 +90,7 @@ impl AppState {
             };
             return Ok(Belonging::own(Identity::of_token(&token, address)));
         }
-        if let Some(session) = cookie(headers)
+        if let Some(session) = cookie(headers, COOKIE)
             && let Some(session) = self.directory.session(session).await
             && let Some(rights) = self.directory.rights(&session.user)
         {
@@ -203,11 +203,11 @@ fn token(headers: &HeaderMap) -> Option<Result<String, ApiError>> {
     Some(read().filter(|_| is_only).ok_or_else(bad))
 }
 
-/// The session of a browser.
-pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// A cookie of a browser.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -256,10 +256,10 @@ mod tests {
     #[test]
     fn cookies() {
         let mut headers = HeaderMap::new();
-        assert_eq!(cookie(&headers), None);
+        assert_eq!(cookie(&headers, COOKIE), None);
         headers.append(header::COOKIE, HeaderValue::from_static("a=b; logkeep_session2=no"));
-        assert_eq!(cookie(&headers), None);
+        assert_eq!(cookie(&headers, COOKIE), None);
         headers.append(header::COOKIE, HeaderValue::from_static("x=y;logkeep_session=lks_1"));
-        assert_eq!(cookie(&headers), Some("lks_1"));
+        assert_eq!(cookie(&headers, COOKIE), Some("lks_1"));
     }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod caller;
 mod error;
 mod explain;
+mod oidc;
 mod params;
 mod people;
 mod render;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{delete, get, post, put};
-use logkeep_access::{Access, CertificateRules, Directory};
+use logkeep_access::{Access, CertificateRules, Directory, Oidc};
 use logkeep_ingest::Ingest;
 use logkeep_intake::{Intake, Tls};
 use logkeep_query::QueryEngine;
@@ -44,6 +45,7 @@ pub(crate) struct AppState {
     pub(crate) directory: Arc<Directory>,
     pub(crate) sign_in: SignInOptions,
     pub(crate) rules: Arc<CertificateRules>,
+    pub(crate) oidc: Option<Arc<Oidc>>,
     pub(crate) query: QueryEngine,
     pub(crate) ingest: Ingest,
     pub(crate) intake: Intake,
@@ -76,6 +78,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/sql", post(sql::sql))
         .route("/status", get(status::status))
         .route("/session", get(session::who_am_i).post(session::sign_in).delete(session::sign_out))
+        .route("/session/oidc/start", get(oidc::start))
+        .route("/session/oidc/callback", get(oidc::callback))
         .route("/setup", post(session::set_up))
         .route("/users", get(people::users).post(people::add_user))
         .route("/users/{name}", put(people::change_user))

@@ -82,7 +82,8 @@ fn names(roles: &BTreeSet<Role>) -> Vec<&'static str> {
 }
 
 fn user_json(user: &UserInfo) -> Value {
-    let UserInfo { name, roles, scope, disabled, created_ns, second_factor } = user;
+    let UserInfo { name, roles, scope, disabled, created_ns, second_factor, oidc } = user;
+    let oidc = oidc.as_ref();
     json!({
         "user": name.as_str(),
         "roles": names(roles),
@@ -90,6 +91,8 @@ fn user_json(user: &UserInfo) -> Value {
         "disabled": disabled,
         "created": render::time(*created_ns),
         "second_factor": second_factor,
+        "shown": oidc.map_or(name.as_str(), |person| &person.shown),
+        "oidc": oidc.map(|person| json!({"issuer": person.issuer, "subject": person.subject})),
     })
 }
 
@@ -192,7 +195,7 @@ pub(crate) async fn change_user(
 ) -> Result<Response, ApiError> {
     let form = "{\"roles\": [\"…\"], \"disabled\": false}, and \"scope\" if it changes";
     let ChangedUser { roles: wanted, scope, disabled } = body(&headers, &bytes, form)?;
-    let name = UserName::new(&user)?;
+    let name = UserName::of_anybody(&user)?;
     let before = || state.directory.users().into_iter().find(|user| user.name == name).and_then(|user| user.scope);
     let wanted = Rights { roles: roles(&wanted)?, scope: scope.unwrap_or_else(before) };
     let state_word = if disabled { "disabled" } else { "enabled" };

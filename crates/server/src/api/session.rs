@@ -52,12 +52,11 @@ impl AppState {
             "user": session.info.user.as_str(),
             "expires": render::time(session.info.expires_ns),
         });
-        let secure = if self.is_encrypted() { "; Secure" } else { "" };
-        let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax{secure}", session.secret);
+        let cookie = session_cookie(&session.secret, self.is_encrypted());
         with_cookie(unshared(body.to_string()).into_response(), &cookie)
     }
 
-    fn is_encrypted(&self) -> bool {
+    pub(super) fn is_encrypted(&self) -> bool {
         self.receivers.first().is_some_and(|main| main.transport != crate::listen::Transport::Plaintext)
     }
 
@@ -78,6 +77,12 @@ impl AppState {
         let subject = [("audit.object", how.to_owned()), ("audit.claimed", claimed)];
         Ok(self.access.signed_in(&anonymous, is_allowed, &subject).await?)
     }
+}
+
+/// By which the browser is known from now on.
+pub(super) fn session_cookie(secret: &str, is_encrypted: bool) -> String {
+    let secure = if is_encrypted { "; Secure" } else { "" };
+    format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax{secure}")
 }
 
 fn with_cookie(mut response: Response, cookie: &str) -> Response {
@@ -137,6 +142,7 @@ pub(crate) async fn who_am_i(State(state): State<AppState>, caller: Result<Enrol
         Err(error) => {
             let mut body = error.json();
             body["set_up"] = json!(!state.directory.is_new());
+            body["oidc"] = state.oidc.as_ref().map_or(Value::Null, |oidc| json!({"label": oidc.label()}));
             return (StatusCode::UNAUTHORIZED, unshared(body.to_string())).into_response();
         }
     };
@@ -170,8 +176,11 @@ fn known(state: &AppState, who: &Identity) -> Value {
         "masked": state.access.reach(who).0.masked,
     });
     if let Known::Session { user, .. } = who.known() {
-        let left = state.directory.second_factor(user);
-        body["second_factor"] = json!({"on": left.is_some(), "needed": must_enrol, "recovery_codes": left});
+        body["shown"] = json!(state.directory.shown_name(user));
+        if !state.directory.is_vouched_for(user) {
+            let left = state.directory.second_factor(user);
+            body["second_factor"] = json!({"on": left.is_some(), "needed": must_enrol, "recovery_codes": left});
+        }
     }
     body
 }
