@@ -168,7 +168,8 @@ mod tests {
     fn what_is_remembered_is_bounded_and_not_of_other_roles() {
         let senders = Senders::default();
         let who = |n: usize, role| Identity::certified(&format!("CN={n}"), [role].into(), ADDRESS, tenant("a"));
-        let remembered = (0..DECISIONS).map(|n| (n.to_string(), Decided { roles: BTreeSet::new(), scoped: false, may: true }));
+        let remembered =
+            (0..DECISIONS).map(|n| (n.to_string(), Decided { roles: BTreeSet::new(), scoped: false, may: true }));
         senders.decided.lock().extend(remembered);
         assert!(senders.may_write(&who(1, Role::Collector)));
         assert_eq!(senders.decided.lock().len(), 1);

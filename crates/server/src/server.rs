@@ -350,7 +350,12 @@ impl Server {
         let set_up_link = setup::link(&directory, &config.data_dir).await?;
         let pipelines = config.pipelines.clone();
         let senders = Senders::new(directory.clone(), config.certificates.clone(), rules.policies.clone());
-        let options = IntakeOptions { redactor: redactor.clone(), pipelines, senders: Arc::new(senders), ..config.intake.clone() };
+        let options = IntakeOptions {
+            redactor: redactor.clone(),
+            pipelines,
+            senders: Arc::new(senders),
+            ..config.intake.clone()
+        };
         let intake = Intake::new(ingest.clone(), options);
         let stop = CancellationToken::new();
         let bound = listen::bind(&config).await?;

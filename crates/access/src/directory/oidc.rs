@@ -95,6 +95,8 @@ impl Directory {
         let user = User {
             password: None,
             roles,
+            // What the provider knows nothing of stays as it was set here.
+            scope: known.as_ref().and_then(|user| user.scope.clone()),
             disabled: false,
             created_ns: known.map_or(now_ns, |user| user.created_ns),
             origin: Some(Origin { person: person.clone(), seen_ns: now_ns }),

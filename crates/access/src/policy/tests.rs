@@ -54,12 +54,8 @@ fn matrix(who: &Identity) -> String {
 fn what_each_may_do() {
     let local = Identity::local([127, 0, 0, 1].into(), TenantId::default()).unwrap();
     let anonymous = Identity::anonymous([127, 0, 0, 1].into(), TenantId::default());
-    let certified = Identity::certified(
-        "CN=x",
-        [Role::Analyst, Role::Auditor].into(),
-        [10, 0, 0, 1].into(),
-        TenantId::default(),
-    );
+    let certified =
+        Identity::certified("CN=x", [Role::Analyst, Role::Auditor].into(), [10, 0, 0, 1].into(), TenantId::default());
     // query, query_audit, tail, status, sources, write, every_row, users (list, manage), tokens, sessions, explain,
     // own (sessions, tokens, password)
     for (who, expected) in [

@@ -1,10 +1,12 @@
 //! Who may send: every receiver, by token and by certificate, for its own tenant.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use logkeep_access::{
-    CertificateRule, CertificateRules, Directory, NamePattern, Role, Senders, SessionLimits, TokenSpec, UserName,
+    CertificateRule, CertificateRules, Directory, NamePattern, Policies, Role, Senders, SessionLimits, TokenSpec,
+    UserName,
 };
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
@@ -36,7 +38,7 @@ impl Lab {
         let catalog =
             SqliteCatalog::open(&folder.path().join("c.sqlite"), &DataKey::from_bytes([1; 32])).await.unwrap();
         let directory = Directory::open(Arc::new(catalog), clock.clone(), SessionLimits::default()).await.unwrap();
-        let roles = [Role::Administrator, Role::Analyst].into();
+        let roles = BTreeSet::from([Role::Administrator, Role::Analyst]);
         directory.add_user(&ann(), "granite lantern oboe thirty", roles).await.unwrap();
         let rule = CertificateRule {
             name: NamePattern::new("CN=web-*").unwrap(),
@@ -44,7 +46,7 @@ impl Lab {
             tenants: vec![tenant("team-a"), tenant("default")],
         };
         let directory = Arc::new(directory);
-        let senders = Arc::new(Senders::new(directory.clone(), CertificateRules::new(vec![rule])));
+        let senders = Arc::new(Senders::new(directory.clone(), CertificateRules::new(vec![rule]), Policies::default()));
         let forward = Some(ForwardSecurity { shared_key: Secret::new("key"), users: Vec::new() });
         let setup = Setup::with(IntakeOptions { senders, forward, ..options() }).await;
         Self { setup, directory, clock, _folder: folder }
@@ -52,7 +54,14 @@ impl Lab {
 
     async fn token(&self, role: Role, name: &str) -> String {
         let expires_ns = self.clock.now_ns() + HOUR_NS;
-        let spec = TokenSpec { name: "t".into(), owner: ann(), roles: [role].into(), tenant: tenant(name), expires_ns };
+        let spec = TokenSpec {
+            name: "t".into(),
+            owner: ann(),
+            roles: [role].into(),
+            scope: None,
+            tenant: tenant(name),
+            expires_ns,
+        };
         self.directory.add_token(spec).await.unwrap().secret
     }
 
@@ -179,10 +188,10 @@ async fn a_token_ends_with_the_next_request() {
     let third = lab.token(Role::Collector, "default").await;
     assert_eq!(status(&third).await, 200);
     lab.directory
-        .add_user(&UserName::new("bob").unwrap(), "granite lantern oboe thirty", [Role::Administrator].into())
+        .add_user(&UserName::new("bob").unwrap(), "granite lantern oboe thirty", BTreeSet::from([Role::Administrator]))
         .await
         .unwrap();
-    lab.directory.set_user(&ann(), [Role::Analyst].into(), false).await.unwrap();
+    lab.directory.set_user(&ann(), BTreeSet::from([Role::Analyst]), false).await.unwrap();
     assert_eq!(status(&third).await, 403, "its owner may not give it that any more");
 }
 

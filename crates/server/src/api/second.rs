@@ -58,7 +58,7 @@ impl AppState {
     ) -> Result<Grant, ApiError> {
         let checked =
             self.directory.check_person(name.as_str(), &shown.password, Some(&shown.code), who.address()).await;
-        Ok(outcome(grant, checked)?.0)
+        Ok(outcome(grant, checked).await?.0)
     }
 }
 
@@ -73,8 +73,8 @@ pub(crate) async fn begin(
     let (grant, name) = leave(&state, &who, "make a second factor").await?;
     // Whoever has only found a session must not take it over for good.
     let known = state.directory.check_password(name.as_str(), &password, who.address()).await;
-    let (grant, name) = outcome(grant, known)?;
-    let (grant, made) = outcome(grant, state.directory.begin_second_factor(&name).await)?;
+    let (grant, name) = outcome(grant, known).await?;
+    let (grant, made) = outcome(grant, state.directory.begin_second_factor(&name).await).await?;
     let code = QrCode::new(&made.uri).expect("a name and a secret are less than a code can hold");
     let picture = code.render::<Color<'_>>().min_dimensions(QR_PIXELS, QR_PIXELS).build();
     done(grant, json!({"secret": made.secret, "uri": made.uri, "qr": picture})).await
@@ -90,7 +90,7 @@ pub(crate) async fn confirm(
     let Code { code } = body(&headers, &bytes, "{\"code\": \"123456\"}")?;
     let (grant, name) = leave(&state, &who, "second factor on").await?;
     let confirmed = state.directory.confirm_second_factor(&name, &code, who.address()).await;
-    let (grant, codes) = outcome(grant, confirmed)?;
+    let (grant, codes) = outcome(grant, confirmed).await?;
     done(grant, json!({"recovery_codes": codes})).await
 }
 
@@ -104,7 +104,7 @@ pub(crate) async fn end(
     let shown: Both = body(&headers, &bytes, "{\"password\": \"…\", \"code\": \"123456\"}")?;
     let (grant, name) = leave(&state, &who, "second factor off").await?;
     let grant = state.proven_anew(grant, &who, &name, &shown).await?;
-    let (grant, ()) = outcome(grant, state.directory.end_second_factor(&name).await)?;
+    let (grant, ()) = outcome(grant, state.directory.end_second_factor(&name).await).await?;
     done(grant, json!({})).await
 }
 
@@ -118,7 +118,7 @@ pub(crate) async fn renew(
     let shown: Both = body(&headers, &bytes, "{\"password\": \"…\", \"code\": \"123456\"}")?;
     let (grant, name) = leave(&state, &who, "new recovery codes").await?;
     let grant = state.proven_anew(grant, &who, &name, &shown).await?;
-    let (grant, codes) = outcome(grant, state.directory.renew_recovery_codes(&name).await)?;
+    let (grant, codes) = outcome(grant, state.directory.renew_recovery_codes(&name).await).await?;
     done(grant, json!({"recovery_codes": codes})).await
 }
 
@@ -134,6 +134,6 @@ pub(crate) async fn reset(
         grant.fail();
         return Err(ApiError::conflict("your own is switched off with your password and a code"));
     }
-    let (grant, ()) = outcome(grant, state.directory.reset_second_factor(&name).await)?;
+    let (grant, ()) = outcome(grant, state.directory.reset_second_factor(&name).await).await?;
     done(grant, json!({"user": name.as_str()})).await
 }

@@ -35,9 +35,9 @@ async fn roles_are_those_of_the_last_sign_in() {
     assert_eq!(directory.shown_name(&jane.name()), "root");
     directory.add_user(&name("root"), PASSWORD, roles(&[Role::Administrator])).await.unwrap();
     assert_ne!(directory.session(&first.secret).await.unwrap().user, name("root"));
-    assert_eq!(directory.roles(&jane.name()), Some(roles(&[Role::Administrator])));
+    assert_eq!(directory.rights(&jane.name()), Some(roles(&[Role::Administrator]).into()));
     begin(&[Role::Analyst]).await.unwrap();
-    assert_eq!(directory.roles(&jane.name()), Some(roles(&[Role::Analyst])), "also for the session before");
+    assert_eq!(directory.rights(&jane.name()), Some(roles(&[Role::Analyst]).into()), "also for the session before");
     assert_eq!(directory.users().iter().filter(|user| user.oidc.is_some()).count(), 1);
 
     let refused = |result: Result<(), DirectoryError>| result.unwrap_err().to_string();
