@@ -60,9 +60,22 @@ MATRIX = [
     ("POST", "/tokens", {"name": "t", "roles": ["auditor"], "days": 1}, "-xxxxxxxxx......"),
     ("DELETE", "/tokens/{id}", None, "-.x......xx....."),
     ("PUT", "/password", {"old": "wrong", "new": "x"}, "-xxxxxxxxx......"),
+    ("POST", "/second-factor", {"password": "wrong"}, "-xxxxxxxxx......"),
+    ("PUT", "/second-factor", {"code": "000000"}, "-xxxxxxxxx......"),
+    ("DELETE", "/second-factor", {"password": "wrong", "code": "000000"}, "-xxxxxxxxx......"),
+    ("POST", "/second-factor/recovery", {"password": "wrong", "code": "000000"}, "-xxxxxxxxx......"),
+    ("DELETE", "/users/{name}/second-factor", None, "-.x......xx....."),
 ]
 # Who asks them cannot be told from who they are: by what they show instead.
-OTHERS = {("POST", "/setup"), ("POST", "/session"), ("DELETE", "/session")}
+OTHERS = {
+    ("POST", "/setup"),
+    ("POST", "/session"),
+    ("DELETE", "/session"),
+    ("GET", "/session/oidc/start"),
+    ("GET", "/session/oidc/callback"),
+}
+# What takes a password or a code as well.
+OWN = ("/password", "/second-factor", "/second-factor/recovery")
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +115,8 @@ def asked(client, who, method, path, body, ids):
     client.connection.close()
     answer = client.call(method, place + query, body)
     known = {401: "-", 403: "."}
-    if (path, answer.status) == ("/password", 401) and answer.json()["error"]["message"] == "not recognised":
-        return "x"  # They may, if they know the old one.
+    if path in OWN and answer.status in (401, 429) and "sign in" not in answer.text:
+        return "x"  # They may, if they know the password or the code.
     if answer.status == 400 and path == "/sql":
         return "t"
     assert answer.status in (200, 400, 401, 403, 404, 409), f"{who} {method} {path}: {answer.status} {answer.text}"

@@ -70,6 +70,9 @@ fn named(config: &Config, file: Option<&Path>) -> Vec<PathBuf> {
     files.extend(
         tls.flat_map(|Tls { certificate, key, client_ca, .. }| [certificate, key, client_ca]).flatten().cloned(),
     );
+    files.extend(config.tls.trust_domains.values().cloned());
+    files.extend(config.oidc.iter().filter_map(|oidc| oidc.client_secret_file.clone()));
+    files.extend(config.access.policies.iter().map(|folder| folder.join("any.cedar")));
     files.extend([&config.forward.shared_key_file, &config.forward.users_file].into_iter().flatten().cloned());
     files.extend(config.sources.iter().flat_map(source_files));
     let steps = config.pipelines.iter().flat_map(|pipeline| &pipeline.steps);
@@ -114,13 +117,14 @@ mod tests {
 
     #[test]
     fn what_the_configuration_names_is_reached_and_the_rest_is_not() {
-        let yaml = "data_dir: /d/data\nkey_file: /k/key\ntls: {certificate: /t/c.pem, key: /t2/k.pem}\n\
+        let yaml = "data_dir: /d/data\nkey_file: /k/key\n\
+                    tls: {certificate: /t/c.pem, key: /t2/k.pem, client_certificates: optional, trust_domains: {m.example: /m/ca}}\n\
                     forward: {shared_key_file: /f/key}\n\
                     sources: {nats: [{name: n, servers: [\"nats://127.0.0.1:1\"], subject: a, token_file: /n/token}]}";
         let config = Config::read("c.yaml", yaml).unwrap();
         let found = Folders::of(&config, Some(Path::new("logkeep.yaml")));
         assert_eq!(found.write, [Path::new("/d/data")]);
-        for folder in [".", "/k", "/t", "/t2", "/f", "/n"] {
+        for folder in [".", "/k", "/t", "/t2", "/m", "/f", "/n"] {
             assert!(found.read.iter().any(|read| read == Path::new(folder)), "{folder}");
         }
         for folder in ["/", "/etc", "/home", "/root", "/d", "/tmp", "/var"] {
