@@ -180,6 +180,22 @@ def test_a_silent_kms_comes_back(make_server, kms):
     assert count(server, "silent") == 40
 
 
+def test_a_rotation_waits_for_a_service_that_is_silent_and_senders_do_not(make_server, kms):
+    server = serving(make_server, kms).start()
+    stored(server, "default", "rotates", 0, 20)
+    kms.pause()
+    command = [str(BINARY), "keys", "rotate", "--config", str(server.config)]
+    rotating = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until(lambda: "the keys could not be rotated" in server.last_words(), "the server says that it waits")
+    stored(server, "default", "rotates", 20, 20)
+    kms.resume()
+    out, err = rotating.communicate(timeout=120)
+    assert rotating.returncode == 0 and "generation 2" in out, out + err
+    assert count(server, "rotates") == 40
+    server.kill()
+    verified(server)
+
+
 def test_a_renewed_token_is_taken_up(make_server, vault):
     server = serving(make_server, vault).start()
     vault.renew_token()

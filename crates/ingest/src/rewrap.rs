@@ -32,6 +32,8 @@ impl Ingest {
     /// # Errors
     /// What stood in the way: everything can be read, and the next call goes on where this one stopped.
     pub async fn take_up_new_key(&self) -> Result<u64, FlushError> {
+        // A provider that goes away in the middle would otherwise stop what comes in.
+        self.shared.keys.prepare().await?;
         let shared = self.shared.clone();
         let reload = move || {
             // Waits for whoever has wrapped a key and not told the catalog yet.

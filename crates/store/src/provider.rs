@@ -52,6 +52,14 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
     /// Where to keep keys of its own that are wrapped. One that has none needs no place.
     fn keep_in(&self, _shelf: Arc<dyn KeyShelf>) {}
 
+    /// Makes sure that what follows the next [`KeyProvider::reload`] is at hand, so that nobody has to wait for it then.
+    ///
+    /// # Errors
+    /// [`KeyProviderError`]; nothing has changed.
+    async fn prepare(&self) -> Result<(), KeyProviderError> {
+        Ok(())
+    }
+
     /// Looks for a new key to wrap with; the old ones still unwrap. A service that does so by itself has nothing to do.
     ///
     /// # Errors

@@ -151,6 +151,16 @@ impl KeyProvider for Keyring {
         let _ = self.shelf.set(shelf);
     }
 
+    async fn prepare(&self) -> Result<(), KeyProviderError> {
+        let (current, next) = (self.generation(), ordered(&self.order)?);
+        let tenants: Vec<String> =
+            self.keys.read().keys().filter(|(of, _)| *of == current).map(|(_, of)| of.clone()).collect();
+        for tenant in tenants {
+            self.key_of(next.max(current), &tenant, Absent::Make).await?;
+        }
+        Ok(())
+    }
+
     fn reload(&self) -> Result<(), KeyProviderError> {
         let generation = self.generation.fetch_max(ordered(&self.order)?, Ordering::SeqCst);
         // What is wrapped anew soon needs the latest; the rest comes back when it is asked for.

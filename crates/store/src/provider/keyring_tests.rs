@@ -214,6 +214,23 @@ async fn a_generation_follows_another() {
 }
 
 #[tokio::test]
+async fn a_generation_begins_when_its_keys_are_at_hand() {
+    let folder = Folder::new();
+    let (keys, key) = (folder.open(), DataKey::generate());
+    let old = keys.wrap(&key, SEGMENT).await.unwrap();
+    Keyring::order_next(folder.data.path(), &old).unwrap();
+    folder.service.away.store(true, Ordering::SeqCst);
+    assert!(keys.prepare().await.unwrap_err().may_pass());
+    assert!(keys.is_current(&keys.wrap(&key, LOG).await.unwrap(), LOG), "the one before goes on");
+    folder.service.away.store(false, Ordering::SeqCst);
+    keys.prepare().await.unwrap();
+    folder.service.away.store(true, Ordering::SeqCst);
+    keys.reload().unwrap();
+    let new = keys.wrap(&key, SEGMENT).await.unwrap();
+    assert!(keys.is_current(&new, SEGMENT) && !keys.is_current(&old, SEGMENT));
+}
+
+#[tokio::test]
 async fn a_lost_order_does_not_bring_an_old_generation_back() {
     let folder = Folder::new();
     let (keys, key) = (folder.open(), DataKey::generate());

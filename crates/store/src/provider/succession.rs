@@ -27,6 +27,10 @@ impl KeyProvider for Succession {
         self.new.keep_in(shelf);
     }
 
+    async fn prepare(&self) -> Result<(), KeyProviderError> {
+        self.new.prepare().await
+    }
+
     fn reload(&self) -> Result<(), KeyProviderError> {
         self.new.reload()
     }
