@@ -19,6 +19,20 @@ cargo fmt --all --check
 step "tidy"
 cargo xtask tidy
 
+step "what is linked: a list of it, and what may be"
+cargo xtask sbom target/logkeep.cdx.json
+if ! cargo deny --version >/dev/null 2>&1; then
+  # It runs for a second, so it need not be fast.
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off cargo install --locked --quiet cargo-deny
+fi
+# The database of advisories is on a server of its own. What could not be fetched is said, not passed over.
+if cargo deny fetch db >/dev/null 2>&1; then
+  cargo deny --log-level error check
+else
+  echo "the database of advisories cannot be fetched here: known vulnerabilities are NOT checked"
+  cargo deny --log-level error check bans licenses sources
+fi
+
 step "build"
 cargo build --workspace --all-targets
 

@@ -24,6 +24,7 @@ need /usr/sbin/nats-server nats-server
 need /usr/sbin/haproxy haproxy
 need /usr/sbin/nginx nginx-light
 need /lib/systemd/systemd-journal-upload systemd-journal-remote
+need /usr/bin/systemd-analyze systemd
 command -v strace >/dev/null || missing+=(strace)
 command -v curl >/dev/null || missing+=(curl)
 command -v openssl >/dev/null || missing+=(openssl)

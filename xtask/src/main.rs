@@ -1,5 +1,5 @@
 //! Checks of the repository that no lint and no test makes: `cargo xtask tidy`, `cargo xtask fuzz`, `cargo xtask sim`
-//! and `cargo xtask bench`.
+//! and `cargo xtask bench`; and `cargo xtask sbom`, which says what is linked.
 //!
 //! A rule that nothing checks is a wish. What ARCHITECTURE.md promises about the shape of the code is checked by `tidy`,
 //! in a second and without building anything, so that it runs before every commit.
@@ -7,17 +7,19 @@
 mod bench;
 mod fuzz;
 mod manifest;
+mod sbom;
 mod sim;
 mod tidy;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo xtask tidy
        cargo xtask fuzz [--check] [--seconds N] [target…]
        cargo xtask sim [--seeds N] [--from S] [--each]
+       cargo xtask sbom FILE
        cargo xtask bench [--lines N] [--work FOLDER] [--python PATH]
        cargo xtask bench growth [--millions N] [--work FOLDER]
        cargo xtask bench receivers [--lines N] [--only TEXT…] [--work FOLDER] [--python PATH]
@@ -26,6 +28,7 @@ usage: cargo xtask tidy
   fuzz   each fuzz target for N seconds (default 10), keeping corpus and CPU time;
          with --check without keeping them
   sim    the storage engine on N seeds (default 200) from S on, with every fault a disk can have
+  sbom   what is linked into the program and embedded in it, in CycloneDX, into FILE
   bench  a release build beside chdb on N lines (default 2,000,000), or as it fills with N million records
          (default 20), or each receiver with N lines (default 200,000); PATH is a Python with chdb, by default
          one is made in FOLDER (target/bench), for receivers one with clients of queues, by default that of e2e/";
@@ -42,6 +45,10 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => match bench::Request::parse(rest) {
             Ok(request) => bench::run(&root(), &request).or_else(|error| failed(&mut out, &error)),
             Err(what) => writeln!(out, "error: {what}\n{USAGE}").map(|()| false),
+        },
+        ["sbom", file] => match sbom::run(&root(), Path::new(file)) {
+            Ok(parts) => writeln!(out, "sbom: {parts} parts in {file}").map(|()| true),
+            Err(error) => failed(&mut out, &error),
         },
         ["sim", rest @ ..] => sim::run(&root(), rest).or_else(|error| failed(&mut out, &error)),
         _ => writeln!(out, "{USAGE}").map(|()| false),
