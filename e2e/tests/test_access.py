@@ -159,6 +159,41 @@ def test_sessions_end_at_once(server):
     assert root.call("PUT", "/users/root", {"roles": ["analyst"]}).status == 409, "the last administrator stays"
 
 
+def test_people_choose_their_password_by_a_link(server):
+    root = administrator(server)
+    added = root.call("POST", "/users", {"user": "ann", "roles": ["analyst"]})
+    assert added.status == 200, added.text
+    first = added.json()["link"]
+    users = {each["user"]: each["has_password"] for each in root.call("GET", "/users").json()["users"]}
+    assert users == {"root": True, "ann": False}
+    anybody = Client(server)
+    assert anybody.call("POST", "/session", {"user": "ann", "password": ""}).status == 401
+    link = root.call("POST", "/users/ann/link").json()["link"]
+    choose = lambda link, password=PASSWORD: anybody.call("POST", "/password", {"link": link, "password": password})
+    assert choose(first).status == 401, "a later one replaces it"
+    weak = choose(link, "password1234")
+    assert weak.status == 400 and "easy to guess" in weak.text
+    assert choose(link).json() == {"user": "ann"}
+    assert choose(link).status == 401, "used up"
+    ann = Client(server).sign_in("/session", {"user": "ann", "password": PASSWORD})
+    sessions = ann.call("GET", "/sessions").json()["sessions"]
+    assert [each["current"] for each in sessions] == [True]
+    assert ann.call("POST", "/users/root/link").status == 403
+    assert root.call("POST", "/users/nobody/link").status == 404
+    assert choose(link.replace("lkl_", "lkt_")).status == 401
+    sql = "select \"audit.action\", \"audit.decision\", \"audit.object\", \"audit.claimed\" from audit"
+    rows = root.call("POST", "/sql", {"sql": sql}).json()["rows"]
+    seen = [tuple(row) for row in rows]
+    for expected in [
+        ("manage_users", "allow", "users/ann: link for a password", None),
+        ("sign_in", "deny", "password link", ""),
+        ("sign_in", "allow", "password link", "ann"),
+        ("manage_users", "deny", "users/root: link for a password", None),
+    ]:
+        assert expected in seen, (expected, seen)
+    assert link.split(".")[1] not in json.dumps(rows)
+
+
 def test_a_tail_ends_with_its_session(server):
     root = administrator(server)
     ann = person(server, root, "ann", "analyst")

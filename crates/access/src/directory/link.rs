@@ -1,4 +1,4 @@
-//! Links that can be used once: to set the first administrator up, or to sign in without a password.
+//! Links that can be used once: to set the first administrator up, to sign in without a password, or to choose one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,6 +18,8 @@ pub enum Purpose {
     SetUp,
     /// Whoever follows it is signed in as this user, if they have no second factor.
     SignIn(UserName),
+    /// Whoever follows it chooses the password of this user.
+    Password(UserName),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,6 +87,38 @@ impl Directory {
         self.begin_session_now(name, address).await
     }
 
+    /// Makes the secret of a link by which somebody chooses their password; it replaces the one that there was.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or [`DirectoryError::Refused`] for one who comes from a provider.
+    pub async fn add_password_link(&self, name: &UserName, lasts: Duration) -> Result<String, DirectoryError> {
+        self.check_may_have_password(name)?;
+        self.add_link(Purpose::Password(name.clone()), lasts).await
+    }
+
+    /// Sets the password of whom the link is for, which is used up by it, and ends their sessions. A password that cannot be used leaves the
+    /// link good.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotRecognised`] if the link is not for this, or not any more.
+    pub async fn set_password_by_link(&self, link: &str, password: &str) -> Result<UserName, DirectoryError> {
+        let Some(Purpose::Password(name)) = self.link(link) else { return Err(DirectoryError::NotRecognised) };
+        let hash = self.new_password(&name, password).await?;
+        let _turn = self.turn.lock().await;
+        if self.link(link) != Some(Purpose::Password(name.clone())) {
+            return Err(DirectoryError::NotRecognised);
+        }
+        self.use_up(link).await?;
+        self.set_hash(&name, hash).await?;
+        Ok(name)
+    }
+
+    /// With the turn held.
+    async fn use_up(&self, link: &str) -> Result<(), DirectoryError> {
+        let Some(shown) = secret::parse(Kind::Link, link) else { return Err(DirectoryError::NotRecognised) };
+        self.change(TABLE, |tables| &mut tables.links, |links| drop(links.remove(shown.id))).await
+    }
+
     /// Signs in by a link for that, which is used up by it.
     ///
     /// # Errors
@@ -95,8 +129,7 @@ impl Directory {
         if self.rights(&user).is_none() || self.second_factor(&user).is_some() {
             return Err(DirectoryError::NotRecognised);
         }
-        let Some(shown) = secret::parse(Kind::Link, link) else { return Err(DirectoryError::NotRecognised) };
-        self.change(TABLE, |tables| &mut tables.links, |links| drop(links.remove(shown.id))).await?;
+        self.use_up(link).await?;
         self.begin_session_now(&user, address).await
     }
 }

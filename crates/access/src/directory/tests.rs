@@ -82,7 +82,7 @@ async fn a_link_ends() {
     let late = directory.set_up(&link, &name("alice"), PASSWORD, "x").await;
     assert!(matches!(late, Err(DirectoryError::NotRecognised)));
 
-    directory.add_user(&name("demo"), PASSWORD, roles(&[Role::Analyst])).await.unwrap();
+    directory.add_user(&name("demo"), Some(PASSWORD), roles(&[Role::Analyst])).await.unwrap();
     let link = directory.add_link(Purpose::SignIn(name("demo")), Duration::from_secs(3_600)).await.unwrap();
     let session = directory.sign_in_by_link(&link, "x").await.unwrap();
     assert_eq!(session.info.user, name("demo"));
@@ -90,10 +90,47 @@ async fn a_link_ends() {
 }
 
 #[tokio::test]
+async fn somebody_chooses_a_password_by_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let Lab { directory, clock } = lab(folder.path(), Arc::new(ManualClock::at(0))).await;
+    let day = Duration::from_secs(24 * 3_600);
+    directory.add_user(&name("ann"), None, roles(&[Role::Administrator])).await.unwrap();
+    assert!(!directory.users()[0].has_password);
+    for guess in ["", PASSWORD] {
+        assert!(directory.check_password("ann", guess, "x").await.is_err(), "no password is none of them");
+    }
+    assert!(directory.begin_second_factor(&name("ann")).await.is_err());
+    let old = directory.add_password_link(&name("ann"), day).await.unwrap();
+    let link = directory.add_password_link(&name("ann"), day).await.unwrap();
+    let choose = async |link: &str, password: &str| directory.set_password_by_link(link, password).await;
+    assert!(matches!(choose(&old, PASSWORD).await, Err(DirectoryError::NotRecognised)), "a later one replaces it");
+    assert!(matches!(choose(&link, "password1234").await, Err(DirectoryError::Invalid(_))), "and it stays good");
+    assert!(directory.sign_in_by_link(&link, "x").await.is_err(), "it is for a password alone");
+    assert_eq!(choose(&link, PASSWORD).await.unwrap(), name("ann"));
+    assert!(matches!(choose(&link, PASSWORD).await, Err(DirectoryError::NotRecognised)), "used up");
+    assert_eq!(directory.check_password("ann", PASSWORD, "x").await.unwrap(), name("ann"));
+
+    let session = directory.begin_session(&name("ann"), "x").await.unwrap();
+    let late = directory.add_password_link(&name("ann"), day).await.unwrap();
+    let again = directory.add_password_link(&name("ann"), 2 * day).await.unwrap();
+    set(&clock, 47 * HOUR_NS);
+    assert!(choose(&late, PASSWORD).await.is_err());
+    choose(&again, "another lantern oboe thirty").await.unwrap();
+    assert_eq!(directory.session(&session.secret).await, None, "a new password ends them all");
+    let nobody = directory.add_password_link(&name("nobody"), day).await.unwrap_err();
+    assert_eq!(nobody.to_string(), "there is no user `nobody`");
+
+    // Who cannot sign in yet manages nobody.
+    directory.add_user(&name("bob"), None, roles(&[Role::Administrator])).await.unwrap();
+    let last = directory.set_user(&name("ann"), roles(&[]), false).await.unwrap_err();
+    assert!(last.to_string().contains("the only administrator"), "{last}");
+}
+
+#[tokio::test]
 async fn sessions_end_by_disuse_by_age_and_by_hand() {
     let folder = tempfile::tempdir().unwrap();
     let Lab { directory, clock } = lab(folder.path(), Arc::new(ManualClock::at(0))).await;
-    directory.add_user(&name("alice"), PASSWORD, roles(&[Role::Administrator])).await.unwrap();
+    directory.add_user(&name("alice"), Some(PASSWORD), roles(&[Role::Administrator])).await.unwrap();
     let begin = async || directory.begin_session(&name("alice"), "x").await.unwrap();
 
     let unused = begin().await;
@@ -128,7 +165,7 @@ async fn what_is_known_outlives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(0));
     let before = lab(folder.path(), clock.clone()).await.directory;
-    before.add_user(&name("alice"), PASSWORD, roles(&[Role::Administrator, Role::Analyst])).await.unwrap();
+    before.add_user(&name("alice"), Some(PASSWORD), roles(&[Role::Administrator, Role::Analyst])).await.unwrap();
     let session = before.begin_session(&name("alice"), "x").await.unwrap();
     let made = before.add_token(token("alice", Role::Analyst, HOUR_NS)).await.unwrap();
     drop(before);
@@ -150,8 +187,8 @@ async fn what_is_known_outlives_a_restart() {
 async fn wrong_names_and_wrong_passwords_are_told_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let Lab { directory, clock } = lab(folder.path(), Arc::new(ManualClock::at(0))).await;
-    directory.add_user(&name("alice"), PASSWORD, roles(&[Role::Analyst])).await.unwrap();
-    directory.add_user(&name("gone"), PASSWORD, roles(&[Role::Analyst])).await.unwrap();
+    directory.add_user(&name("alice"), Some(PASSWORD), roles(&[Role::Analyst])).await.unwrap();
+    directory.add_user(&name("gone"), Some(PASSWORD), roles(&[Role::Analyst])).await.unwrap();
     directory.set_user(&name("gone"), roles(&[Role::Analyst]), true).await.unwrap();
     for (who, password) in [("alice", "wrong"), ("nobody", PASSWORD), ("gone", PASSWORD), ("", ""), ("a b", PASSWORD)] {
         let error = directory.check_password(who, password, "x").await.unwrap_err();
@@ -172,8 +209,8 @@ async fn wrong_names_and_wrong_passwords_are_told_the_same() {
 async fn a_token_can_do_what_its_owner_may_give() {
     let folder = tempfile::tempdir().unwrap();
     let Lab { directory, clock } = lab(folder.path(), Arc::new(ManualClock::at(0))).await;
-    directory.add_user(&name("root"), PASSWORD, roles(&[Role::Administrator])).await.unwrap();
-    directory.add_user(&name("ann"), PASSWORD, roles(&[Role::Analyst, Role::Auditor])).await.unwrap();
+    directory.add_user(&name("root"), Some(PASSWORD), roles(&[Role::Administrator])).await.unwrap();
+    directory.add_user(&name("ann"), Some(PASSWORD), roles(&[Role::Analyst, Role::Auditor])).await.unwrap();
     let error = |result: Result<super::NewToken, DirectoryError>| result.err().map(|error| error.to_string());
     for (spec, expected) in [
         (token("root", Role::Analyst, HOUR_NS), "`root` may not give a token the role `analyst`"),
@@ -210,13 +247,13 @@ async fn a_token_can_do_what_its_owner_may_give() {
 async fn somebody_always_manages() {
     let folder = tempfile::tempdir().unwrap();
     let Lab { directory, .. } = lab(folder.path(), Arc::new(ManualClock::at(0))).await;
-    directory.add_user(&name("root"), PASSWORD, roles(&[Role::Administrator])).await.unwrap();
+    directory.add_user(&name("root"), Some(PASSWORD), roles(&[Role::Administrator])).await.unwrap();
     for (roles, disabled) in [(roles(&[Role::Analyst]), false), (roles(&[Role::Administrator]), true)] {
         let error = directory.set_user(&name("root"), roles, disabled).await.unwrap_err();
         assert_eq!(error.to_string(), "`root` is the only administrator: make somebody else one first");
     }
-    directory.add_user(&name("other"), PASSWORD, roles(&[Role::Administrator])).await.unwrap();
+    directory.add_user(&name("other"), Some(PASSWORD), roles(&[Role::Administrator])).await.unwrap();
     directory.set_user(&name("root"), roles(&[Role::Analyst]), false).await.unwrap();
-    let error = directory.add_user(&name("other"), PASSWORD, roles(&[])).await.unwrap_err();
+    let error = directory.add_user(&name("other"), Some(PASSWORD), roles(&[])).await.unwrap_err();
     assert_eq!(error.to_string(), "user `other` exists already");
 }

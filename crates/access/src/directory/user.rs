@@ -151,6 +151,8 @@ pub struct UserInfo {
     pub created_ns: i64,
     /// Whether they have a second factor.
     pub second_factor: bool,
+    /// Whether they have a password.
+    pub has_password: bool,
     /// Who they are at their provider, if one vouches for them.
     pub oidc: Option<OidcPerson>,
 }
@@ -166,6 +168,7 @@ impl Directory {
             disabled: user.disabled,
             created_ns: user.created_ns,
             second_factor: tables.has_factor(name),
+            has_password: user.password.is_some(),
             oidc: user.origin.as_ref().map(|origin| origin.person.clone()),
         };
         tables.users.iter().map(info).collect()
@@ -181,19 +184,22 @@ impl Directory {
         self.tables.read().users.get(name).is_some_and(|user| user.password.is_some())
     }
 
-    /// Adds a person.
+    /// Adds a person; without a password they cannot sign in until they have chosen one.
     ///
     /// # Errors
     /// [`DirectoryError`].
     pub async fn add_user(
         &self,
         name: &UserName,
-        password: &str,
+        password: Option<&str>,
         rights: impl Into<Rights>,
     ) -> Result<(), DirectoryError> {
         let rights = rights.into();
         rights.check()?;
-        let hash = self.new_password(name, password).await?;
+        let hash = match password {
+            Some(password) => self.new_password(name, password).await?,
+            None => None,
+        };
         let _turn = self.turn.lock().await;
         self.add_user_now(name, hash, rights).await
     }
@@ -278,13 +284,23 @@ impl Directory {
     pub async fn set_password(&self, name: &UserName, password: &str) -> Result<(), DirectoryError> {
         let hash = self.new_password(name, password).await?;
         let _turn = self.turn.lock().await;
+        self.check_may_have_password(name)?;
+        self.set_hash(name, hash).await
+    }
+
+    /// Whether somebody is there who can have a password.
+    pub(super) fn check_may_have_password(&self, name: &UserName) -> Result<(), DirectoryError> {
         match self.tables.read().users.get(name) {
-            None => return Err(DirectoryError::NotFound(format!("user `{name}`"))),
+            None => Err(DirectoryError::NotFound(format!("user `{name}`"))),
             Some(User { origin: Some(_), .. }) => {
-                return Err(DirectoryError::Refused("who signs in at a provider has no password here".to_owned()));
+                Err(DirectoryError::Refused("who signs in at a provider has no password here".to_owned()))
             }
-            Some(_) => {}
+            Some(_) => Ok(()),
         }
+    }
+
+    /// With the turn held.
+    pub(super) async fn set_hash(&self, name: &UserName, hash: Option<String>) -> Result<(), DirectoryError> {
         let set = |users: &mut std::collections::BTreeMap<UserName, User>| {
             if let Some(user) = users.get_mut(name) {
                 user.password = hash;

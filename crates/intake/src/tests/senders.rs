@@ -39,7 +39,7 @@ impl Lab {
             SqliteCatalog::open(&folder.path().join("c.sqlite"), &DataKey::from_bytes([1; 32])).await.unwrap();
         let directory = Directory::open(Arc::new(catalog), clock.clone(), SessionLimits::default()).await.unwrap();
         let roles = BTreeSet::from([Role::Administrator, Role::Analyst]);
-        directory.add_user(&ann(), "granite lantern oboe thirty", roles).await.unwrap();
+        directory.add_user(&ann(), Some("granite lantern oboe thirty"), roles).await.unwrap();
         let rule = CertificateRule {
             name: NamePattern::new("CN=web-*").unwrap(),
             roles: [Role::Collector].into(),
@@ -188,7 +188,7 @@ async fn a_token_ends_with_the_next_request() {
     let third = lab.token(Role::Collector, "default").await;
     assert_eq!(status(&third).await, 200);
     lab.directory
-        .add_user(&UserName::new("bob").unwrap(), "granite lantern oboe thirty", BTreeSet::from([Role::Administrator]))
+        .add_user(&UserName::new("bob").unwrap(), Some("granite lantern oboe thirty"), BTreeSet::from([Role::Administrator]))
         .await
         .unwrap();
     lab.directory.set_user(&ann(), BTreeSet::from([Role::Analyst]), false).await.unwrap();

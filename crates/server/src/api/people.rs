@@ -1,13 +1,14 @@
 //! People, their sessions and tokens.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use logkeep_access::{
-    Action, Grant, Identity, Rights, Role, Scope, SessionInfo, TokenInfo, TokenSpec, UserInfo, UserName,
+    Action, Grant, Identity, Known, Rights, Role, Scope, SessionInfo, TokenInfo, TokenSpec, UserInfo, UserName,
 };
 use logkeep_record::TenantId;
 use serde::{Deserialize, Deserializer};
@@ -18,13 +19,15 @@ use super::caller::Caller;
 use super::session::body;
 use super::{ApiError, AppState, render};
 
+/// How long a link is good by which somebody chooses their password.
+const LINK_LASTS: Duration = Duration::from_secs(24 * 3_600);
 const DAY_NS: i64 = 24 * 3_600 * 1_000_000_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewUser {
     user: String,
-    password: String,
+    password: Option<String>,
     roles: Vec<String>,
     scope: Option<Scope>,
 }
@@ -82,7 +85,7 @@ fn names(roles: &BTreeSet<Role>) -> Vec<&'static str> {
 }
 
 fn user_json(user: &UserInfo) -> Value {
-    let UserInfo { name, roles, scope, disabled, created_ns, second_factor, oidc } = user;
+    let UserInfo { name, roles, scope, disabled, created_ns, second_factor, has_password, oidc } = user;
     let oidc = oidc.as_ref();
     json!({
         "user": name.as_str(),
@@ -91,13 +94,16 @@ fn user_json(user: &UserInfo) -> Value {
         "disabled": disabled,
         "created": render::time(*created_ns),
         "second_factor": second_factor,
+        "has_password": has_password,
         "shown": oidc.map_or(name.as_str(), |person| &person.shown),
         "oidc": oidc.map(|person| json!({"issuer": person.issuer, "subject": person.subject})),
     })
 }
 
-fn session_json(session: &SessionInfo) -> Value {
+fn session_json(session: &SessionInfo, who: &Identity) -> Value {
+    let is_current = matches!(who.known(), Known::Session { id, .. } if *id == session.id);
     json!({
+        "current": is_current,
         "id": session.id,
         "user": session.user.as_str(),
         "address": session.address,
@@ -177,13 +183,29 @@ pub(crate) async fn add_user(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let form = "{\"user\": \"…\", \"password\": \"…\", \"roles\": [\"…\"]}, and \"scope\" if there is one";
+    let form = "{\"user\": \"…\", \"roles\": [\"…\"]}, \"scope\" if there is one, and \"password\" if they are not to choose it by a link";
     let NewUser { user, password, roles: wanted, scope } = body(&headers, &bytes, form)?;
     let (name, wanted) = (UserName::new(&user)?, Rights { roles: roles(&wanted)?, scope });
     let object = format!("users/{name}: add as {}", said(&wanted));
     let grant = state.leave(&who, Action::ManageUsers, object).await?;
-    let (grant, ()) = outcome(grant, state.directory.add_user(&name, &password, wanted).await).await?;
-    done(grant, json!({"user": name.as_str()})).await
+    let (grant, ()) = outcome(grant, state.directory.add_user(&name, password.as_deref(), wanted).await).await?;
+    if password.is_some() {
+        return done(grant, json!({"user": name.as_str()})).await;
+    }
+    let (grant, link) = outcome(grant, state.directory.add_password_link(&name, LINK_LASTS).await).await?;
+    done(grant, json!({"user": name.as_str(), "link": link})).await
+}
+
+/// A link by which somebody chooses their password, who has none yet or has forgotten it.
+pub(crate) async fn add_link(
+    State(state): State<AppState>,
+    Caller(who): Caller,
+    Path(user): Path<String>,
+) -> Result<Response, ApiError> {
+    let name = UserName::of_anybody(&user)?;
+    let grant = state.leave(&who, Action::ManageUsers, format!("users/{name}: link for a password")).await?;
+    let (grant, link) = outcome(grant, state.directory.add_password_link(&name, LINK_LASTS).await).await?;
+    done(grant, json!({"user": name.as_str(), "link": link})).await
 }
 
 pub(crate) async fn change_user(
@@ -226,7 +248,7 @@ pub(crate) async fn change_password(
 pub(crate) async fn sessions(State(state): State<AppState>, Caller(who): Caller) -> Result<Response, ApiError> {
     let (action, of) = whose(&state, &who, Action::ListSessions, Action::OwnSessions);
     let grant = state.leave(&who, action, "sessions".into()).await?;
-    let sessions: Vec<Value> = state.directory.sessions(of).iter().map(session_json).collect();
+    let sessions: Vec<Value> = state.directory.sessions(of).iter().map(|session| session_json(session, &who)).collect();
     done(grant, json!({"sessions": sessions})).await
 }
 

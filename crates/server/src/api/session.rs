@@ -26,6 +26,13 @@ enum SignIn {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ByLink {
+    link: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SetUp {
     link: String,
     user: String,
@@ -133,6 +140,23 @@ pub(crate) async fn set_up(
     let address = peer.address.ip().to_canonical().to_string();
     let session = state.directory.set_up(&link, &name, &password, &address).await?;
     Ok(state.begun(&session))
+}
+
+/// `POST /api/v1/password`: somebody chooses their password, by a link that they were given.
+pub(crate) async fn choose_password(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    let ByLink { link, password } = body(&headers, &bytes, "{\"link\": \"…\", \"password\": \"…\"}")?;
+    let name = match state.directory.link(&link) {
+        Some(Purpose::Password(name)) => name.to_string(),
+        _ => String::new(),
+    };
+    state.note_sign_in(&peer, &name, !name.is_empty(), "password link").await?;
+    let name = state.directory.set_password_by_link(&link, &password).await?;
+    Ok(unshared(json!({"user": name.as_str()}).to_string()).into_response())
 }
 
 /// `GET /api/v1/session`: who the caller is.

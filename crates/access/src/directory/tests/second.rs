@@ -15,7 +15,7 @@ fn code(enrolment: &Enrolment, at_ns: i64) -> String {
 
 /// Alice, who has enrolled with the code of the moment.
 async fn enrolled(lab: &Lab) -> (Enrolment, Vec<String>) {
-    lab.directory.add_user(&name("alice"), PASSWORD, roles(&[Role::Analyst])).await.unwrap();
+    lab.directory.add_user(&name("alice"), Some(PASSWORD), roles(&[Role::Analyst])).await.unwrap();
     let enrolment = lab.directory.begin_second_factor(&name("alice")).await.unwrap();
     let now = code(&enrolment, lab.clock.now_ns());
     let codes = lab.directory.confirm_second_factor(&name("alice"), &now, "x").await.unwrap();
@@ -34,7 +34,7 @@ const NEEDED: &str = "a code of your app is needed as well, or a recovery code";
 async fn a_code_is_needed_once_it_was_confirmed() {
     let folder = tempfile::tempdir().unwrap();
     let lab = lab(folder.path(), Arc::new(ManualClock::at(START_NS))).await;
-    lab.directory.add_user(&name("alice"), PASSWORD, roles(&[Role::Analyst])).await.unwrap();
+    lab.directory.add_user(&name("alice"), Some(PASSWORD), roles(&[Role::Analyst])).await.unwrap();
     let first = lab.directory.begin_second_factor(&name("alice")).await.unwrap();
     assert!(first.uri.starts_with("otpauth://totp/Logkeep:alice?"), "{}", first.uri);
     assert!(first.uri.contains(&format!("secret={}", first.secret)));
