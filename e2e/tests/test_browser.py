@@ -6,6 +6,8 @@ import subprocess
 
 from support.server import REPOSITORY, Server
 
+NODE = REPOSITORY / "e2e" / "node"
+
 
 def browse(**environment):
     """The number of journeys that succeeded; all must."""
@@ -34,5 +36,26 @@ def test_console(server, say):
 def test_signing_in(tmp_path):
     server = Server(tmp_path, settings="access:\n  loopback: sign_in\n").start()
     link = (server.data / "set-up-link").read_text().strip()
-    assert browse(LOGKEEP_URL=server.url, LOGKEEP_SET_UP_LINK=link) == 2
+    assert browse(LOGKEEP_URL=server.url, LOGKEEP_SET_UP_LINK=link) == 8
     server.stop()
+
+
+def test_signing_in_at_a_provider(tmp_path):
+    """The provider is the npm package `oidc-provider`, with pages of its own on which people say who they are."""
+    secret = tmp_path / "client-secret"
+    secret.write_text("a secret of the client")
+    command = ["node", "oidc.mjs", "logkeep", secret.read_text()]
+    with subprocess.Popen(command, cwd=NODE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
+        issuer = provider.stdout.readline().strip()
+        settings = (
+            f"access:\n  loopback: sign_in\noidc:\n  issuer: {issuer}\n  client_id: logkeep\n"
+            f'  client_secret_file: "{secret}"\n  label: Example\n  roles: {{devs: analyst}}\n'
+        )
+        server = Server(tmp_path / "server", settings=settings).start()
+        provider.stdin.write(f"{server.url}/api/v1/session/oidc/callback\n")
+        provider.stdin.flush()
+        assert provider.stdout.readline().strip() == "ready"
+        assert browse(LOGKEEP_URL=server.url, LOGKEEP_SET_UP_LINK="none", LOGKEEP_PROVIDER=issuer) == 2
+        server.stop()
+        provider.stdin.close()
+        assert provider.wait(30) == 0

@@ -48,7 +48,7 @@ export function some(word, count) {
 
 export class Pages {
   constructor(browser, url) {
-    Object.assign(this, { browser, url, open: [], faults: [], allowed: [] });
+    Object.assign(this, { browser, url, open: [], faults: [], allowed: [], others: [] });
   }
 
   /** A fresh context: no history, no storage, nothing from the test before. */
@@ -66,8 +66,11 @@ export class Pages {
       void dialog.dismiss();
     });
     page.on("request", (request) => {
-      if (!request.url().startsWith(this.url) && !request.url().startsWith("data:")) this.faults.push(`request to ${request.url()}`);
+      const known = [this.url, "data:", ...this.others].some((host) => request.url().startsWith(host));
+      if (!known && !this.isElsewhere(request)) this.faults.push(`request to ${request.url()}`);
     });
+    const isForeign = (address) => ![this.url, ...this.others].some((host) => address.href.startsWith(host));
+    await context.route(isForeign, (route) => route.abort());
     await page.goto(this.url + search);
     return page;
   }
@@ -75,6 +78,15 @@ export class Pages {
   /** For tests in which the server refuses or goes away: the browser logs that by itself. */
   allow(...texts) {
     this.allowed.push(...texts);
+  }
+
+  /** For tests that lead to another server, and back. What its own pages ask of others is none of ours, and not let out. */
+  allowHost(url) {
+    this.others.push(url);
+  }
+
+  isElsewhere(request) {
+    return this.others.some((other) => request.frame().url().startsWith(other));
   }
 
   async finish(failedAs) {

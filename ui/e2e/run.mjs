@@ -1,12 +1,15 @@
 /**
  * The browser test of the console, against any server: `LOGKEEP_URL=http://127.0.0.1:7280 npm run e2e`. Without that
  * it starts the mock, and then also shows the states that a healthy server does not get into. With `LOGKEEP_SET_UP_LINK` it
- * shows how one signs in, and only that.
+ * shows how one signs in, and only that; with `LOGKEEP_PROVIDER` as well, how one does at this provider of OpenID Connect.
  */
 import { startMock } from "../mock/server.mjs";
 import { launch, runAll } from "./harness.mjs";
 import { states } from "./states.mjs";
 import { journeys } from "./journeys.mjs";
+import { accountJourneys } from "./account.mjs";
+import { oidc } from "./oidc.mjs";
+import { peopleJourneys } from "./people.mjs";
 import { signIn } from "./signin.mjs";
 
 const mock = process.env.LOGKEEP_URL ? null : await startMock({ count: 3000 });
@@ -14,12 +17,14 @@ const url = (process.env.LOGKEEP_URL ?? mock.url).replace(/\/$/, "");
 const browser = await launch();
 const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
-const all = link ? signIn : [...journeys, ...(mock ? states : [])];
+const provider = process.env.LOGKEEP_PROVIDER;
+const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys];
+const all = link ? asked : [...journeys, ...(mock ? states : [])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;
 try {
-  const { passed, failed } = await runAll(tests, { browser, url, token, link });
+  const { passed, failed } = await runAll(tests, { browser, url, token, link, provider });
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 } finally {

@@ -2,10 +2,10 @@
 import { violations } from "./accessible.mjs";
 import { assert, equal } from "./harness.mjs";
 
-const PASSWORD = "granite lantern oboe thirty";
+export const PASSWORD = "granite lantern oboe thirty";
 
 /** By keyboard alone: the first field has the focus, Tab goes on, Enter sends. */
-async function say(page, user, password) {
+export async function say(page, user, password) {
   await page.getByRole("textbox", { name: "User name" }).waitFor();
   await page.keyboard.type(user);
   await page.keyboard.press("Tab");
@@ -13,8 +13,8 @@ async function say(page, user, password) {
   await page.keyboard.press("Enter");
 }
 
-const asked = (page) => page.getByRole("heading", { name: "Sign in" }).waitFor();
-const inside = (page) => page.locator("#search").waitFor();
+export const asked = (page) => page.getByRole("heading", { name: "Sign in" }).waitFor();
+export const inside = (page) => page.locator("#search").waitFor();
 
 async function setsUpSignsOutAndIn({ pages, link }) {
   pages.allow("401", "400");

@@ -4,6 +4,8 @@ import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { retry } from "./api/queries";
 import { Gate } from "./components/Gate";
+import { AccountPage } from "./components/people/AccountPage";
+import { PeoplePage } from "./components/people/PeoplePage";
 import { applyTheme } from "./lib/theme";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -11,7 +13,7 @@ import "./styles/top.css";
 import "./styles/list.css";
 import "./styles/panel.css";
 import "./styles/states.css";
-import "./styles/sign-in.css";
+import "./styles/people.css";
 
 applyTheme();
 
@@ -20,13 +22,19 @@ const client = new QueryClient({
   defaultOptions: { queries: { retry, refetchOnWindowFocus: false, networkMode: "always" } },
 });
 
+/** Pages beside the console are few and lead away from it: each is loaded by its own address. */
+function Here() {
+  if (location.pathname === "/account") return <AccountPage />;
+  return location.pathname === "/people" ? <PeoplePage /> : <App />;
+}
+
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={client}>
         <Gate>
-          <App />
+          <Here />
         </Gate>
       </QueryClientProvider>
     </StrictMode>,

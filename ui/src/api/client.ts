@@ -5,13 +5,20 @@
 import { parseJson } from "./json";
 import type {
   ContextAnswer,
+  Enrolment,
+  ErrorAnswer,
   ErrorBody,
   FieldsAnswer,
   HistogramAnswer,
   LogPage,
   LogRecord,
+  NewToken,
+  OwnSession,
   Session,
   Status,
+  Token,
+  User,
+  UserLink,
   ValuesAnswer,
 } from "./types";
 
@@ -21,11 +28,15 @@ export class ApiError extends Error {
   readonly status: number;
   readonly body: ErrorBody;
 
-  constructor(status: number, body: ErrorBody) {
+  /** What stands beside the error. */
+  readonly answer: ErrorAnswer;
+
+  constructor(status: number, body: ErrorBody, answer: ErrorAnswer = {}) {
     super(body.message);
     this.name = "ApiError";
     this.status = status;
     this.body = body;
+    this.answer = answer;
   }
 }
 
@@ -51,7 +62,7 @@ function get<T>(path: string, params: Params, signal?: AbortSignal): Promise<T> 
   return call<T>(url(path, params), { signal: signal ?? null, headers: { accept: "application/json" } });
 }
 
-function send<T>(method: "POST" | "DELETE", path: string, body: object): Promise<T> {
+function send<T>(method: "POST" | "PUT" | "DELETE", path: string, body: object): Promise<T> {
   return call<T>(url(path), { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 }
 
@@ -72,13 +83,23 @@ async function call<T>(address: string, request: RequestInit): Promise<T> {
 /** A gateway's error page is no error form: it means that the server behind it is away. */
 function asError(status: number, text: string): Error {
   try {
-    const parsed = JSON.parse(text) as { error?: ErrorBody };
-    if (parsed.error && typeof parsed.error.message === "string") return new ApiError(status, parsed.error);
+    const parsed = JSON.parse(text) as ErrorAnswer & { error?: ErrorBody };
+    if (parsed.error && typeof parsed.error.message === "string") return new ApiError(status, parsed.error, parsed);
   } catch {
     // Not JSON: falls through to what the status alone says.
   }
   if (status >= 502 && status <= 504) return new UnreachableError();
   return new ApiError(status, { code: String(status), message: text.slice(0, 300) || `status ${status}` });
+}
+
+export interface Password {
+  user: string;
+  password: string;
+}
+
+interface Both {
+  password: string;
+  code: string;
 }
 
 export interface Window {
@@ -100,8 +121,24 @@ export const api = {
     get<ValuesAnswer>(`/fields/${encodeURIComponent(name)}/values`, { ...window, limit }, signal),
   status: (signal?: AbortSignal) => get<Status>("/status", {}, signal),
   session: (signal?: AbortSignal) => get<Session>("/session", {}, signal),
-  signIn: (body: { link: string } | { user: string; password: string }) => send<unknown>("POST", "/session", body),
+  signIn: (body: { link: string } | (Password & { code?: string })) => send<unknown>("POST", "/session", body),
   setUp: (body: { link: string; user: string; password: string }) => send<unknown>("POST", "/setup", body),
   signOut: () => send<unknown>("DELETE", "/session", {}),
+  changePassword: (body: { old: string; new: string }) => send<unknown>("PUT", "/password", body),
+  beginSecondFactor: (password: string) => send<Enrolment>("POST", "/second-factor", { password }),
+  confirmSecondFactor: (code: string) => send<{ recovery_codes: string[] }>("PUT", "/second-factor", { code }),
+  renewRecoveryCodes: (shown: Both) => send<{ recovery_codes: string[] }>("POST", "/second-factor/recovery", shown),
+  endSecondFactor: (shown: Both) => send<{ recovery_codes?: string[] }>("DELETE", "/second-factor", shown),
+  sessions: (signal?: AbortSignal) => get<{ sessions: OwnSession[] }>("/sessions", {}, signal),
+  endSession: (id: string) => send<unknown>("DELETE", `/sessions/${encodeURIComponent(id)}`, {}),
+  tokens: (signal?: AbortSignal) => get<{ tokens: Token[] }>("/tokens", {}, signal),
+  addToken: (body: { name: string; roles: string[]; days: number }) => send<NewToken>("POST", "/tokens", body),
+  endToken: (id: string) => send<unknown>("DELETE", `/tokens/${encodeURIComponent(id)}`, {}),
+  choosePassword: (body: { link: string; password: string }) => send<unknown>("POST", "/password", body),
+  users: (signal?: AbortSignal) => get<{ users: User[] }>("/users", {}, signal),
+  addUser: (body: { user: string; roles: string[] }) => send<UserLink>("POST", "/users", body),
+  setUser: (user: string, body: { roles: string[]; disabled: boolean }) => send<unknown>("PUT", `/users/${encodeURIComponent(user)}`, body),
+  addLink: (user: string) => send<UserLink>("POST", `/users/${encodeURIComponent(user)}/link`, {}),
+  resetSecondFactor: (user: string) => send<unknown>("DELETE", `/users/${encodeURIComponent(user)}/second-factor`, {}),
   tailUrl: (q: string) => url("/tail", { q }),
 };

@@ -120,12 +120,75 @@ export interface Session {
   tenant: string;
   roles: string[];
   may: string[];
+  /** What to show of a person, who may come from a provider. */
+  shown?: string;
+  /** Of a person who has a password here. */
+  second_factor?: { on: boolean; needed: boolean; recovery_codes: number | null } | null;
+}
+
+/** A person, as those who manage people see them. */
+export interface User {
+  user: string;
+  shown: string;
+  roles: string[];
+  disabled: boolean;
+  created: string;
+  second_factor: boolean;
+  has_password: boolean;
+  oidc: { issuer: string; subject: string } | null;
+}
+
+/** By which somebody chooses their password, shown once. */
+export interface UserLink {
+  user: string;
+  link: string;
+}
+
+/** A session of a person. */
+export interface OwnSession {
+  id: string;
+  user: string;
+  address: string;
+  created: string;
+  used: string;
+  expires: string;
+  /** Whether it is the one that asks. */
+  current: boolean;
+}
+
+/** A token, without what makes it one. */
+export interface Token {
+  id: string;
+  name: string;
+  owner: string;
+  roles: string[];
+  tenant: string;
+  created: string;
+  expires: string;
+  used: string | null;
+}
+
+export interface NewToken extends Token {
+  token: string;
+}
+
+/** What an app needs to know, shown once. */
+export interface Enrolment {
+  secret: string;
+  uri: string;
+  qr: string;
 }
 
 export interface TailStatus {
   matched: number;
   sent: number;
   dropped: number;
+}
+
+/** What an answer that refuses says beside the error. */
+export interface ErrorAnswer {
+  set_up?: boolean;
+  oidc?: { label: string } | null;
 }
 
 export interface ErrorBody {
