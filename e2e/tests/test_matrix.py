@@ -65,11 +65,13 @@ MATRIX = [
     ("DELETE", "/second-factor", {"password": "wrong", "code": "000000"}, "-xxxxxxxxx......"),
     ("POST", "/second-factor/recovery", {"password": "wrong", "code": "000000"}, "-xxxxxxxxx......"),
     ("DELETE", "/users/{name}/second-factor", None, "-.x......xx....."),
+    ("POST", "/users/{name}/link", None, "-.x......xx....."),
 ]
 # Who asks them cannot be told from who they are: by what they show instead.
 OTHERS = {
     ("POST", "/setup"),
     ("POST", "/session"),
+    ("POST", "/password"),
     ("DELETE", "/session"),
     ("GET", "/session/oidc/start"),
     ("GET", "/session/oidc/callback"),

@@ -91,15 +91,15 @@ fn checksums(lock: &str) -> BTreeMap<(String, String), String> {
 fn packages(lock: &Value) -> Vec<Part> {
     let Some(packages) = lock["packages"].as_object() else { return Vec::new() };
     let shipped = packages.iter().filter(|(path, package)| !path.is_empty() && package["dev"] != true);
-    shipped
-        .filter_map(|(path, package)| {
-            let name = path.rsplit("node_modules/").next()?.to_owned();
-            let version = package["version"].as_str()?.to_owned();
-            let license = package["license"].as_str().unwrap_or_default().to_owned();
-            let purl = format!("pkg:npm/{}@{version}", name.replace('@', "%40"));
-            Some(Part { name, version, license, purl, sha256: None })
-        })
-        .collect()
+    let parts = shipped.filter_map(|(path, package)| {
+        let name = path.rsplit("node_modules/").next()?.to_owned();
+        let version = package["version"].as_str()?.to_owned();
+        let license = package["license"].as_str().unwrap_or_default().to_owned();
+        let purl = format!("pkg:npm/{}@{version}", name.replace('@', "%40"));
+        Some((purl.clone(), Part { name, version, license, purl, sha256: None }))
+    });
+    // In the order of their names, whatever that of the file is.
+    parts.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 fn document(program: &str, parts: &Parts, uses: &Uses) -> Value {

@@ -188,7 +188,11 @@ async fn a_token_ends_with_the_next_request() {
     let third = lab.token(Role::Collector, "default").await;
     assert_eq!(status(&third).await, 200);
     lab.directory
-        .add_user(&UserName::new("bob").unwrap(), Some("granite lantern oboe thirty"), BTreeSet::from([Role::Administrator]))
+        .add_user(
+            &UserName::new("bob").unwrap(),
+            Some("granite lantern oboe thirty"),
+            BTreeSet::from([Role::Administrator]),
+        )
         .await
         .unwrap();
     lab.directory.set_user(&ann(), BTreeSet::from([Role::Analyst]), false).await.unwrap();
