@@ -7,10 +7,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _};
-use arrow::datatypes::{UInt32Type, UInt64Type};
+use arrow::array::Array as _;
 use logkeep_segment::{Rows, RowsBuilder, ValueType, fixed};
-use parking_lot::Mutex;
 
 use super::QueryError;
 use super::chunk::{Place, Source, Wanted};
@@ -31,32 +29,19 @@ const PLAIN: &[&str] = &[
     fixed::INDEX,
 ];
 
-/// A mask at work.
-pub(super) struct Masked<'m>(Mutex<Masker<'m>>);
-
-impl<'m> Masked<'m> {
-    pub(super) fn new(mask: &'m Mask) -> Self {
-        Self(Mutex::new(mask.masker()))
+/// The same rows, masked. All columns must be present.
+fn masked_rows(masker: &mut Masker<'_>, rows: &Rows) -> Result<Rows, QueryError> {
+    let mut builder = RowsBuilder::new();
+    let mut places = Vec::with_capacity(rows.len());
+    for row in 0..rows.len() {
+        let mut record = rows.record(row)?;
+        masker.apply(&mut record);
+        builder.push(&record);
+        places.push(rows.place(row)?);
     }
-
-    /// The same rows, masked. All columns must be present.
-    fn rows(&self, rows: &Rows) -> Result<Rows, QueryError> {
-        let mut masker = self.0.lock();
-        let mut builder = RowsBuilder::new();
-        for row in 0..rows.len() {
-            let mut record = rows.record(row)?;
-            masker.apply(&mut record);
-            builder.push(&record);
-        }
-        let lacking = || QueryError::Internal("rows without a place in a batch".into());
-        let batches = rows.column(fixed::BATCH).and_then(|column| column.as_primitive_opt::<UInt64Type>());
-        let indexes = rows.column(fixed::INDEX).and_then(|column| column.as_primitive_opt::<UInt32Type>());
-        let (batches, indexes) = (batches.ok_or_else(lacking)?.values(), indexes.ok_or_else(lacking)?.values());
-        let places: Vec<_> = batches.iter().copied().zip(indexes.iter().copied()).collect();
-        match builder.finish() {
-            Some(built) => Ok(built.with_places(&places, rows.batches().to_vec())),
-            None => Ok(rows.with_table(rows.table().slice(0, 0))),
-        }
+    match builder.finish() {
+        Some(built) => Ok(built.with_places(&places, rows.batches().to_vec())),
+        None => Ok(rows.with_table(rows.table().slice(0, 0))),
     }
 }
 
@@ -109,20 +94,19 @@ impl Scan {
     /// Hands the matching rows of a source to `sink` as the reader may see them.
     pub(super) fn each_masked(
         &self,
-        masked: &Masked<'_>,
+        mask: &Mask,
         source: &Source,
-        wanted: &Wanted,
         conditions: &Conditions<'_>,
         whole: bool,
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, QueryError> {
+        let mut masker = mask.masker();
         self.each_admitted(source, whole, &mut |stored| {
-            let rows = masked.rows(&stored.rows)?;
+            let rows = masked_rows(&mut masker, &stored.rows)?;
             let seen: Wanted = rows.table().schema_ref().fields().iter().map(|field| field.name().clone()).collect();
             let tested = Conditions { columns: seen.clone(), all: conditions.all.clone() };
-            let columns = if wanted.is_empty() { wanted } else { &seen };
             let block = Source { class: source.class.clone(), place: Place::Live(Arc::new(rows)) };
-            self.each_stored(&block, columns, &tested, true, None, &mut |mut chunk| {
+            self.each_stored(&block, &seen, &tested, true, None, &mut |mut chunk| {
                 chunk.numbers.iter_mut().for_each(|number| *number = stored.numbers[*number as usize]);
                 sink(chunk)
             })
@@ -133,7 +117,7 @@ impl Scan {
     pub(super) fn fetch(&self, source: &Source, numbers: &[u32]) -> Result<Rows, QueryError> {
         let rows = fetch(source, numbers)?;
         match &self.view.mask {
-            Some(mask) => Masked::new(mask).rows(&rows),
+            Some(mask) => masked_rows(&mut mask.masker(), &rows),
             None => Ok(rows),
         }
     }

@@ -15,7 +15,6 @@ use super::cache::BlockCache;
 use super::chunk::{Chunk, Place, Source, Wanted};
 use super::condition::Condition;
 use super::filter::Filter;
-use super::masked::Masked;
 use super::prune::Needs;
 use super::view::View;
 use super::{Budget, QueryError};
@@ -151,7 +150,7 @@ impl Scan {
         let whole = self.range.start_ns() <= min && max < self.range.end_ns();
         match &self.view.mask {
             Some(mask) if self.tells_masked(mask, source, wanted, &conditions)? => {
-                self.each_masked(&Masked::new(mask), source, wanted, &conditions, whole, sink)
+                self.each_masked(mask, source, &conditions, whole, sink)
             }
             _ => self.each_stored(source, wanted, &conditions, whole, self.view.admitted(source)?, sink),
         }

@@ -120,7 +120,8 @@ impl AppState {
         Ok(Belonging { who: Identity::certified(name, rule.roles, address, tenant), tenants: rule.tenants })
     }
 
-    fn anonymous(&self, peer: &Peer) -> Identity {
+    /// Whoever calls before it is known who they are.
+    pub(super) fn anonymous(&self, peer: &Peer) -> Identity {
         Identity::anonymous(peer.address.ip(), self.tenant.clone())
     }
 

@@ -4,7 +4,7 @@ use axum::extract::{ConnectInfo, Query, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use logkeep_access::{Identity, Oidc, OidcError, OidcPerson, Returned, Vouched};
+use logkeep_access::{Oidc, OidcError, OidcPerson, Returned, Vouched};
 use logkeep_intake::Peer;
 use serde::Deserialize;
 
@@ -54,7 +54,6 @@ impl AppState {
 
     /// Writes down what came of a sign-in, before it has an effect.
     async fn note_oidc(&self, peer: &Peer, person: Option<&OidcPerson>, refusal: Option<&str>) -> Result<(), ApiError> {
-        let anonymous = Identity::anonymous(peer.address.ip(), self.tenant.clone());
         let mut subject = vec![("audit.object", "oidc".to_owned())];
         if let Some(person) = person {
             subject.push(("audit.claimed", person.shown.clone()));
@@ -63,7 +62,7 @@ impl AppState {
             subject.push(("audit.subject", person.subject.clone()));
         }
         subject.extend(refusal.map(|why| ("audit.reason", why.to_owned())));
-        Ok(self.access.signed_in(&anonymous, refusal.is_none(), &subject).await?)
+        Ok(self.access.signed_in(&self.anonymous(peer), refusal.is_none(), &subject).await?)
     }
 
     async fn let_in(&self, peer: &Peer, vouched: Vouched) -> Result<Response, ApiError> {

@@ -47,19 +47,18 @@ async fn leave(state: &AppState, who: &Identity, what: &str) -> Result<(Grant, U
     Ok((grant, name))
 }
 
-impl AppState {
-    /// Whether the caller has proven anew that they are who they are, with both factors.
-    async fn proven_anew(
-        &self,
-        grant: Grant,
-        who: &Identity,
-        name: &UserName,
-        shown: &Both,
-    ) -> Result<Grant, ApiError> {
-        let checked =
-            self.directory.check_person(name.as_str(), &shown.password, Some(&shown.code), who.address()).await;
-        Ok(outcome(grant, checked).await?.0)
-    }
+/// The same for one who shows both factors anew in the body.
+async fn leave_by_both(
+    state: &AppState,
+    who: &Identity,
+    (headers, bytes): (&HeaderMap, &Bytes),
+    what: &str,
+) -> Result<(Grant, UserName), ApiError> {
+    let Both { password, code } = body(headers, bytes, "{\"password\": \"…\", \"code\": \"123456\"}")?;
+    let (grant, name) = leave(state, who, what).await?;
+    let checked = state.directory.check_person(name.as_str(), &password, Some(&code), who.address()).await;
+    let (grant, (name, _)) = outcome(grant, checked).await?;
+    Ok((grant, name))
 }
 
 /// `POST /api/v1/second-factor`: a secret for an app, which is shown this once.
@@ -101,9 +100,7 @@ pub(crate) async fn end(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let shown: Both = body(&headers, &bytes, "{\"password\": \"…\", \"code\": \"123456\"}")?;
-    let (grant, name) = leave(&state, &who, "second factor off").await?;
-    let grant = state.proven_anew(grant, &who, &name, &shown).await?;
+    let (grant, name) = leave_by_both(&state, &who, (&headers, &bytes), "second factor off").await?;
     let (grant, ()) = outcome(grant, state.directory.end_second_factor(&name).await).await?;
     done(grant, json!({})).await
 }
@@ -115,9 +112,7 @@ pub(crate) async fn renew(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
-    let shown: Both = body(&headers, &bytes, "{\"password\": \"…\", \"code\": \"123456\"}")?;
-    let (grant, name) = leave(&state, &who, "new recovery codes").await?;
-    let grant = state.proven_anew(grant, &who, &name, &shown).await?;
+    let (grant, name) = leave_by_both(&state, &who, (&headers, &bytes), "new recovery codes").await?;
     let (grant, codes) = outcome(grant, state.directory.renew_recovery_codes(&name).await).await?;
     done(grant, json!({"recovery_codes": codes})).await
 }

@@ -79,10 +79,9 @@ impl AppState {
 
     /// Writes down whether somebody has said who they are.
     async fn note_sign_in(&self, peer: &Peer, name: &str, is_allowed: bool, how: &str) -> Result<(), ApiError> {
-        let anonymous = Identity::anonymous(peer.address.ip(), self.tenant.clone());
         let claimed: String = name.chars().take(64).collect();
         let subject = [("audit.object", how.to_owned()), ("audit.claimed", claimed)];
-        Ok(self.access.signed_in(&anonymous, is_allowed, &subject).await?)
+        Ok(self.access.signed_in(&self.anonymous(peer), is_allowed, &subject).await?)
     }
 }
 
