@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::catalog::ModelCatalog;
 use crate::disk::SimDisk;
-use crate::keys::SimKeys;
+use crate::keys::{Safe, SimKeys};
 use crate::rng::{Rng, SimRandom};
 
 const DATA: &str = "/data";
@@ -48,7 +48,7 @@ impl Machine {
         let parts = Parts {
             catalog: Arc::new(self.catalog.clone()),
             objects: SealedObjects::on(disk, Path::new(DATA), &Path::new(DATA).join("objects")).unwrap(),
-            keys: Arc::new(SimKeys),
+            keys: Arc::new(SimKeys::of(&Arc::new(Safe::default()))),
             clock: Arc::new(ManualClock::at(1_800_000_000_000_000_000)),
             random: Arc::new(SimRandom::new(Rng::new(2))),
         };

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 fn run(request: &Request, out: &mut impl Write) -> io::Result<u64> {
     let simulator = Simulator::new()?;
     let (mut tally, mut counts, mut steps, mut lives) = (Tally::default(), Counts::default(), 0, 0);
-    let (mut checks, mut questions) = (0, 0);
+    let (mut checks, mut questions, mut rotations) = (0, 0, 0);
     let mut broken = 0;
     for seed in request.from..request.from.saturating_add(request.seeds) {
         match simulator.run(Scenario { crash_at: request.crash_at, ..Scenario::of(seed) }) {
@@ -69,6 +69,7 @@ fn run(request: &Request, out: &mut impl Write) -> io::Result<u64> {
                 lives += outcome.lives;
                 checks += outcome.checks;
                 questions += outcome.questions;
+                rotations += outcome.rotations;
             }
             Err(what) => {
                 broken += 1;
@@ -78,7 +79,7 @@ fn run(request: &Request, out: &mut impl Write) -> io::Result<u64> {
     }
     writeln!(
         out,
-        "{} seeds, {lives} lives, {steps} steps, {} operations of the disk, {checks} checks, {questions} questions: {broken} broke an invariant",
+        "{} seeds, {lives} lives, {steps} steps, {} operations of the disk, {checks} checks, {questions} questions, {rotations} keys replaced: {broken} broke an invariant",
         request.seeds, tally.operations
     )?;
     writeln!(

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use logkeep_ingest::{CommitError, Committed, Ingest, WriterStep};
+use logkeep_ingest::{CommitError, Committed, Ingest, RotationStep, WriterStep};
 use logkeep_store::{Clock, ManualClock};
 
 use crate::disk::SimDisk;
@@ -131,6 +131,18 @@ impl Senders {
             }
         }
         Ok(())
+    }
+
+    /// Begins a file of the log behind what waits; its number, unless that fails.
+    pub(crate) fn begin_log_file(&mut self, rotation: &RotationStep) -> Result<Option<u64>, String> {
+        let mut begun = Box::pin(rotation.begin_log_file());
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match begun.as_mut().poll(&mut context) {
+                Poll::Ready(begun) => return Ok(begun.ok()),
+                Poll::Pending => self.write()?,
+            }
+        }
     }
 
     /// Whoever still waits will never hear.

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::catalog::ModelCatalog;
 use crate::disk::SimDisk;
-use crate::keys::SimKeys;
+use crate::keys::{Safe, SimKeys};
 use crate::model::TENANTS;
 use crate::rng::{Rng, SimRandom};
 
@@ -44,7 +44,7 @@ fn trail(runtime: &Runtime) -> Result<(Ingest, WriterStep), Fault> {
     let parts = Parts {
         catalog: Arc::new(ModelCatalog::new(Arc::new(|| Ok(())))),
         objects: SealedObjects::on(Arc::new(SimDisk::new(root, Rng::new(0))), root, &root.join("objects"))?,
-        keys: Arc::new(SimKeys),
+        keys: Arc::new(SimKeys::of(&Arc::new(Safe::default()))),
         clock: Arc::new(ManualClock::at(0)),
         random: Arc::new(SimRandom::new(Rng::new(0))),
     };

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::catalog::ModelCatalog;
 use crate::disk::SimDisk;
 use crate::faults::{Plan, Tally};
-use crate::keys::SimKeys;
+use crate::keys::{Safe, SimKeys};
 use crate::model::{CANARY, Model, TENANTS};
 use crate::questions::Asker;
 use crate::rng::{Rng, SimRandom};
@@ -58,6 +58,8 @@ pub struct Outcome {
     pub checks: u64,
     /// Questions whose answers were held against it too.
     pub questions: u64,
+    /// Keys that were destroyed once nothing was under them.
+    pub rotations: u64,
     /// What was answered.
     pub counts: Counts,
     /// What the disk did.
@@ -76,6 +78,7 @@ pub(crate) struct World<'a> {
     catalog: ModelCatalog,
     clock: Arc<ManualClock>,
     random: Arc<SimRandom>,
+    safe: Arc<Safe>,
     config: IngestConfig,
     model: Option<Model>,
     counts: Counts,
@@ -83,6 +86,7 @@ pub(crate) struct World<'a> {
     lives: u64,
     checks: u64,
     questions: u64,
+    rotations: u64,
     crash_at: Option<u64>,
 }
 
@@ -115,6 +119,7 @@ impl<'a> World<'a> {
             catalog: ModelCatalog::new(Arc::new(move || gate.gate())),
             clock: Arc::new(ManualClock::at(START_NS)),
             random: Arc::new(SimRandom::new(rng.fork())),
+            safe: Arc::default(),
             model: Some(Model::new(classes)),
             disk,
             rng,
@@ -124,6 +129,7 @@ impl<'a> World<'a> {
             lives: 0,
             checks: 0,
             questions: 0,
+            rotations: 0,
             crash_at: scenario.crash_at,
         }
     }
@@ -141,6 +147,7 @@ impl<'a> World<'a> {
             lives: self.lives,
             checks: self.checks,
             questions: self.questions,
+            rotations: self.rotations,
             counts: self.counts,
             tally: self.disk.tally(),
             trace: self.disk.trace(),
@@ -178,7 +185,7 @@ impl<'a> World<'a> {
         Ok(Parts {
             catalog: Arc::new(self.catalog.clone()),
             objects,
-            keys: Arc::new(SimKeys),
+            keys: Arc::new(SimKeys::of(&self.safe)),
             clock: self.clock.clone(),
             random: self.random.clone(),
         })
@@ -280,11 +287,44 @@ impl<'a> World<'a> {
                 self.disk.with(|state| state.plan.capacity = capacity);
                 Ok(())
             }
+            98 => {
+                drop(senders);
+                self.rotate(life)
+            }
             _ => {
                 drop(senders);
                 self.check(life, 1)
             }
         }
+    }
+
+    /// Another key-encryption key. Once everything is under it the old one is destroyed, so whatever still needs that cannot
+    /// be read from then on. What is cut short is gone on with the next time.
+    fn rotate(&mut self, life: &mut Life<'_>) -> Result<(), String> {
+        self.safe.renew();
+        let rotation = life.senders.lock().ingest.rotation();
+        let reloaded = rotation.reload();
+        self.blame("looking for a new key", reloaded)?;
+        let begun = life.senders.lock().begin_log_file(&rotation)?;
+        let Some(file) = begun else {
+            return if self.troubled() { Ok(()) } else { Err("no new file of the log without a cause".to_owned()) };
+        };
+        let flusher = &mut life.flusher;
+        let flushed = self.disk.interleaved(between(&life.senders, self.rng.fork()), || flusher.step(true));
+        self.blame("flushing for another key", flushed)?;
+        let is_rid = rotation.is_rid_of_files_before(file).map_err(|error| error.into());
+        if !matches!(is_rid, Ok(true)) {
+            return self
+                .blame("getting rid of files under the old key", is_rid.and(Err("they are still there".into())));
+        }
+        let wrapped = self.disk.interleaved(between(&life.senders, self.rng.fork()), || rotation.rewrap());
+        let done = wrapped.is_ok();
+        self.blame("wrapping keys anew", wrapped.map(drop))?;
+        if done {
+            self.safe.destroy_old();
+            self.rotations += 1;
+        }
+        self.check(life, 1)
     }
 
     fn blame(&self, what: &str, done: Result<(), FlushError>) -> Result<(), String> {

@@ -44,6 +44,7 @@ pub use flush::FlushError;
 pub use ledger::{Counts, Ledger, Reasons, Source, minute};
 pub use logkeep_segment::forget_buffers;
 pub use reserve::release_reserve;
+pub use rewrap::RotationStep;
 pub use state::{ClassView, SegmentHandle, Snapshot};
 pub use steps::{CompactorStep, FlusherStep, Steps, WriterStep};
 pub use tiles::write_durably;

@@ -34,37 +34,73 @@ impl Ingest {
     pub async fn take_up_new_key(&self) -> Result<u64, FlushError> {
         // A provider that goes away in the middle would otherwise stop what comes in.
         self.shared.keys.prepare().await?;
-        let shared = self.shared.clone();
-        let reload = move || {
-            // Waits for whoever has wrapped a key and not told the catalog yet.
-            let _nobody = shared.key_turn.write();
-            shared.keys.reload()
-        };
-        tokio::task::spawn_blocking(reload).await??;
-        let file = self.begin_log_file().await?;
-        self.wait_for_older_files(file).await?;
-        let shared = self.shared.clone();
-        tokio::task::spawn_blocking(move || rewrap_segments(&shared)).await?
+        let rotation = self.rotation();
+        let reload = rotation.clone();
+        tokio::task::spawn_blocking(move || reload.reload()).await??;
+        let file = rotation.begin_log_file().await?;
+        self.wait_for_older_files(&rotation, file).await?;
+        tokio::task::spawn_blocking(move || rotation.rewrap()).await?
     }
 
-    async fn begin_log_file(&self) -> Result<u64, FlushError> {
-        let (reply, answer) = oneshot::channel();
-        let stopped = "the engine is stopping";
-        self.queue.send(Message::BeginFile(reply)).await.map_err(|_| stopped)?;
-        Ok(answer.await.map_err(|_| stopped)??)
+    /// The same a step at a time, for a simulation.
+    pub fn rotation(&self) -> RotationStep {
+        RotationStep(self.clone())
     }
 
     /// The flusher takes what holds back the oldest file first.
-    async fn wait_for_older_files(&self, file: u64) -> io::Result<()> {
+    async fn wait_for_older_files(&self, rotation: &RotationStep, file: u64) -> io::Result<()> {
         for _ in 0..LOOKS {
-            let files = wal::list(&*self.shared.disk, &self.shared.wal_folder)?;
-            if files.iter().all(|(number, _)| *number >= file) {
+            if rotation.is_rid_of_files_before(file)? {
                 return Ok(());
             }
             self.shared.wake_flusher();
             tokio::time::sleep(LOOK).await;
         }
         Err(io::Error::other("the write-ahead log still has batches under the old key, which could not be flushed"))
+    }
+}
+
+/// What taking up a new key consists of, a step at a time.
+#[derive(Clone)]
+pub struct RotationStep(Ingest);
+
+impl RotationStep {
+    /// Has the provider look for a new key, while nobody has wrapped a key and not told the catalog yet.
+    ///
+    /// # Errors
+    /// What the provider says; it goes on with the key that it has.
+    pub fn reload(&self) -> Result<(), FlushError> {
+        let _nobody = self.0.shared.key_turn.write();
+        Ok(self.0.shared.keys.reload()?)
+    }
+
+    /// Has the writer begin a file of the log, so that no older one gets another frame. Returns its number.
+    ///
+    /// # Errors
+    /// The writer could not, or is stopping.
+    pub async fn begin_log_file(&self) -> Result<u64, FlushError> {
+        let (reply, answer) = oneshot::channel();
+        let stopped = "the engine is stopping";
+        self.0.queue.send(Message::BeginFile(reply)).await.map_err(|_| stopped)?;
+        Ok(answer.await.map_err(|_| stopped)??)
+    }
+
+    /// Whether every batch of older files of the log is in a segment, and they are gone.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn is_rid_of_files_before(&self, file: u64) -> io::Result<bool> {
+        let shared = &self.0.shared;
+        let files = wal::list(&*shared.disk, &shared.wal_folder)?;
+        Ok(files.iter().all(|(number, _)| *number >= file))
+    }
+
+    /// Wraps the keys of segments with the key that the provider has. Returns how many were not under it yet.
+    ///
+    /// # Errors
+    /// What stood in the way; what is done stays done.
+    pub fn rewrap(&self) -> Result<u64, FlushError> {
+        rewrap_segments(&self.0.shared)
     }
 }
 
