@@ -2,7 +2,25 @@
 
 use logkeep_record::{SpanId, TraceId, Value};
 
-use crate::semconv::Digits;
+use crate::semconv::{Digits, Rule};
+use crate::table;
+
+/// In front of the element's id and the parameter's name, as our decoder of syslog gives them.
+const STRUCTURED_DATA: &str = "syslog.structured_data.";
+
+/// What a parameter of structured data (RFC 5424, 6.3) says of the trace, if it does: `traceId` in `mdc@18060`, `id` in `trace`, `trace_id` in
+/// `dd@1`, which Datadog writes in decimal, or `dd.trace_id` in any.
+pub(crate) fn in_structured_data(key: &str) -> Option<Rule> {
+    let parameter = key.strip_prefix(STRUCTURED_DATA)?;
+    let rule = |name: &str| table::lookup(name)?.general.filter(|rule| rule.is_trace());
+    // Without the number of the enterprise, which says whose element it is.
+    let whole = match parameter.split_once('@') {
+        Some((element, rest)) => rest.split_once('.').and_then(|(_, name)| rule(&format!("{element}.{name}"))),
+        None => rule(parameter),
+    };
+    // An element's id may have dots, and so may a name.
+    whole.or_else(|| parameter.match_indices('.').find_map(|(dot, _)| rule(&parameter[dot + 1..])))
+}
 
 /// A trace id, or `None` where the value is none. Fewer than 15 hexadecimal digits are more likely a counter; 15 are
 /// a 64-bit id that lost its leading zero.
@@ -61,6 +79,28 @@ mod tests {
             check(wrong.into(), Digits::Hex, None);
         }
         check("0".into(), Digits::Decimal, None);
+    }
+
+    #[test]
+    fn parameters_of_structured_data() {
+        for (parameter, expected) in [
+            ("mdc@18060.traceId", Some(Rule::TraceId(Digits::Hex))),
+            ("mdc@18060.spanId", Some(Rule::SpanId(Digits::Hex))),
+            ("trace.id", Some(Rule::TraceId(Digits::Hex))),
+            ("span@1.id", Some(Rule::SpanId(Digits::Hex))),
+            ("dd@53595.trace_id", Some(Rule::TraceId(Digits::Decimal))),
+            ("any@1.dd.span_id", Some(Rule::SpanId(Digits::Decimal))),
+            ("my.own@1.2.trace_id", Some(Rule::TraceId(Digits::Hex))),
+            ("x.traceparent", Some(Rule::Traceparent)),
+            // Words that mean something else in an element.
+            ("mdc@18060.level", None),
+            ("origin.ip", None),
+            ("meta@1", None),
+            ("", None),
+        ] {
+            assert_eq!(in_structured_data(&format!("{STRUCTURED_DATA}{parameter}")), expected, "{parameter}");
+        }
+        assert_eq!(in_structured_data("mdc@18060.traceId"), None, "of no syslog message");
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Normalizer {
     fn own_attributes<'a>(&self, fields: &mut Fields<'a>, attributes: Attributes<'a>) {
         let is_otlp = self.arrival.protocol == "otlp";
         for (key, value) in attributes {
-            let rule = table::lookup(&key).and_then(|entry| entry.general);
+            let rule = table::lookup(&key).and_then(|entry| entry.general).or_else(|| ids::in_structured_data(&key));
             match (rule, value) {
                 (_, value) if !is_otlp && semconv::is_mark(&key, &value) => fields.mark(key, value),
                 (_, Value::Map(inner)) if !inner.is_empty() => fields.nested(&mut key.into_owned(), inner, 1),

@@ -287,6 +287,7 @@ fn name_rank(name: &str, rule: Option<Rule>) -> Option<u8> {
 
 fn build(arrival: &Arrival, base: &Resource, lifted: &[Lifted<'static>], upstream: Option<&str>) -> Arc<Resource> {
     let mut attributes = standard_attributes(base);
+    let sent_as = sent_as(base, &attributes);
     for fact in lifted {
         let (name, value) = fact.clone().into_attribute();
         if name == semconv::SERVICE_NAME {
@@ -304,8 +305,19 @@ fn build(arrival: &Arrival, base: &Resource, lifted: &[Lifted<'static>], upstrea
     }
     attributes.push((semconv::PROTOCOL.into(), Value::str(arrival.protocol)));
     attributes.push((semconv::SOURCE.into(), arrival.source.clone().into()));
+    attributes.extend(sent_as);
     let (schema_url, scope) = (base.schema_url().to_owned(), base.scope().clone());
     Resource::new(attributes, dropped, schema_url, scope)
+}
+
+/// What a sender calls the labels whose names are ours now. What a document calls its fields is in the record's original.
+fn sent_as(base: &Resource, standard: &Attributes<'static>) -> Attributes<'static> {
+    let renamed = base
+        .attributes()
+        .iter()
+        .zip(standard)
+        .filter(|((sent, _), (ours, _))| sent != ours && !sent.starts_with("logkeep."));
+    renamed.map(|((sent, _), (ours, _))| (format!("logkeep.{ours}.sent_as").into(), Value::Str(sent.clone()))).collect()
 }
 
 /// Makes room for a name of the service. What stands there is no name; if it is no text, it says something else.

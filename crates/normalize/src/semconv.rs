@@ -66,7 +66,12 @@ pub(crate) enum Rule {
 impl Rule {
     /// Whether it says how severe a record is or which trace it belongs to.
     pub(crate) fn is_context(self) -> bool {
-        matches!(self, Self::Level(..) | Self::TraceId(_) | Self::SpanId(_) | Self::Traceparent)
+        matches!(self, Self::Level(..)) || self.is_trace()
+    }
+
+    /// Whether it says which trace a record belongs to.
+    pub(crate) fn is_trace(self) -> bool {
+        matches!(self, Self::TraceId(_) | Self::SpanId(_) | Self::Traceparent)
     }
 }
 

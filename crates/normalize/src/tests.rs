@@ -79,6 +79,57 @@ fn marks_of_decoders_keep_their_names() {
     check_record(metadata, "loki", &["a sender.logkeep.truncated_bytes=\"2\"", "!a logkeep."]);
 }
 
+#[test]
+fn labels_say_what_they_were_called() {
+    let labels = |pairs: &[(&'static str, &'static str)]| {
+        record("m".into(), pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
+    };
+    let sent = labels(&[("namespace", "shop"), ("env", "prod"), ("app", "web"), ("pod", "NOT A NAME")]);
+    let expected = [
+        "r k8s.namespace.name=\"shop\"",
+        "r logkeep.k8s.namespace.name.sent_as=\"namespace\"",
+        "r logkeep.deployment.environment.name.sent_as=\"env\"",
+        "r pod=\"NOT A NAME\"",
+        "!r logkeep.app.sent_as",
+        "!r logkeep.pod.sent_as",
+        "!r logkeep.k8s.pod.name",
+    ];
+    check_record(sent, "loki", &expected);
+    // Of two with one name the second keeps its own.
+    let twice = labels(&[("env", "prod"), ("environment", "test")]);
+    check_record(twice, "loki", &["r logkeep.deployment.environment.name.sent_as=\"env\"", "r environment=\"test\""]);
+    // What says our name already says nothing more, and no sender says it for us.
+    let own = labels(&[("k8s.namespace.name", "shop"), ("logkeep.k8s.namespace.name.sent_as", "forged")]);
+    check_record(own, "loki", &["!r logkeep.k8s", "r sender.logkeep.k8s.namespace.name.sent_as=\"forged\""]);
+}
+
+#[test]
+fn structured_data_of_syslog_says_which_trace() {
+    let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let sent = |pairs: &[(&str, &str)]| {
+        let mut sent = record("m".into(), Vec::new());
+        let own = |(name, value): &(&str, &str)| {
+            (format!("syslog.structured_data.{name}").into(), Value::from((*value).to_owned()))
+        };
+        sent.attributes = pairs.iter().map(own).collect();
+        sent
+    };
+    let ids = ["trace=4bf92f3577b34da6a3ce929d0e0e4736", "span=00f067aa0ba902b7", "!a syslog"];
+    check_record(sent(&[("mdc@18060.traceId", trace), ("mdc@18060.spanId", span)]), "syslog", &ids);
+    let traceparent = format!("00-{trace}-{span}-01");
+    check_record(sent(&[("http@1.traceparent", &traceparent)]), "syslog", &ids);
+    let decimal = ["trace=000000000000000000000000000000ff", "span=0000000000000010"];
+    check_record(sent(&[("dd@53595.trace_id", "255"), ("dd@53595.span_id", "16")]), "syslog", &decimal);
+    // What is no id, and other words, stay as they came.
+    let other = [
+        "trace=none",
+        "severity=0 \"\"",
+        "a syslog.structured_data.x@1.trace_id=\"none\"",
+        "a syslog.structured_data.x@1.level=\"error\"",
+    ];
+    check_record(sent(&[("x@1.trace_id", "none"), ("x@1.level", "error")]), "syslog", &other);
+}
+
 /// Each expected line must be among the facts; one that starts with `!` must not begin any.
 fn check_record(record: Record<'_>, protocol: &'static str, expected: &[&str]) {
     let facts = facts(&normalizer(protocol).normalize(record));
