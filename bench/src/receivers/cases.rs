@@ -78,6 +78,8 @@ const JOURNAL: (&str, &str) = ("content-type", "application/vnd.fdo.journal");
 const GZIP: (&str, &str) = ("content-encoding", "gzip");
 /// The main port.
 pub(super) const MAIN: &str = "http";
+/// Spans of a datagram: the longest have 1.5 KB, most less.
+const JAEGER_DATAGRAM: usize = 30;
 /// Senders of this kind have a message a request.
 const MANY: usize = 32;
 
@@ -423,6 +425,27 @@ pub(super) const CASES: &[Case] = &[
         encode: jaeger::thrift,
         way: Way::Http { path: "/api/traces?format=jaeger.thrift", headers: &[THRIFT] },
     },
+    // The clients' usual senders: what fits into a datagram of 65,000 bytes.
+    Case {
+        name: "Jaeger, compact Thrift over UDP",
+        protocol: "jaeger",
+        listener: "jaeger-compact",
+        records: JAEGER_DATAGRAM,
+        connections: 1,
+        pick: Pick::OneService,
+        encode: jaeger::compact_datagram,
+        way: Way::Datagrams,
+    },
+    Case {
+        name: "Jaeger, binary Thrift over UDP",
+        protocol: "jaeger",
+        listener: "jaeger-binary",
+        records: JAEGER_DATAGRAM,
+        connections: 1,
+        pick: Pick::OneService,
+        encode: jaeger::binary_datagram,
+        way: Way::Datagrams,
+    },
     // A stream for each worker of Envoy, 16 KiB a message.
     Case {
         name: "Envoy ALS, gRPC (proxies' lines)",
@@ -446,8 +469,8 @@ mod tests {
     use super::*;
     use crate::receivers::queues;
 
-    /// Ports that are not measured: probes and questions, and datagrams of clients that are made no more.
-    const LEFT_OUT: [&str; 4] = ["forward-udp", "jaeger-sampling", "jaeger-compact", "jaeger-binary"];
+    /// Ports that are not measured: probes and questions.
+    const LEFT_OUT: [&str; 2] = ["forward-udp", "jaeger-sampling"];
 
     #[test]
     fn every_receiver_has_a_row() {

@@ -3,7 +3,8 @@
 use prost::Message;
 use serde_json::Value;
 
-use super::{grpc, plain, span::Span, thrift};
+use super::thrift::{Form, Writer};
+use super::{grpc, plain, span::Span};
 use crate::receivers::batch::Batch as Lines;
 
 type Bytes = anyhow::Result<Vec<u8>>;
@@ -119,51 +120,79 @@ fn tag((key, value): (String, Value)) -> KeyValue {
 
 /// A batch in Thrift, without the envelope of a call.
 pub(in crate::receivers) fn thrift(lines: &Lines) -> Bytes {
-    let mut out = Vec::with_capacity(lines.events.len() * 1_300);
-    thrift::structure(&mut out, 1);
-    thrift::text(&mut out, 1, service(lines));
-    thrift::end(&mut out);
-    thrift::structures(&mut out, 2, lines.events.len());
-    for (number, event) in lines.numbered() {
-        thrift_span(&mut out, Span::of(number, event)?);
-    }
-    thrift::end(&mut out);
-    Ok(out)
+    let mut out = Writer::new(Form::Binary);
+    out.begin();
+    thrift_batch(&mut out, lines)?;
+    Ok(out.finish())
 }
 
-fn thrift_span(out: &mut Vec<u8>, mut span: Span<'_>) {
-    thrift::int64(out, 1, span.trace_id as i64);
-    thrift::int64(out, 2, (span.trace_id >> 64) as i64);
-    thrift::int64(out, 3, span.span_id as i64);
-    thrift::int64(out, 4, span.parent_id as i64);
-    thrift::text(out, 5, &span.name);
-    thrift::int32(out, 7, 1);
-    thrift::int64(out, 8, span.start_us());
-    thrift::int64(out, 9, span.duration_us());
+/// A datagram of port 6831.
+pub(in crate::receivers) fn compact_datagram(lines: &Lines) -> Bytes {
+    datagram(Form::Compact, lines)
+}
+
+/// A datagram of port 6832.
+pub(in crate::receivers) fn binary_datagram(lines: &Lines) -> Bytes {
+    datagram(Form::Binary, lines)
+}
+
+fn datagram(form: Form, lines: &Lines) -> Bytes {
+    let mut out = Writer::call(form, "emitBatch");
+    out.begin();
+    out.structure(1);
+    thrift_batch(&mut out, lines)?;
+    out.end();
+    Ok(out.finish())
+}
+
+/// The fields of a batch that is open, and its end.
+fn thrift_batch(out: &mut Writer, lines: &Lines) -> anyhow::Result<()> {
+    out.structure(1);
+    out.text(1, service(lines));
+    out.end();
+    out.structures(2, lines.events.len());
+    for (number, event) in lines.numbered() {
+        thrift_span(out, Span::of(number, event)?);
+    }
+    out.end();
+    Ok(())
+}
+
+fn thrift_span(out: &mut Writer, mut span: Span<'_>) {
+    out.begin();
+    out.int64(1, span.trace_id as i64);
+    out.int64(2, (span.trace_id >> 64) as i64);
+    out.int64(3, span.span_id as i64);
+    out.int64(4, span.parent_id as i64);
+    out.text(5, &span.name);
+    out.int32(7, 1);
+    out.int64(8, span.start_us());
+    out.int64(9, span.duration_us());
     let tags = span.tags();
-    thrift::structures(out, 10, tags.len());
+    out.structures(10, tags.len());
     for (key, value) in tags {
         thrift_tag(out, &key, value);
     }
-    thrift::end(out);
+    out.end();
 }
 
 /// The type of a tag says in which field its value is.
-fn thrift_tag(out: &mut Vec<u8>, key: &str, value: Value) {
-    thrift::text(out, 1, key);
+fn thrift_tag(out: &mut Writer, key: &str, value: Value) {
+    out.begin();
+    out.text(1, key);
     match value {
         Value::Bool(truth) => {
-            thrift::int32(out, 2, 2);
-            thrift::truth(out, 5, truth);
+            out.int32(2, 2);
+            out.truth(5, truth);
         }
         Value::Number(number) if number.is_i64() => {
-            thrift::int32(out, 2, 3);
-            thrift::int64(out, 6, number.as_i64().unwrap_or_default());
+            out.int32(2, 3);
+            out.int64(6, number.as_i64().unwrap_or_default());
         }
         value => {
-            thrift::int32(out, 2, 0);
-            thrift::text(out, 3, &plain(value));
+            out.int32(2, 0);
+            out.text(3, &plain(value));
         }
     }
-    thrift::end(out);
+    out.end();
 }
