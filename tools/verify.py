@@ -637,7 +637,7 @@ def crc32c(data):
 def whole_frame(data, at):
     """(kind, slot, sequence, first of its group, body) of the frame at a place; None if it is not whole."""
     head = data[at : at + 24]
-    if len(head) < 24 or head[:4] != b"LKWF" or head[12] not in (1, 2) or head[15]:
+    if len(head) < 24 or head[:4] != b"LKWF" or head[12] not in (1, 2, 3) or head[15]:
         return None
     length, crc = struct.unpack("<II", head[4:12])
     body = data[at + 24 : at + 24 + length]
@@ -666,14 +666,16 @@ def frames_of(data):
 
 
 def batches_of(path, outer):
-    """(entry bytes, seed, lines of the ledger, payload) of every batch in a file of the log."""
+    """(entry bytes, seed, lines of the ledger, payload) of every batch in a file of the log whose request is whole."""
     data, number = read(path), int(path.stem)
     if len(data) < WAL_HEAD_BYTES:
         return
     file_id = struct.pack("<Q", number)
-    head = b"LKWAL\0\0\5" + file_id
+    version = data[7]
+    head = b"LKWAL\0\0" + bytes([version]) + file_id
     need(data[:WAL_HEAD_BYTES] == head + struct.pack("<I", crc32c(head)), "the head of the file is damaged")
-    keys = []
+    need(version in (5, 6), "a log of an unknown version")
+    keys, request = [], []
     for at, kind, slot, sequence, body in frames_of(data):
         if kind == 1:
             reader = Reader(body)
@@ -683,11 +685,16 @@ def batches_of(path, outer):
             continue
         need(slot < len(keys), f"byte {at}: a batch comes without its tenant's key")
         count = struct.pack(">Q", sequence)
-        associated = b"LKF1" + struct.pack(">Q", 8) + file_id + count + b"\2"
+        associated = b"LKF1" + struct.pack(">Q", 8) + file_id + count + bytes([kind])
         reader = Reader(unseal(keys[slot], bytes(4) + count, body, associated, f"frame at byte {at}"))
         seed, _ = reader.take(32), reader.take(32)
         entry, lines = reader.take(reader.number("H")), reader.take(reader.number("I"))
-        yield entry, seed, lines, reader.rest()
+        if version > 5:
+            reader.take(reader.number("I"))
+        request.append((entry, seed, lines, reader.rest()))
+        if kind == 2:
+            yield from request
+            request = []
 
 
 def check_payload(payload, entry, seed):
@@ -732,7 +739,7 @@ class Catalog:
                 self.db.close()
 
     def load(self):
-        need(self.db.execute("PRAGMA user_version").fetchone()[0] == 2, "catalog of an unknown version")
+        need(self.db.execute("PRAGMA user_version").fetchone()[0] in (2, 3), "catalog of an unknown version")
         self.meta = {n: open_row(self.key, f"meta/{n}", v) for n, v in self.db.execute("SELECT name, value FROM meta")}
         lines = [line.split(" ", 2) for line in self.meta.get("succession", b"").decode().splitlines()]
         self.succession = {f"{tenant}/{klass}": line for tenant, klass, line in lines}

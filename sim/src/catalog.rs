@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use logkeep_catalog::{
-    BatchKey, Catalog, CatalogError, Change, ClassPages, ClassState, Head, Page, PageRow, SegmentRow,
+    BatchKey, Catalog, CatalogError, Change, ClassPages, ClassState, DocumentsRow, Head, Page, PageRow, SegmentRow,
 };
 use logkeep_record::{Class, TenantId};
 use parking_lot::Mutex;
@@ -19,6 +19,7 @@ struct Tables {
     heads: BTreeMap<(TenantId, Class), Head>,
     segments: BTreeMap<(TenantId, Class, String), SegmentRow>,
     keys: BTreeMap<(TenantId, [u8; 32]), i64>,
+    documents: BTreeMap<(TenantId, Class, u64), DocumentsRow>,
     secrets: BTreeMap<String, Vec<u8>>,
     pages: BTreeMap<(TenantId, Class, u64), Page>,
 }
@@ -83,6 +84,30 @@ impl Catalog for ModelCatalog {
         })
     }
 
+    async fn forget_documents(&self, since_ns: i64, most: u64) -> Result<u64, CatalogError> {
+        self.transact(|tables| {
+            let mut rows: Vec<_> =
+                tables.documents.iter().map(|(place, row)| (row.received_ns, place.clone())).collect();
+            rows.sort_by(|a, b| b.cmp(a));
+            let mut left = 0;
+            for (received_ns, place) in rows {
+                if received_ns < since_ns || left >= most {
+                    tables.documents.remove(&place);
+                } else {
+                    left += tables.documents[&place].documents;
+                }
+            }
+            Ok(left)
+        })
+    }
+
+    async fn documents(&self) -> Result<Vec<Vec<u8>>, CatalogError> {
+        let tables = self.tables.lock();
+        let mut rows: Vec<&DocumentsRow> = tables.documents.values().collect();
+        rows.sort_by_key(|row| row.received_ns);
+        Ok(rows.into_iter().map(|row| row.body.clone()).collect())
+    }
+
     async fn pages(&self) -> Result<Vec<ClassPages>, CatalogError> {
         let tables = self.tables.lock();
         let of = |((tenant, class), head): (&(TenantId, Class), &Head)| {
@@ -123,6 +148,9 @@ impl Catalog for ModelCatalog {
             for key in change.keys {
                 let known = tables.keys.entry((tenant.clone(), key.hmac)).or_insert(key.received_ns);
                 *known = key.received_ns.max(*known);
+            }
+            if let Some(row) = change.documents {
+                tables.documents.insert((tenant, class, row.last), row);
             }
             Ok(())
         })

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use logkeep_catalog::{BatchKey, Catalog, Change, Head, Pages, SegmentId, SegmentRow, SqliteCatalog};
+use logkeep_catalog::{BatchKey, Catalog, Change, DocumentsRow, Head, Pages, SegmentId, SegmentRow, SqliteCatalog};
 use logkeep_cipher::DataKey;
 use logkeep_record::{Class, TenantId};
 use logkeep_sim::ModelCatalog;
@@ -36,6 +36,7 @@ fn change(class: &str, add: &[&SegmentRow], remove: &[&SegmentRow], all: &[&Segm
         remove: remove.iter().map(|row| row.id.clone()).collect(),
         head: Head { flushed, segments: Head::commit_to(&all), root: [0; 32] },
         keys: vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }],
+        documents: None,
         pages: Pages::default(),
     }
 }
@@ -77,6 +78,22 @@ async fn suite(catalog: &dyn Catalog) {
     assert_eq!(keys, [5, 10], "each once, however often it came");
     assert_eq!(catalog.batch_keys(11).await.unwrap(), []);
     assert_eq!(catalog.batch_keys(0).await.unwrap(), [], "what was too old is forgotten for good");
+
+    for (last, received_ns, documents) in [(20, 50, 3), (21, 70, 2), (22, 60, 4)] {
+        let row = DocumentsRow { last, received_ns, documents, body: format!("of {last}").into_bytes() };
+        let change = change("default", &[], &[], &[&segments(catalog).await[1].1[0]]);
+        catalog.commit(Change { documents: Some(row), ..change }).await.unwrap();
+    }
+    let bodies = async || -> Vec<String> {
+        let bodies = catalog.documents().await.unwrap();
+        bodies.into_iter().map(|body| String::from_utf8(body).unwrap()).collect()
+    };
+    assert_eq!(bodies().await, ["of 20", "of 22", "of 21"], "oldest first");
+    assert_eq!(catalog.forget_documents(50, 7).await.unwrap(), 9, "six are less than seven");
+    assert_eq!(catalog.forget_documents(50, 6).await.unwrap(), 6);
+    assert_eq!(bodies().await, ["of 22", "of 21"]);
+    assert_eq!(catalog.forget_documents(61, 100).await.unwrap(), 2);
+    assert_eq!(bodies().await, ["of 21"], "by age");
 
     assert_eq!(catalog.secret("signer").await.unwrap(), None);
     catalog.set_secret("signer", b"one").await.unwrap();

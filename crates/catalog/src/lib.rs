@@ -60,8 +60,23 @@ pub struct Change {
     pub head: Head,
     /// Keys of batches that it takes out of the write-ahead log.
     pub keys: Vec<BatchKey>,
+    /// Documents of batches that it takes out of the write-ahead log.
+    pub documents: Option<DocumentsRow>,
     /// What becomes of the ledger.
     pub pages: Pages,
+}
+
+/// Documents that senders gave names, by which one that comes again is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentsRow {
+    /// The last batch of their class that may have some.
+    pub last: u64,
+    /// When the latest of them came, nanoseconds.
+    pub received_ns: i64,
+    /// How many they are.
+    pub documents: u64,
+    /// What is known of them, in whatever form.
+    pub body: Vec<u8>,
 }
 
 /// The key a sender gave a batch, as an HMAC.
@@ -139,6 +154,19 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// [`CatalogError`].
     async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError>;
+
+    /// Forgets the rows of documents that came before `since_ns`, and the oldest of the others as long as those after them are
+    /// at least `most` documents. Returns how many documents are left.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    async fn forget_documents(&self, since_ns: i64, most: u64) -> Result<u64, CatalogError>;
+
+    /// What is known of documents, oldest first.
+    ///
+    /// # Errors
+    /// [`CatalogError::Corrupt`] names the row.
+    async fn documents(&self) -> Result<Vec<Vec<u8>>, CatalogError>;
 
     /// The pages of the ledger, of every class that has a head, having checked each page and that none is missing.
     ///

@@ -1,5 +1,6 @@
 //! The catalog in one SQLite file.
 
+mod documents;
 mod pages;
 
 use std::path::Path;
@@ -113,8 +114,11 @@ impl SqliteCatalog {
 }
 
 /// The schema, step by step; a step that has been released is never changed.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_ledger.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_ledger.sql"),
+    include_str!("../migrations/0003_documents.sql"),
+];
 
 /// Brings the file to this program's version, which SQLite keeps as `user_version`.
 async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), CatalogError> {
@@ -206,6 +210,9 @@ impl Catalog for SqliteCatalog {
             .execute(&mut *tx)
             .await?;
         }
+        if let Some(documents) = &change.documents {
+            self.add_documents(&mut tx, tenant, class, documents).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -236,6 +243,14 @@ impl Catalog for SqliteCatalog {
         rows.into_iter().map(read).collect()
     }
 
+    async fn forget_documents(&self, since_ns: i64, most: u64) -> Result<u64, CatalogError> {
+        self.leave_documents(since_ns, most).await
+    }
+
+    async fn documents(&self) -> Result<Vec<Vec<u8>>, CatalogError> {
+        self.all_documents().await
+    }
+
     async fn pages(&self) -> Result<Vec<ClassPages>, CatalogError> {
         self.all_pages().await
     }
@@ -264,7 +279,7 @@ impl Catalog for SqliteCatalog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Page, Pages, SegmentId};
+    use crate::{DocumentsRow, Page, Pages, SegmentId};
 
     fn segment(first: u64, last: u64) -> SegmentRow {
         SegmentRow {
@@ -287,7 +302,7 @@ mod tests {
         let head = Head { flushed, segments: Head::commit_to(all), root: [0; 32] };
         let keys = vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }];
         let pages = Pages::default();
-        Change { tenant: TenantId::default(), class: Class::default(), add, remove, head, keys, pages }
+        Change { tenant: TenantId::default(), class: Class::default(), add, remove, head, keys, documents: None, pages }
     }
 
     fn page(first: u64, last: u64, body: &str) -> Page {
@@ -326,6 +341,18 @@ mod tests {
         catalog.close().await;
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.windows(8).any(|window| window == b"10.0.0.1"));
+    }
+
+    #[tokio::test]
+    async fn documents_are_sealed_and_cannot_be_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = SqliteCatalog::open(&folder.path().join("catalog.sqlite"), &DataKey::generate()).await.unwrap();
+        let row = DocumentsRow { last: 3, received_ns: 5, documents: 1, body: b"what is known".to_vec() };
+        catalog.commit(Change { documents: Some(row), ..change(vec![], vec![], &[]) }).await.unwrap();
+        assert_eq!(catalog.documents().await.unwrap(), [b"what is known"]);
+        sqlx::raw_sql("UPDATE documents SET last = 4").execute(&catalog.pool).await.unwrap();
+        let error = catalog.documents().await.unwrap_err().to_string();
+        assert!(error.contains("documents/default/default/4"), "{error}");
     }
 
     #[tokio::test]

@@ -19,11 +19,13 @@ pub struct Dedupe {
     pub window: Duration,
     /// Of how many batches at most, those of all tenants together; about 60 bytes of memory each.
     pub batches: usize,
+    /// Of how many documents at most, likewise.
+    pub documents: usize,
 }
 
 impl Default for Dedupe {
     fn default() -> Self {
-        Self { window: Duration::from_secs(24 * 3600), batches: 1 << 20 }
+        Self { window: Duration::from_secs(24 * 3600), batches: 1 << 20, documents: 1 << 18 }
     }
 }
 
@@ -65,6 +67,11 @@ impl BatchKeys {
     /// Whether a batch with this key came at or after `since_ns`.
     pub(crate) fn knows(&self, tenant: &TenantId, hmac: &[u8; 32], since_ns: i64) -> bool {
         self.received_ns.get(tenant).and_then(|keys| keys.get(hmac)).is_some_and(|received_ns| *received_ns >= since_ns)
+    }
+
+    /// The same, of a batch of whatever tenant: the key says for whom it is.
+    pub(crate) fn knows_anywhere(&self, hmac: &[u8; 32], since_ns: i64) -> bool {
+        self.received_ns.keys().any(|tenant| self.knows(tenant, hmac, since_ns))
     }
 
     /// Those of the batches up to `last`, for the transaction that takes them out of the log.
@@ -131,11 +138,12 @@ mod tests {
 
     #[test]
     fn a_key_is_known_exactly_within_the_window() {
-        let dedupe = Dedupe { window: Duration::from_nanos(100), batches: 10 };
+        let dedupe = Dedupe { window: Duration::from_nanos(100), batches: 10, documents: 0 };
         let mut keys = BatchKeys::since(900, vec![(TenantId::default(), key(1, 1_000))]);
         assert_eq!(known(&keys, dedupe.since_ns(1_100)), [1]);
         assert_eq!(known(&keys, dedupe.since_ns(1_101)), [0; 0]);
         assert!(!keys.knows(&TenantId::new("other").unwrap(), &[1; 32], 0), "of another tenant");
+        assert!(keys.knows_anywhere(&[1; 32], 1_000) && !keys.knows_anywhere(&[1; 32], 1_001));
 
         assert_eq!(keys.forget(dedupe, 1_100), Some(1_000), "and what is within it stays");
         assert_eq!(known(&keys, 0), [1]);
@@ -150,7 +158,7 @@ mod tests {
 
     #[test]
     fn of_too_many_the_oldest_are_forgotten() {
-        let dedupe = Dedupe { window: Duration::from_nanos(1_000), batches: 16 };
+        let dedupe = Dedupe { window: Duration::from_nanos(1_000), batches: 16, documents: 0 };
         let mut keys = BatchKeys::default();
         for name in 0..=15 {
             keys.remember(TenantId::default(), &key(name, 1_000 + i64::from(name)));

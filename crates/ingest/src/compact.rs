@@ -139,6 +139,7 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
         remove: gone,
         head: head.clone(),
         keys: vec![],
+        documents: None,
         pages: Pages::default(),
     };
     shared.runtime.block_on(shared.catalog.commit(change))?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use logkeep_catalog::Catalog;
 use logkeep_cipher::{DataKey, WrappedKey, hmac_sha256};
-use logkeep_record::{Class, TenantId};
+use logkeep_record::{Class, RecordId, TenantId};
 use logkeep_segment::Rows;
 use logkeep_store::{
     Clock, Disk, Folders, KeyProvider, KeyProviderError, ObjectKind, ObjectPath, Random, SealedObjects,
@@ -22,6 +22,7 @@ use tracing::warn;
 use crate::batch::Batch;
 use crate::batch_keys::Dedupe;
 use crate::compact;
+use crate::documents::{Document, Run};
 use crate::files::WalFiles;
 use crate::flush::Flusher;
 use crate::ledger::Waiting;
@@ -33,7 +34,7 @@ use crate::steps::Steps;
 use crate::succession;
 use crate::tiles::TileFolder;
 use crate::wal::{Fault, WalFile};
-use crate::writer::{CommitError, Committed, Message, QUEUE, Request, Writer};
+use crate::writer::{CommitError, Committed, Message, Part, QUEUE, Request, RequestKey, Writer};
 
 /// What can be set.
 #[derive(Clone, Debug)]
@@ -348,11 +349,36 @@ impl Ingest {
         batch: Batch,
         key: Option<&[u8]>,
     ) -> Result<Committed, CommitError> {
+        let records = batch.records();
+        let part = Part { tenant: tenant.clone(), class: class.clone(), batch };
+        let stored = self.commit_request(tenant, vec![part], key, Vec::new()).await?;
+        let first = stored.and_then(|firsts| firsts.into_iter().next());
+        Ok(Committed { records: first.as_ref().map_or(0, |_| records), first })
+    }
+
+    /// Stores the batches of one request of a tenant, wherever each goes: all of them or none, also over a crash. Returns the
+    /// first record of each once they are durable, sealed and searchable. With a `key`, a request of the same tenant that came
+    /// with the same key before is recognised, whatever its batches were then: `None`. The `documents` that are in it are given
+    /// back when the folder is opened again, for as long as [`Dedupe`](crate::Dedupe) says.
+    ///
+    /// # Errors
+    /// [`CommitError`]: nothing of it was stored; send again later.
+    pub async fn commit_request(
+        &self,
+        tenant: &TenantId,
+        mut parts: Vec<Part>,
+        key: Option<&[u8]>,
+        documents: Vec<Document>,
+    ) -> Result<Option<Vec<RecordId>>, CommitError> {
+        if parts.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        parts.iter_mut().for_each(|part| part.batch.count_rest());
+        let received_ns = parts[0].batch.received_ns();
+        let documents = (!documents.is_empty()).then_some(Run { received_ns, documents });
+        let key = key.map(|key| self.request_key(tenant, key));
         let (reply, answer) = oneshot::channel();
-        let key = key.map(|key| hmac_sha256(&self.key_secret, key));
-        let mut batch = batch;
-        batch.count_rest();
-        let request = Request { tenant: tenant.clone(), class: class.clone(), batch, key, log_key: None, reply };
+        let request = Request { tenant: tenant.clone(), parts, key, documents, log_key: None, reply };
         if self.shared.stopping.load(Ordering::Relaxed) {
             return Err(CommitError::Stopping);
         }
@@ -360,12 +386,26 @@ impl Ingest {
         answer.await.map_err(|_| CommitError::Stopping)?
     }
 
-    /// Whether a batch of this tenant has been stored with this key, in the time that keys are remembered for. Of one that is
+    fn request_key(&self, tenant: &TenantId, key: &[u8]) -> RequestKey {
+        let named = [b"of ".as_slice(), tenant.as_str().as_bytes(), &[0], key].concat();
+        RequestKey { own: hmac_sha256(&self.key_secret, key), named: hmac_sha256(&self.key_secret, &named) }
+    }
+
+    /// Whether a request of this tenant has been stored with this key, in the time that keys are remembered for. Of one that is
     /// under way nothing is known.
     pub fn knows(&self, tenant: &TenantId, key: &[u8]) -> bool {
-        let key = hmac_sha256(&self.key_secret, key);
         let since_ns = self.shared.config.dedupe.since_ns(self.shared.clock.now_ns());
-        self.shared.state.lock().keys.knows(tenant, &key, since_ns)
+        self.request_key(tenant, key).is_in(&self.shared.state.lock().keys, tenant, since_ns)
+    }
+
+    /// The documents that were stored before the folder was opened, oldest first, and when each came, nanoseconds. The second
+    /// time there are none.
+    pub fn take_documents(&self) -> Vec<(i64, Document)> {
+        let found = self.shared.state.lock().documents.take_found();
+        found
+            .into_iter()
+            .flat_map(|run| run.documents.into_iter().map(move |document| (run.received_ns, document)))
+            .collect()
     }
 
     /// Everything searchable now.

@@ -143,13 +143,18 @@ impl Flusher {
         };
         let head = head_over(&segments, size, root);
         let pages = next_page(&self.shared, class, (first, last), &lines)?;
+        let (keys, documents) = {
+            let state = self.shared.state.lock();
+            (state.keys.up_to(class, last), state.documents.up_to(class, last))
+        };
         let change = Change {
             tenant: class.0.clone(),
             class: class.1.clone(),
             add: vec![handle.row().clone()],
             remove: vec![],
             head: head.clone(),
-            keys: self.shared.state.lock().keys.up_to(class, last),
+            keys,
+            documents,
             pages: pages.clone(),
         };
         self.shared.runtime.block_on(self.shared.catalog.commit(change))?;
@@ -158,12 +163,18 @@ impl Flusher {
         Ok(())
     }
 
-    /// Forgets the keys of batches that came too long ago.
+    /// Forgets the keys of batches, and documents, that came too long ago.
     fn forget_keys(&self) -> Result<(), FlushError> {
         let (dedupe, now_ns) = (self.shared.config.dedupe, self.shared.clock.now_ns());
         let since_ns = self.shared.state.lock().keys.forget(dedupe, now_ns);
         if let Some(since_ns) = since_ns {
             self.shared.runtime.block_on(self.shared.catalog.forget_batch_keys(since_ns))?;
+        }
+        let since_ns = self.shared.state.lock().documents.forget(dedupe, now_ns);
+        if let Some(since_ns) = since_ns {
+            let forget = self.shared.catalog.forget_documents(since_ns, dedupe.documents as u64);
+            let left = self.shared.runtime.block_on(forget)?;
+            self.shared.state.lock().documents.forgotten(since_ns, left as usize);
         }
         Ok(())
     }
@@ -187,6 +198,7 @@ impl Flusher {
             partition.ledger.subtract(lines);
         }
         state.keys.flushed(class, last);
+        state.documents.flushed(class, last);
         state.count_live_bytes();
         let next = state.snapshot(&self.shared.snapshot.load(), [class]);
         self.shared.snapshot.store(Arc::new(next));

@@ -11,6 +11,7 @@ pub mod backup;
 mod batch;
 mod batch_keys;
 mod compact;
+mod documents;
 mod engine;
 mod files;
 mod flush;
@@ -33,12 +34,15 @@ mod writer;
 #[cfg(test)]
 mod key_tests;
 #[cfg(test)]
+mod request_tests;
+#[cfg(test)]
 mod rewrap_tests;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, BatchBuilder};
 pub use batch_keys::Dedupe;
+pub use documents::Document;
 pub use engine::{Arrived, Ingest, IngestConfig, OpenError, Parts};
 pub use flush::FlushError;
 pub use ledger::{Counts, Ledger, Reasons, Source, minute};
@@ -50,4 +54,4 @@ pub use steps::{CompactorStep, FlusherStep, Steps, WriterStep};
 pub use tiles::write_durably;
 pub use verify::{Finding, Report, Verification, verify};
 pub use wal::Fault;
-pub use writer::{CommitError, Committed};
+pub use writer::{CommitError, Committed, Part};

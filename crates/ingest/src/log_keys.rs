@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A tenant's key for one file of the log.
 pub(crate) struct LogKey {
     file: u64,
+    tenant: TenantId,
     key: DataKey,
     wrapped: WrappedKey,
 }
@@ -51,40 +52,45 @@ impl LogKeys {
         group.into_iter().filter_map(|request| self.admit(wal, request)).collect()
     }
 
+    /// A request of several tenants may step aside for one after the other.
     fn admit(&self, wal: &mut WalFile, mut request: Request) -> Option<Request> {
-        if wal.knows(&request.tenant) {
-            return Some(request);
-        }
-        if let Some(key) = request.log_key.take().filter(|key| key.file == wal.number()) {
-            wal.add_key(&request.tenant, &key.key, &key.wrapped.0);
-            return Some(request);
-        }
-        if let Some(waiting) = self.aside.lock().get_mut(&request.tenant) {
-            if waiting.len() < QUEUE {
-                waiting.push(request);
-            } else {
-                refuse(request, "too many requests wait for the key of their tenant");
+        loop {
+            let missing = request.tenants().find(|tenant| !wal.knows(tenant)).cloned();
+            let Some(tenant) = missing else { return Some(request) };
+            let at_hand = |key: &mut LogKey| key.file == wal.number() && key.tenant == tenant;
+            if let Some(key) = request.log_key.take_if(at_hand) {
+                wal.add_key(&tenant, &key.key, &key.wrapped.0);
+                continue;
             }
-            return None;
-        }
-        let mut wrapping = self.wrap(wal.number(), &request.tenant);
-        match self.at_once(&mut wrapping) {
-            Poll::Ready(Ok(key)) => {
-                wal.add_key(&request.tenant, &key.key, &key.wrapped.0);
-                return Some(request);
+            if let Some(waiting) = self.aside.lock().get_mut(&tenant) {
+                if waiting.len() < QUEUE {
+                    waiting.push(request);
+                } else {
+                    refuse(request, "too many requests wait for the key of their tenant");
+                }
+                return None;
             }
-            Poll::Ready(Err(error)) => refuse(request, &error.to_string()),
-            Poll::Pending => self.step_aside(request, wrapping),
+            let mut wrapping = self.wrap(wal.number(), &tenant);
+            match self.at_once(&mut wrapping) {
+                Poll::Ready(Ok(key)) => wal.add_key(&tenant, &key.key, &key.wrapped.0),
+                Poll::Ready(Err(error)) => {
+                    refuse(request, &error.to_string());
+                    return None;
+                }
+                Poll::Pending => {
+                    self.step_aside(tenant, request, wrapping);
+                    return None;
+                }
+            }
         }
-        None
     }
 
     fn wrap(&self, file: u64, tenant: &TenantId) -> Wrapping {
-        let (keys, key) = (self.shared.keys.clone(), self.shared.random.key());
-        let context = key_context(file, tenant);
+        let (keys, key, tenant) = (self.shared.keys.clone(), self.shared.random.key(), tenant.clone());
+        let context = key_context(file, &tenant);
         Box::pin(async move {
             let wrapped = keys.wrap(&key, &context).await?;
-            Ok(LogKey { file, key, wrapped })
+            Ok(LogKey { file, tenant, key, wrapped })
         })
     }
 
@@ -94,8 +100,8 @@ impl LogKeys {
         wrapping.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    fn step_aside(&self, request: Request, wrapping: Wrapping) {
-        let (aside, queue, tenant) = (self.aside.clone(), self.queue.clone(), request.tenant.clone());
+    fn step_aside(&self, tenant: TenantId, request: Request, wrapping: Wrapping) {
+        let (aside, queue) = (self.aside.clone(), self.queue.clone());
         aside.lock().insert(tenant.clone(), vec![request]);
         self.shared.runtime.spawn(async move {
             let wrapped = in_time(wrapping).await;

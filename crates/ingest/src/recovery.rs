@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use logkeep_catalog::{BatchKey, ClassState};
+use logkeep_catalog::{BatchKey, CatalogError, ClassState};
 use logkeep_cipher::WrappedKey;
 use logkeep_record::{Class, TenantId};
 use logkeep_segment::Rows;
@@ -14,6 +14,7 @@ use logkeep_tlog::Tree;
 use tracing::{info, warn};
 
 use crate::batch_keys::BatchKeys;
+use crate::documents::{Documents, Run};
 use crate::engine::{OpenError, Shared, io_error, open_segment};
 use crate::log_keys::key_context;
 use crate::published;
@@ -69,6 +70,7 @@ pub(crate) async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError>
     }
     let since_ns = shared.config.dedupe.since_ns(shared.clock.now_ns());
     state.keys = BatchKeys::since(since_ns, shared.catalog.batch_keys(since_ns).await?);
+    state.documents = Documents::since(since_ns, documents(shared, since_ns).await?);
     let mut faults = Vec::new();
     let mut cuts = Vec::new();
     let mut frames = Vec::new();
@@ -104,6 +106,16 @@ pub(crate) async fn recover(shared: &Arc<Shared>) -> Result<NextFile, OpenError>
     *shared.state.lock() = state;
     shared.snapshot.store(Arc::new(snapshot));
     Ok(NextFile { number, faults })
+}
+
+async fn documents(shared: &Shared, since_ns: i64) -> Result<Vec<Run>, OpenError> {
+    shared.catalog.forget_documents(since_ns, shared.config.dedupe.documents as u64).await?;
+    let corrupt = || CatalogError::Corrupt("of documents is of an unknown form".to_owned());
+    let mut runs = Vec::new();
+    for body in shared.catalog.documents().await? {
+        runs.extend(Run::decode_all(&body).ok_or_else(corrupt)?);
+    }
+    Ok(runs)
 }
 
 async fn partition_of(shared: &Arc<Shared>, key: &ClassKey, class: ClassState) -> Result<Partition, OpenError> {
@@ -143,6 +155,9 @@ fn restore(shared: &Shared, state: &mut State, file: u64, frame: BatchFrame) -> 
     partition.ledger.merge(&frame.ledger);
     if let Some(hmac) = frame.key {
         state.keys.add(&class_key, number, BatchKey { hmac, received_ns: frame.entry.max_received_ns });
+    }
+    if let Some(run) = frame.documents {
+        state.documents.found(&class_key, number, run);
     }
     Ok(())
 }

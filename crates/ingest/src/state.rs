@@ -16,6 +16,7 @@ use logkeep_store::SealedObject;
 use logkeep_tlog::Tree;
 
 use crate::batch_keys::BatchKeys;
+use crate::documents::Documents;
 use crate::ledger::Ledger;
 use crate::open_segments::OpenSegments;
 
@@ -179,6 +180,7 @@ impl Partition {
 pub(crate) struct State {
     pub(crate) partitions: BTreeMap<ClassKey, Partition>,
     pub(crate) keys: BatchKeys,
+    pub(crate) documents: Documents,
     pub(crate) live_bytes: usize,
     /// Pages of the ledger, in order, as the catalog has them.
     pub(crate) pages: BTreeMap<ClassKey, Vec<PageRow>>,

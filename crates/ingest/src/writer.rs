@@ -15,6 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
 use crate::batch::Batch;
+use crate::batch_keys::BatchKeys;
+use crate::documents::Run;
 use crate::engine::{Arrived, Shared};
 use crate::log_keys::{LogKey, LogKeys};
 use crate::reserve::is_full;
@@ -52,14 +54,59 @@ pub enum CommitError {
     Stopping,
 }
 
+/// A batch of a request, and where it goes.
+pub struct Part {
+    /// Whose it is from now on.
+    pub tenant: TenantId,
+    /// Of which class.
+    pub class: Class,
+    /// The records.
+    pub batch: Batch,
+}
+
+/// What a sender calls a request.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestKey {
+    /// As it stands with a batch of the tenant that the request was sent to.
+    pub(crate) own: [u8; 32],
+    /// As it stands with a batch of another, where all of them went elsewhere. It names the tenant.
+    pub(crate) named: [u8; 32],
+}
+
+impl RequestKey {
+    pub(crate) fn is_in(&self, keys: &BatchKeys, tenant: &TenantId, since_ns: i64) -> bool {
+        keys.knows(tenant, &self.own, since_ns) || keys.knows_anywhere(&self.named, since_ns)
+    }
+}
+
+/// What is stored as a whole or not at all.
 pub(crate) struct Request {
+    /// To whom it was sent.
     pub(crate) tenant: TenantId,
-    pub(crate) class: Class,
-    pub(crate) batch: Batch,
-    pub(crate) key: Option<[u8; 32]>,
-    /// The key of its tenant, if it stepped aside to wait for that.
+    /// There is at least one.
+    pub(crate) parts: Vec<Part>,
+    pub(crate) key: Option<RequestKey>,
+    pub(crate) documents: Option<Run>,
+    /// The key of a tenant, if it stepped aside to wait for that.
     pub(crate) log_key: Option<LogKey>,
-    pub(crate) reply: oneshot::Sender<Result<Committed, CommitError>>,
+    pub(crate) reply: oneshot::Sender<Result<Option<Vec<RecordId>>, CommitError>>,
+}
+
+impl Request {
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = &TenantId> {
+        self.parts.iter().map(|part| &part.tenant)
+    }
+
+    fn payload_bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.batch.payload.len()).sum()
+    }
+
+    /// The part whose frame has the key, and the key there.
+    fn key_place(&self) -> Option<(usize, [u8; 32])> {
+        let key = self.key?;
+        let own = self.parts.iter().position(|part| part.tenant == self.tenant);
+        Some(own.map_or((0, key.named), |place| (place, key.own)))
+    }
 }
 
 /// What the writer is asked for.
@@ -85,8 +132,39 @@ pub(crate) struct Writer {
 /// A request that has its place, waiting for the sync.
 struct Placed {
     request: Request,
-    entry: Vec<u8>,
+    /// Of each part.
+    places: Vec<Place>,
+}
+
+/// A group that cannot be written, with all that wait for it.
+struct NotPlaced {
+    cause: io::Error,
+    requests: Vec<Request>,
+}
+
+/// The place of a batch in its tree, and what of its frame follows from that.
+struct Place {
     number: u64,
+    entry: Vec<u8>,
+    ledger: Vec<u8>,
+}
+
+impl Place {
+    fn of(part: &Part, number: u64) -> io::Result<Self> {
+        let batch = &part.batch;
+        let entry = Entry {
+            tenant: part.tenant.to_string(),
+            class: part.class.to_string(),
+            batch: number,
+            records: batch.records() as u32,
+            min_time_ns: batch.bounds.time.0,
+            max_time_ns: batch.bounds.time.1,
+            min_received_ns: batch.bounds.received.0,
+            max_received_ns: batch.bounds.received.1,
+            root: batch.root,
+        };
+        Ok(Self { number, entry: entry.encode().map_err(io::Error::other)?, ledger: batch.ledger.encode()? })
+    }
 }
 
 impl Writer {
@@ -107,7 +185,7 @@ impl Writer {
         while let Some(message) = next {
             match message {
                 Message::Commit(request) => {
-                    bytes += request.batch.payload.len();
+                    bytes += request.payload_bytes();
                     group.push(request);
                 }
                 Message::BeginFile(reply) => begin = Some(reply),
@@ -140,7 +218,8 @@ impl Writer {
             // A file goes once it is flushed, but for the one that is written to.
             drop(self.rotate());
         }
-        let (audit, rest): (Vec<_>, Vec<_>) = group.into_iter().partition(|request| request.class == Class::audit());
+        let is_audit = |request: &Request| request.parts.iter().all(|part| part.class == Class::audit());
+        let (audit, rest): (Vec<_>, Vec<_>) = group.into_iter().partition(is_audit);
         rest.into_iter().for_each(|request| drop(request.reply.send(Err(CommitError::Full))));
         audit
     }
@@ -161,10 +240,15 @@ impl Writer {
         if group.is_empty() {
             return;
         }
-        let (placed, repeats) = self.place(group);
-        match self.wal.commit() {
-            Ok(()) => self.publish(placed, repeats),
-            Err(error) => self.fail(&error, placed.into_iter().map(|placed| placed.request).chain(repeats)),
+        match self.place(group) {
+            Ok((placed, repeats)) => match self.wal.commit() {
+                Ok(()) => self.publish(placed, repeats),
+                Err(error) => self.fail(&error, placed.into_iter().map(|placed| placed.request).chain(repeats)),
+            },
+            Err(NotPlaced { cause, requests }) => {
+                self.wal.forget_group();
+                self.fail(&cause, requests.into_iter());
+            }
         }
         if self.wal.len() >= self.shared.config.wal_file_bytes
             && let Err(error) = self.rotate()
@@ -173,61 +257,70 @@ impl Writer {
         }
     }
 
-    /// Gives each request its batch number and adds its frame. Repeats of stored batches are set apart: they are
+    /// Gives each request its batch numbers and adds its frames. Repeats of stored requests are set apart: they are
     /// answered with the group, as the original may be in this very group.
-    fn place(&mut self, group: Vec<Request>) -> (Vec<Placed>, Vec<Request>) {
+    ///
+    /// # Errors
+    /// A defect: the group must not be written.
+    fn place(&mut self, group: Vec<Request>) -> Result<(Vec<Placed>, Vec<Request>), NotPlaced> {
         let shared = self.shared.clone();
         let since_ns = shared.config.dedupe.since_ns(shared.clock.now_ns());
         let state = shared.state.lock();
         let mut placed: Vec<Placed> = Vec::with_capacity(group.len());
         let mut repeats = Vec::new();
-        let mut pending: HashMap<ClassKey, u64> = HashMap::new();
-        let mut keys: HashSet<(TenantId, [u8; 32])> = HashSet::new();
-        for request in group {
-            let known = |key: &[u8; 32]| {
-                state.keys.knows(&request.tenant, key, since_ns) || keys.contains(&(request.tenant.clone(), *key))
-            };
+        let mut sizes: HashMap<ClassKey, u64> = HashMap::new();
+        let mut keys: HashSet<[u8; 32]> = HashSet::new();
+        let mut group = group.into_iter();
+        while let Some(request) = group.next() {
+            let known =
+                |key: &RequestKey| key.is_in(&state.keys, &request.tenant, since_ns) || keys.contains(&key.named);
             if request.key.as_ref().is_some_and(known) {
                 repeats.push(request);
                 continue;
             }
-            let class_key = (request.tenant.clone(), request.class.clone());
-            let ahead = pending.entry(class_key.clone()).or_default();
-            let number = state.partitions.get(&class_key).map_or(0, |partition| partition.tree.size()) + *ahead;
-            match self.add_frame(&request, number) {
-                Ok(entry) => {
-                    *ahead += 1;
-                    keys.extend(request.key.map(|key| (request.tenant.clone(), key)));
-                    placed.push(Placed { request, entry, number });
+            let number = |part: &Part| {
+                let class_key = (part.tenant.clone(), part.class.clone());
+                let stored = state.partitions.get(&class_key).map_or(0, |partition| partition.tree.size());
+                let size = sizes.entry(class_key).or_insert(stored);
+                *size += 1;
+                *size - 1
+            };
+            let numbers: Vec<u64> = request.parts.iter().map(number).collect();
+            let places = request.parts.iter().zip(numbers).map(|(part, number)| Place::of(part, number));
+            let places = match places.collect::<io::Result<Vec<_>>>() {
+                Ok(places) => places,
+                Err(error) => {
+                    for part in &request.parts {
+                        sizes.entry((part.tenant.clone(), part.class.clone())).and_modify(|size| *size -= 1);
+                    }
+                    drop(request.reply.send(Err(CommitError::Unavailable(error.to_string()))));
+                    continue;
                 }
-                Err(error) => drop(request.reply.send(Err(CommitError::Unavailable(error.to_string())))),
+            };
+            if let Err(error) = self.add_frames(&request, &places) {
+                let all = placed.into_iter().map(|placed| placed.request).chain(repeats).chain([request]);
+                return Err(NotPlaced { cause: error, requests: all.chain(group).collect() });
             }
+            keys.extend(request.key.map(|key| key.named));
+            placed.push(Placed { request, places });
         }
-        (placed, repeats)
+        Ok((placed, repeats))
     }
 
-    fn add_frame(&mut self, request: &Request, number: u64) -> io::Result<Vec<u8>> {
-        let batch = &request.batch;
-        let entry = Entry {
-            tenant: request.tenant.to_string(),
-            class: request.class.to_string(),
-            batch: number,
-            records: batch.records() as u32,
-            min_time_ns: batch.bounds.time.0,
-            max_time_ns: batch.bounds.time.1,
-            min_received_ns: batch.bounds.received.0,
-            max_received_ns: batch.bounds.received.1,
-            root: batch.root,
-        };
-        let sealed = BatchParts {
-            entry: &entry,
-            key: request.key.as_ref(),
-            seed: &batch.seed,
-            ledger: &batch.ledger,
-            payload: &batch.payload,
-        };
-        self.wal.add_batch(&request.tenant, &sealed)?;
-        entry.encode().map_err(io::Error::other)
+    fn add_frames(&mut self, request: &Request, places: &[Place]) -> io::Result<()> {
+        let key = request.key_place();
+        for (at, (part, place)) in request.parts.iter().zip(places).enumerate() {
+            let frame = BatchParts {
+                entry: &place.entry,
+                key: key.as_ref().filter(|(bearer, _)| *bearer == at).map(|(_, hmac)| hmac),
+                seed: &part.batch.seed,
+                ledger: &place.ledger,
+                documents: request.documents.as_ref().filter(|_| at == 0),
+                payload: &part.batch.payload,
+            };
+            self.wal.add_batch(&part.tenant, &frame, at + 1 == places.len())?;
+        }
+        Ok(())
     }
 
     /// After the sync: into the trees and the views, then the acknowledgements.
@@ -238,21 +331,31 @@ impl Writer {
         {
             let mut state = self.shared.state.lock();
             let mut changed: HashSet<ClassKey> = HashSet::new();
-            for Placed { request, entry, number } in placed {
-                let class_key = (request.tenant, request.class);
-                let published = publish_one(&mut state, &class_key, request.batch, &entry, (number, elapsed_ns));
-                if let Some(hmac) = request.key {
-                    state.keys.add(&class_key, number, BatchKey { hmac, received_ns: now_ns });
+            for Placed { request, places } in placed {
+                let key = request.key_place();
+                let mut documents = request.documents;
+                let mut firsts = Ok(Vec::with_capacity(places.len()));
+                for (at, (part, Place { number, entry, .. })) in request.parts.into_iter().zip(places).enumerate() {
+                    let class_key = (part.tenant, part.class);
+                    let published = publish_one(&mut state, &class_key, part.batch, &entry, (number, elapsed_ns));
+                    if let Some((_, hmac)) = key.filter(|(place, _)| *place == at) {
+                        state.keys.add(&class_key, number, BatchKey { hmac, received_ns: now_ns });
+                    }
+                    if let Some(run) = documents.take() {
+                        state.documents.add(&class_key, number, run);
+                    }
+                    self.shared.wal_files.lock().note(self.wal.number(), &class_key, number);
+                    match (published, &mut firsts) {
+                        (Ok(rows), Ok(firsts)) => {
+                            firsts.push(RecordId { class: class_key.1.clone(), batch: number, index: 0 });
+                            arrived.push(Arrived { tenant: class_key.0.clone(), class: class_key.1.clone(), rows });
+                        }
+                        (Err(error), _) => firsts = Err(error),
+                        _ => {}
+                    }
+                    changed.insert(class_key);
                 }
-                self.shared.wal_files.lock().note(self.wal.number(), &class_key, number);
-                let committed = published.map(|rows| {
-                    let first = RecordId { class: class_key.1.clone(), batch: number, index: 0 };
-                    let committed = Committed { first: Some(first), records: rows.len() };
-                    arrived.push(Arrived { tenant: class_key.0.clone(), class: class_key.1.clone(), rows });
-                    committed
-                });
-                changed.insert(class_key);
-                replies.push((request.reply, committed));
+                replies.push((request.reply, firsts.map(Some)));
             }
             state.count_live_bytes();
             let next = state.snapshot(&self.shared.snapshot.load(), &changed);
@@ -267,7 +370,7 @@ impl Writer {
             drop(self.shared.arrivals.send(arrived));
         }
         for request in repeats {
-            drop(request.reply.send(Ok(Committed { first: None, records: 0 })));
+            drop(request.reply.send(Ok(None)));
         }
         self.shared.wake_flusher();
     }

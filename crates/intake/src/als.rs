@@ -130,7 +130,7 @@ impl Serving {
         let (origin, records) = (self.origin.of_bytes(message.len()), Arc::new(records));
         let (entry, bad) = (self.intake.entry(&origin), rejected.len() + unreadable);
         let prepare = move || {
-            let prepared = prepare(entry.clone(), records.iter().cloned(), &message)?;
+            let prepared = prepare(entry.clone(), records.iter().cloned())?;
             Ok(prepared.rejecting(bad, reason::MALFORMED))
         };
         self.intake.store_for_sure(&origin, prepare, &self.stopping).await;

@@ -94,13 +94,13 @@ impl Intake {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
             let Decoded { records, rejected } = decode_traces(form, &body, &tracer, incoming.received_ns)?;
             let good = records.len();
-            let prepared = prepare_spans(incoming.entry(), records, &body)?;
+            let prepared = prepare_spans(incoming.entry(), records)?;
             Ok::<_, Refusal>((prepared, good, rejected))
         };
         let (incoming, (prepared, good, rejected)): (_, (Prepared, usize, Vec<Rejection>)) =
             self.decode(incoming, work).await?;
         let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
-        self.commit(&incoming.origin, prepared, None).await.whole()?;
+        self.commit(&incoming.origin, prepared, None).await?;
         Ok(said(&rejected).filter(|_| good == 0))
     }
 }

@@ -92,7 +92,7 @@ impl Intake {
             let max_bytes = intake.inner.options.request_decompressed_bytes;
             let work = move |incoming: &Incoming| prepare(incoming, max_bytes, read);
             let (incoming, (prepared, mut done)) = intake.decode(incoming, work).await?;
-            let stored = intake.commit(&incoming.origin, prepared, key.as_deref()).await.whole()?;
+            let stored = intake.commit(&incoming.origin, prepared, key.as_deref()).await?;
             done.known = stored.known();
             Ok(done)
         })
@@ -112,5 +112,5 @@ fn prepare(
     read(&mut bodies, &body, incoming.received_ns)?;
     let Bodies { seen, stored, rejections, .. } = bodies;
     let done = Done { stored, known: 0, rejected: seen - stored, rejections };
-    Ok((preparing.finish(&incoming.body)?, done))
+    Ok((preparing.finish()?, done))
 }

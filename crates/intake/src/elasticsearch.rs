@@ -21,6 +21,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, VARY};
 use http::{HeaderName, HeaderValue, Method, Uri};
+use logkeep_ingest::Document;
 use logkeep_record::{Value, json};
 use logkeep_wire::compress::decompress;
 use logkeep_wire::elasticsearch::{FilterPath, Identity, ItemAnswer, Outcome, PRODUCT_HEADER, bulk_answer, error_body};
@@ -44,7 +45,8 @@ pub(crate) struct Elasticsearch {
 }
 
 impl Elasticsearch {
-    pub(crate) fn new(options: &IntakeOptions) -> Self {
+    /// `stored` are the documents of before, oldest first, and when each came.
+    pub(crate) fn new(options: &IntakeOptions, stored: Vec<(i64, Document)>) -> Self {
         let identity = Identity {
             node: "logkeep".into(),
             cluster: "logkeep".into(),
@@ -54,7 +56,7 @@ impl Elasticsearch {
         };
         Self {
             identity,
-            ids: ids::Ids::new(options.dedupe_documents, options.dedupe_window),
+            ids: ids::Ids::new(options.dedupe_documents, options.dedupe_window, stored),
             setup: setup::Setup::default(),
         }
     }

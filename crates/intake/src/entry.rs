@@ -42,8 +42,6 @@ pub(crate) struct Entry {
 pub(crate) struct Screen {
     /// `None` if none is for such records.
     pipelines: Option<Run>,
-    /// What the pipelines are, unless there are none: what they leave of a request follows from it.
-    version: Option<[u8; 32]>,
     /// After the pipelines, so that none can write what must not be stored.
     redaction: Redaction,
 }
@@ -51,9 +49,8 @@ pub(crate) struct Screen {
 impl Screen {
     pub(crate) fn new(policies: &Policies, signal: Signal) -> Self {
         let pipelines = Run::new(&policies.pipelines, &policies.tenant, signal);
-        let version = pipelines.as_ref().map(|_| *policies.pipelines.version());
         let redaction = Redaction::new(policies.redactor.clone(), policies.tenant.clone());
-        Self { pipelines, version, redaction }
+        Self { pipelines, redaction }
     }
 
     /// Changes a record as the policies say, and says where it goes if they do.
@@ -69,8 +66,9 @@ impl Screen {
         Ok(place)
     }
 
-    pub(crate) fn version(&self) -> Option<&[u8; 32]> {
-        self.version.as_ref()
+    /// Whether some records may go elsewhere than others.
+    pub(crate) fn may_route(&self) -> bool {
+        self.pipelines.is_some()
     }
 }
 

@@ -198,8 +198,8 @@ impl Intake {
         let left = next.clone();
         let prepare = move || {
             let mut preparing = Preparing::resume(&policies, Normalizers::one(arrival.clone()), held.clone())?;
-            let content = take(&mut preparing, messages.iter(), received_ns, max_bytes)?;
-            let (prepared, _, held) = preparing.pause(&content, is_end)?;
+            take(&mut preparing, messages.iter(), received_ns, max_bytes)?;
+            let (prepared, _, held) = preparing.pause(is_end)?;
             *left.lock() = Some(held);
             Ok(prepared)
         };
@@ -220,14 +220,14 @@ impl Intake {
         let peer = entry.arrival.source.clone();
         let work = move || {
             let mut preparing = Preparing::new(entry);
-            let content = take(&mut preparing, [&bytes], received_ns, max_bytes)?;
-            Ok::<_, Refusal>((preparing.finish(&content)?, content))
+            take(&mut preparing, [&bytes], received_ns, max_bytes)?;
+            Ok::<_, Refusal>((preparing.finish()?, Sha256::digest(&bytes)))
         };
         let (prepared, content) = self.process(work).await??;
         // Two senders may choose the same id, and a sender may use one again for other events.
         let chunk = chunk.unwrap_or_default();
         let key = [b"forward\0", peer.as_bytes(), b"\0", &content, &chunk].concat();
-        self.commit(origin, prepared, Some(&key)).await.whole()?;
+        self.commit(origin, prepared, Some(&key)).await?;
         drop(admission);
         Ok(())
     }
@@ -287,16 +287,14 @@ fn next(connection: &mut Connection, extent: &mut Extent, max_bytes: usize) -> R
     Ok(Some(Sent { bytes, chunk }))
 }
 
-/// Takes the events of messages; gives a digest of them.
+/// Takes the events of messages.
 fn take<'a>(
     preparing: &mut Preparing,
     messages: impl IntoIterator<Item = &'a Bytes>,
     received_ns: i64,
     max_bytes: usize,
-) -> Result<Vec<u8>, Refusal> {
-    let mut content = Sha256::new();
+) -> Result<(), Refusal> {
     for bytes in messages {
-        content.update(bytes);
         let Some(message) = message(bytes)? else { continue };
         if !message.is_logs() {
             preparing.reject(reason::UNSUPPORTED, "it holds metrics or traces, not log records");
@@ -317,5 +315,5 @@ fn take<'a>(
             }
         }
     }
-    Ok(content.finalize().to_vec())
+    Ok(())
 }

@@ -60,11 +60,11 @@ impl Intake {
         let (received_ns, entry) = (self.now_ns(), self.entry(&origin));
         let work = move || {
             let Decoded { records, rejected } = decode_post_spans(&body, received_ns)?;
-            Ok::<_, Refusal>((prepare_spans(entry, records, &body)?, rejected))
+            Ok::<_, Refusal>((prepare_spans(entry, records)?, rejected))
         };
         let (prepared, rejected) = self.process(work).await??;
         let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
-        self.commit(&origin, prepared, None).await.whole()?;
+        self.commit(&origin, prepared, None).await?;
         match said(&rejected) {
             None => Ok(Bytes::new()),
             Some(said) => Err(Refusal::new(Kind::Malformed, said)),

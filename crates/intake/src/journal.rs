@@ -15,7 +15,6 @@ use bytes::BytesMut;
 use http_body_util::BodyExt;
 use logkeep_record::Resource;
 use logkeep_wire::journal::{Extent, record};
-use sha2::{Digest, Sha256};
 
 use crate::Intake;
 use crate::counters::{Protocol, add};
@@ -123,7 +122,7 @@ impl Upload {
             let _place = intake.admit(Protocol::Journal).await?;
             let received_ns = intake.now_ns();
             let prepared = intake.process(move || prepare(entry, &entries, received_ns)).await??;
-            intake.commit(&origin, prepared, None).await.whole().map(drop)
+            Ok(intake.commit(&origin, prepared, None).await.map(drop)?)
         })
         .await?
     }
@@ -139,5 +138,5 @@ fn prepare(entry: Entry, entries: &Bytes, received_ns: i64) -> Result<Prepared, 
         }
         rest = &rest[length..];
     }
-    preparing.finish(&Sha256::digest(entries))
+    preparing.finish()
 }

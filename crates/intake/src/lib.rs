@@ -90,7 +90,6 @@ pub use watch::{Refusals, WATCH_PERIOD};
 use counters::Counters;
 use door::DoorCounts;
 use elasticsearch::Elasticsearch;
-use store::Resumes;
 
 /// All listeners, over one engine. Cheap to clone.
 #[derive(Clone)]
@@ -117,7 +116,6 @@ pub(crate) struct Inner {
     uploads: Arc<Semaphore>,
     /// Ack ids given by the event collector.
     hec_acks: AtomicU64,
-    resumes: Resumes,
     elasticsearch: Elasticsearch,
     pipelines: ArcSwap<PipelineSet>,
     lags: sources::Lags,
@@ -130,7 +128,6 @@ impl Intake {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let tenants = options.tenants.iter().cloned().chain([TenantId::default()]).collect();
         let inner = Inner {
-            ingest,
             tenants,
             counters: Counters::default(),
             doors: Mutex::default(),
@@ -140,11 +137,11 @@ impl Intake {
             room: connection::room(options.connections_bytes),
             uploads: Arc::new(Semaphore::new(options.max_connections.max(1))),
             hec_acks: AtomicU64::new(0),
-            resumes: Resumes::default(),
-            elasticsearch: Elasticsearch::new(&options),
+            elasticsearch: Elasticsearch::new(&options, ingest.take_documents()),
             pipelines: ArcSwap::new(options.pipelines.clone()),
             lags: sources::Lags::default(),
             turned_away: senders::TurnedAwayCounts::default(),
+            ingest,
             options,
         };
         Self { inner: Arc::new(inner) }

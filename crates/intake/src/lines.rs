@@ -49,7 +49,7 @@ pub(crate) fn prepare(
             }
         }
     }
-    preparing.finish(body)
+    preparing.finish()
 }
 
 fn joined(

@@ -34,7 +34,7 @@ impl Intake {
     async fn loki_push(self, incoming: Incoming) -> Result<Response, Refusal> {
         let max_bytes = self.inner.options.request_decompressed_bytes;
         let (incoming, read) = self.decode(incoming, move |incoming| read(incoming, max_bytes)).await?;
-        self.commit(&incoming.origin, read.prepared, None).await.whole()?;
+        self.commit(&incoming.origin, read.prepared, None).await?;
         let (status, text) = push_answer(&read.rejected, read.lines);
         Ok(answer(status, if text.is_empty() { "" } else { TEXT }, text))
     }
@@ -53,7 +53,7 @@ fn read(incoming: &Incoming, max_bytes: usize) -> Result<Read, Refusal> {
         Body::Protobuf(body) => decode_protobuf(body, incoming.received_ns)?,
     };
     let lines = records.len() + rejected.len();
-    let prepared = prepare(incoming.entry(), records, &incoming.body)?;
+    let prepared = prepare(incoming.entry(), records)?;
     let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
     Ok(Read { prepared, rejected, lines })
 }

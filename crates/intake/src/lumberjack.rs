@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use logkeep_record::{Record, Resource, Value, limits};
 use logkeep_wire::lumberjack::{Frame, LumberjackError, ack, events, frame, open, record};
-use sha2::{Digest, Sha256};
 
 use crate::Intake;
 use crate::account::{Fate, reason};
@@ -182,10 +181,8 @@ impl Intake {
 fn prepare(entry: Entry, frames: &[Bytes], received_ns: i64) -> Result<Prepared, Refusal> {
     let resource = Resource::from_attributes(Vec::new());
     let mut preparing = Preparing::new(entry);
-    let mut content = Sha256::new();
     let mut sender: Option<Option<String>> = None;
     for bytes in frames {
-        content.update(bytes);
         for (_, json) in events(bytes)? {
             let record = record(json, received_ns, resource.clone());
             let agent = agent_of(&record);
@@ -196,7 +193,7 @@ fn prepare(entry: Entry, frames: &[Bytes], received_ns: i64) -> Result<Prepared,
             preparing.push(record)?;
         }
     }
-    Ok(Prepared { sender: sender.flatten(), ..preparing.finish(&content.finalize())? })
+    Ok(Prepared { sender: sender.flatten(), ..preparing.finish()? })
 }
 
 /// The name of the agent that shipped an event, or of its host.

@@ -45,9 +45,9 @@ impl Intake {
             lines::prepare(entry, &body, asked.format, incoming.received_ns)
         };
         let (incoming, prepared) = self.decode(incoming, decode).await?;
-        let stored = self.commit(&incoming.origin, prepared, asked.key.as_deref()).await.whole()?;
+        let stored = self.commit(&incoming.origin, prepared, asked.key.as_deref()).await?;
         let body = json!({
-            "received": stored.stored() + stored.known(),
+            "received": stored.records,
             "stored": stored.stored(),
             "deduplicated": stored.known(),
             "rejected": 0,

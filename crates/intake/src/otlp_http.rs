@@ -110,7 +110,7 @@ impl Intake {
     ) -> Result<PartialSuccess, Refusal> {
         let kind = if matches!(signal, Signal::Metrics) { reason::UNSUPPORTED } else { reason::MALFORMED };
         let prepared = prepared.rejecting(partial.rejected, kind);
-        self.commit(origin, prepared, None).await.whole()?;
+        self.commit(origin, prepared, None).await?;
         Ok(partial)
     }
 }
@@ -138,13 +138,13 @@ pub(crate) fn read(
         (Signal::Traces, Form::Protobuf) => decode_traces_protobuf(body, received_ns)?,
         (Signal::Metrics, form) => {
             let count = if form == Form::Json { count_points_json } else { count_points_protobuf };
-            return Ok((prepare(entry, [], body)?, PartialSuccess::of_metrics(count(body)?)));
+            return Ok((prepare(entry, [])?, PartialSuccess::of_metrics(count(body)?)));
         }
     };
     let Decoded { records, rejected } = decoded;
     let prepared = match signal {
-        Signal::Traces => prepare_spans(entry, records, body),
-        Signal::Logs | Signal::Metrics => prepare(entry, records, body),
+        Signal::Traces => prepare_spans(entry, records),
+        Signal::Logs | Signal::Metrics => prepare(entry, records),
     };
     Ok((prepared?, PartialSuccess::new(&rejected)))
 }

@@ -9,7 +9,6 @@ use logkeep_normalize::Normalizer;
 use logkeep_pipeline::{Done, Place, spec::Signal};
 use logkeep_record::{Class, Record};
 use logkeep_redact::LeftOut;
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::account::Shares;
@@ -17,8 +16,7 @@ use crate::entry::{Entry, Policies, Screen};
 use crate::joining::{Held, Normalizers};
 use crate::refusal::Refusal;
 
-/// Batches under construction. The same records in the same order are always cut in the same places, so that a retry can
-/// be told part by part.
+/// Batches under construction.
 pub(crate) struct Preparing {
     normalizers: Normalizers,
     /// What waits for its rest, to the end of the request at most; see [`Preparing::pause`].
@@ -82,10 +80,6 @@ pub(crate) struct Prepared {
     pub(crate) beside: Shares,
     /// What the sender calls itself, where its records say it.
     pub(crate) sender: Option<String>,
-    /// SHA-256 of the body; only where there are several parts.
-    pub(crate) fingerprint: Option<[u8; 32]>,
-    /// The pipelines that the parts follow from, if there are any: another set would cut them elsewhere.
-    pub(crate) pipelines: Option<[u8; 32]>,
 }
 
 impl Preparing {
@@ -206,7 +200,7 @@ impl Preparing {
         lane.builder.push(&record);
         lane.run.received += 1;
         lane.run.newest_ns = lane.run.newest_ns.max(Some(record.effective_time_ns()));
-        if self.screen.version().is_some() {
+        if self.screen.may_route() {
             lane.numbers.push(self.taken);
         }
         self.taken += 1;
@@ -253,26 +247,23 @@ impl Preparing {
         Ok(())
     }
 
-    /// `body` is what a retry would repeat.
-    pub(crate) fn finish(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
+    /// All that has come.
+    pub(crate) fn finish(mut self) -> Result<Prepared, Refusal> {
         self.release(None)?;
-        self.prepared(body)
+        self.prepared()
     }
 
     /// What has come, but for what waits for its rest; nothing does at the end.
-    pub(crate) fn pause(mut self, body: &[u8], is_end: bool) -> Result<(Prepared, Normalizers, Held), Refusal> {
+    pub(crate) fn pause(mut self, is_end: bool) -> Result<(Prepared, Normalizers, Held), Refusal> {
         self.release((!is_end).then_some(self.now))?;
         let normalizers = std::mem::replace(&mut self.normalizers, Normalizers::None);
         let held = std::mem::take(&mut self.held);
-        Ok((self.prepared(body)?, normalizers, held))
+        Ok((self.prepared()?, normalizers, held))
     }
 
-    fn prepared(mut self, body: &[u8]) -> Result<Prepared, Refusal> {
+    fn prepared(mut self) -> Result<Prepared, Refusal> {
         (0..self.lanes.len()).try_for_each(|lane| self.close(lane))?;
-        let fingerprint = (self.parts.len() > 1).then(|| Sha256::digest(body).into());
-        let pipelines = self.screen.version().copied();
-        let (parts, beside) = (self.parts, self.beside);
-        Ok(Prepared { class: Class::default(), parts, beside, sender: None, fingerprint, pipelines })
+        Ok(Prepared { class: Class::default(), parts: self.parts, beside: self.beside, sender: None })
     }
 }
 
@@ -293,28 +284,23 @@ impl Prepared {
 }
 
 /// Prepares the records of one request.
-pub(crate) fn prepare<'a>(
-    entry: Entry,
-    records: impl IntoIterator<Item = Record<'a>>,
-    body: &[u8],
-) -> Result<Prepared, Refusal> {
+pub(crate) fn prepare<'a>(entry: Entry, records: impl IntoIterator<Item = Record<'a>>) -> Result<Prepared, Refusal> {
     let mut preparing = Preparing::new(entry);
     for record in records {
         preparing.push(record)?;
     }
-    preparing.finish(body)
+    preparing.finish()
 }
 
 /// Prepares the spans of one request, as records.
 pub(crate) fn prepare_spans<'a>(
     entry: Entry,
     spans: impl IntoIterator<Item = Record<'a>>,
-    body: &[u8],
 ) -> Result<Prepared, Refusal> {
     let mut preparing = Preparing::spans(&entry.policies);
     let mut normalizer = Normalizer::new(entry.arrival);
     for span in spans {
         preparing.push_normalized(normalizer.normalize_span(span))?;
     }
-    Ok(Prepared { class: Class::spans(), ..preparing.finish(body)? })
+    Ok(Prepared { class: Class::spans(), ..preparing.finish()? })
 }

@@ -7,7 +7,6 @@
 use bytes::Bytes;
 use logkeep_wire::relp::{Command, SERVER_CLOSE, frame, opened, response};
 use logkeep_wire::{frame::Frame, syslog::Parser};
-use sha2::{Digest, Sha256};
 
 use crate::Intake;
 use crate::account::{Fate, reason};
@@ -110,10 +109,8 @@ fn take(connection: &mut Connection, group: &mut Group, is_open: &mut bool) -> R
 fn prepare(entry: Entry, messages: &[Bytes], received_ns: i64) -> Result<Prepared, Refusal> {
     let mut preparing = Preparing::new(entry);
     let mut parser = Parser::default();
-    let mut content = Sha256::new();
     for message in messages {
-        content.update(message);
         preparing.push(parser.record(&Frame::new(message), received_ns))?;
     }
-    preparing.finish(&content.finalize())
+    preparing.finish()
 }

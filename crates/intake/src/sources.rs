@@ -13,7 +13,7 @@ mod nats;
 mod options;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 

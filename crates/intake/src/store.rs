@@ -1,20 +1,16 @@
-//! Batches to the log, and what to say if only some of them got there.
+//! Batches to the log.
 //!
-//! One answer may stand for several batches, and each is durable or not by itself. If a later one fails, the sender is
-//! told to send again, and the retry must not store the earlier ones twice: with the sender's own key each part has a key
-//! derived from it; without one, the parts that were stored are remembered under the digest of the body until the retry
-//! comes.
+//! A request is durable as a whole or not at all, however many batches it makes and wherever pipelines send them. So a sender
+//! that is told to send again repeats nothing that is stored, and one whose answer was lost is known by its key whatever the
+//! pipelines have become.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use logkeep_ingest::{CommitError, Committed};
+use logkeep_ingest::{CommitError, Document, Part};
 use logkeep_pipeline::Place;
-use logkeep_record::{Class, RecordId, TenantId};
-use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
+use logkeep_record::{RecordId, TenantId};
 use tokio_util::sync::CancellationToken;
 
 use crate::Intake;
@@ -27,82 +23,27 @@ use crate::refusal::Refusal;
 /// Between attempts to store what no sender will send again.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Bodies stored in part that are remembered; at this number all are forgotten.
-const RESUMES: usize = 4_096;
 
-/// By digest of protocol, tenant, class and body: how many parts are stored.
-#[derive(Default)]
-pub(crate) struct Resumes {
-    stored: Mutex<HashMap<[u8; 32], usize>>,
-}
-
-impl Resumes {
-    fn stored(&self, key: &[u8; 32]) -> usize {
-        self.stored.lock().get(key).copied().unwrap_or(0)
-    }
-
-    fn set(&self, key: [u8; 32], parts: usize) {
-        let mut stored = self.stored.lock();
-        if parts == 0 {
-            stored.remove(&key);
-            return;
-        }
-        if stored.len() >= RESUMES {
-            stored.clear();
-        }
-        stored.insert(key, parts);
-    }
-}
-
-/// What became of one batch.
-#[derive(Debug)]
-pub(crate) enum Part {
-    Stored {
-        first: RecordId,
-        records: usize,
-    },
-    /// Recognised as stored before.
-    Known {
-        records: usize,
-    },
-    NotStored {
-        records: usize,
-    },
-}
-
-/// What became of a request.
+/// A request that is durable.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
-    pub(crate) parts: Vec<Part>,
-    /// Which of the request's records the parts have, one part after the other; empty where that is their order.
+    /// The first record of each batch, and how many it has; `None` if the request was recognised as stored before.
+    pub(crate) parts: Option<Vec<(RecordId, usize)>>,
+    /// How many records there are in all batches.
+    pub(crate) records: usize,
+    /// Which of the request's records the batches have, one batch after the other; empty where that is their order.
     pub(crate) numbers: Vec<u32>,
-    /// Why the parts that were not stored were not.
-    pub(crate) error: Option<CommitError>,
 }
 
 impl Stored {
+    /// Records stored now.
     pub(crate) fn stored(&self) -> usize {
-        self.count(|part| if let Part::Stored { records, .. } = part { *records } else { 0 })
+        if self.parts.is_some() { self.records } else { 0 }
     }
 
+    /// Records that were stored before.
     pub(crate) fn known(&self) -> usize {
-        self.count(|part| if let Part::Known { records } = part { *records } else { 0 })
-    }
-
-    pub(crate) fn not_stored(&self) -> usize {
-        self.count(|part| if let Part::NotStored { records } = part { *records } else { 0 })
-    }
-
-    fn count(&self, records: impl Fn(&Part) -> usize) -> usize {
-        self.parts.iter().map(records).sum()
-    }
-
-    /// For protocols that answer a request as a whole: "later" unless all of it is durable.
-    pub(crate) fn whole(self) -> Result<Self, Refusal> {
-        match self.error {
-            Some(error) => Err(error.into()),
-            None => Ok(self),
-        }
+        self.records - self.stored()
     }
 }
 
@@ -111,18 +52,6 @@ impl Stored {
 pub(crate) struct Unstored {
     pub(crate) records: usize,
     pub(crate) refusal: Refusal,
-}
-
-/// The key of one part: the first has the sender's own, so that a request of one part is known by it alone. Where
-/// pipelines decide what is in which of several parts, a part is known only to the same `set` of them: with another, some
-/// record could be in none that is stored.
-fn part_key(key: &[u8], part: usize, set: Option<&[u8; 32]>) -> Vec<u8> {
-    let set = set.map_or(&[][..], |set| &set[..]);
-    if part == 0 && set.is_empty() {
-        key.to_vec()
-    } else {
-        [key, b"\0part ", part.to_string().as_bytes(), set].concat()
-    }
 }
 
 /// What of a request is counted nowhere yet.
@@ -135,11 +64,27 @@ struct Left {
 }
 
 impl Intake {
-    /// Makes the batches durable, one after the other, up to the first that fails. Every record is counted, and those not
-    /// stored as deferred: the sender is told to send them again.
-    pub(crate) async fn commit(&self, origin: &Origin, prepared: Prepared, key: Option<&[u8]>) -> Stored {
+    /// Makes a request durable. Every record is counted; those of a request that is not stored as deferred: its sender is told
+    /// to send it again.
+    pub(crate) async fn commit(
+        &self,
+        origin: &Origin,
+        prepared: Prepared,
+        key: Option<&[u8]>,
+    ) -> Result<Stored, CommitError> {
+        self.commit_documents(origin, prepared, key, Vec::new()).await
+    }
+
+    /// The same, of a request with documents that are to be known again one by one.
+    pub(crate) async fn commit_documents(
+        &self,
+        origin: &Origin,
+        prepared: Prepared,
+        key: Option<&[u8]>,
+        documents: Vec<Document>,
+    ) -> Result<Stored, CommitError> {
         let received_ns = self.received_ns(&prepared);
-        let (stored, left) = self.attempt(origin, prepared, key, false).await;
+        let (stored, left) = self.attempt(origin, prepared, key, documents).await;
         self.count_left(origin, &left, Fate::Deferred, received_ns);
         stored
     }
@@ -161,66 +106,53 @@ impl Intake {
         self.account(origin, &own, received_ns);
     }
 
-    /// One attempt to store a request; `again` if we make it ourselves, and what an earlier one stored is counted.
-    async fn attempt(&self, origin: &Origin, prepared: Prepared, key: Option<&[u8]>, again: bool) -> (Stored, Left) {
+    /// One attempt to store a request.
+    async fn attempt(
+        &self,
+        origin: &Origin,
+        prepared: Prepared,
+        key: Option<&[u8]>,
+        documents: Vec<Document>,
+    ) -> (Result<Stored, CommitError>, Left) {
         let received_ns = self.received_ns(&prepared);
-        let Prepared { class, parts, mut beside, fingerprint, pipelines, .. } = prepared;
+        let Prepared { class, parts, mut beside, .. } = prepared;
         beside.of(None).bytes += origin.bytes as u64;
-        let resume = fingerprint.filter(|_| key.is_none());
-        let resume = resume.map(|body| resume_key(origin, &class, &body, pipelines.as_ref()));
-        let set = pipelines.as_ref().filter(|_| parts.len() > 1);
-        let done = resume.as_ref().map_or(0, |key| self.inner.resumes.stored(key));
-        let mut left = Left { beside: (!again || done == 0).then_some(beside), ..Left::default() };
         let mut stored = Stored::default();
         let is_routed = parts.iter().any(|part| part.place != Place::default());
-        for (place, Portion { batch, shares, place: to, numbers }) in parts.into_iter().enumerate() {
-            let records = batch.records();
-            let own = origin;
-            let origin = &to.tenant.as_ref().map_or_else(|| own.clone(), |tenant| own.in_tenant(tenant));
-            let is_own = origin.tenant == own.tenant;
+        // What goes into no batch is counted with the first that stays.
+        let mut not_told = Some(&beside);
+        let (mut batches, mut sizes, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        for Portion { batch, shares, place, numbers } in parts {
+            let tenant = place.tenant.unwrap_or_else(|| origin.tenant.clone());
+            let class = place.class.unwrap_or_else(|| class.clone());
+            let of = origin.in_tenant(&tenant);
+            let mut counted = shares.became(Fate::Stored);
+            not_told.take_if(|_| tenant == origin.tenant).into_iter().for_each(|beside| counted.merge(beside));
+            sizes.push(batch.records());
+            let batch = batch.counted(counted.lines(&of, received_ns));
+            counts.push((of, shares, counted));
+            batches.push(Part { tenant, class, batch });
             if is_routed {
                 stored.numbers.extend(numbers);
             }
-            let part = if stored.error.is_some() {
-                left.unstored.push((origin.tenant.clone(), shares));
-                Part::NotStored { records }
-            } else if place < done {
-                if !again {
-                    self.account(origin, &shares.became(Fate::Known), received_ns);
-                }
-                Part::Known { records }
-            } else {
-                let mut counted = shares.became(Fate::Stored);
-                left.beside.iter().filter(|_| is_own).for_each(|beside| counted.merge(beside));
-                let batch = batch.counted(counted.lines(origin, received_ns));
-                let key = key.map(|key| part_key(key, place, set));
-                let class = to.class.as_ref().unwrap_or(&class);
-                match self.inner.ingest.commit(&origin.tenant, class, batch, key.as_deref()).await {
-                    Ok(Committed { first: Some(first), .. }) => {
-                        self.tally(origin, &counted);
-                        left.beside = left.beside.filter(|_| !is_own);
-                        Part::Stored { first, records }
-                    }
-                    Ok(Committed { first: None, .. }) => {
-                        if !again {
-                            self.account(origin, &shares.became(Fate::Known), received_ns);
-                        }
-                        Part::Known { records }
-                    }
-                    Err(error) => {
-                        left.unstored.push((origin.tenant.clone(), shares));
-                        stored.error = Some(error);
-                        Part::NotStored { records }
-                    }
-                }
-            };
-            stored.parts.push(part);
         }
-        if let Some(key) = resume {
-            let durable = stored.parts.iter().take_while(|part| !matches!(part, Part::NotStored { .. })).count();
-            self.inner.resumes.set(key, if stored.error.is_some() { durable } else { 0 });
+        let is_told = not_told.is_none();
+        stored.records = sizes.iter().sum();
+        match self.inner.ingest.commit_request(&origin.tenant, batches, key, documents).await {
+            Ok(Some(firsts)) => {
+                counts.iter().for_each(|(of, _, counted)| self.tally(of, counted));
+                stored.parts = Some(firsts.into_iter().zip(sizes).collect());
+                (Ok(stored), Left { beside: (!is_told).then_some(beside), unstored: Vec::new() })
+            }
+            Ok(None) => {
+                counts.iter().for_each(|(of, shares, _)| self.account(of, &shares.became(Fate::Known), received_ns));
+                (Ok(stored), Left { beside: Some(beside), unstored: Vec::new() })
+            }
+            Err(error) => {
+                let unstored = counts.into_iter().map(|(of, shares, _)| (of.tenant, shares)).collect();
+                (Err(error), Left { beside: Some(beside), unstored })
+            }
         }
-        (stored, left)
     }
 
     /// Stores what `prepare` makes, trying again for as long as we run.
@@ -248,7 +180,7 @@ impl Intake {
         shutdown: &CancellationToken,
     ) -> Result<(), Unstored> {
         let prepare = Arc::new(prepare);
-        let (mut pause, mut again) = (FIRST_PAUSE, false);
+        let mut pause = FIRST_PAUSE;
         loop {
             let work = prepare.clone();
             let prepared = self.process(move || work()).await.flatten();
@@ -256,9 +188,9 @@ impl Intake {
             let received_ns = self.received_ns(&prepared);
             let named = prepared.sender.as_deref().map(|sender| origin.clone().called(sender));
             let origin = named.as_ref().unwrap_or(origin);
-            let (stored, left) = self.attempt(origin, prepared, key, again).await;
-            let records = stored.not_stored();
-            let Some(error) = stored.error else {
+            let records = prepared.parts.iter().map(|part| part.batch.records()).sum();
+            let (stored, left) = self.attempt(origin, prepared, key, Vec::new()).await;
+            let Err(error) = stored else {
                 self.count_left(origin, &left, otherwise, received_ns);
                 return Ok(());
             };
@@ -275,7 +207,6 @@ impl Intake {
             }
             waiting.fetch_sub(records as u64, Ordering::Relaxed);
             pause = (pause * 2).min(LONGEST_PAUSE);
-            again = true;
         }
     }
 
@@ -292,46 +223,5 @@ impl Intake {
         if records == 0 {
             self.count_refused(origin, refusal.reason());
         }
-    }
-}
-
-/// The same bytes may be logs and spans.
-fn resume_key(origin: &Origin, class: &Class, body: &[u8; 32], set: Option<&[u8; 32]>) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for name in [origin.protocol.name(), origin.tenant.as_str(), class.as_str()] {
-        hasher.update(name);
-        hasher.update([0]);
-    }
-    hasher.update(body);
-    hasher.update(set.map_or(&[][..], |set| &set[..]));
-    hasher.finalize().into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn resumes_are_bounded_and_forgotten_once_done() {
-        let resumes = Resumes::default();
-        for n in 0..RESUMES + 1 {
-            let mut key = [0; 32];
-            key[..8].copy_from_slice(&n.to_le_bytes());
-            resumes.set(key, 1);
-        }
-        assert_eq!(resumes.stored.lock().len(), 1);
-        resumes.set([9; 32], 3);
-        assert_eq!(resumes.stored(&[9; 32]), 3);
-        resumes.set([9; 32], 0);
-        assert_eq!(resumes.stored(&[9; 32]), 0);
-    }
-
-    #[test]
-    fn parts_have_keys_of_their_own() {
-        let set = Some(&[7; 32]);
-        assert_eq!(part_key(b"k", 0, None), b"k");
-        assert_ne!(part_key(b"k", 1, None), part_key(b"k", 2, None));
-        assert_ne!(part_key(b"k", 0, set), part_key(b"k", 0, Some(&[8; 32])));
-        assert_ne!(part_key(b"k", 1, set), part_key(b"k", 1, None));
     }
 }

@@ -50,7 +50,7 @@ use crate::{Demand, Intake, IntakeOptions, PORTS, Peer, Port, Protocol, Protocol
 pub(crate) struct Setup {
     pub(crate) ingest: Ingest,
     pub(crate) intake: Intake,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 async fn open(folder: &Path) -> Ingest {
@@ -122,7 +122,14 @@ impl Setup {
         let folder = tempfile::tempdir().unwrap();
         let ingest = open(folder.path()).await;
         let intake = Intake::new(ingest.clone(), options);
-        Self { ingest, intake, _folder: folder }
+        Self { ingest, intake, folder }
+    }
+
+    /// As after a kill.
+    pub(crate) async fn restarted(self, options: IntakeOptions) -> Self {
+        let ingest = open(self.folder.path()).await;
+        let intake = Intake::new(ingest.clone(), options);
+        Self { ingest, intake, folder: self.folder }
     }
 
     /// `text` of each record stored for a tenant, in order.

@@ -51,12 +51,12 @@ impl Intake {
         let work = move |incoming: &Incoming| {
             let body = decompress(&incoming.body, &incoming.content_encoding, max_bytes)?;
             let Decoded { records, rejected } = decode(&body, incoming.received_ns)?;
-            let prepared = prepare_spans(incoming.entry(), records, &body)?;
+            let prepared = prepare_spans(incoming.entry(), records)?;
             Ok::<_, Refusal>((prepared, rejected))
         };
         let (incoming, (prepared, rejected)): (_, (Prepared, Vec<Rejection>)) = self.decode(incoming, work).await?;
         let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
-        self.commit(&incoming.origin, prepared, None).await.whole()?;
+        self.commit(&incoming.origin, prepared, None).await?;
         Ok(match said(&rejected) {
             None => answer(202, "", ""),
             Some(said) => answer(400, TEXT, said + "\n"),

@@ -162,14 +162,6 @@ impl PipelineSet {
         self.pipelines.is_empty()
     }
 
-    /// The tenants that records are routed to.
-    pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
-        self.pipelines.iter().flat_map(|one| &one.steps).filter_map(|step| match step {
-            Action::Route(place) => place.tenant.as_ref(),
-            _ => None,
-        })
-    }
-
     /// What each has done.
     pub fn counts(&self) -> impl Iterator<Item = Count> {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -71,39 +71,30 @@ impl WalFile {
         let mut body = vec![tenant.as_str().len() as u8];
         body.extend_from_slice(tenant.as_str().as_bytes());
         body.extend_from_slice(wrapped);
-        let start = self.begin_frame();
+        let start = self.group.len();
+        self.group.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
         self.group.extend_from_slice(&body);
         self.end_frame(start, Kind::Key, slot);
         self.tenants.insert(tenant.clone(), (slot, FrameSealer::new(key, &self.number.to_le_bytes())));
     }
 
-    /// Adds the frame of one batch. The tenant's key must have been added.
-    pub(crate) fn add_batch(&mut self, tenant: &TenantId, batch: &BatchParts<'_>) -> io::Result<()> {
-        let start = self.begin_frame();
-        let sealed = batch.encode(&mut self.group).and_then(|()| {
-            let (slot, sealer) =
-                self.tenants.get_mut(tenant).ok_or_else(|| io::Error::other("tenant without a key"))?;
-            sealer
-                .seal_tail(u64::from(self.seq), &[Kind::Batch as u8], &mut self.group, start + FRAME_HEAD_BYTES)
-                .map_err(io::Error::other)?;
-            Ok(*slot)
-        });
-        match sealed {
-            Ok(slot) => {
-                self.end_frame(start, Kind::Batch, slot);
-                Ok(())
-            }
-            Err(error) => {
-                self.group.truncate(start);
-                Err(error)
-            }
-        }
-    }
-
-    fn begin_frame(&mut self) -> usize {
+    /// Adds the frame of one batch, as the last of its request or as one that is there with the next only. The tenant's key
+    /// must have been added.
+    ///
+    /// # Errors
+    /// A defect: the group must not be committed.
+    pub(crate) fn add_batch(&mut self, tenant: &TenantId, batch: &BatchParts<'_>, is_last: bool) -> io::Result<()> {
+        let kind = if is_last { Kind::Batch } else { Kind::Part };
+        let (slot, sealer) = self.tenants.get_mut(tenant).ok_or_else(|| io::Error::other("tenant without a key"))?;
+        let slot = *slot;
         let start = self.group.len();
         self.group.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
-        start
+        batch.encode(&mut self.group);
+        sealer
+            .seal_tail(u64::from(self.seq), &[kind as u8], &mut self.group, start + FRAME_HEAD_BYTES)
+            .map_err(io::Error::other)?;
+        self.end_frame(start, kind, slot);
+        Ok(())
     }
 
     fn end_frame(&mut self, start: usize, kind: Kind, slot: u16) {
@@ -124,6 +115,11 @@ impl WalFile {
         self.group.clear();
         self.group_start = self.seq;
         result
+    }
+
+    /// Leaves out what was added since the last commit. As after a failed one, nothing may be added any more.
+    pub(crate) fn forget_group(&mut self) {
+        self.group.clear();
     }
 
     /// After a failed commit: takes the file back to its last durable end. Nothing may be added to it any more: the next

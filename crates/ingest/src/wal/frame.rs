@@ -1,14 +1,16 @@
 //! Frames as bytes.
 
-use std::io;
-
 use logkeep_record::BatchSeed;
 use logkeep_tlog::Entry;
 
+use crate::documents::Run;
 use crate::ledger::Ledger;
 
 const FILE_MAGIC: &[u8; 7] = b"LKWAL\0\0";
-pub(crate) const FILE_VERSION: u8 = 5;
+/// What is written.
+pub(crate) const FILE_VERSION: u8 = 6;
+/// What is read. Version 5 has neither requests of several batches nor documents.
+pub(crate) const FILE_VERSIONS: std::ops::RangeInclusive<u8> = 5..=6;
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"LKWF";
 pub(crate) const FILE_HEAD_BYTES: usize = 20;
 pub(crate) const FRAME_HEAD_BYTES: usize = 24;
@@ -45,8 +47,10 @@ impl FileHead {
 pub(crate) enum Kind {
     /// A tenant's name and its wrapped key for this file.
     Key = 1,
-    /// A sealed batch.
+    /// A sealed batch, the last of its request.
     Batch = 2,
+    /// A sealed batch. The next batch in the file is of the same request, and neither is there without the other.
+    Part = 3,
 }
 
 /// Magic, body length (u32), checksum (u32), kind, slot of the tenant's key in this file (u16), one byte zero, number of
@@ -81,6 +85,7 @@ impl FrameHead {
         let kind = match head[12] {
             1 => Kind::Key,
             2 => Kind::Batch,
+            3 => Kind::Part,
             _ => return None,
         };
         (head[..4] == FRAME_MAGIC && head[15] == 0).then_some(Self {
@@ -113,32 +118,38 @@ pub(crate) struct BatchFrame {
     pub(crate) seed: BatchSeed,
     /// What it brought, and what became of what came with it.
     pub(crate) ledger: Ledger,
+    /// Documents of its request.
+    pub(crate) documents: Option<Run>,
     pub(crate) payload: Vec<u8>,
 }
 
 /// The same, of a batch that is being stored.
 pub(crate) struct BatchParts<'a> {
-    pub(crate) entry: &'a Entry,
+    /// Its leaf, as bytes.
+    pub(crate) entry: &'a [u8],
     pub(crate) key: Option<&'a [u8; 32]>,
     pub(crate) seed: &'a BatchSeed,
-    pub(crate) ledger: &'a Ledger,
+    /// Its lines, as bytes.
+    pub(crate) ledger: &'a [u8],
+    pub(crate) documents: Option<&'a Run>,
     pub(crate) payload: &'a [u8],
 }
 
 impl BatchParts<'_> {
     /// Appends: seed (32), key or zeroes (32), length of the entry (u16 LE), entry, length of the ledger's lines (u32 LE),
-    /// lines, payload.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        let entry = self.entry.encode().map_err(io::Error::other)?;
-        let ledger = self.ledger.encode()?;
+    /// lines, length of the documents (u32 LE), documents, payload.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let mut documents = Vec::new();
+        self.documents.iter().for_each(|run| run.encode(&mut documents));
         out.extend_from_slice(self.seed.as_bytes());
         out.extend_from_slice(self.key.unwrap_or(&[0; 32]));
-        out.extend_from_slice(&(entry.len() as u16).to_le_bytes());
-        out.extend_from_slice(&entry);
-        out.extend_from_slice(&(ledger.len() as u32).to_le_bytes());
-        out.extend_from_slice(&ledger);
+        out.extend_from_slice(&(self.entry.len() as u16).to_le_bytes());
+        out.extend_from_slice(self.entry);
+        for bytes in [self.ledger, &documents] {
+            out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            out.extend_from_slice(bytes);
+        }
         out.extend_from_slice(self.payload);
-        Ok(())
     }
 }
 
@@ -149,12 +160,18 @@ impl BatchFrame {
         let (len, rest) = rest.split_first_chunk::<2>()?;
         let (entry, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
         let (len, rest) = rest.split_first_chunk::<4>()?;
-        let (ledger, payload) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+        let (ledger, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+        // In version 5 the payload follows. It begins as zstd does, and so is no length that a frame could have.
+        let (len, after) = rest.split_first_chunk::<4>()?;
+        let split = after.split_at_checked(u32::from_le_bytes(*len) as usize);
+        let (documents, payload) = split.unwrap_or((&[], rest));
+        let documents = Run::decode_all(documents)?;
         Some(Self {
             entry: Entry::decode(entry).ok()?,
             key: (*key != [0; 32]).then_some(*key),
             seed: BatchSeed::new(*seed),
             ledger: Ledger::decode(ledger).ok()?,
+            documents: documents.into_iter().next(),
             payload: payload.to_vec(),
         })
     }

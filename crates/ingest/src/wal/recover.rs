@@ -3,7 +3,7 @@
 //! A frame that runs past the end of its file was never acknowledged: it is forgotten. Any other frame that does not
 //! check out is reported. If a later group follows it, it had been synced and was damaged since: the rest is read. If
 //! not, the power may have gone while its group was being written, in any order, and nobody was promised any of it: the
-//! file ends there.
+//! file ends there. What it has then of a request of which more was to follow is forgotten with it.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,7 +16,7 @@ use logkeep_tlog::Entry;
 
 use super::file::file_name;
 use super::frame::{
-    BatchFrame, FILE_HEAD_BYTES, FILE_VERSION, FRAME_HEAD_BYTES, FRAME_MAGIC, FileHead, FrameHead, Kind,
+    BatchFrame, FILE_HEAD_BYTES, FILE_VERSION, FILE_VERSIONS, FRAME_HEAD_BYTES, FRAME_MAGIC, FileHead, FrameHead, Kind,
 };
 
 /// Damage in a file of the log.
@@ -70,6 +70,7 @@ pub(crate) fn recover(
     let mut reader = Reader {
         path,
         keys: HashMap::new(),
+        open: 0,
         found: Recovered { batches: vec![], faults: vec![], torn_bytes: 0, cut_at: None },
     };
     if bytes.len() < FILE_HEAD_BYTES {
@@ -78,12 +79,14 @@ pub(crate) fn recover(
         return Ok(reader.found);
     }
     match FileHead::decode(&bytes) {
-        Some(head) if head.version != FILE_VERSION => return Err(other_version(head.version)),
+        Some(head) if !FILE_VERSIONS.contains(&head.version) => return Err(other_version(head.version)),
         Some(head) if head.number == number => {}
         Some(head) => reader.fault(8, format!("it is file {} under another's name", head.number)),
         None => reader.fault(0, "the head of the file is damaged"),
     }
     reader.frames(&mut bytes, number, unwrap);
+    let whole = reader.found.batches.len() - reader.open;
+    reader.found.batches.truncate(whole);
     Ok(reader.found)
 }
 
@@ -114,6 +117,8 @@ pub(crate) fn keep_latest<T>(frames: &mut Vec<T>, entry: impl Fn(&T) -> &Entry) 
 struct Reader<'a> {
     path: &'a Path,
     keys: HashMap<u16, FrameOpener>,
+    /// Batches read last whose request is not whole yet.
+    open: usize,
     found: Recovered,
 }
 
@@ -159,6 +164,7 @@ impl Reader<'_> {
             }
             next_seq = head.seq + 1;
             if let Err(what) = self.frame(&head, body, number, unwrap) {
+                self.open = 0;
                 self.fault(at, what);
             }
             at = end;
@@ -173,6 +179,8 @@ impl Reader<'_> {
         let mut later = next;
         while let Some(place) = later {
             if FrameHead::decode(&bytes[place..]).is_some_and(|head| head.group > seq) {
+                // All before was durable, and what is whole of it is kept.
+                self.open = 0;
                 return next;
             }
             later = find_frame(bytes, place + 1);
@@ -191,11 +199,13 @@ impl Reader<'_> {
                 let key = unwrap(&tenant, wrapped)?;
                 self.keys.insert(head.slot, FrameOpener::new(&key, &number.to_le_bytes()));
             }
-            Kind::Batch => {
+            Kind::Batch | Kind::Part => {
                 let opener = self.keys.get(&head.slot).ok_or("a batch comes without its tenant's key")?;
                 let plain =
-                    opener.open(u64::from(head.seq), &[Kind::Batch as u8], body).map_err(|error| error.to_string())?;
-                self.found.batches.push(BatchFrame::decode(plain).ok_or("a batch's content cannot be read")?);
+                    opener.open(u64::from(head.seq), &[head.kind as u8], body).map_err(|error| error.to_string())?;
+                let batch = BatchFrame::decode(plain).ok_or("a batch's content cannot be read")?;
+                self.found.batches.push(batch);
+                self.open = if head.kind == Kind::Part { self.open + 1 } else { 0 };
             }
         }
         Ok(())

@@ -2,12 +2,13 @@
 //!
 //! Elasticsearch's senders that want exactly-once give their documents ids and send everything again when in doubt. An id is
 //! claimed before its record is stored and settled after, so that the retry of a request that is still under way waits for
-//! it. Ids are kept as digests for a while, the latest of them and since the start of the server; a request whose documents all
-//! have ids is recognised beyond that by its batch key.
+//! it. Ids are kept as digests for a while, the latest of them; they are durable with their records, and remembered again after
+//! a restart. A request whose documents all have ids is recognised beyond that by its batch key.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use logkeep_ingest::Document;
 use logkeep_record::TenantId;
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
@@ -73,8 +74,8 @@ pub(super) enum Claim {
     Fresh { version: u64 },
     /// Stored before, with these bytes or others.
     Exists { version: u64, same: bool },
-    /// Claimed by this very request, for the record at this place, with these bytes or others.
-    Own { place: usize, same: bool },
+    /// Claimed by this very request, with these bytes or others.
+    Own { same: bool },
     /// Claimed by a request under way: wait until it is settled.
     Wait,
 }
@@ -89,17 +90,21 @@ pub(super) struct Claims<'i> {
 /// A version that is under way.
 struct Held {
     content: Digest,
-    /// Among the request's records.
-    place: usize,
     version: u64,
-    /// The version before, where the request has several.
-    before: Option<Box<Held>>,
 }
 
 impl Ids {
-    pub(super) fn new(most: usize, window: Duration) -> Self {
+    /// With documents that were stored before, oldest first, and when each came.
+    pub(super) fn new(most: usize, window: Duration, stored: Vec<(i64, Document)>) -> Self {
         let window_ns = i64::try_from(window.as_nanos()).unwrap_or(i64::MAX);
-        Self { table: Mutex::default(), most, window_ns, settled: Notify::new() }
+        let mut table = Table::default();
+        for (received_ns, Document { name, content, version }) in stored {
+            let version = u64::from(version);
+            table.entries.insert(name, Entry { content, version, received_ns, claimed: false });
+            table.order.push_back((name, version));
+        }
+        table.forget(most);
+        Self { table: Mutex::new(table), most, window_ns, settled: Notify::new() }
     }
 
     /// For a request that came at this time.
@@ -109,27 +114,23 @@ impl Ids {
 }
 
 impl Claims<'_> {
-    /// Claims an id for the record at `place`. With `create`, what exists is never replaced.
-    pub(super) fn claim(&mut self, name: Digest, content: Digest, create: bool, place: usize) -> Claim {
+    /// Claims an id for the next record. With `create`, what exists is never replaced.
+    pub(super) fn claim(&mut self, name: Digest, content: Digest, create: bool) -> Claim {
         let mut table = self.ids.table.lock();
-        let held = |version, before| Held { content, place, version, before };
         let Some(entry) = table.entries.get_mut(&name) else {
             let received_ns = self.received_ns;
             table.entries.insert(name, Entry { content, version: 0, received_ns, claimed: true });
-            self.held.insert(name, held(1, None));
+            self.held.insert(name, Held { content, version: 1 });
             return Claim::Fresh { version: 1 };
         };
         if entry.claimed {
-            let Some(before) = self.held.remove(&name) else { return Claim::Wait };
-            let same = before.content == content;
+            let Some(held) = self.held.get_mut(&name) else { return Claim::Wait };
+            let same = held.content == content;
             if create || same {
-                let own = Claim::Own { place: before.place, same };
-                self.held.insert(name, before);
-                return own;
+                return Claim::Own { same };
             }
-            let version = before.version + 1;
-            self.held.insert(name, held(version, Some(Box::new(before))));
-            return Claim::Fresh { version };
+            *held = Held { content, version: held.version + 1 };
+            return Claim::Fresh { version: held.version };
         }
         let same = entry.content == content;
         let is_lately = self.received_ns.saturating_sub(entry.received_ns) <= self.ids.window_ns;
@@ -138,7 +139,7 @@ impl Claims<'_> {
         }
         entry.claimed = true;
         let version = entry.version + 1;
-        self.held.insert(name, held(version, None));
+        self.held.insert(name, Held { content, version });
         Claim::Fresh { version }
     }
 
@@ -152,7 +153,7 @@ impl Drop for Claims<'_> {
     fn drop(&mut self) {
         if !self.held.is_empty() {
             let kept = Kept { held: std::mem::take(&mut self.held), received_ns: self.received_ns };
-            self.ids.settle(kept, |_| false);
+            self.ids.settle(kept, false);
         }
     }
 }
@@ -163,44 +164,54 @@ pub(super) struct Kept {
     received_ns: i64,
 }
 
+impl Kept {
+    /// The documents as they will be once they are stored: of each name the latest.
+    pub(super) fn documents(&self) -> Vec<Document> {
+        let document = |(name, held): (&Digest, &Held)| {
+            let version = u32::try_from(held.version).unwrap_or(u32::MAX);
+            Document { name: *name, content: held.content, version }
+        };
+        self.held.iter().map(document).collect()
+    }
+}
+
 impl Ids {
-    /// Remembers the ids whose record, by its place, `is_stored`, and gives the others up.
-    pub(super) fn settle(&self, kept: Kept, is_stored: impl Fn(usize) -> bool) {
+    /// Remembers the ids, if their records are stored, and gives them up otherwise.
+    pub(super) fn settle(&self, kept: Kept, is_stored: bool) {
         let mut table = self.table.lock();
         for (name, held) in kept.held {
             let Some(entry) = table.entries.get_mut(&name) else { continue };
             entry.claimed = false;
-            let is_first = entry.version == 0;
-            let mut held = Some(held);
-            while let Some(version) = held.take_if(|held| !is_stored(held.place)) {
-                held = version.before.map(|before| *before);
-            }
-            match held {
-                Some(held) => {
-                    entry.content = held.content;
-                    entry.version = held.version;
-                    entry.received_ns = kept.received_ns;
-                    table.order.push_back((name, held.version));
-                }
-                None if is_first => drop(table.entries.remove(&name)),
-                None => {}
+            if is_stored {
+                entry.content = held.content;
+                entry.version = held.version;
+                entry.received_ns = kept.received_ns;
+                table.order.push_back((name, held.version));
+            } else if entry.version == 0 {
+                table.entries.remove(&name);
             }
         }
-        // What is claimed stays, even if it is too much: each is looked at once.
-        for _ in 0..table.order.len() {
-            if table.order.len() <= self.most {
+        table.forget(self.most);
+        drop(table);
+        self.settled.notify_waiters();
+    }
+}
+
+impl Table {
+    /// Forgets the oldest of too many. What is claimed stays, even if it is too much: each is looked at once.
+    fn forget(&mut self, most: usize) {
+        for _ in 0..self.order.len() {
+            if self.order.len() <= most {
                 break;
             }
-            let Some((oldest, version)) = table.order.pop_front() else { break };
-            match table.entries.get(&oldest) {
-                Some(entry) if entry.claimed => table.order.push_back((oldest, version)),
-                Some(entry) if entry.version == version => drop(table.entries.remove(&oldest)),
+            let Some((oldest, version)) = self.order.pop_front() else { break };
+            match self.entries.get(&oldest) {
+                Some(entry) if entry.claimed => self.order.push_back((oldest, version)),
+                Some(entry) if entry.version == version => drop(self.entries.remove(&oldest)),
                 // Another version of it came later.
                 _ => {}
             }
         }
-        drop(table);
-        self.settled.notify_waiters();
     }
 }
 
@@ -215,44 +226,69 @@ mod tests {
 
     #[test]
     fn claims_settle_or_are_given_up() {
-        let ids = Ids::new(MOST, Duration::from_nanos(100));
+        let ids = Ids::new(MOST, Duration::from_nanos(100), vec![]);
         let mut first = ids.claims(0);
-        assert_eq!(first.claim(A, X, true, 0), Claim::Fresh { version: 1 });
-        assert_eq!(first.claim(A, X, true, 1), Claim::Own { place: 0, same: true });
-        assert_eq!(ids.claims(0).claim(A, X, true, 0), Claim::Wait);
-        assert_eq!(first.claim(A, Y, false, 1), Claim::Fresh { version: 2 });
+        assert_eq!(first.claim(A, X, true), Claim::Fresh { version: 1 });
+        assert_eq!(first.claim(A, X, true), Claim::Own { same: true });
+        assert_eq!(ids.claims(0).claim(A, X, true), Claim::Wait);
+        assert_eq!(first.claim(A, Y, false), Claim::Fresh { version: 2 });
         drop(first);
         let mut second = ids.claims(0);
-        assert_eq!(second.claim(A, X, false, 0), Claim::Fresh { version: 1 }, "given up by the first");
-        ids.settle(second.keep(), |_| true);
-        assert_eq!(ids.claims(0).claim(A, Y, true, 0), Claim::Exists { version: 1, same: false });
-        assert_eq!(ids.claims(0).claim(A, X, false, 0), Claim::Exists { version: 1, same: true });
+        assert_eq!(second.claim(A, X, false), Claim::Fresh { version: 1 }, "given up by the first");
+        ids.settle(second.keep(), true);
+        assert_eq!(ids.claims(0).claim(A, Y, true), Claim::Exists { version: 1, same: false });
+        assert_eq!(ids.claims(0).claim(A, X, false), Claim::Exists { version: 1, same: true });
         let mut third = ids.claims(0);
-        assert_eq!(third.claim(A, Y, false, 0), Claim::Fresh { version: 2 });
-        ids.settle(third.keep(), |_| false);
-        assert_eq!(ids.claims(0).claim(A, X, false, 0), Claim::Exists { version: 1, same: true }, "as it was before");
+        assert_eq!(third.claim(A, Y, false), Claim::Fresh { version: 2 });
+        ids.settle(third.keep(), false);
+        assert_eq!(ids.claims(0).claim(A, X, false), Claim::Exists { version: 1, same: true }, "as it was before");
+    }
+
+    #[test]
+    fn what_was_stored_before_a_restart_is_known_for_the_rest_of_its_window() {
+        let before = Ids::new(MOST, Duration::from_nanos(100), vec![]);
+        let mut claims = before.claims(7);
+        claims.claim(A, X, false);
+        claims.claim(A, Y, false);
+        let kept = claims.keep();
+        let document = Document { name: A, content: Y, version: 2 };
+        assert_eq!(kept.documents(), [document], "the latest of it");
+        before.settle(kept, true);
+        let older = Document { name: A, content: X, version: 1 };
+        let after = Ids::new(MOST, Duration::from_nanos(100), vec![(3, older), (7, document)]);
+        for ids in [before, after] {
+            assert_eq!(ids.claims(107).claim(A, Y, true), Claim::Exists { version: 2, same: true });
+            assert_eq!(ids.claims(107).claim(A, X, true), Claim::Exists { version: 2, same: false });
+            assert_eq!(ids.claims(108).claim(A, Y, true), Claim::Fresh { version: 3 });
+        }
+        let few = Ids::new(1, Duration::MAX, vec![(3, older), (7, Document { name: X, ..document })]);
+        assert_eq!(
+            few.claims(8).claim(A, X, true),
+            Claim::Fresh { version: 1 },
+            "of too many the oldest are forgotten"
+        );
     }
 
     #[test]
     fn the_oldest_are_forgotten() {
-        let ids = Ids::new(MOST, Duration::from_nanos(100));
+        let ids = Ids::new(MOST, Duration::from_nanos(100), vec![]);
         let mut claims = ids.claims(0);
         for n in 0..=MOST {
             let mut name = [0; 16];
             name[..8].copy_from_slice(&n.to_le_bytes());
-            claims.claim(name, X, true, n);
+            claims.claim(name, X, true);
         }
-        ids.settle(claims.keep(), |_| true);
+        ids.settle(claims.keep(), true);
         assert_eq!(ids.table.lock().entries.len(), MOST);
     }
 
     #[test]
     fn a_document_is_new_again_after_the_window() {
-        let ids = Ids::new(MOST, Duration::from_nanos(100));
+        let ids = Ids::new(MOST, Duration::from_nanos(100), vec![]);
         let store = |content, at| {
             let mut claims = ids.claims(at);
-            let claim = claims.claim(A, content, true, 0);
-            ids.settle(claims.keep(), |_| true);
+            let claim = claims.claim(A, content, true);
+            ids.settle(claims.keep(), true);
             claim
         };
         assert_eq!(store(X, 0), Claim::Fresh { version: 1 });
@@ -268,18 +304,18 @@ mod tests {
 
     #[test]
     fn a_later_version_is_not_forgotten_with_an_earlier_one() {
-        let ids = Ids::new(2, Duration::MAX);
+        let ids = Ids::new(2, Duration::MAX, vec![]);
         let store = |name, content| {
             let mut claims = ids.claims(0);
-            claims.claim(name, content, false, 0);
-            ids.settle(claims.keep(), |_| true);
+            claims.claim(name, content, false);
+            ids.settle(claims.keep(), true);
         };
         store(A, X);
         store(X, X);
         store(A, Y);
-        assert_eq!(ids.claims(0).claim(A, Y, false, 0), Claim::Exists { version: 2, same: true });
+        assert_eq!(ids.claims(0).claim(A, Y, false), Claim::Exists { version: 2, same: true });
         store(Y, Y);
-        assert_eq!(ids.claims(0).claim(X, X, false, 0), Claim::Fresh { version: 1 }, "the oldest is forgotten");
+        assert_eq!(ids.claims(0).claim(X, X, false), Claim::Fresh { version: 1 }, "the oldest is forgotten");
     }
 
     #[test]

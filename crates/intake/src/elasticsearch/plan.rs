@@ -28,8 +28,8 @@ pub(super) struct Slot {
 pub(super) enum Fate {
     /// The next record of the request, as this version.
     Record { version: u64 },
-    /// The same id as the record at this place of the request; with the same bytes, or to be created with others.
-    Repeat { place: usize, same: bool },
+    /// The same id as a record of the request; with the same bytes, or to be created with others.
+    Repeat { same: bool },
     /// Stored before, with the same bytes; nothing to do.
     Exists { version: u64 },
     /// Left out by a policy, which is no concern of its sender's.
@@ -95,7 +95,7 @@ pub(super) fn plan(source: Source<'_>, ids: &Ids) -> Result<Option<Plan>, Refusa
     }
     let key = planner.key.filter(|_| planner.records > 0);
     let key = key.map(|hasher| [b"elasticsearch\0".as_slice(), &hasher.finalize()].concat());
-    let prepared = planner.preparing.finish(source.body)?.knowing(known);
+    let prepared = planner.preparing.finish()?.knowing(known);
     let prepared = prepared.rejecting(conflicts, reason::CONFLICT).rejecting(malformed, reason::MALFORMED);
     Ok(Some(Plan { slots, prepared, claims: planner.claims.keep(), key }))
 }
@@ -155,7 +155,7 @@ impl Planner<'_, '_> {
         let name = ids::name(self.tenant, &document.index, id);
         let content = ids::content(document.source());
         let create = document.action == Action::Create;
-        match self.claims.claim(name, content, create, self.records) {
+        match self.claims.claim(name, content, create) {
             Claim::Fresh { version } => {
                 if let Some(key) = &mut self.key {
                     key.update(name);
@@ -166,7 +166,7 @@ impl Planner<'_, '_> {
             }
             Claim::Exists { version, same: true } => Err(Some(Fate::Exists { version })),
             Claim::Exists { .. } => Err(Some(Fate::Rejected(ItemError::conflict(id)))),
-            Claim::Own { place, same } => Err(Some(Fate::Repeat { place, same })),
+            Claim::Own { same } => Err(Some(Fate::Repeat { same })),
             Claim::Wait => Err(None),
         }
     }

@@ -91,6 +91,5 @@ fn prepare(datagrams: &[Datagram], policies: &Policies, received_ns: i64) -> Res
         }
         decoded.rejected.iter().for_each(|_| preparing.reject_quietly(reason::MALFORMED));
     }
-    let body: Vec<u8> = datagrams.iter().flat_map(|datagram| datagram.bytes.iter().copied()).collect();
-    Ok(Prepared { class: Class::spans(), ..preparing.finish(&body)? })
+    Ok(Prepared { class: Class::spans(), ..preparing.finish()? })
 }

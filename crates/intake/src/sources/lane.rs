@@ -176,7 +176,7 @@ impl Lane {
         1 + self.waiting.iter().skip(1).take_while(may_follow).count()
     }
 
-    /// The first half of what did not fit into one batch; the other is taken back.
+    /// The first half of what cannot be prepared as a whole; the other is taken back.
     pub(super) fn halve(&mut self, mut chunk: Chunk) -> Chunk {
         let rest = chunk.messages.split_off(chunk.messages.len().div_ceil(2));
         rest.into_iter().rev().for_each(|message| self.waiting.push_front(message));

@@ -6,7 +6,6 @@ use logkeep_normalize::Normalizer;
 use logkeep_record::Class;
 use logkeep_wire::queue::{self, Form, Reader};
 use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::End;
@@ -37,17 +36,14 @@ impl Intake {
         feed: &Feed,
         shutdown: &CancellationToken,
     ) -> Result<Option<Chunk>, End> {
-        let (ingest, pipelines) = (self.inner.ingest.clone(), self.pipelines());
-        let tenants = || std::iter::once(&feed.origin.tenant).chain(pipelines.tenants());
-        let is_stored = |key: &[u8]| tenants().any(|tenant| ingest.knows(tenant, key));
+        let is_stored = |key: &[u8]| self.inner.ingest.knows(&feed.origin.tenant, key);
         let Some(mut chunk) = lane.next(is_stored) else { return Ok(None) };
         let prepared = loop {
             match self.prepare_chunk(feed, &chunk).await {
-                // A batch has one key: what makes several is one message, whose parts are told apart.
-                Ok(prepared) if prepared.parts.len() <= 1 || chunk.messages.len() == 1 => break Some(prepared),
+                Ok(prepared) => break Some(prepared),
                 Err(_) if shutdown.is_cancelled() => return Err(End::Stopping),
                 Err(_) if chunk.messages.len() == 1 => break None,
-                Ok(_) | Err(_) => chunk = lane.halve(chunk),
+                Err(_) => chunk = lane.halve(chunk),
             }
         };
         let counts = self.inner.counters.of(feed.origin.protocol);
@@ -110,9 +106,7 @@ fn prepare(form: Form, entry: Entry, messages: &[Message], received_ns: i64) -> 
     let mut normalizer = Normalizer::new(entry.arrival.clone());
     let mut preparing = if is_spans { Preparing::spans(&entry.policies) } else { Preparing::new(entry) };
     let mut reader = Reader::new(form);
-    let mut content = Sha256::new();
     for Message { payload, time_ns, facts, .. } in messages {
-        content.update(payload);
         let message = queue::Message { payload, time_ns: *time_ns, facts };
         reader.each(&message, received_ns, |record| match record {
             Ok(record) if is_spans => preparing.push_normalized(normalizer.normalize_span(record)),
@@ -123,7 +117,7 @@ fn prepare(form: Form, entry: Entry, messages: &[Message], received_ns: i64) -> 
             }
         })?;
     }
-    let prepared = preparing.finish(&content.finalize())?;
+    let prepared = preparing.finish()?;
     let class = if is_spans { Class::spans() } else { prepared.class.clone() };
     Ok(Prepared { class, ..prepared })
 }

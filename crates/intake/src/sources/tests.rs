@@ -10,13 +10,43 @@ use tokio_util::sync::CancellationToken;
 
 use super::lane::{Lane, Message};
 use super::store::Feed;
-use crate::Protocol;
 use crate::origin::Origin;
 use crate::tests::Setup;
+use crate::{Intake, Protocol};
+
+/// Where all that these tests read comes from.
+pub(crate) const QUEUE: &str = "k1:9092";
 
 fn feed(form: Form) -> Feed {
-    let source = Arc::new(Source::new("kafka").read_from("k1:9092").called("logs"));
-    Feed { origin: Origin { protocol: Protocol::Kafka, tenant: TenantId::default(), source, bytes: 0 }, form }
+    feed_of(Protocol::Kafka, form)
+}
+
+fn feed_of(protocol: Protocol, form: Form) -> Feed {
+    let source = Arc::new(Source::new(protocol.name()).read_from(QUEUE).called("logs"));
+    Feed { origin: Origin { protocol, tenant: TenantId::default(), source, bytes: 0 }, form }
+}
+
+/// Gives documents as messages of a queue, and says whether it may forget them: never of one that keeps nothing.
+pub(crate) async fn deliver(
+    intake: &Intake,
+    (protocol, is_kept): (Protocol, bool),
+    payloads: Vec<Bytes>,
+    shutdown: &CancellationToken,
+) -> bool {
+    let messages = (0..).zip(payloads).map(|(position, payload)| message(position, payload));
+    let feed = feed_of(protocol, Form::Json);
+    if !is_kept {
+        intake.store_unkept(&feed, messages.collect(), shutdown).await;
+        return false;
+    }
+    let mut lane = lane(messages);
+    loop {
+        match intake.store_next(&mut lane, &feed, shutdown).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
 }
 
 fn message(position: u64, payload: impl Into<Bytes>) -> Message {
@@ -53,7 +83,7 @@ async fn what_comes_again_is_known_and_counted() {
     assert_eq!((counts.received, counts.stored, counts.deduplicated), (889, 701, 188));
     assert_eq!(setup.bodies().len(), 701);
     assert_eq!(setup.bodies()[700], "new");
-    setup.check_ledger(Protocol::Kafka, "k1:9092").await;
+    setup.check_ledger(Protocol::Kafka, QUEUE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +97,7 @@ async fn bad_messages_cost_only_themselves() {
     assert_eq!((counts.received, counts.stored, counts.rejected), (5, 3, 2));
     // Nothing but bad ones: their place is left all the same.
     assert_eq!(store(&setup, &mut lane([message(9, "bad")]), Form::Json).await, [9]);
-    setup.check_ledger(Protocol::Kafka, "k1:9092").await;
+    setup.check_ledger(Protocol::Kafka, QUEUE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

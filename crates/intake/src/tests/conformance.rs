@@ -3,12 +3,14 @@
 //! A receiver joins by one entry in [`CASES`].
 
 use axum::Router;
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{Setup, options, port, send, wait_until};
+use crate::sources::tests::{QUEUE, deliver};
 use crate::{Demand, Intake, IntakeOptions, Peer, Protocol};
 
 /// Texts to bytes.
@@ -33,6 +35,8 @@ pub(super) enum Over {
     Stream { router: fn(&Intake) -> Router, path: &'static str },
     /// Over TCP or UDP, and never answered.
     Unanswered { port: &'static str },
+    /// Read from a queue, a message a line. It is "answered" by a position that moves, if it keeps anything.
+    Queue { is_kept: bool },
 }
 
 pub(super) const CASES: &[Case] = &[
@@ -271,7 +275,29 @@ pub(super) const CASES: &[Case] = &[
         },
         with_a_bad_one: None,
     },
+    Case {
+        protocol: Protocol::Kafka,
+        over: Over::Queue { is_kept: true },
+        request: |texts| lines(texts, |text| format!("{{\"message\":\"{text}\"}}")),
+        with_a_bad_one: Some(with_a_bad_message),
+    },
+    Case {
+        protocol: Protocol::Nats,
+        over: Over::Queue { is_kept: true },
+        request: |texts| lines(texts, |text| format!("{{\"message\":\"{text}\"}}")),
+        with_a_bad_one: Some(with_a_bad_message),
+    },
+    Case {
+        protocol: Protocol::Nats,
+        over: Over::Queue { is_kept: false },
+        request: |texts| lines(texts, |text| format!("{{\"message\":\"{text}\"}}")),
+        with_a_bad_one: Some(with_a_bad_message),
+    },
 ];
+
+fn with_a_bad_message(texts: &[&str]) -> Vec<u8> {
+    [b"no json\n".to_vec(), lines(texts, |text| format!("{{\"message\":\"{text}\"}}"))].concat()
+}
 
 fn gelf(text: &str) -> String {
     format!("{{\"version\":\"1.1\",\"host\":\"web-1\",\"short_message\":\"{text}\"}}")
@@ -424,6 +450,7 @@ impl Served {
             Over::Http { head, .. } => format!("{} {head}", self.case.protocol.name()),
             Over::Stream { path, .. } => (*path).to_owned(),
             Over::Tcp { port, .. } | Over::Unanswered { port } => (*port).to_owned(),
+            Over::Queue { is_kept } => format!("{}, kept: {is_kept}", self.case.protocol.name()),
         }
     }
 
@@ -466,6 +493,16 @@ impl Served {
                 router(&self.setup.intake).oneshot(request).await.unwrap();
                 Outcome::Silence
             }
+            Over::Queue { is_kept } => {
+                let messages = bytes.split(|byte| *byte == b'\n').filter(|message| !message.is_empty());
+                let messages = messages.map(Bytes::copy_from_slice).collect();
+                let queue = (self.case.protocol, *is_kept);
+                match deliver(&self.setup.intake, queue, messages, &self.stop).await {
+                    true => Outcome::Acked,
+                    false if *is_kept => Outcome::Later,
+                    false => Outcome::Silence,
+                }
+            }
             Over::Unanswered { port: name } => {
                 if port(name).is_udp() {
                     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -484,7 +521,7 @@ impl Served {
     }
 
     fn is_unanswered(&self) -> bool {
-        matches!(self.case.over, Over::Unanswered { .. } | Over::Stream { .. })
+        matches!(self.case.over, Over::Unanswered { .. } | Over::Stream { .. } | Over::Queue { is_kept: false })
     }
 
     async fn stop(mut self) -> Setup {
@@ -492,7 +529,11 @@ impl Served {
         if let Some(serving) = self.serving.take() {
             serving.await.unwrap();
         }
-        let peer = if matches!(self.case.over, Over::Http { .. }) { "10.1.2.3" } else { "127.0.0.1" };
+        let peer = match self.case.over {
+            Over::Http { .. } => "10.1.2.3",
+            Over::Queue { .. } => QUEUE,
+            _ => "127.0.0.1",
+        };
         self.setup.check_ledger(self.case.protocol, peer).await;
         self.setup
     }
@@ -564,7 +605,7 @@ async fn a_bad_record_costs_only_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_request_that_breaks_off_nothing_is_acked_and_no_record_is_half() {
     let is_tcp = |case: &&Case| match &case.over {
-        Over::Http { .. } | Over::Stream { .. } => false,
+        Over::Http { .. } | Over::Stream { .. } | Over::Queue { .. } => false,
         Over::Tcp { port: name, .. } | Over::Unanswered { port: name } => !port(name).is_udp(),
     };
     for case in CASES.iter().filter(is_tcp) {
@@ -595,7 +636,8 @@ async fn of_a_request_that_breaks_off_nothing_is_acked_and_no_record_is_half() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_is_refused_and_the_next_is_not() {
-    for case in CASES.iter().filter(|case| !matches!(case.over, Over::Unanswered { .. } | Over::Stream { .. })) {
+    // How large a message may be is up to the queue; of a stream and of those never answered nothing is refused.
+    for case in CASES.iter().filter(|case| matches!(case.over, Over::Http { .. } | Over::Tcp { .. })) {
         let served = Served::new(case).await;
         let name = served.name();
         let text = "x".repeat(200);

@@ -64,11 +64,49 @@ async fn the_same_id_is_stored_once_unless_it_changed() {
     let twice = [changed.as_str(), &index, &index].concat().replace("\"a\"", "\"b\"");
     assert_eq!(items(&bulk(&setup, &twice).await), ["index b 201 ok", "index b 200 ok", "index b 200 ok"]);
     assert_eq!(setup.bodies()[3..], ["two", "one"]);
-    // What is forgotten here is still known by the batch key.
-    let restarted = crate::Intake::new(setup.ingest.clone(), options());
-    let answer = send(&restarted.elasticsearch_router(), "PUT /_bulk", create).await;
-    assert_eq!(items(&answer), ["create a 409 version_conflict_engine_exception"]);
-    assert_eq!(setup.bodies().len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_known_after_a_restart_however_they_are_put_into_requests() {
+    let mut setup = Setup::new().await;
+    let line = |action: &str, id: u32, text: &str| {
+        format!("{{\"{action}\":{{\"_index\":\"web\",\"_id\":\"{id}\"}}}}\n{{\"message\":\"{id} {text}\"}}\n")
+    };
+    let body: String = (0..10).map(|id| line("create", id, "a")).collect();
+    assert!(items(&bulk(&setup, &body).await).iter().all(|item| item.ends_with("201 ok")));
+    assert_eq!(items(&bulk(&setup, &line("index", 3, "b")).await), ["index 3 200 ok"]);
+    for is_flushed in [false, true] {
+        if is_flushed {
+            setup.ingest.close();
+        }
+        setup = setup.restarted(options()).await;
+        let again = [line("create", 7, "a"), line("index", 3, "b"), line("create", 3, "a"), line("index", 8, "a")];
+        let expected = [
+            "create 7 409 version_conflict_engine_exception",
+            "index 3 200 ok",
+            "create 3 409 version_conflict_engine_exception",
+            "index 8 200 ok",
+        ];
+        assert_eq!(items(&bulk(&setup, &again.concat()).await), expected);
+        let counts = setup.counts(Protocol::Elasticsearch);
+        // The third has the id of a document with other content.
+        assert_eq!((counts.stored, counts.deduplicated, counts.rejected), (0, 3, 1));
+        let elsewhere = bulk(&setup, &line("create", 7, "a").replace("web", "db")).await;
+        let expected = if is_flushed { "create 7 409 version_conflict_engine_exception" } else { "create 7 201 ok" };
+        assert_eq!(items(&elsewhere), [expected]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_of_documents_that_are_forgotten_is_known_by_its_key() {
+    let few = || IntakeOptions { dedupe_documents: 1, ..options() };
+    let setup = Setup::with(few()).await;
+    let create = "{\"create\":{\"_index\":\"web\",\"_id\":\"a\"}}\n{\"message\":\"one\"}\n";
+    assert_eq!(items(&bulk(&setup, create).await), ["create a 201 ok"]);
+    assert_eq!(items(&bulk(&setup, &create.replace("\"a\"", "\"b\"")).await), ["create b 201 ok"]);
+    let setup = setup.restarted(few()).await;
+    assert_eq!(items(&bulk(&setup, create).await), ["create a 409 version_conflict_engine_exception"]);
+    assert_eq!(setup.bodies().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,8 +32,8 @@ async fn what_a_policy_leaves_out_is_counted_for_the_source_and_the_rest_is_stor
         let record = Record::new(setup.intake.now_ns(), Value::from(number), Resource::from_attributes(vec![]));
         preparing.push(record).unwrap();
     }
-    let prepared = preparing.finish(b"").unwrap();
-    let stored = setup.intake.commit(&Origin::of_many(Protocol::Syslog), prepared, None).await;
+    let prepared = preparing.finish().unwrap();
+    let stored = setup.intake.commit(&Origin::of_many(Protocol::Syslog), prepared, None).await.unwrap();
     assert_eq!(stored.stored(), 5);
     let told: Vec<_> = setup
         .ledger()

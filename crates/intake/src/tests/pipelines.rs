@@ -116,12 +116,27 @@ async fn a_request_sent_again_is_known_in_all_its_parts() {
         let [(_, counts)] = &ledger[..] else { panic!("one source") };
         assert_eq!((counts.received, counts.stored, counts.deduplicated), (2 * records, records, records));
     }
-    // Another set may cut it otherwise, so nothing of it passes for known.
-    setup
-        .intake
-        .set_pipelines(set(vec![vrl("if .body == \"a\" { abort }"), Step::Route { tenant: Some(shop), class: None }]));
+    // Another set cuts it elsewhere and sends it elsewhere, and it is known all the same, also after a restart.
+    let elsewhere =
+        set(vec![vrl("if .body == \"a\" { abort }"), Step::Route { tenant: Some(shop.clone()), class: None }]);
+    setup.intake.set_pipelines(elsewhere.clone());
+    let known = |answer: &serde_json::Value| (answer["stored"].as_u64(), answer["deduplicated"].as_u64());
     let answer = send(&router, post, body).await.json();
-    assert_eq!((answer["stored"].as_u64(), answer["deduplicated"].as_u64()), (Some(2), Some(0)), "{answer}");
+    assert_eq!(known(&answer), (Some(0), Some(2)), "{answer}");
+    let options = IntakeOptions { pipelines: elsewhere, tenants: vec![shop.clone()], ..options() };
+    let restarted = setup.restarted(options).await;
+    let router = restarted.intake.native_router();
+    let answer = send(&router, post, body).await.json();
+    assert_eq!(known(&answer), (Some(0), Some(2)), "{answer}");
+    // What all went elsewhere is known to whom it was sent to, and to nobody else.
+    for (head, expected) in [
+        ("POST /api/v1/ingest/ndjson\nx-logkeep-batch: k2", (Some(1), Some(0))),
+        ("POST /api/v1/ingest/ndjson\nx-logkeep-batch: k2", (Some(0), Some(1))),
+        ("POST /api/v1/ingest/ndjson\nx-logkeep-batch: k2\nx-logkeep-tenant: shop", (Some(1), Some(0))),
+    ] {
+        let answer = send(&router, head, "{\"message\":\"b\"}\n").await.json();
+        assert_eq!(known(&answer), expected, "{head}: {answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -107,7 +107,7 @@ impl<D: Dialect> Readers<D> {
             preparing.from(message.source, frame.bytes.len());
             preparing.push(record)?;
         }
-        let (prepared, normalizers, held) = preparing.pause(&burst.bytes, is_end)?;
+        let (prepared, normalizers, held) = preparing.pause(is_end)?;
         self.normalizers = normalizers;
         self.next = Some(held);
         Ok(prepared)

@@ -140,7 +140,11 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         policies: config.access.policies.clone(),
         certificates: config.access.certificates.clone(),
         oidc: None,
-        dedupe: Dedupe { window: config.dedupe.window, batches: config.dedupe.batches },
+        dedupe: Dedupe {
+            window: config.dedupe.window,
+            batches: config.dedupe.batches,
+            documents: config.dedupe.documents,
+        },
         reserve_bytes: config.reserve_bytes,
     }
 }

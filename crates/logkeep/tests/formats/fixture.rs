@@ -154,8 +154,16 @@ pub(crate) async fn replace_segment(data: &Path, alter: impl FnOnce(&mut Vec<u8>
     state.segments[0] = new.clone();
     let head = Head { segments: Head::commit_to(&state.segments), ..state.head };
     let (tenant, class) = (state.tenant, state.class);
-    let change =
-        Change { tenant, class, add: vec![new], remove: vec![old.id], head, keys: vec![], pages: Pages::default() };
+    let change = Change {
+        tenant,
+        class,
+        add: vec![new],
+        remove: vec![old.id],
+        head,
+        keys: vec![],
+        documents: None,
+        pages: Pages::default(),
+    };
     parts.catalog.commit(change).await.unwrap();
 }
 

@@ -99,11 +99,6 @@ impl ItemError {
         Self { status: 409, kind: "version_conflict_engine_exception", reason }
     }
 
-    /// Not now: senders retry this item.
-    pub fn busy(reason: impl Into<String>) -> Self {
-        Self { status: 429, kind: "es_rejected_execution_exception", reason: reason.into() }
-    }
-
     fn append_only(action: Action) -> Self {
         let reason =
             format!("[{}] is not supported: records are never changed; use [create] or [index]", action.name());

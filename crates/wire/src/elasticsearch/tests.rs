@@ -107,19 +107,19 @@ fn answers() {
         ItemAnswer {
             action: Action::Index,
             index: "d".into(),
-            outcome: Outcome::Failed { id: None, error: ItemError::busy("full") },
+            outcome: Outcome::Failed { id: None, error: ItemError::conflict("x") },
         },
     ];
     let answer = |items: &[ItemAnswer<'_>], filter| {
         String::from_utf8(bulk_answer(3, items, &FilterPath::parse(filter))).unwrap()
     };
     let stored = r#"{"create":{"_index":"d","_id":"x","_version":1,"result":"created","_shards":{"total":1,"successful":1,"failed":0},"status":201}}"#;
-    let failed = r#"{"index":{"_index":"d","_id":null,"status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}}"#;
+    let failed = r#"{"index":{"_index":"d","_id":null,"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[x]: version conflict, document already exists"}}}"#;
     assert_eq!(answer(&items, ""), format!(r#"{{"errors":true,"took":3,"items":[{stored},{failed}]}}"#));
     assert_eq!(answer(&items[..1], ""), format!(r#"{{"errors":false,"took":3,"items":[{stored}]}}"#));
     assert_eq!(
         answer(&items, "errors,items.*.error,items.*.status"),
-        r#"{"errors":true,"items":[{"create":{"status":201}},{"index":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}}]}"#
+        r#"{"errors":true,"items":[{"create":{"status":201}},{"index":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[x]: version conflict, document already exists"}}}]}"#
     );
     assert_eq!(answer(&items[..1], "items.*.error"), "{}");
     assert_eq!(answer(&items[..1], "items.*._id"), r#"{"items":[{"create":{"_id":"x"}}]}"#);
