@@ -1,12 +1,15 @@
 """The loss ledger: it balances whatever happens, and it says of whom and when."""
 
 import json
+import os
 import random
+import signal
 import socket
 import subprocess
 import threading
 from collections import Counter
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -259,6 +262,30 @@ def test_exactly_what_was_rejected_is_named_for_its_source_and_minute(server):
     server.start()
     again = server.answered("/api/v1/sources", protocol="splunk-hec")
     assert [source["rejected_for"] for source in again["sources"] if source["rejected"]] == [{"malformed": 7}]
+
+
+def test_what_the_kernel_drops_while_the_server_is_held_up_is_counted(server):
+    port, pid = server.ports()["syslog-udp"], server.pid()
+    # What a socket gets at most, doubled for what the kernel itself needs.
+    room = 2 * min(int(Path("/proc/sys/net/core/rmem_max").read_text()), 8 << 20)
+    count = 2 * room // 8_000
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for n in range(count):
+                sender.sendto(f"<13>1 2026-11-20T10:00:00Z web-1 app 7 - - {n} {'x' * 8_000}".encode(), ("127.0.0.1", port))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    def told():
+        return server.answered("/api/v1/sources", protocol="syslog")
+
+    until(lambda: told()["totals"]["received"] >= count, lambda: f"{count} are counted: {told()['totals']}")
+    check = told()
+    assert check["balanced"] and check["totals"]["received"] == count, check["totals"]
+    by_peer = {source["peer"]: source for source in check["sources"]}
+    stored, dropped = by_peer["127.0.0.1"]["stored"], by_peer[None]["dropped_for"]["kernel_full"]
+    assert stored > 0 and dropped > 0 and stored + dropped == count, (stored, dropped, count)
 
 
 def test_the_command_prints_it(server):

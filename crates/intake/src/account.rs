@@ -20,6 +20,8 @@ pub(crate) mod reason {
     /// The same id with other content.
     pub(crate) const CONFLICT: &str = "conflict";
     pub(crate) const QUEUE_FULL: &str = "queue_full";
+    /// Datagrams that the kernel had no room for.
+    pub(crate) const KERNEL_FULL: &str = "kernel_full";
     /// Pieces of a message that never came.
     pub(crate) const INCOMPLETE: &str = "incomplete";
     pub(crate) const STOPPING: &str = "stopping";

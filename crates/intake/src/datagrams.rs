@@ -1,16 +1,24 @@
 //! A socket whose senders are never answered. One task only receives, so that the kernel's buffer is emptied while another
-//! stores; a queue of bounded size takes what the disk cannot yet.
+//! stores; a queue of bounded size takes what the disk cannot yet. What does not fit there, or did not fit into the kernel's
+//! buffer, is counted.
+
+mod kernel;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::Intake;
+use crate::account::reason;
 use crate::counters::Protocol;
+use crate::origin::Origin;
 use crate::store::FIRST_PAUSE;
+use kernel::KernelDrops;
 
 /// Bytes of the datagrams that wait; one may have 64 KiB.
 const QUEUE_BYTES: usize = 64 << 20;
@@ -18,6 +26,9 @@ const QUEUE_BYTES: usize = 64 << 20;
 const DATAGRAM_BYTES: usize = 64 << 10;
 /// Asked of the kernel, which may give less (`net.core.rmem_max`).
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
+
+/// Between two looks at what the kernel has dropped.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What waits to be stored.
 pub(crate) struct Datagram {
@@ -40,6 +51,7 @@ impl Inlet {
     /// Receives until `shutdown`, then lets `store` end and returns. `lost` counts what found no room.
     pub(crate) async fn serve<S: Future<Output = ()> + Send + 'static>(
         self,
+        intake: &Intake,
         socket: UdpSocket,
         shutdown: CancellationToken,
         lost: impl Fn(&[u8], IpAddr),
@@ -49,14 +61,37 @@ impl Inlet {
         if let Err(error) = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES) {
             tracing::warn!(protocol, %error, "the receive buffer stays small");
         }
+        let mut drops = KernelDrops::of(&socket);
+        if drops.is_none() {
+            tracing::warn!(protocol, "the system does not say what it drops of this socket: that is not counted");
+        }
         let (queue, waiting) = mpsc::channel(self.queue);
         let storing = tokio::spawn(store(waiting));
         tokio::select! {
             () = self.receive(&socket, queue, lost) => {}
+            () = self.watch(intake, &mut drops) => {}
             () = shutdown.cancelled() => {}
         }
+        self.count_drops(intake, &mut drops);
         if storing.await.is_err() {
             tracing::error!(protocol, "the task that stores datagrams ended by a panic");
+        }
+    }
+
+    /// Counts what the kernel drops, for as long as it is polled.
+    async fn watch(&self, intake: &Intake, drops: &mut Option<KernelDrops>) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            self.count_drops(intake, drops);
+        }
+    }
+
+    fn count_drops(&self, intake: &Intake, drops: &mut Option<KernelDrops>) {
+        let count = drops.as_mut().map_or(0, KernelDrops::more);
+        if count > 0 {
+            let protocol = self.protocol.name();
+            tracing::warn!(protocol, count, "the kernel dropped datagrams: its buffer was full (`net.core.rmem_max`)");
+            intake.count_dropped(&Origin::of_many(self.protocol), None, reason::KERNEL_FULL, count);
         }
     }
 

@@ -35,7 +35,13 @@ pub(crate) fn udp(intake: Intake, socket: UdpSocket, shutdown: CancellationToken
         let until = shutdown.clone();
         let store = |waiting| storing.store_datagrams_of_spans(waiting, until);
         inlet
-            .serve(socket, shutdown, |bytes, peer| intake.count_lost_datagram(bytes, peer, reason::QUEUE_FULL), store)
+            .serve(
+                &intake,
+                socket,
+                shutdown,
+                |bytes, peer| intake.count_lost_datagram(bytes, peer, reason::QUEUE_FULL),
+                store,
+            )
             .await;
     })
 }

@@ -132,12 +132,13 @@ async fn what_finds_no_room_in_a_queue_is_counted_for_its_sender() {
     let (intake, origin) = (setup.intake.clone(), Origin::of_many(Protocol::Syslog));
     let (until, stopping) = (stop.clone(), stop.clone());
     let serving = tokio::spawn(async move {
-        let lost = |_: &[u8], peer| intake.count_dropped(&origin, Some(peer), reason::QUEUE_FULL, 1);
+        let counting = intake.clone();
+        let lost = |_: &[u8], peer| counting.count_dropped(&origin, Some(peer), reason::QUEUE_FULL, 1);
         let store = async move |waiting| {
             until.cancelled().await;
             drop(waiting);
         };
-        inlet.serve(socket, stopping, lost, store).await;
+        inlet.serve(&intake, socket, stopping, lost, store).await;
     });
     let sender = UdpSocket::bind("127.0.0.7:0").await.unwrap();
     for number in 0..10 {
@@ -152,4 +153,36 @@ async fn what_finds_no_room_in_a_queue_is_counted_for_its_sender() {
     let [(source, counts)] = &setup.ledger().await[..] else { panic!("one source") };
     assert_eq!((source.peer.as_deref(), counts.received), (Some("127.0.0.7"), 7));
     assert_eq!(counts.dropped, [(reason::QUEUE_FULL.to_owned(), 7)].into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_kernel_drops_is_counted() {
+    const SENT: u64 = 300;
+    let setup = Setup::new().await;
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket2::SockRef::from(&socket).set_recv_buffer_size(8 << 10).unwrap();
+    let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    // Nobody receives yet, and there is no room for all.
+    for number in 0..SENT {
+        let message = format!("<13>Nov 20 10:00:00 web app: {number} {}", "x".repeat(500));
+        sender.send_to(message.as_bytes(), socket.local_addr().unwrap()).await.unwrap();
+    }
+    let stop = CancellationToken::new();
+    let Serve::Udp(serve) = port("syslog-udp").serve else { panic!("it is UDP") };
+    let serving = tokio::spawn(serve(setup.intake.clone(), socket, stop.clone()));
+    let counters = setup.intake.inner.counters.of(Protocol::Syslog);
+    let counted = || counters.stored.load(Ordering::Relaxed) + counters.dropped.load(Ordering::Relaxed);
+    wait_until("counting", || counted() >= SENT).await;
+    stop.cancel();
+    serving.await.unwrap();
+    let (mut stored, mut dropped) = (0, 0);
+    for (source, counts) in setup.ledger().await {
+        assert!(counts.is_balanced(), "{counts:?}");
+        match source.peer {
+            Some(_) => stored += counts.stored,
+            None => dropped += counts.dropped[reason::KERNEL_FULL],
+        }
+    }
+    assert!(stored > 0 && dropped > 0, "{stored} {dropped}");
+    assert_eq!(stored + dropped, SENT);
 }

@@ -25,7 +25,13 @@ pub(crate) fn udp<D: Dialect>(intake: Intake, socket: UdpSocket, shutdown: Cance
         let until = shutdown.clone();
         let store = |waiting| storing.store_datagrams::<D>(waiting, until);
         inlet
-            .serve(socket, shutdown, |_, peer| intake.count_dropped(&origin, Some(peer), reason::QUEUE_FULL, 1), store)
+            .serve(
+                &intake,
+                socket,
+                shutdown,
+                |_, peer| intake.count_dropped(&origin, Some(peer), reason::QUEUE_FULL, 1),
+                store,
+            )
             .await;
     })
 }
