@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch, helpers
 from logging_loki import LokiHandler
+from opensearchpy import OpenSearch
+from opensearchpy import helpers as opensearch_helpers
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcExporter
@@ -144,6 +146,33 @@ def test_elasticsearch_py_bulk(shared_server, word):
     again = [document | {"_op_type": "create"} for document in documents()][:10]
     stored, errors = helpers.bulk(client, again, raise_on_error=False)
     assert (stored, [error["create"]["status"] for error in errors]) == (0, [409] * 10)
+    assert len(shared_server.find(word)) == COUNT
+    client.close()
+
+
+def test_opensearch_py_bulk(shared_server, word):
+    client = OpenSearch(f"http://{shared_server.address('elasticsearch')}", http_compress=True, max_retries=0)
+
+    def documents(action):
+        for n in range(COUNT):
+            yield {
+                "_op_type": action,
+                "_index": "os-logs",
+                "_id": f"{word}-{n}",
+                "@timestamp": datetime(2026, 11, 20, 10, 0, 0, n % 1000 * 1000, UTC).isoformat(),
+                "message": f"{word} number {n}",
+                "level": "error" if n % 2 else "info",
+                "service": {"name": f"{word}-service"},
+                "n": n,
+                "ratio": n + 0.5,
+                "odd": n % 2 == 1,
+            }
+
+    assert opensearch_helpers.bulk(client, documents("index"), chunk_size=64) == (COUNT, [])
+    check_elasticsearch(shared_server, word, "os-logs")
+    # Put into other requests they are known all the same.
+    stored, errors = opensearch_helpers.bulk(client, documents("create"), chunk_size=50, raise_on_error=False)
+    assert (stored, {error["create"]["status"] for error in errors}) == (0, {409})
     assert len(shared_server.find(word)) == COUNT
     client.close()
 
