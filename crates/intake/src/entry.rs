@@ -5,7 +5,7 @@ use std::sync::Arc;
 use logkeep_normalize::Arrival;
 use logkeep_pipeline::{Dropped, Joining, PipelineSet, Place, Run, spec::Signal};
 use logkeep_record::{Record, TenantId};
-use logkeep_redact::{LeftOut, Redaction, Redactor};
+use logkeep_redact::{KeyLines, LeftOut, Redaction, Redactor};
 
 use crate::Intake;
 use crate::origin::Origin;
@@ -64,6 +64,15 @@ impl Screen {
         };
         self.redaction.apply(record)?;
         Ok(place)
+    }
+
+    /// Goes on where another stopped, whose records came before.
+    pub(crate) fn go_on(&mut self, keys: KeyLines) {
+        self.redaction.go_on(keys);
+    }
+
+    pub(crate) fn key_lines(&self) -> KeyLines {
+        self.redaction.key_lines().clone()
     }
 
     /// Whether some records may go elsewhere than others.

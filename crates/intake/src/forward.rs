@@ -14,7 +14,7 @@ use bytes::Bytes;
 use logkeep_cipher::random_bytes;
 use logkeep_wire::forward::handshake::{PING_BYTES, helo, ping, refused};
 use logkeep_wire::forward::{ForwardError, ack, message};
-use logkeep_wire::msgpack::Extent;
+use logkeep_wire::msgpack::{Extent, ExtentError};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::net::UdpSocket;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Intake;
 use crate::account::reason;
-use crate::connection::{Connection, Read};
+use crate::connection::{Connection, Read, Unsent};
 use crate::counters::{Protocol, add};
 use crate::entry::Entry;
 use crate::joining::{Held, Normalizers};
@@ -38,7 +38,47 @@ const MESSAGES: usize = 1_024;
 const MESSAGES_BYTES: usize = 1 << 20;
 
 /// Why a connection ends before its sender ends it.
-type Closed = String;
+struct Closed {
+    what: String,
+    /// As the ledger counts it.
+    reason: &'static str,
+}
+
+impl From<String> for Closed {
+    fn from(what: String) -> Self {
+        Self { what, reason: reason::CONNECTION_CLOSED }
+    }
+}
+
+impl From<Unsent> for Closed {
+    fn from(unsent: Unsent) -> Self {
+        unsent.to_string().into()
+    }
+}
+
+impl From<ExtentError> for Closed {
+    fn from(error: ExtentError) -> Self {
+        match error {
+            ExtentError::Malformed(error) => error.to_string().into(),
+            error @ ExtentError::TooLarge(_) => Refusal::new(Kind::TooLarge, error.to_string()).into(),
+        }
+    }
+}
+
+impl From<Refusal> for Closed {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.kind != Kind::TooLarge {
+            return refusal.message.into();
+        }
+        // It will be sent again and again, and never be taken: whoever runs its sender has to know.
+        let what = format!(
+            "{}; its sender will try for ever, and nothing behind it arrives: keep Fluentd's `chunk_limit_size` below \
+            `limits.request_bytes`, and what a chunk holds unpacked below `limits.request_decompressed_bytes`",
+            refusal.message
+        );
+        Self { what, reason: refusal.reason() }
+    }
+}
 
 impl From<ForwardError> for Refusal {
     fn from(error: ForwardError) -> Self {
@@ -53,9 +93,9 @@ impl From<ForwardError> for Refusal {
 pub(crate) fn tcp(intake: Intake, mut connection: Connection) -> Task {
     Box::pin(async move {
         let (peer, origin) = (connection.peer(), connection.origin());
-        if let Err(reason) = intake.forward(&mut connection).await {
-            intake.count_refused(&origin, reason::CONNECTION_CLOSED);
-            tracing::warn!(%peer, reason, "a forward connection was closed");
+        if let Err(Closed { what, reason }) = intake.forward(&mut connection).await {
+            intake.count_refused(&origin, reason);
+            tracing::warn!(%peer, reason = what, "a forward connection was closed");
             connection.close().await;
         }
     })
@@ -89,7 +129,7 @@ impl Intake {
         let mut origin = connection.origin();
         if let Some(security) = self.inner.options.forward.clone() {
             let Some(client) = self.shake_hands(connection, &security).await? else { return Ok(()) };
-            origin = origin.called(&client);
+            origin = origin.called(&self.inner.options.redactor.masked(&client));
         }
         let mut held = Held::default();
         let served = self.messages(connection, &origin, &mut held).await;
@@ -155,13 +195,13 @@ impl Intake {
         }
         let mut failures = vec![None; chunks.len()];
         while let Some(stored) = storing.join_next().await {
-            let (place, stored) = stored.map_err(|error| Refusal::defect(error).message)?;
-            failures[place] = stored.err().map(|refusal| refusal.message);
+            let (place, stored) = stored.map_err(Refusal::defect)?;
+            failures[place] = stored.err();
         }
         let stored = chunks.iter().zip(&failures).filter(|(_, failure)| failure.is_none());
         let acks: Vec<u8> = stored.flat_map(|(chunk, _)| ack(chunk)).collect();
-        connection.send(&acks).await.map_err(|unsent| unsent.to_string())?;
-        failures.into_iter().flatten().next().map_or(Ok(()), Err)
+        connection.send(&acks).await?;
+        failures.into_iter().flatten().next().map_or(Ok(()), |refusal| Err(refusal.into()))
     }
 
     /// Stores events whose sender will not send them again, even if it hangs up meanwhile.
@@ -176,7 +216,7 @@ impl Intake {
         let (intake, shutdown, before) = (self.clone(), connection.shutdown().clone(), std::mem::take(held));
         let origin = origin.of_bytes(messages.iter().map(Bytes::len).sum());
         let keeping = async move { intake.keep(&origin, messages, before, is_end, &shutdown).await };
-        *held = Self::to_the_end(keeping).await.map_err(|refusal| refusal.message)?;
+        *held = Self::to_the_end(keeping).await?;
         connection.holds(held.bytes());
         Ok(())
     }
@@ -240,10 +280,10 @@ impl Intake {
     ) -> Result<Option<String>, Closed> {
         let (nonce, auth) = (random_bytes(), random_bytes::<16>());
         let auth: &[u8] = if security.users.is_empty() { b"" } else { &auth };
-        connection.send(&helo(&nonce, auth)).await.map_err(|unsent| unsent.to_string())?;
+        connection.send(&helo(&nonce, auth)).await?;
         let mut extent = Extent::new(PING_BYTES);
         let length = loop {
-            if let Some(length) = extent.find(&connection.buffer).map_err(|error| error.to_string())? {
+            if let Some(length) = extent.find(&connection.buffer)? {
                 break length;
             }
             if connection.read(true, None).await == Read::End {
@@ -251,7 +291,7 @@ impl Intake {
                 return if connection.buffer.is_empty() {
                     Ok(None)
                 } else {
-                    Err("it ended in the middle of PING".into())
+                    Err("it ended in the middle of PING".to_owned().into())
                 };
             }
         };
@@ -264,18 +304,18 @@ impl Intake {
             "username/password mismatch"
         } else {
             let accepted = ping.accepted("logkeep", &nonce, security.shared_key.reveal());
-            connection.send(&accepted).await.map_err(|unsent| unsent.to_string())?;
+            connection.send(&accepted).await?;
             return Ok(Some(ping.host()));
         };
         // Whoever is refused is told why before the connection ends.
         let _ = connection.send(&refused(reason)).await;
-        Err(reason.to_owned())
+        Err(reason.to_owned().into())
     }
 }
 
 /// The next message in the buffer, if it is there in full.
 fn next(connection: &mut Connection, extent: &mut Extent, max_bytes: usize) -> Result<Option<Sent>, Closed> {
-    let Some(length) = extent.find(&connection.buffer).map_err(|error| error.to_string())? else { return Ok(None) };
+    let Some(length) = extent.find(&connection.buffer)? else { return Ok(None) };
     *extent = Extent::new(max_bytes);
     let bytes = connection.buffer.split_to(length).freeze();
     connection.message_taken();

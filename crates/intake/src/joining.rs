@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use logkeep_normalize::{Arrival, Normalizer};
 use logkeep_pipeline::{Done, Joining, Parts, Sequence, Waiting};
 use logkeep_record::Record;
+use logkeep_redact::KeyLines;
 use logkeep_wire::container::{LinePart, PartLine};
 
 use crate::entry::Policies;
@@ -39,12 +40,14 @@ pub(crate) struct Held {
     parts: Waiting<HeldLine>,
     /// `None` if no pipeline joins records.
     lines: Option<Joining>,
+    /// Private keys of which lines are to come. Nothing waits for them.
+    pub(crate) keys: KeyLines,
 }
 
 impl Held {
     /// Nothing yet.
     pub(crate) fn of(policies: &Policies) -> Self {
-        Self { parts: Waiting::default(), lines: policies.joining() }
+        Self { lines: policies.joining(), ..Self::default() }
     }
 
     /// Follows these policies from now on; gives what waited because of others.

@@ -96,8 +96,9 @@ impl Preparing {
 
     /// For logs of senders that are never answered, of whom something waits.
     pub(crate) fn resume(policies: &Policies, normalizers: Normalizers, mut held: Held) -> Result<Self, Refusal> {
-        let done = held.follow(policies);
+        let (done, keys) = (held.follow(policies), std::mem::take(&mut held.keys));
         let mut preparing = Self::with(policies, Signal::Logs, normalizers, held);
+        preparing.screen.go_on(keys);
         preparing.each(done, Self::push_normalized)?;
         Ok(preparing)
     }
@@ -257,7 +258,8 @@ impl Preparing {
     pub(crate) fn pause(mut self, is_end: bool) -> Result<(Prepared, Normalizers, Held), Refusal> {
         self.release((!is_end).then_some(self.now))?;
         let normalizers = std::mem::replace(&mut self.normalizers, Normalizers::None);
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
+        held.keys = self.screen.key_lines();
         Ok((self.prepared()?, normalizers, held))
     }
 

@@ -124,7 +124,7 @@ impl Intake {
         let (headers, peer) = (request.headers(), peer(request.extensions()));
         let mut source = peer.map_or_else(|| Source::new(protocol.name()), |peer| peer.source(protocol));
         if let Some(agent) = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
-            source = source.called(agent);
+            source = source.called(&self.inner.options.redactor.masked(agent));
         }
         let shown = credentials::shown(protocol, headers, request.uri());
         let leave = shown.and_then(|shown| self.leave(peer, &shown));

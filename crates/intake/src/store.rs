@@ -186,7 +186,8 @@ impl Intake {
             let prepared = self.process(move || work()).await.flatten();
             let prepared = prepared.map_err(|refusal| Unstored { records: 0, refusal })?;
             let received_ns = self.received_ns(&prepared);
-            let named = prepared.sender.as_deref().map(|sender| origin.clone().called(sender));
+            let redactor = &self.inner.options.redactor;
+            let named = prepared.sender.as_deref().map(|sender| origin.clone().called(&redactor.masked(sender)));
             let origin = named.as_ref().unwrap_or(origin);
             let records = prepared.parts.iter().map(|part| part.batch.records()).sum();
             let (stored, left) = self.attempt(origin, prepared, key, Vec::new()).await;

@@ -10,6 +10,7 @@
 
 mod field;
 mod hash;
+mod key_lines;
 mod kind;
 mod recognise;
 mod redactor;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use field::{FieldPattern, FieldPatternError};
 pub use hash::HashKey;
+pub use key_lines::KeyLines;
 pub use kind::{Kind, UnknownKind, kinds_called};
 pub use redactor::{LeftOut, Redaction, Redactor};
 pub use rules::{Action, Find, Rule, Rules};

@@ -1,5 +1,6 @@
 //! From rules to records without what they are about.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,9 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use logkeep_record::{Record, Resource, TenantId, Value};
 
 use crate::hash::{HashKey, TenantKey};
-use crate::kind::Kind;
+use crate::key_lines::{self, KeyLines};
+use crate::kind::{Kind, KindSet};
 use crate::recognise::Found;
-use crate::rewrite::{Known, Rewriter};
+use crate::replace::{Patch, apply, marker, rank};
+use crate::rewrite::{Known, Rewriter, search};
 use crate::rules::{Plan, Rules};
 use crate::scan::Scanner;
 use crate::suspect::{Extent, Gathering, Harmless};
@@ -26,6 +29,8 @@ pub struct LeftOut(pub Arc<str>);
 pub struct Redactor {
     rules: Rules,
     pub(crate) scanner: Scanner,
+    /// All that any rule may be about.
+    wanted: KindSet,
     key: HashKey,
     /// For rules that say nothing of tenants and services.
     one_plan: Option<Arc<Plan>>,
@@ -43,8 +48,9 @@ impl Redactor {
     pub fn new(rules: Rules, key: HashKey) -> Self {
         let is_one = rules.rules.iter().all(|rule| rule.tenants.is_empty() && rule.services.is_empty());
         let one_plan = is_one.then(|| Arc::new(rules.plan(&TenantId::default(), "")));
-        let scanner = Scanner::new(rules.wanted());
-        Self { rules, scanner, key, one_plan, counts: [const { AtomicU64::new(0) }; Kind::COUNT] }
+        let wanted = rules.wanted();
+        let scanner = Scanner::new(wanted);
+        Self { rules, scanner, wanted, key, one_plan, counts: [const { AtomicU64::new(0) }; Kind::COUNT] }
     }
 
     /// Values found since the start, by what they are.
@@ -60,9 +66,7 @@ impl Redactor {
     pub fn find(&self, text: &str) -> Vec<(Kind, std::ops::Range<usize>)> {
         let plan = self.plan(&TenantId::default(), "");
         let mut found = Vec::new();
-        crate::rewrite::search(&self.scanner, text, plan.wanted, |one, _, _| {
-            found.push((one.kind, one.start..one.end))
-        });
+        search(&self.scanner, text, plan.wanted, |one, _, _| found.push((one.kind, one.start..one.end)));
         found.sort_by_key(|(kind, place)| (place.start, *kind));
         let mut end = 0;
         found.retain(|(_, place)| {
@@ -71,6 +75,16 @@ impl Redactor {
             is_new
         });
         found
+    }
+
+    /// A text that is no part of a record, such as what a sender calls itself, without anything that a rule is about for
+    /// whomever.
+    pub fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut patches = Vec::new();
+        search(&self.scanner, text, self.wanted, |Found { kind, start, end }, _, layer| {
+            patches.push(Patch { start, end, marker: marker(kind.name(), None), rank: rank(kind, layer) });
+        });
+        if patches.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(apply(text, patches)) }
     }
 
     fn plan(&self, tenant: &TenantId, service: &str) -> Arc<Plan> {
@@ -105,6 +119,7 @@ pub struct Redaction {
     scratch: Vec<u8>,
     harmless: Harmless,
     found: Vec<Found>,
+    key_lines: KeyLines,
 }
 
 impl Redaction {
@@ -119,7 +134,18 @@ impl Redaction {
             scratch: Vec::new(),
             harmless: Harmless::default(),
             found: Vec::new(),
+            key_lines: KeyLines::default(),
         }
+    }
+
+    /// Where private keys have begun and not ended.
+    pub fn key_lines(&self) -> &KeyLines {
+        &self.key_lines
+    }
+
+    /// Goes on where another stopped, whose records came before.
+    pub fn go_on(&mut self, key_lines: KeyLines) {
+        self.key_lines = key_lines;
     }
 
     /// Hides in a record what the rules are about.
@@ -132,8 +158,15 @@ impl Redaction {
             return Ok(());
         }
         let resource = seen.resource.as_ref().map_err(Clone::clone)?;
-        if self.is_suspect(record, &seen) {
+        let of_a_key = if self.key_lines.is_empty() { None } else { self.key_lines.next(record) };
+        if of_a_key.is_some() || self.is_suspect(record, &seen) {
             let mut rewriter = Rewriter::new(&self.redactor, &seen.plan, &self.key, seen.known.clone());
+            if seen.plan.wanted.has(Kind::PrivateKey) && record.body.as_str().is_some_and(key_lines::begins) {
+                self.key_lines.begin(record);
+            }
+            if let Some(line) = of_a_key {
+                rewriter.hide(Kind::PrivateKey, &line)?;
+            }
             rewriter.record(record)?;
         }
         if !Arc::ptr_eq(&record.resource, resource) {

@@ -101,6 +101,18 @@ impl<'r> Rewriter<'r> {
         Self { redactor, plan, key, known, changed: false, gone: 0 }
     }
 
+    /// Hides a value of which something else than itself says what it is.
+    pub(crate) fn hide(&mut self, kind: Kind, value: &str) -> Result<(), LeftOut> {
+        let Some(decision) = self.plan.of_kind(kind) else { return Ok(()) };
+        self.redactor.count(kind);
+        if decision.action == Action::DropRecord {
+            return Err(LeftOut(decision.rule.clone()));
+        }
+        let marker = self.marker(kind.name(), Some(kind), decision.action, value);
+        self.known.hide(value, &marker);
+        Ok(())
+    }
+
     pub(crate) fn into_known(self) -> Known {
         self.known
     }

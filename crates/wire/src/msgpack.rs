@@ -20,6 +20,17 @@ pub struct MsgpackError {
     pub what: String,
 }
 
+/// Why the end of a message cannot be found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExtentError {
+    /// Nothing that follows can be read.
+    #[error(transparent)]
+    Malformed(MsgpackError),
+    /// It says that it has more bytes than this.
+    #[error("a message is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
 /// One value without its content.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Token<'a> {
@@ -104,9 +115,9 @@ impl Extent {
     /// before.
     ///
     /// # Errors
-    /// [`MsgpackError`]: nothing that follows can be read.
-    pub fn find(&mut self, bytes: &[u8]) -> Result<Option<usize>, MsgpackError> {
-        let fault = |at, what: String| MsgpackError { at, what };
+    /// [`ExtentError`]: the connection has to end.
+    pub fn find(&mut self, bytes: &[u8]) -> Result<Option<usize>, ExtentError> {
+        let fault = |at, what: String| ExtentError::Malformed(MsgpackError { at, what });
         while self.open > 0 {
             let Some(first) = bytes.get(self.at) else { return Ok(None) };
             let (counted, length, counts) = match head(*first) {
@@ -127,7 +138,7 @@ impl Extent {
             self.open = self.open - 1 + inner;
             // Each value that is still to come has a byte at least.
             if end + self.open > self.max_bytes as u64 {
-                return Err(fault(self.at, format!("a message is larger than {} bytes", self.max_bytes)));
+                return Err(ExtentError::TooLarge(self.max_bytes));
             }
             // The end of what is skipped need not be here yet.
             self.at = end as usize;
@@ -410,8 +421,8 @@ mod tests {
     fn bombs() {
         let deep = vec![0x91; 1_000_000];
         assert_eq!(Reader::new(&deep).value(0).unwrap_err().what, "nested more than 64 deep");
-        assert!(Extent::new(1 << 20).find(b"\xdd\xff\xff\xff\xff").unwrap_err().what.contains("larger than"));
-        assert!(Extent::new(100).find(b"\xdb\x00\x00\x00\x60").unwrap_err().what.contains("larger than 100"));
+        assert_eq!(Extent::new(1 << 20).find(b"\xdd\xff\xff\xff\xff"), Err(ExtentError::TooLarge(1 << 20)));
+        assert_eq!(Extent::new(100).find(b"\xdb\x00\x00\x00\x60"), Err(ExtentError::TooLarge(100)));
         let mut extent = Extent::new(1 << 20);
         assert_eq!(extent.find(&deep), Ok(None));
     }

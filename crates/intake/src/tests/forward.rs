@@ -2,7 +2,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
-use super::{Setup, listen, options, port};
+use super::{Setup, listen, options, port, wait_until};
 use crate::{ForwardSecurity, IntakeOptions, Protocol, Secret};
 
 /// One event with this text, to be acked as this chunk.
@@ -91,6 +91,25 @@ async fn only_who_knows_key_and_password_may_send() {
         let (accepted, said) = as_client(key, user, password).await;
         assert!(!accepted && said.starts_with(reason), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_larger_than_a_message_may_be_is_refused_by_that_name() {
+    let setup = Setup::with(IntakeOptions { request_bytes: 1 << 10, ..options() }).await;
+    let (address, _stop) = listen(&setup, "forward-tcp").await;
+    // With an ack and without; it is enough that it says how long it is.
+    for huge in [b"\x92\xa1t\xdb\x00\x10\x00\x00".as_slice(), b"\x93\xa1t\xc6\x01\x00\x00\x00"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(&[&message(b'a', b'1'), huge].concat()).await.unwrap();
+        acked(&mut stream, b'1').await;
+        assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0, "it ends without an ack");
+    }
+    let expected: logkeep_ingest::Reasons = [("too_large".to_owned(), 2)].into();
+    wait_until("counting", || setup.counts(Protocol::Forward).refused == 2).await;
+    assert_eq!(setup.ledger().await[0].1.refused, expected);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(&message(b'b', b'2')).await.unwrap();
+    acked(&mut stream, b'2').await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use logkeep_redact::{Action, Find, HashKey, Kind, Redactor, Rule, Rules};
 
-use super::{Setup, options, send};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::{Setup, listen, options, send, wait_until};
 use crate::{Intake, IntakeOptions};
 
 async fn setup(action: Action) -> Setup {
@@ -58,4 +61,41 @@ async fn a_document_left_out_takes_no_other_ones_place() {
     assert!(counts.is_balanced());
     assert_eq!((counts.received, counts.stored, counts.deduplicated), (6, 2, 2));
     assert_eq!(counts.dropped, [("no-cards".to_owned(), 2)].into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sender_calls_itself_is_redacted() {
+    let setup = setup(Action::Hash).await;
+    let router = setup.intake.native_router();
+    let head = format!(
+        "POST /api/v1/ingest/ndjson\nuser-agent: shop/1 (https://bob:hunter2@x.example; {CARD}) password=tr0ub4dor"
+    );
+    assert_eq!(send(&router, &head, "{}\n").await.status, 200);
+    let [(source, _)] = &setup.ledger().await[..] else { panic!("one source") };
+    let expected = "shop/1 (https://bob:[redacted:url_password]@x.example; [redacted:card]) password=[redacted:secret]";
+    assert_eq!(source.sender.as_deref(), Some(expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_a_key_are_hidden_in_a_request_and_over_a_connection_that_is_never_answered() {
+    const LINE: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+    let setup = setup(Action::Mask).await;
+    let texts = ["-----BEGIN PRIVATE KEY-----", LINE, LINE, "-----END PRIVATE KEY-----", "after it"];
+    let document = |text: &&str| format!("{{\"message\":\"{text}\",\"service\":\"a\"}}\n");
+    let router = setup.intake.native_router();
+    let body: String = texts.iter().map(document).collect();
+    assert_eq!(send(&router, "POST /api/v1/ingest/ndjson", body).await.status, 200);
+    let (address, stop) = listen(&setup, "syslog-tcp").await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for (sent, text) in texts.iter().enumerate() {
+        stream.write_all(format!("<13>1 - h a 1 - - {text}\n").as_bytes()).await.unwrap();
+        // Each in a burst of its own.
+        wait_until("storing", || setup.bodies().len() == texts.len() + sent + 1).await;
+    }
+    stop.cancel();
+    let marker = "[redacted:private_key]";
+    let hidden = [marker, marker, marker, marker, "after it"];
+    assert_eq!(setup.bodies(), [hidden, hidden].concat());
+    let originals = setup.stored("default", |record| record.original.as_deref().unwrap_or_default().to_owned());
+    assert!(originals.iter().all(|original| !original.contains("MII")), "{originals:?}");
 }
