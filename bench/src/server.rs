@@ -47,7 +47,7 @@ impl Home {
         let listen: String =
             receivers(&home.binary)?.iter().map(|name| format!("  {name}: {}\n", value(name))).collect();
         let text = format!(
-            "data_dir: {:?}\nkey_file: {:?}\nlisten:\n  main: \"127.0.0.1:0\"\n{listen}{settings}",
+            "data_dir: {:?}\nkey_file: {:?}\naccess:\n  loopback: open\nlisten:\n  main: \"127.0.0.1:0\"\n{listen}{settings}",
             home.data(),
             home.folder.join("key")
         );

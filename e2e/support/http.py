@@ -21,11 +21,17 @@ class Answer:
         return json.loads(self.body)
 
 
-class Connection:
-    """One connection; opened again if the server closed it between two requests."""
+def reads(path):
+    """Whether this is a question to the API, and nothing that is sent to be stored."""
+    return path.startswith("/api/v1/") and not path.startswith("/api/v1/ingest")
 
-    def __init__(self, url, timeout_s=60, tls=None):
+
+class Connection:
+    """One connection; opened again if the server closed it between two requests. What reads shows the token."""
+
+    def __init__(self, url, timeout_s=60, tls=None, token=None):
         self.url = urlsplit(url)
+        self.token = token
         self.tls = tls
         self.timeout_s = timeout_s
         self.open = None
@@ -50,7 +56,8 @@ class Connection:
             if self.url.scheme == "https":
                 kind, security = http.client.HTTPSConnection, {"context": self.tls}
             self.open = kind(self.url.hostname, self.url.port, timeout=self.timeout_s, **security)
-        self.open.request(method, path, body=body, headers=headers or {})
+        shown = {"authorization": f"Bearer {self.token}"} if self.token and reads(path) else {}
+        self.open.request(method, path, body=body, headers={**shown, **(headers or {})})
         answer = self.open.getresponse()
         cookies = tuple(answer.headers.get_all("set-cookie") or ())
         headers = {name.lower(): value for name, value in answer.getheaders()}

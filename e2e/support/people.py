@@ -12,6 +12,7 @@ class Client:
 
     def __init__(self, server, token=None):
         self.connection = server.connect()
+        self.connection.token = None
         self.headers = {"authorization": f"Bearer {token}"} if token else {}
 
     def call(self, method, path, body=None, headers=None):
@@ -34,6 +35,9 @@ def link(server):
 
 
 def administrator(server):
+    """The first of a server that has none, or the one that it was given at its start."""
+    if server.token:
+        return Client(server).sign_in("/session", {"user": "root", "password": PASSWORD})
     return Client(server).sign_in("/setup", {"link": link(server), "user": "root", "password": PASSWORD})
 
 
@@ -41,6 +45,14 @@ def person(server, root, name, *roles, scope=None):
     answer = root.call("POST", "/users", {"user": name, "password": PASSWORD, "roles": roles, "scope": scope})
     assert answer.status == 200, answer.text
     return Client(server).sign_in("/session", {"user": name, "password": PASSWORD})
+
+
+def reader(server):
+    """The token of somebody who reads everything."""
+    root = administrator(server)
+    made = token(root, "analyst", "auditor")
+    assert root.call("DELETE", "/session").status == 200
+    return made
 
 
 def token(owner, *roles, days=1, **more):

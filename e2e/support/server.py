@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from .http import Connection
+from .people import reader
 from .wait import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -23,13 +24,16 @@ def listeners():
     return re.findall(r"^  (\w+): ", section[1], re.MULTILINE)
 
 
+# By which the servers of this run are read; a copy of a folder has the tokens of the one it was made of.
+TOKENS = []
 EVERYTHING = {"from": "1971-01-01T00:00:00Z", "to": "2200-01-01T00:00:00Z"}
 START_S = 60
 
 
 class Server:
     """Data and key below `folder`. `settings` are lines of YAML beside `data_dir`, `key_file` and `listen`, where `listen` has other
-    values than a free port of loopback. `tls` is how to call it, if it is to be called by https://."""
+    values than a free port of loopback. `tls` is how to call it, if it is to be called by https://. The first start makes an
+    administrator and a token to read with, unless the settings say who may read on loopback, or certificates do."""
 
     def __init__(self, folder, settings="", wrap=(), listen=None, tls=None):
         self.folder = Path(folder)
@@ -46,6 +50,8 @@ class Server:
         self.config.write_text(f'data_dir: "{self.data}"\nkey_file: "{self.key}"\nlisten:\n{listen}{settings}')
         self.process = None
         self.url = None
+        self.is_ours = "loopback:" not in settings and "client_ca" not in values.get("main", "")
+        self.token = None
         self.starts = 0
         self.ready_s = None
 
@@ -68,7 +74,27 @@ class Server:
         until(over, lambda: f"the server is ready; it said: {self.last_words()[-2000:]}", START_S, 0.005)
         assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.last_words()[-2000:]}"
         self.ready_s = time.monotonic() - started
+        self.find_token()
         return self
+
+    def find_token(self):
+        """A token to read with: a new one, or that of the folder that this one was copied from."""
+        if not self.is_ours or self.token:
+            return
+        if (self.data / "set-up-link").exists():
+            self.token = reader(self)
+            TOKENS.append(self.token)
+            return
+        for token in reversed(TOKENS):
+            with Connection(self.url, tls=self.tls, token=token) as connection:
+                if connection.get("/api/v1/session").status == 200:
+                    self.token = token
+                    return
+
+    @property
+    def environment(self):
+        """For the command line, as somebody who may read."""
+        return {**os.environ, "LOGKEEP_URL": self.url, **({"LOGKEEP_TOKEN": self.token} if self.token else {})}
 
     def try_start(self):
         """Whether it starts; False if it refuses, with code 1 and a reason."""
@@ -76,6 +102,7 @@ class Server:
         process = self.process
         until(lambda: process.poll() is not None or self._ready(), "the server starts or refuses to", START_S, 0.005)
         if process.poll() is None:
+            self.find_token()
             return True
         self.process = None
         assert process.returncode == 1, f"refusing to start is code 1, not {process.returncode}: {self.last_words()}"
@@ -134,7 +161,7 @@ class Server:
     # The API, as docs/api.md has it.
 
     def connect(self):
-        return Connection(self.url, tls=self.tls)
+        return Connection(self.url, tls=self.tls, token=self.token)
 
     def get(self, path, **parameters):
         with self.connect() as connection:

@@ -27,7 +27,8 @@ def browse(**environment):
     return int(summary[1])
 
 
-def test_console(server, say):
+def test_console(make_server, say):
+    server = make_server(settings="access:\n  loopback: open\n").start()
     passed = browse(LOGKEEP_URL=server.url)
     assert passed >= 5
     say(f"console: {passed} passed, 0 failed")

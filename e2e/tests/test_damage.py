@@ -190,7 +190,7 @@ def test_the_undamaged_folder_verifies(lab):
 
 def test_a_folder_in_use_and_one_never_flushed_verify(make_server, word):
     """From the first acknowledged record on; nothing has been flushed, and no checkpoint need be there yet."""
-    server = make_server().start()
+    server = make_server(settings="access:\n  loopback: open\n").start()
     server.ingest([{"message": word}])
     server.find(word)
     # The record that closes a read is written a moment after its answer.

@@ -290,10 +290,17 @@ def test_what_the_kernel_drops_while_the_server_is_held_up_is_counted(server):
 
 def test_the_command_prints_it(server):
     server.ingest([{"message": f"line {n}"} for n in range(5)])
-    command = [str(BINARY), "sources", "--url", server.url, "--protocol", "ndjson", "--format"]
-    table = subprocess.run([*command, "table"], capture_output=True, text=True, timeout=60, check=True).stdout
+    command = [str(BINARY), "sources", "--protocol", "ndjson", "--format"]
+
+    def printed(*arguments):
+        ran = subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, timeout=60, check=True, env=server.environment
+        )  # fmt: skip
+        return ran.stdout
+
+    table = printed("table")
     assert "127.0.0.1" in table and "received" in table, table
-    csv = subprocess.run([*command, "csv", "--per-minute"], capture_output=True, text=True, timeout=60, check=True).stdout
+    csv = printed("csv", "--per-minute")
     header, row = (line.split(",") for line in csv.strip().splitlines())
     line = dict(zip(header, row, strict=True))
     assert (line["protocol"], line["received"], line["stored"]) == ("ndjson", "5", "5"), line

@@ -61,7 +61,7 @@ class Tail(threading.Thread):
     def __init__(self, server):
         super().__init__(daemon=True)
         self.process = subprocess.Popen(
-            [str(BINARY), "tail", "--url", server.url, "--format", "json"], stdout=subprocess.PIPE, text=True
+            [str(BINARY), "tail", "--format", "json"], stdout=subprocess.PIPE, text=True, env=server.environment
         )
         self.said = []
 
@@ -246,6 +246,7 @@ def test_dropped_records_are_counted_for_their_source(make_server, kept, dropped
         assert source["dropped_for"] == {"no-cards": times * dropped}, source
         assert (source["received"], source["stored"]) == (times * (kept + dropped), kept), source
         assert source["deduplicated"] == (times - 1) * kept, source
-    printed = subprocess.run([str(BINARY), "sources", "--url", server.url], capture_output=True, text=True, check=True).stdout
+    command = [str(BINARY), "sources"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=server.environment).stdout
     assert f"no-cards {dropped}" in printed
     assert server.find("4111") == []

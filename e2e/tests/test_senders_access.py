@@ -38,7 +38,7 @@ UNKNOWN = "lkt_" + "0" * 16 + "." + "0" * 64
 
 @pytest.fixture
 def server(make_server):
-    return make_server(settings="tenants: [shop]\n", listen=DEMANDING).start()
+    return make_server(settings="tenants: [shop]\naccess:\n  loopback: open\n", listen=DEMANDING).start()
 
 
 @pytest.fixture

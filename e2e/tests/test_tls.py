@@ -521,7 +521,7 @@ def test_the_command_line_verifies(make_server, authority, foreign, tmp_path, wo
     ran = cli("import", log, "--url", server.url, "--ca", authority.ca)
     assert ran.returncode == 0, ran.stderr
     server.wait_for(word, 50)
-    environment = {"LOGKEEP_URL": server.url, "LOGKEEP_CA": str(authority.ca)}
+    environment = {"LOGKEEP_URL": server.url, "LOGKEEP_CA": str(authority.ca), "LOGKEEP_TOKEN": server.token}
     assert cli("query", word, "--format", "json", **environment).stdout.count(word) >= 50
     distrust = cli("query", word, "--url", server.url, "--ca", foreign.ca)
     assert distrust.returncode == 3 and "--ca" in distrust.stderr and distrust.stdout == ""

@@ -12,8 +12,8 @@ MS = 1_000_000
 
 
 def logkeep(server, *arguments):
-    command = [str(BINARY), *arguments, "--url", server.url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command = [str(BINARY), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=server.environment)
 
 
 def send(server, service, spans):

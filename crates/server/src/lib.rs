@@ -7,6 +7,7 @@
 mod api;
 mod findings;
 mod guard;
+mod guest;
 mod listen;
 mod metrics;
 mod pipelines;
@@ -28,6 +29,7 @@ pub use logkeep_intake::{
     is_spiffe_id,
 };
 
+pub use guest::Guest;
 pub use listen::{Endpoint, Receiver, ReceiverState, Transport};
 pub use pipelines::PipelineSource;
 pub use rotate::{Rotated, move_keys, rotate_keys};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use logkeep_access::{
-    Access, CertificateRules, Directory, DirectoryError, Oidc, OidcError, OidcOptions, Policies, PolicyError,
-    Rules as AccessRules, Senders, SessionLimits,
+    Access, AccessError, CertificateRules, Directory, DirectoryError, Oidc, OidcError, OidcOptions, Policies,
+    PolicyError, Rules as AccessRules, Senders, SessionLimits,
 };
 use logkeep_catalog::{Catalog as _, CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
@@ -147,6 +147,9 @@ pub enum StartError {
         #[source]
         cause: TlsError,
     },
+    /// The audit trail.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// A port.
     #[error(
         "cannot listen on {address} for {protocol}: {cause}; change `{key}` in the configuration, or stop what uses it"
@@ -323,8 +326,9 @@ pub struct Running {
     /// The secret by which somebody can become the first administrator, while there is none.
     pub set_up_link: Option<String>,
     main: std::net::SocketAddr,
-    access: Access,
-    ingest: Ingest,
+    pub(crate) access: Access,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) ingest: Ingest,
     stop: CancellationToken,
     tasks: tokio::task::JoinSet<()>,
     self_log: SelfLog,
@@ -365,7 +369,7 @@ impl Server {
         let reloads = Arc::new(Reloads::default());
         let state = AppState {
             access: access.clone(),
-            directory,
+            directory: directory.clone(),
             sign_in: config.sign_in,
             rules: Arc::new(config.certificates.clone()),
             oidc,
@@ -405,7 +409,18 @@ impl Server {
         tasks.spawn(rotation.watch(stop.clone()));
         self_log.attach(ingest.clone(), redactor);
         info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Running { receivers, set_up_link, main: address, access, ingest, stop, tasks, self_log, _lock: lock })
+        Ok(Running {
+            receivers,
+            set_up_link,
+            main: address,
+            access,
+            directory,
+            ingest,
+            stop,
+            tasks,
+            self_log,
+            _lock: lock,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use logkeep::config::Config;
 use logkeep_demo::{DemoOptions, FAULTY_SERVICE, Targets};
-use logkeep_server::{Running, Server};
+use logkeep_server::{Guest, Running, Server};
 
 use super::serve::{runtime, server_config, start_log, stop_signal};
 
@@ -59,7 +60,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             fault_after: Duration::from_secs(args.fault_after),
             ..DemoOptions::default()
         };
-        announce(&running, &scratch, args.fault_after)?;
+        announce(&running, &running.guest().await?, &scratch, args.fault_after)?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let senders = tokio::spawn(logkeep_demo::run(targets(&running), options, async {
             // Told to stop, or the other end is gone: either way it is over.
@@ -90,17 +91,23 @@ fn targets(running: &Running) -> Targets {
     }
 }
 
-fn announce(running: &Running, scratch: &Scratch, fault_after: u64) -> Result<()> {
+fn announce(running: &Running, guest: &Guest, scratch: &Scratch, fault_after: u64) -> Result<()> {
+    let token = scratch.keep("token", &guest.token)?;
     let mut out = std::io::stdout().lock();
     let url = format!("http://{}", running.main());
-    writeln!(out, "Logkeep demo: {url}")?;
+    writeln!(out, "Logkeep demo: {url}/#sign-in={}", guest.link)?;
+    writeln!(out, "The link signs in once, within a day.")?;
     writeln!(
         out,
         "A shop on three meshes sends its logs. In {fault_after} s a bad deploy of `{FAULTY_SERVICE}` begins."
     )?;
     writeln!(out, "\nThree things to try:")?;
-    writeln!(out, "  1. Open {url} and click `error` in the list of severities: which service, since when?")?;
-    writeln!(out, "  2. In another terminal: logkeep tail --url {url} 'service:{FAULTY_SERVICE} and severity>=error'")?;
+    writeln!(out, "  1. Open the link and click `error` in the list of severities: which service, since when?")?;
+    writeln!(
+        out,
+        "  2. In another terminal: logkeep tail --url {url} --token-file {} 'service:{FAULTY_SERVICE} and severity>=error'",
+        token.display()
+    )?;
     writeln!(
         out,
         "  3. Show that nothing was altered: logkeep verify --data-dir {0}/data --key-file {0}/key",
@@ -123,6 +130,16 @@ impl Scratch {
         let folder = named.unwrap_or_else(|| std::env::temp_dir().join(format!("logkeep-demo-{}", std::process::id())));
         std::fs::create_dir_all(&folder)?;
         Ok(Self { folder, temporary })
+    }
+
+    /// Keeps a secret in a file that nobody else can read.
+    fn keep(&self, name: &str, secret: &str) -> Result<PathBuf> {
+        let path = self.folder.join(name);
+        // That of an earlier demonstration.
+        let _ = std::fs::remove_file(&path);
+        let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        writeln!(file, "{secret}")?;
+        Ok(path)
     }
 }
 

@@ -86,7 +86,7 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         key("flush.interval", "30s", "or at this age, or a sixth of it after the last of a burst"),
         key(
             "access.loopback",
-            "open",
+            "sign_in",
             "whether whoever is on this machine may read without signing in: open or sign_in",
         ),
         key("access.masked", "[]", "fields that only those see who may unmask them; `user.*` is all below `user`"),
