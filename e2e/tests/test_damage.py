@@ -194,14 +194,14 @@ def test_a_folder_in_use_and_one_never_flushed_verify(make_server, word):
     server.ingest([{"message": word}])
     server.find(word)
     # The record that closes a read is written a moment after its answer.
-    until(lambda: "default/audit: 2 records" in verify(server.data, server.key).stdout, "opened and closed")
+    until(lambda: "default/audit: 3 records" in verify(server.data, server.key).stdout, "a start, opened and closed")
     for part in ("running", "killed"):
         if part == "killed":
             server.kill()
         checked = verify(server.data, server.key)
         assert checked.returncode == 0, f"{part}: {checked.stdout}{checked.stderr}"
         assert "default/default: 1 records in 1 batches, 0 segments" in checked.stdout
-        assert "default/audit: 2 records" in checked.stdout, "opened and closed"
+        assert "default/audit: 3 records" in checked.stdout, "a start, opened and closed"
 
 
 def test_one_flipped_byte(lab, say, setting):

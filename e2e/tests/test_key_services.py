@@ -156,6 +156,8 @@ def test_keys_at_hand_go_on_and_new_ones_wait_while_the_service_is_away(make_ser
     vault.sealed = False
     until(server._ready, "it starts when the service is back")
     assert count(server, "away") == 100
+    told = server.answered("/api/v1/audit", q="event_name:audit.keys.unreachable")["rows"]
+    assert len(told) == 1 and int(told[0]["more"]["audit.seconds"]) >= 1, told
     no_secret(server, vault.token)
 
 

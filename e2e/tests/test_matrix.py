@@ -41,6 +41,7 @@ MATRIX = [
     ("GET", "/services", None, "-..xx.x....xxx.."),
     ("GET", "/graph", None, "-..xx.x....xxx.."),
     ("GET", "/sources", None, "-.xx...x.xxx..x."),
+    ("GET", "/audit", None, "-......x.x....x."),
     ("GET", "/histogram", None, "-..xx.x....xxx.."),
     ("GET", "/fields", None, "-..xx.x....xxx.."),
     ("GET", "/fields/{name}/values", None, "-..xx.x....xxx.."),

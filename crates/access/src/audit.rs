@@ -6,7 +6,12 @@ use std::sync::Arc;
 use logkeep_record::{Record, Resource, Severity, Value};
 
 use crate::action::Action;
-use crate::identity::Identity;
+use crate::identity::{Identity, Known};
+
+/// The event of records that say what came of something; all others say what was asked for, or done.
+pub const AUDIT_CLOSED: &str = "audit.access.closed";
+/// The attribute that the records of one request share.
+pub const AUDIT_ID: &str = "audit.id";
 
 /// What an answer amounted to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +47,9 @@ impl Opening {
             base(*now_ns, resource, id, if *is_allowed { "audit.access.opened" } else { "audit.access.denied" });
         record.body = Value::from(format!("{} {}", who.name(), action.as_str()));
         push(&mut record, "enduser.id", Value::str(who.name()));
+        if let Known::Token { owner, .. } = who.known() {
+            push(&mut record, "audit.owner", Value::str(owner.as_str()));
+        }
         push(&mut record, "client.address", Value::str(who.address()));
         push(&mut record, "audit.action", Value::str(action.as_str()));
         push(&mut record, "audit.decision", Value::str(if *is_allowed { "allow" } else { "deny" }));
@@ -64,7 +72,7 @@ pub(crate) struct Closing {
 impl Closing {
     pub(crate) fn record(&self, resource: &Arc<Resource>) -> Record<'_> {
         let Self { now_ns, id, outcome, totals } = self;
-        let mut record = base(*now_ns, resource, id, "audit.access.closed");
+        let mut record = base(*now_ns, resource, id, AUDIT_CLOSED);
         record.body = Value::from(format!("{outcome}: {} rows, {} bytes", totals.rows, totals.bytes));
         push(&mut record, "audit.outcome", Value::str(outcome));
         push(&mut record, "audit.rows", Value::Int(totals.rows as i64));
@@ -98,7 +106,7 @@ fn base<'a>(now_ns: i64, resource: &Arc<Resource>, id: &'a str, event: &'static 
     record.time_ns = Some(now_ns);
     record.severity = Severity::INFO;
     record.event_name = Cow::Borrowed(event);
-    push(&mut record, "audit.id", Value::str(id));
+    push(&mut record, AUDIT_ID, Value::str(id));
     record
 }
 

@@ -23,7 +23,7 @@ mod trail;
 mod tests;
 
 pub use action::Action;
-pub use audit::Totals;
+pub use audit::{AUDIT_CLOSED, AUDIT_ID, Totals};
 pub use certificates::{BadPattern, CertificateRule, CertificateRules, NamePattern};
 pub use directory::{
     Directory, DirectoryError, Enrolment, NewSession, NewToken, OidcPerson, Proof, Purpose, Rights, Role, SessionInfo,

@@ -10,6 +10,8 @@ use cedar_policy::{
     Request, RestrictedExpression, Schema, ValidationMode, Validator,
 };
 
+use logkeep_cipher::sha256;
+
 use crate::action::Action;
 use crate::identity::{Identity, Known};
 
@@ -43,6 +45,8 @@ pub struct PolicyError {
 pub struct Policies {
     set: PolicySet,
     authorizer: Authorizer,
+    /// SHA-256 over the texts that were read, each with its name, one after the other.
+    digest: [u8; 32],
 }
 
 /// A decision, and why.
@@ -57,7 +61,7 @@ pub struct Explanation {
 }
 
 static SHIPPED: LazyLock<Policies> = LazyLock::new(|| {
-    let mut policies = Policies { set: PolicySet::new(), authorizer: Authorizer::new() };
+    let mut policies = Policies { set: PolicySet::new(), authorizer: Authorizer::new(), digest: [0; 32] };
     policies.add(OWN, ROLES).expect("the policies that we ship are well-formed, which a test shows");
     policies
 });
@@ -113,7 +117,16 @@ impl Policies {
         }
         let checked = Validator::new(SCHEMA_READ.clone()).validate(&self.set, ValidationMode::Strict);
         let faults: Vec<String> = checked.validation_errors().map(ToString::to_string).collect();
-        if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
+        if !faults.is_empty() {
+            return Err(faults.join("; "));
+        }
+        self.digest = sha256(&[&self.digest, file.as_bytes(), &[0], text.as_bytes()].concat());
+        Ok(())
+    }
+
+    /// What they are as a whole, in base 16: another where any text of them is another.
+    pub fn digest(&self) -> String {
+        hex::encode(self.digest)
     }
 
     /// Whether somebody may do this with the data, or within the settings, of their tenant.

@@ -129,6 +129,11 @@ impl Client {
         Ok(Self { agent, base: format!("{base}/api/v1"), shown })
     }
 
+    /// Where its API is.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// A request that shows who asks.
     fn showing<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         match &self.shown {

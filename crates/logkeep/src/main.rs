@@ -46,6 +46,8 @@ enum Command {
     Trace(commands::trace::Args),
     /// Show who sends, and what became of what each sent
     Sources(commands::sources::Args),
+    /// Show who asked for what, what was decided, and what came of it
+    Audit(commands::audit::Args),
     /// Ask who may do what, and why
     Access(commands::access::Args),
     /// Run an SQL query over `logs` and `spans`
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
         Command::Tail(args) => commands::tail::run(args),
         Command::Trace(args) => commands::trace::run(args),
         Command::Sources(args) => commands::sources::run(args),
+        Command::Audit(args) => commands::audit::run(args),
         Command::Access(args) => commands::access::run(args),
         Command::Sql(args) => commands::sql::run(args),
         Command::Import(args) => commands::import::run(args),

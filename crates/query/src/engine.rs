@@ -1,5 +1,6 @@
 //! What can be asked of one tenant's data, given leave.
 
+pub(crate) mod audit;
 mod follow;
 pub(crate) mod services;
 

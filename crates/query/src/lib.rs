@@ -9,5 +9,6 @@ pub mod kql;
 pub mod mask;
 pub mod time;
 
+pub use engine::audit::{AuditEntry, AuditPage};
 pub use engine::services::{Edge, Figures, Most, Mtls, SeenBy, Service};
 pub use engine::{Context, Follower, QueryEngine, QueryOptions, Selection, Trace};

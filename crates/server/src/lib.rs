@@ -8,6 +8,7 @@ mod api;
 mod findings;
 mod guard;
 mod guest;
+mod life;
 mod listen;
 mod metrics;
 mod pipelines;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use logkeep_access::{Access, Rules};
 use logkeep_cipher::WrappedKey;
 use logkeep_ingest::{Ingest, IngestConfig};
 use logkeep_store::{KeyProvider, KeyProviderError, KeySource, Keyring, LocalKeyFile, Succession};
@@ -22,6 +23,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(10);
 /// How long a server may take. It goes on also when nobody waits any more.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// What the audit trail says of it.
+const ROTATES: &str = "the key is replaced, and everything put under the new one";
 
 /// What was done.
 #[derive(Debug)]
@@ -65,7 +68,8 @@ pub async fn move_keys(data_dir: &Path, from: &KeySource, to: &KeySource) -> Res
     }
     let new = to.open_or_create(data_dir, false)?;
     let current = new.key_id();
-    let segments = by_ourselves(data_dir, Arc::new(Succession { old, new })).await?;
+    let what = format!("the keys move from the {from} to the {to}");
+    let segments = by_ourselves(data_dir, Arc::new(Succession { old, new }), what).await?;
     Ok(Rotated { current, segments: Some(segments), resumed: false, retired: retired(from)? })
 }
 
@@ -89,7 +93,7 @@ async fn by_anyone(data_dir: &Path, keys: &Arc<dyn KeyProvider>) -> Result<Optio
     loop {
         match lock(data_dir) {
             Ok(_lock) if is_done(data_dir, &**keys)? => return Ok(None),
-            Ok(_lock) => return by_ourselves(data_dir, keys.clone()).await.map(Some),
+            Ok(_lock) => return by_ourselves(data_dir, keys.clone(), ROTATES.to_owned()).await.map(Some),
             Err(StartError::InUse(_)) if is_done(data_dir, &**keys)? => return Ok(None),
             Err(StartError::InUse(folder)) if begun.elapsed() > PATIENCE => return Err(StartError::Rotating(folder)),
             Err(StartError::InUse(_)) => tokio::time::sleep(LOOK / 10).await,
@@ -98,13 +102,29 @@ async fn by_anyone(data_dir: &Path, keys: &Arc<dyn KeyProvider>) -> Result<Optio
     }
 }
 
-async fn by_ourselves(data_dir: &Path, keys: Arc<dyn KeyProvider>) -> Result<u64, StartError> {
+async fn by_ourselves(data_dir: &Path, keys: Arc<dyn KeyProvider>, what: String) -> Result<u64, StartError> {
     let parts = open_with(data_dir, keys.clone(), true).await?.into_parts();
     let ingest = Ingest::open(IngestConfig::new(data_dir), parts).await?;
-    let done = carry_out(&ingest, &*keys, data_dir).await;
+    let access = Access::new(ingest.clone(), Rules::default());
+    let done = told(&access, &*keys, what, carry_out(&ingest, &*keys, data_dir)).await;
     let closed = tokio::task::spawn_blocking(move || ingest.close()).await;
     closed.map_err(|stopped| folder_error(data_dir)(std::io::Error::other(stopped)))?;
     done
+}
+
+/// Does it once the audit trail says that it begins, and has the trail say that it is done.
+async fn told(
+    access: &Access,
+    keys: &dyn KeyProvider,
+    what: String,
+    work: impl Future<Output = Result<u64, StartError>>,
+) -> Result<u64, StartError> {
+    let subject = || vec![("audit.action", "rotate".to_owned()), ("audit.object", "keys".to_owned())];
+    access.note("audit.keys.rotating", what.clone(), subject()).await?;
+    let segments = work.await?;
+    let done = [("keys.current", keys.key_id()), ("keys.segments", segments.to_string())];
+    access.note("audit.keys.rotated", format!("done: {what}"), [subject(), done.into()].concat()).await?;
+    Ok(segments)
 }
 
 /// The engine's keys first, the catalog's own last.
@@ -129,6 +149,7 @@ fn stamp(order: &Path) -> Option<(u64, i64, i64)> {
 /// What a server needs to carry out a rotation.
 pub(crate) struct Rotation {
     pub(crate) ingest: Ingest,
+    pub(crate) access: Access,
     pub(crate) keys: Arc<dyn KeyProvider>,
     pub(crate) data_dir: PathBuf,
     pub(crate) source: KeySource,
@@ -160,7 +181,8 @@ impl Rotation {
         if is_done(&self.data_dir, &*self.source.open(&self.data_dir)?)? {
             return Ok(());
         }
-        let segments = carry_out(&self.ingest, &*self.keys, &self.data_dir).await?;
+        let work = carry_out(&self.ingest, &*self.keys, &self.data_dir);
+        let segments = told(&self.access, &*self.keys, ROTATES.to_owned(), work).await?;
         info!(key = self.keys.key_id(), segments, "the keys are rotated");
         Ok(())
     }

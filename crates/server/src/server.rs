@@ -27,6 +27,7 @@ use tracing::{info, warn};
 
 use crate::api::{self, AppState};
 use crate::guard;
+use crate::life::{InForce, Life};
 use crate::listen::{self, Endpoint, Receiver};
 use crate::pipelines::{PipelineSource, Reloading, Reloads};
 use crate::rotate::Rotation;
@@ -78,6 +79,8 @@ pub struct ServerConfig {
     pub dedupe: Dedupe,
     /// Bytes held back for a full disk.
     pub reserve_bytes: u64,
+    /// SHA-256 of all that was configured, in base 16, for the audit trail.
+    pub digest: String,
 }
 
 /// Who may read, and how long they stay signed in.
@@ -329,6 +332,7 @@ pub struct Running {
     pub(crate) access: Access,
     pub(crate) directory: Arc<Directory>,
     pub(crate) ingest: Ingest,
+    life: Arc<Life>,
     stop: CancellationToken,
     tasks: tokio::task::JoinSet<()>,
     self_log: SelfLog,
@@ -346,11 +350,12 @@ impl Server {
         let policies = config.policies.as_deref().map(Policies::with_folder).transpose()?.unwrap_or_default();
         let rules = AccessRules { policies, masked: config.masked.clone() };
         logkeep_ingest::release_reserve(&config.data_dir).map_err(folder_error(&config.data_dir))?;
-        let Opened { ingest, catalog, keys, hash_key } = when_keys_answer(|| open(&config)).await?;
+        let (opened, waited) = when_keys_answer(|| open(&config)).await?;
+        let Opened { ingest, catalog, keys, hash_key } = opened;
         let redactor = Arc::new(Redactor::new(config.redact.clone(), hash_key));
         let clock = ingest.clock().clone();
         let oidc = config.oidc.clone().map(|options| Oidc::new(options, clock.clone())).transpose()?.map(Arc::new);
-        let directory = Arc::new(Directory::open(catalog, clock, config.sign_in.sessions).await?);
+        let directory = Arc::new(Directory::open(catalog.clone(), clock, config.sign_in.sessions).await?);
         let set_up_link = setup::link(&directory, &config.data_dir).await?;
         let pipelines = config.pipelines.clone();
         let senders = Senders::new(directory.clone(), config.certificates.clone(), rules.policies.clone());
@@ -365,7 +370,13 @@ impl Server {
         let bound = listen::bind(&config).await?;
         let receivers: Arc<Vec<Receiver>> = Arc::new(bound.receivers());
         let query = QueryEngine::new(ingest.clone(), config.query)?;
+        let in_force = InForce {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            configuration: config.digest.clone(),
+            policies: rules.policies.digest(),
+        };
         let access = Access::new(ingest.clone(), rules);
+        let life = Life::begin(catalog, access.clone(), in_force, waited).await?;
         let reloads = Arc::new(Reloads::default());
         let state = AppState {
             access: access.clone(),
@@ -405,8 +416,9 @@ impl Server {
         tasks.spawn(turned_away::tell(intake.clone(), access.clone(), stop.clone()));
         tasks.spawn(forget_unused(query.clone(), stop.clone()));
         let (data_dir, source) = (config.data_dir.clone(), config.keys);
-        let rotation = Rotation { ingest: ingest.clone(), keys, data_dir, source };
+        let rotation = Rotation { ingest: ingest.clone(), access: access.clone(), keys, data_dir, source };
         tasks.spawn(rotation.watch(stop.clone()));
+        tasks.spawn(life.clone().say_later(stop.clone()));
         self_log.attach(ingest.clone(), redactor);
         info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Running {
@@ -416,6 +428,7 @@ impl Server {
             access,
             directory,
             ingest,
+            life,
             stop,
             tasks,
             self_log,
@@ -446,20 +459,21 @@ async fn open(config: &ServerConfig) -> Result<Opened, StartError> {
 }
 
 /// Waits for a key provider that is away: nothing can be opened without it, and a server that ends because of it would have to be
-/// started again by somebody.
-async fn when_keys_answer<T, F>(attempt: impl Fn() -> F) -> Result<T, StartError>
+/// started again by somebody. Also says for how long it waited.
+async fn when_keys_answer<T, F>(attempt: impl Fn() -> F) -> Result<(T, Duration), StartError>
 where
     F: Future<Output = Result<T, StartError>>,
 {
-    let mut pause = Duration::from_secs(1);
+    let (begun, mut pause, mut waited) = (tokio::time::Instant::now(), Duration::from_secs(1), Duration::ZERO);
     loop {
         let error = match attempt().await {
             Err(StartError::Key(error) | StartError::Open(OpenError::Key(error))) if error.may_pass() => error,
-            done => return done,
+            done => return done.map(|opened| (opened, waited)),
         };
         warn!(%error, again_s = pause.as_secs(), "waiting for the key provider, without which nothing can be opened");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+        waited = begun.elapsed();
     }
 }
 
@@ -480,6 +494,7 @@ impl Running {
             self.tasks.abort_all();
         }
         self.access.flush().await;
+        self.life.end().await;
         let ingest = self.ingest.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || ingest.close()).await {
             tracing::error!(%error, "the engine did not close cleanly; the write-ahead log has everything");

@@ -52,7 +52,7 @@ enum Order {
 
 #[derive(Deserialize)]
 struct Page<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "rows")]
     records: Vec<&'a RawValue>,
     next: Option<String>,
     partial: Option<Partial>,
@@ -71,24 +71,37 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let query = args.query.join(" ");
     let order = if args.order == Order::Asc { "asc" } else { "desc" };
     let mut printer = Printer::for_records(stdout().lock(), args.format, use_colour(), &args.columns);
-    let mut left = args.limit;
-    let mut after = String::new();
+    let asked = [("q", query.as_str()), ("from", &args.from), ("to", &args.to), ("order", order)];
+    let whole = args.columns.is_empty();
+    print_pages(&client, "/logs", &asked, args.limit, |records| Ok(printer.records(records.iter().copied(), whole)?))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks for one page after the other until there are so many records, and prints each page as it comes.
+pub(crate) fn print_pages(
+    client: &Client,
+    path: &str,
+    asked: &[(&str, &str)],
+    limit: u64,
+    mut print: impl FnMut(&[&str]) -> Result<()>,
+) -> Result<()> {
+    let query = asked.iter().find(|(name, _)| *name == "q").map_or("", |(_, query)| query);
+    let (mut left, mut after) = (limit, String::new());
     loop {
-        let limit = left.min(PAGE).to_string();
-        let mut parameters = vec![("q", query.as_str()), ("from", &args.from), ("to", &args.to), ("order", order)];
-        parameters.push(("limit", &limit));
-        if !after.is_empty() {
-            parameters.push(("after", &after));
-        }
-        let answer = client.get("/logs", &parameters, &query)?;
-        let page: Page<'_> = serde_json::from_str(&answer).map_err(|_| unexpected(&args.server.url))?;
-        printer.records(page.records.iter().map(|record| record.get()), args.columns.is_empty())?;
+        let most = left.min(PAGE).to_string();
+        let place = [("limit", most.as_str()), ("after", &after)];
+        let parameters: Vec<_> =
+            asked.iter().chain(&place).copied().filter(|(name, value)| *name == "q" || !value.is_empty()).collect();
+        let answer = client.get(path, &parameters, query)?;
+        let page: Page<'_> = serde_json::from_str(&answer).map_err(|_| unexpected(client.base()))?;
+        let records: Vec<&str> = page.records.iter().map(|record| record.get()).collect();
+        print(&records)?;
         warn_if_partial(page.partial.as_ref())?;
-        left = left.saturating_sub(page.records.len() as u64);
+        left = left.saturating_sub(records.len() as u64);
         match page.next {
             // The server may not lead us in a circle.
-            Some(next) if left > 0 && !page.records.is_empty() && next != after => after = next,
-            _ => return Ok(ExitCode::SUCCESS),
+            Some(next) if left > 0 && !records.is_empty() && next != after => after = next,
+            _ => return Ok(()),
         }
     }
 }

@@ -15,6 +15,7 @@ use logkeep_server::{
     Endpoint, IntakeOptions, PipelineSource, Port, Running, SelfLog, Server, ServerConfig, SessionLimits,
     SignInOptions, Transport,
 };
+use sha2::{Digest as _, Sha256};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -146,6 +147,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
             documents: config.dedupe.documents,
         },
         reserve_bytes: config.reserve_bytes,
+        digest: hex::encode(Sha256::digest(config.to_yaml())),
     }
 }
 

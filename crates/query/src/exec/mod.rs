@@ -33,6 +33,7 @@ pub(crate) mod tests;
 pub use budget::{Budget, QueryError, Stats};
 pub use fields::{FieldSummary, FieldValues, Fields, ValueCount};
 pub use histogram::{Bucket, Histogram};
+pub(crate) use prune::Needs;
 pub use scan::Dataset;
 pub use search::{Found, Order, Page, PageKey, Search};
 pub use sql::{SqlAnswer, SqlOptions};

@@ -1,6 +1,7 @@
 //! Whether one record matches: what the live tail runs, and the oracle for every faster way.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use logkeep_record::{Attributes, Record, Severity, Value, json};
@@ -37,14 +38,23 @@ pub(crate) enum Node {
 pub(crate) enum Test {
     Exists,
     Text(TextMatcher),
-    Equals { lower: String, number: Option<Number> },
+    Equals {
+        lower: String,
+        number: Option<Number>,
+    },
     Pattern(Wildcard),
     Regex(regex::Regex),
-    Range { op: Op, literal: Literal, number: Option<Number> },
+    Range {
+        op: Op,
+        literal: Literal,
+        number: Option<Number>,
+    },
     SeverityIn(RangeInclusive<u8>),
     SeverityRange(Op, RangeInclusive<u8>),
     TimeAt(i64),
     TimeRange(Op, i64),
+    /// One of these texts, as it is. More of them than a query can have.
+    OneOf(HashSet<String>),
     Never,
 }
 
@@ -55,6 +65,12 @@ impl Compiled {
     /// A regular expression in it is wrong or too large.
     pub fn new(expr: &Expr) -> Result<Self, KqlError> {
         compile(expr).map(Self)
+    }
+
+    /// Of the records that an expression selects, those whose field has one of these texts.
+    pub(crate) fn with_one_of(expr: &Expr, name: &str, texts: HashSet<String>) -> Result<Self, KqlError> {
+        let one_of = Node::Field(fields::resolve(name), Test::OneOf(texts));
+        Ok(Self(Node::And(vec![compile(expr)?, one_of])))
     }
 
     /// Whether `record` matches.
@@ -257,6 +273,7 @@ impl Test {
                 (Some(wanted), Some(number)) => number.compare(*wanted).is_some_and(std::cmp::Ordering::is_eq),
                 _ => lower(&text()) == wanted.as_str(),
             },
+            Self::OneOf(texts) => value.as_str().is_some_and(|text| texts.contains(text)),
             Self::Pattern(wildcard) => wildcard.matches_whole(&text()),
             Self::Regex(regex) => regex.is_match(&text()),
             Self::Range { op, literal, number } => {

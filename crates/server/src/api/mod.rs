@@ -1,6 +1,7 @@
 //! Our own HTTP API (docs/api.md): requests to calls, answers to JSON.
 
 mod answer;
+mod audit;
 mod caller;
 mod error;
 mod explain;
@@ -71,6 +72,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/services", get(services::services))
         .route("/graph", get(services::graph))
         .route("/sources", get(sources::sources))
+        .route("/audit", get(audit::audit))
         .route("/histogram", get(search::histogram))
         .route("/fields", get(search::fields))
         .route("/fields/{name}/values", get(search::values))

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use logkeep_query::Selection;
-use logkeep_query::exec::Dataset;
+use logkeep_query::exec::{Dataset, PageKey};
 use logkeep_query::kql::{Expr, parse};
 use logkeep_record::TimeRange;
 
-use super::ApiError;
+use super::{ApiError, render};
 
 /// The parameters of one request.
 pub(crate) struct Params {
@@ -76,9 +76,22 @@ impl Params {
         Ok(Selection { dataset, filter: self.filter()?, range: self.range()? })
     }
 
+    /// Where a page begins: behind the `next` of the one before.
+    pub(crate) fn after(&self) -> Result<Option<PageKey>, ApiError> {
+        let key = |text| {
+            render::parse_cursor(text).ok_or_else(|| ApiError::bad_request("`after` is not the `next` of a page"))
+        };
+        Some(self.text("after")).filter(|text| !text.is_empty()).map(key).transpose()
+    }
+
     /// What the audit trail says was asked for.
     pub(crate) fn subject(&self, what: &str) -> Vec<(&'static str, String)> {
-        let mut subject = vec![("audit.object", what.to_owned()), ("audit.query", self.text("q").to_owned())];
+        self.subject_of(what, self.text("q").to_owned())
+    }
+
+    /// The same of a question whose filter is made of more than `q`.
+    pub(crate) fn subject_of(&self, what: &str, query: String) -> Vec<(&'static str, String)> {
+        let mut subject = vec![("audit.object", what.to_owned()), ("audit.query", query)];
         for (name, key) in
             [("from", "audit.from"), ("to", "audit.to"), ("dataset", "audit.dataset"), ("protocol", "audit.protocol")]
         {

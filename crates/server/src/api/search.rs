@@ -53,13 +53,7 @@ async fn page(state: &AppState, who: &Identity, params: &Params, dataset: Datase
         "asc" => Order::Ascending,
         other => return Err(ApiError::bad_request(format!("`order` is `{other}`; it must be `asc` or `desc`"))),
     };
-    let after = match params.text("after") {
-        "" => None,
-        text => Some(
-            render::parse_cursor(text).ok_or_else(|| ApiError::bad_request("`after` is not the `next` of a page"))?,
-        ),
-    };
-    let search = Search { limit: params.count("limit", 100, 10_000)?, order, after };
+    let search = Search { limit: params.count("limit", 100, 10_000)?, order, after: params.after()? };
     let grant = state.grant(who, params, what).await?;
     let budget = state.query.budget();
     let page = state.query.search(&grant, &selection, search, &budget).await;
