@@ -90,6 +90,11 @@ impl Action {
         }
     }
 
+    /// Whether what it answers is read out, and counts as that.
+    pub(crate) fn reads_out(self) -> bool {
+        matches!(self, Self::Query | Self::QueryAudit | Self::Tail)
+    }
+
     /// The one of this name, if policies decide it.
     pub fn named(name: &str) -> Option<Self> {
         Self::DECIDED.into_iter().chain([Self::Unmask]).find(|action| action.as_str() == name)

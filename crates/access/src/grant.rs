@@ -11,6 +11,7 @@ use logkeep_record::TenantId;
 
 use crate::action::Action;
 use crate::audit::{Closing, Note, Opening, Totals};
+use crate::export::{Exports, Withheld};
 use crate::identity::Identity;
 use crate::policy::{Explanation, Policies};
 use crate::scope::Scope;
@@ -30,6 +31,9 @@ pub enum AccessError {
         /// For what.
         action: &'static str,
     },
+    /// It is more than may be read out. That is in the audit trail.
+    #[error("{0}")]
+    Withheld(String),
 }
 
 /// What is decided by.
@@ -55,6 +59,7 @@ pub struct Reach {
 pub struct Access {
     trail: Arc<Trail>,
     rules: Arc<Rules>,
+    exports: Option<Arc<Exports>>,
 }
 
 impl Access {
@@ -65,7 +70,12 @@ impl Access {
 
     /// Access whose closing records wait so long for company.
     pub(crate) fn lingering(ingest: Ingest, rules: Rules, linger: Duration) -> Self {
-        Self { trail: Trail::new(ingest, linger), rules: Arc::new(rules) }
+        Self { trail: Trail::new(ingest, linger), rules: Arc::new(rules), exports: None }
+    }
+
+    /// The same, where what is read out is counted.
+    pub fn counting(self, exports: Exports) -> Self {
+        Self { exports: Some(Arc::new(exports)), ..self }
     }
 
     /// Whether somebody may do this. Not the leave to do it, which takes a grant.
@@ -97,7 +107,9 @@ impl Access {
         action: Action,
         subject: &[(&'static str, String)],
     ) -> Result<Grant, AccessError> {
-        let is_allowed = self.may(who, action);
+        let used_up = self.used_up(who, action);
+        let is_permitted = self.may(who, action);
+        let is_allowed = is_permitted && used_up.is_none();
         let other = |reads| if action == reads { is_allowed } else { is_allowed && self.may(who, reads) };
         let (data, audit) = (other(Action::Query), other(Action::QueryAudit));
         let (reach, unmasked) = if data { self.reach(who) } else { Default::default() };
@@ -105,15 +117,52 @@ impl Access {
         let data = data && (!reach.scopes.is_empty() || self.may(who, Action::EveryRow));
         let id = new_id();
         let now_ns = self.trail.ingest.clock().now_ns();
-        let subject = subject.iter().cloned().chain(said_of(&reach, &unmasked)).collect();
+        let reason = used_up.iter().map(|withheld| ("audit.reason", withheld.reason().to_owned()));
+        let subject = subject.iter().cloned().chain(said_of(&reach, &unmasked)).chain(reason).collect();
         let opening = Opening { now_ns, id: id.clone(), who: who.clone(), action, is_allowed, subject };
         let opened = self.trail.open(who.tenant().clone(), opening).boxed().shared();
         if !is_allowed {
             opened.await?;
-            return Err(AccessError::Denied { who: who.name().to_owned(), action: action.as_str() });
+            return Err(match used_up.filter(|_| is_permitted) {
+                Some(withheld) => AccessError::Withheld(withheld.text()),
+                None => AccessError::Denied { who: who.name().to_owned(), action: action.as_str() },
+            });
         }
-        let (trail, tenant) = (self.trail.clone(), who.tenant().clone());
-        Ok(Grant { trail, tenant, data, audit, reach, id, opened, closed: false })
+        let (access, who) = (self.clone(), who.clone());
+        Ok(Grant { access, who, action, data, audit, reach, id, opened, closed: false })
+    }
+
+    fn used_up(&self, who: &Identity, action: Action) -> Option<Withheld> {
+        self.exports.as_ref().filter(|_| action.reads_out())?.used_up(who.account())
+    }
+
+    /// Counts records that somebody who follows them has been given, beside those before.
+    ///
+    /// # Errors
+    /// [`AccessError::Withheld`], once that is in the trail: give them no more.
+    pub async fn followed(&self, who: &Identity, id: &str, rows: u64) -> Result<(), AccessError> {
+        let Some(exports) = &self.exports else { return Ok(()) };
+        let counted = exports.taken(who.account(), rows).await;
+        self.unless_withheld(who, Action::Tail, id, counted).await
+    }
+
+    /// Writes down what is withheld, before that is said.
+    async fn unless_withheld(
+        &self,
+        who: &Identity,
+        action: Action,
+        id: &str,
+        counted: Result<(), Withheld>,
+    ) -> Result<(), AccessError> {
+        let Err(withheld) = counted else { return Ok(()) };
+        if let Withheld::Uncounted(_) = &withheld {
+            return Err(AccessError::AuditUnavailable(withheld.text()));
+        }
+        let now_ns = self.trail.ingest.clock().now_ns();
+        let subject = vec![("audit.object", "export".to_owned()), ("audit.reason", withheld.reason().to_owned())];
+        let opening = Opening { now_ns, id: id.to_owned(), who: who.clone(), action, is_allowed: false, subject };
+        self.trail.open(who.tenant().clone(), opening).await?;
+        Err(AccessError::Withheld(withheld.text()))
     }
 
     /// Writes down that somebody has, or has not, said who they are.
@@ -171,8 +220,9 @@ fn new_id() -> String {
 
 /// Leave to read one tenant's data for one request.
 pub struct Grant {
-    trail: Arc<Trail>,
-    tenant: TenantId,
+    access: Access,
+    who: Identity,
+    action: Action,
     data: bool,
     audit: bool,
     reach: Reach,
@@ -184,7 +234,7 @@ pub struct Grant {
 impl Grant {
     /// Whose data may be read.
     pub fn tenant(&self) -> &TenantId {
-        &self.tenant
+        self.who.tenant()
     }
 
     /// Whether logs and traces may be read.
@@ -215,6 +265,22 @@ impl Grant {
         self.opened.clone().await
     }
 
+    /// Counts an answer as read out, before it leaves.
+    ///
+    /// # Errors
+    /// [`AccessError::Withheld`], once that is in the trail: it must not leave.
+    pub async fn export(&self, totals: Totals) -> Result<(), AccessError> {
+        let Some(exports) = self.access.exports.as_ref().filter(|_| self.action.reads_out()) else { return Ok(()) };
+        let rows = Exports::weight(totals.rows, totals.bytes);
+        let counted = exports.take(self.who.account(), rows).await;
+        self.access.unless_withheld(&self.who, self.action, &self.id, counted).await
+    }
+
+    /// Writes down that nothing of the answer left.
+    pub fn withhold(mut self) {
+        self.write_closing("withheld", Totals::default());
+    }
+
     /// Writes down what the answer amounted to.
     pub fn close(mut self, totals: Totals) {
         self.write_closing("answered", totals);
@@ -227,8 +293,9 @@ impl Grant {
 
     fn write_closing(&mut self, outcome: &'static str, totals: Totals) {
         self.closed = true;
-        let now_ns = self.trail.ingest.clock().now_ns();
-        self.trail.close(&self.tenant, Closing { now_ns, id: self.id.clone(), outcome, totals });
+        let trail = &self.access.trail;
+        let now_ns = trail.ingest.clock().now_ns();
+        trail.close(self.who.tenant(), Closing { now_ns, id: self.id.clone(), outcome, totals });
     }
 }
 

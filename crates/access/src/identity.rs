@@ -117,6 +117,11 @@ impl Identity {
         }
     }
 
+    /// For whom is counted what they read: the person, or the machine that is known by itself.
+    pub(crate) fn account(&self) -> &str {
+        self.user().map_or(&self.name, UserName::as_str)
+    }
+
     /// What they are.
     pub fn roles(&self) -> &BTreeSet<Role> {
         &self.roles

@@ -11,6 +11,7 @@ mod action;
 mod audit;
 mod certificates;
 mod directory;
+mod export;
 mod grant;
 mod identity;
 mod oidc;
@@ -29,6 +30,7 @@ pub use directory::{
     Directory, DirectoryError, Enrolment, NewSession, NewToken, OidcPerson, Proof, Purpose, Rights, Role, SessionInfo,
     SessionLimits, TokenInfo, TokenSpec, UserInfo, UserName, shows_token,
 };
+pub use export::{ExportLimits, Exports};
 pub use grant::{Access, AccessError, Grant, Reach, Rules};
 pub use identity::{Identity, Known};
 pub use oidc::{Begun, ClientSecret, Oidc, OidcError, OidcOptions, Returned, Vouched};

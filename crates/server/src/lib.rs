@@ -21,8 +21,8 @@ mod ui;
 
 pub use findings::{Finding, findings};
 pub use logkeep_access::{
-    BadPattern, CertificateRule, CertificateRules, ClientSecret, NamePattern, OidcOptions, Policies, Role,
-    SessionLimits,
+    BadPattern, CertificateRule, CertificateRules, ClientSecret, ExportLimits, NamePattern, OidcOptions, Policies,
+    Role, SessionLimits,
 };
 pub use logkeep_intake::{
     Authorities, Clients, Common, Demand, ForwardSecurity, IntakeOptions, KafkaOptions, NatsOptions, OutgoingTls,

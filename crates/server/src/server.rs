@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use logkeep_access::{
-    Access, AccessError, CertificateRules, Directory, DirectoryError, Oidc, OidcError, OidcOptions, Policies,
-    PolicyError, Rules as AccessRules, Senders, SessionLimits,
+    Access, AccessError, CertificateRules, Directory, DirectoryError, ExportLimits, Exports, Oidc, OidcError,
+    OidcOptions, Policies, PolicyError, Rules as AccessRules, Senders, SessionLimits,
 };
 use logkeep_catalog::{Catalog as _, CatalogError, SqliteCatalog};
 use logkeep_cipher::{DataKey, UnwrapError, WrappedKey, hmac_sha256};
@@ -71,6 +71,8 @@ pub struct ServerConfig {
     pub masked: Vec<String>,
     /// Folder of policies beside those that we ship.
     pub policies: Option<PathBuf>,
+    /// How much may be read out.
+    pub export: ExportLimits,
     /// What names in certificates stand for.
     pub certificates: CertificateRules,
     /// Where people can sign in beside here.
@@ -375,7 +377,8 @@ impl Server {
             configuration: config.digest.clone(),
             policies: rules.policies.digest(),
         };
-        let access = Access::new(ingest.clone(), rules);
+        let exports = Exports::open(catalog.clone(), ingest.clock().clone(), config.export).await?;
+        let access = Access::new(ingest.clone(), rules).counting(exports);
         let life = Life::begin(catalog, access.clone(), in_force, waited).await?;
         let reloads = Arc::new(Reloads::default());
         let state = AppState {

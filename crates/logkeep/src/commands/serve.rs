@@ -12,7 +12,7 @@ use logkeep_ingest::Dedupe;
 use logkeep_query::QueryOptions;
 use logkeep_query::exec::SqlOptions;
 use logkeep_server::{
-    Endpoint, IntakeOptions, PipelineSource, Port, Running, SelfLog, Server, ServerConfig, SessionLimits,
+    Endpoint, ExportLimits, IntakeOptions, PipelineSource, Port, Running, SelfLog, Server, ServerConfig, SessionLimits,
     SignInOptions, Transport,
 };
 use sha2::{Digest as _, Sha256};
@@ -139,6 +139,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         },
         masked: config.access.masked.clone(),
         policies: config.access.policies.clone(),
+        export: ExportLimits { rows: config.access.export_rows, rows_a_day: config.access.export_rows_a_day },
         certificates: config.access.certificates.clone(),
         oidc: None,
         dedupe: Dedupe {

@@ -91,6 +91,12 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         ),
         key("access.masked", "[]", "fields that only those see who may unmask them; `user.*` is all below `user`"),
         key("access.policies", "", "folder of further Cedar policies, files `*.cedar`"),
+        key("access.export_rows", "100000", "rows that one answer may have; more is denied"),
+        key(
+            "access.export_rows_a_day",
+            "10000000",
+            "rows that one person, their tokens among them, may read in a day; more is denied",
+        ),
         key(
             "access.certificates",
             "",

@@ -132,6 +132,10 @@ pub struct Access {
     pub masked: Vec<String>,
     /// The folder of further policies.
     pub policies: Option<PathBuf>,
+    /// Rows that one answer may have.
+    pub export_rows: u64,
+    /// Rows that one person may read in a day.
+    pub export_rows_a_day: u64,
     /// What names in client certificates may do.
     pub certificates: CertificateRules,
     /// A session ends when it has not been used for so long.

@@ -76,6 +76,8 @@ fn value(config: &Config, path: &str) -> String {
             format!("[{}]", fields.join(", "))
         }
         "access.policies" => file(&config.access.policies),
+        "access.export_rows" => config.access.export_rows.to_string(),
+        "access.export_rows_a_day" => config.access.export_rows_a_day.to_string(),
         "access.certificates" => certificates::print(&config.access.certificates),
         "access.session_idle" => format_duration(config.access.session_idle),
         "access.session_max" => format_duration(config.access.session_max),

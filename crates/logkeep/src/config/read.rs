@@ -174,6 +174,8 @@ impl<'a> Reader<'a> {
             loopback_is_open: self.value("access.loopback", loopback).unwrap_or_default(),
             masked: self.masked(),
             policies: self.policies(),
+            export_rows: self.count("access.export_rows", 1, usize::MAX) as u64,
+            export_rows_a_day: self.count("access.export_rows_a_day", 1, usize::MAX) as u64,
             certificates: certificates::rules(self, &tenants),
             session_idle: self.duration(
                 "access.session_idle",

@@ -17,8 +17,13 @@ pub(crate) async fn release(
     rows: u64,
 ) -> Result<Response, ApiError> {
     let body = body.into();
+    let totals = Totals { rows, bytes: body.len() as u64 };
     grant.release().await?;
-    grant.close(Totals { rows, bytes: body.len() as u64 });
+    if let Err(error) = grant.export(totals).await {
+        grant.withhold();
+        return Err(error.into());
+    }
+    grant.close(totals);
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -67,6 +67,7 @@ impl From<AccessError> for ApiError {
         match error {
             AccessError::AuditUnavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error),
             AccessError::Denied { .. } => Self::new(StatusCode::FORBIDDEN, "forbidden", error),
+            AccessError::Withheld(_) => Self::new(StatusCode::FORBIDDEN, "over_export", error),
         }
     }
 }

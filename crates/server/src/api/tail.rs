@@ -33,6 +33,33 @@ struct Counts {
     sent: AtomicU64,
     bytes: AtomicU64,
     dropped: AtomicU64,
+    /// Records for the reader that do not count as read out yet.
+    uncounted: AtomicU64,
+}
+
+/// Who follows, and by which grant.
+struct Reader {
+    state: AppState,
+    who: Identity,
+    grant: String,
+    counts: Arc<Counts>,
+}
+
+impl Reader {
+    /// Whether what they were given since the last time is still within what they may read out.
+    async fn may_read_on(&self) -> bool {
+        let rows = self.counts.uncounted.swap(0, Ordering::Relaxed);
+        self.state.access.followed(&self.who, &self.grant, rows).await.is_ok()
+    }
+
+    /// When the server stops, or the reader may not read any more.
+    async fn is_over(&self) {
+        while self.state.still_may(&self.who, Action::Tail) && self.may_read_on().await {
+            if tokio::time::timeout(STATUS_INTERVAL, self.state.stop.cancelled()).await.is_ok() {
+                return;
+            }
+        }
+    }
 }
 
 pub(crate) async fn tail(
@@ -49,38 +76,38 @@ pub(crate) async fn tail(
     grant.release().await?;
     let counts = Arc::new(Counts::default());
     let (sender, receiver) = mpsc::channel(QUEUE);
-    tokio::spawn(follow(arrivals, follower, sender, counts.clone(), gone(state, who)));
+    let reader = Reader { state, who, grant: grant.id().to_owned(), counts: counts.clone() };
+    tokio::spawn(follow(arrivals, follower, sender, reader));
     let closing = Closing { grant: Some(grant), counts: counts.clone() };
     let events = events(receiver, counts, closing);
     Ok(Sse::new(events).into_response())
 }
 
-/// When the server stops, or the reader may not read any more.
-async fn gone(state: AppState, who: Identity) {
-    while state.still_may(&who, Action::Tail) {
-        if tokio::time::timeout(STATUS_INTERVAL, state.stop.cancelled()).await.is_ok() {
-            return;
-        }
-    }
-}
-
-/// Looks at every batch until the reader or the server goes.
+/// Looks at every batch until the reader or the server goes, and counts the last of what the reader was given.
 async fn follow(
-    mut arrivals: broadcast::Receiver<Arrived>,
+    arrivals: broadcast::Receiver<Arrived>,
     follower: Follower,
     sender: mpsc::Sender<String>,
-    counts: Arc<Counts>,
-    gone: impl Future<Output = ()>,
+    reader: Reader,
 ) {
-    let mut gone = std::pin::pin!(gone);
+    tokio::select! {
+        () = offer_all(arrivals, &follower, &sender, &reader.counts) => {}
+        () = sender.closed() => {}
+        () = reader.is_over() => {}
+    }
+    drop(sender);
+    reader.may_read_on().await;
+}
+
+async fn offer_all(
+    mut arrivals: broadcast::Receiver<Arrived>,
+    follower: &Follower,
+    sender: &mpsc::Sender<String>,
+    counts: &Counts,
+) {
     loop {
-        let arrived = tokio::select! {
-            arrived = arrivals.recv() => arrived,
-            () = sender.closed() => return,
-            () = &mut gone => return,
-        };
-        match arrived {
-            Ok(arrived) => offer(&arrived, &follower, &sender, &counts),
+        match arrivals.recv().await {
+            Ok(arrived) => offer(&arrived, follower, sender, counts),
             // Nobody looked at these batches: at least one record each was left out, and the reader must know.
             Err(broadcast::error::RecvError::Lagged(batches)) => {
                 counts.dropped.fetch_add(batches, Ordering::Relaxed);
@@ -100,6 +127,7 @@ fn offer(arrived: &Arrived, follower: &Follower, sender: &mpsc::Sender<String>, 
         let Ok((batch, index)) = arrived.rows.place(row) else { continue };
         let mut json = String::new();
         render::record(&record, &RecordId { class: arrived.class.clone(), batch, index }, &mut json);
+        counts.uncounted.fetch_add(1, Ordering::Relaxed);
         permit.send(json);
     }
 }
