@@ -63,6 +63,7 @@ async function changesAndResets({ pages }) {
   await say(bob, "bob", PASSWORD);
   await bob.getByText("You are signed in as bob: analyst.").waitFor();
   equal(await bob.getByRole("link", { name: "People" }).count(), 0, "the way to people");
+  equal(await bob.getByRole("link", { name: "Audit trail" }).count(), 0, "the way to the audit trail");
   await type(bob, password(form(bob, "Second factor")), PASSWORD);
   await bob.keyboard.press("Enter");
   const code = await app(await bob.locator(".secret").innerText());

@@ -5,6 +5,7 @@ import { App } from "./App";
 import { retry } from "./api/queries";
 import { Gate } from "./components/Gate";
 import { AccountPage } from "./components/people/AccountPage";
+import { AuditPage } from "./components/people/AuditPage";
 import { PeoplePage } from "./components/people/PeoplePage";
 import { applyTheme } from "./lib/theme";
 import "./styles/tokens.css";
@@ -25,6 +26,7 @@ const client = new QueryClient({
 /** Pages beside the console are few and lead away from it: each is loaded by its own address. */
 function Here() {
   if (location.pathname === "/account") return <AccountPage />;
+  if (location.pathname === "/audit") return <AuditPage />;
   return location.pathname === "/people" ? <PeoplePage /> : <App />;
 }
 

@@ -4,6 +4,7 @@
  */
 import { parseJson } from "./json";
 import type {
+  AuditAnswer,
   ContextAnswer,
   Enrolment,
   ErrorAnswer,
@@ -108,6 +109,9 @@ export interface Window {
   to: string;
 }
 
+/** What of the audit trail is to be shown. */
+export type AuditAsked = { [name in "user" | "action" | "decision" | "object" | "from"]: string };
+
 export const api = {
   logs: (window: Window, page: { limit: number; order: string; after?: string | undefined }, signal?: AbortSignal) =>
     get<LogPage>("/logs", { ...window, ...page }, signal),
@@ -135,6 +139,8 @@ export const api = {
   addToken: (body: { name: string; roles: string[]; days: number }) => send<NewToken>("POST", "/tokens", body),
   endToken: (id: string) => send<unknown>("DELETE", `/tokens/${encodeURIComponent(id)}`, {}),
   choosePassword: (body: { link: string; password: string }) => send<unknown>("POST", "/password", body),
+  audit: (asked: AuditAsked, page: { limit: number; after: string | undefined }, signal?: AbortSignal) =>
+    get<AuditAnswer>("/audit", { ...asked, ...page }, signal),
   users: (signal?: AbortSignal) => get<{ users: User[] }>("/users", {}, signal),
   addUser: (body: { user: string; roles: string[] }) => send<UserLink>("POST", "/users", body),
   setUser: (user: string, body: { roles: string[]; disabled: boolean }) => send<unknown>("PUT", `/users/${encodeURIComponent(user)}`, body),

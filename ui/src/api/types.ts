@@ -126,6 +126,34 @@ export interface Session {
   second_factor?: { on: boolean; needed: boolean; recovery_codes: number | null } | null;
 }
 
+/** What one request left in the audit trail, or one thing that the server did by itself. */
+export interface AuditRow {
+  id: string;
+  time: string;
+  time_ns: string;
+  event: string;
+  text: string;
+  user: string | null;
+  owner: string | null;
+  claimed: string | null;
+  address: string | null;
+  action: string | null;
+  decision: "allow" | "deny" | null;
+  reason: string | null;
+  object: string | null;
+  query: string | null;
+  outcome: string | null;
+  rows: number | null;
+  bytes: number | null;
+  duration_ms: number | null;
+  more: { [name: string]: string };
+}
+
+export interface AuditAnswer {
+  rows: AuditRow[];
+  next: string | null;
+}
+
 /** A person, as those who manage people see them. */
 export interface User {
   user: string;

@@ -65,18 +65,31 @@ interface FieldProps {
   focus?: boolean;
   initial?: string;
   most?: number;
+  optional?: boolean;
 }
 
-export function Field({ name, label, complete = "off", hint, kind = "text", focus = false, initial, most }: FieldProps) {
+export function Field({ name, label, complete = "off", hint, kind = "text", focus = false, initial, most, optional = false }: FieldProps) {
   const hintId = hint === undefined ? undefined : `${name}-hint`;
   return (
     <label className="form-field">
       <span>{label}</span>
       <input
-        name={name} type={kind} autoComplete={complete} autoFocus={focus} required defaultValue={initial}
+        name={name} type={kind} autoComplete={complete} autoFocus={focus} required={!optional} defaultValue={initial}
         autoCapitalize="none" spellCheck={false} aria-describedby={hintId} {...(kind === "number" ? { min: 1, max: most } : {})}
       />
       {hint && <span className="muted" id={hintId}>{hint}</span>}
+    </label>
+  );
+}
+
+/** One of these: each by what it is sent as, and what it is called. */
+export function Choice({ name, label, choices, initial }: { name: string; label: string; choices: [string, string][]; initial?: string }) {
+  return (
+    <label className="form-field">
+      <span>{label}</span>
+      <select name={name} defaultValue={initial}>
+        {choices.map(([value, text]) => <option key={value} value={value}>{text}</option>)}
+      </select>
     </label>
   );
 }
