@@ -136,3 +136,33 @@ def test_a_full_disk_costs_nothing_that_was_acknowledged(small_disk, make_server
     server.stop()
     verified = server.verify()
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_without_room_for_the_trail_nothing_is_answered(small_disk, make_server, say):
+    server = make_server(settings=SETTINGS).start()
+    server.ingest({"message": f"unseen {n}"} for n in range(50))
+    assert len(server.find("unseen")) == 50
+
+    def take_all():
+        free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+        if free > 0:
+            occupy(small_disk, free)
+
+    def refused():
+        take_all()
+        return server.get("/api/v1/logs", q="unseen").status == 503
+
+    # What was free in the last page of the log takes some records more, and a flush makes room now and then.
+    stays = deque([False], maxlen=30)
+    until(lambda: stays.append(refused()) or all(stays), "nothing is left for the trail", every_s=0.05)
+    asked = Counter()
+    for path in ["logs", "spans", "histogram", "fields", "fields/n/values", "status", "audit", "tail", "services", "sources"] * 5:
+        take_all()
+        answer = server.get(f"/api/v1/{path}", q="unseen")
+        asked[answer.status] += 1
+        assert answer.status == 503 and "audit trail" in answer.text and "unseen" not in answer.text, f"{path}: {answer.status}"
+    say(f"no room for the trail: {asked[503]} questions, 0 answers")
+    for path in small_disk.glob("ballast*"):
+        path.unlink()
+    until(lambda: server.get("/api/v1/logs", q="unseen").status == 200, "with the space everything goes on")
+    assert len(server.find("unseen")) == 50

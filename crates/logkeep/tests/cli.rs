@@ -109,6 +109,26 @@ fn query_follows_pages_to_the_limit() {
 }
 
 #[test]
+fn audit_prints_rows_page_after_page() {
+    let page = |query: &str, next: &str| {
+        json(&format!(
+            r#"{{"rows":[{{"time":"10:00","user":"ann","address":"::1","action":"query","decision":"allow","object":"logs",
+"outcome":"answered","rows":3,"query":"{query}","more":{{}}}}],"next":{next},"partial":null}}"#
+        ))
+    };
+    let arguments = ["audit", "--user", "ann", "--decision", "allow", "--limit", "2"];
+    let (shown, asked) = run(vec![page("one", "\"k1\""), page("\\u001b[2J", "null")], &arguments);
+    let head = "time   user  address  action  decision  object  outcome   rows  query\n";
+    let row = "10:00  ann   ::1      query   allow     logs    answered  3     ";
+    assert_eq!(shown, format!("{head}{row}one\n{row}\\u{{1b}}[2J\nexit 0"));
+    let first = "GET /api/v1/audit?q=&from=-1d&to=now&user=ann&decision=allow&limit=2 HTTP/1.1";
+    assert_eq!(
+        asked,
+        [first, "GET /api/v1/audit?q=&from=-1d&to=now&user=ann&decision=allow&limit=1&after=k1 HTTP/1.1"]
+    );
+}
+
+#[test]
 fn partial_answers_say_so() {
     let page = r#"{"records":[],"next":null,"partial":{"reason":"time budget","missing":"2 segments"}}"#;
     let (shown, _) = run(vec![json(page)], &["query", "--format", "csv"]);
