@@ -51,6 +51,16 @@ def test_a_row_says_who_asked_for_what_and_what_came_of_it(server, word):
     assert {row["user"] for row in trail(server, user="root", action="query", limit=1000)} == {f"token:{server.token[4:20]}"}
 
 
+def test_what_it_is_for(server, word):
+    ask = [str(BINARY), "query", word, "--purpose", "incident 42, für die Kasse"]
+    subprocess.run(ask, capture_output=True, check=True, env=server.environment)
+    [row] = trail(server, action="query", q='audit.purpose:"incident 42, für die kasse"')
+    assert row["purpose"] == "incident 42, für die Kasse" and row["query"] == word
+    with server.connect() as connection:
+        answer = connection.get("/api/v1/logs", **{"x-logkeep-purpose": "x" * 257})
+    assert answer.status == 400 and "256 bytes" in answer.text
+
+
 def test_pages_and_bad_input(server):
     for n in range(9):
         server.find(f"page{n}")

@@ -52,6 +52,9 @@ impl Opening {
         }
         push(&mut record, "client.address", Value::str(who.address()));
         push(&mut record, "audit.action", Value::str(action.as_str()));
+        if let Some(purpose) = who.purpose() {
+            push(&mut record, "audit.purpose", Value::str(purpose));
+        }
         push(&mut record, "audit.decision", Value::str(if *is_allowed { "allow" } else { "deny" }));
         for (key, value) in subject {
             push(&mut record, key, Value::str(value));

@@ -43,13 +43,15 @@ pub struct Identity {
     scopes: Vec<Scope>,
     address: String,
     tenant: TenantId,
+    /// What they say they ask for.
+    purpose: Option<String>,
 }
 
 impl Identity {
     fn new(name: impl Into<String>, known: Known, rights: Rights, address: IpAddr, tenant: TenantId) -> Self {
         let Rights { roles, scope } = rights;
         let (scopes, address) = (scope.into_iter().collect(), address.to_canonical().to_string());
-        Self { name: name.into(), known, roles, scopes, address, tenant }
+        Self { name: name.into(), known, roles, scopes, address, tenant, purpose: None }
     }
 
     /// Whoever sits at this machine, from a loopback address; `None` for any other address.
@@ -96,6 +98,16 @@ impl Identity {
     /// The same, about the data of another of their tenants. Whether it is one of theirs is for the caller to know.
     pub fn in_tenant(&self, tenant: TenantId) -> Self {
         Self { tenant, ..self.clone() }
+    }
+
+    /// The same, as they say for a purpose. It is for the audit trail, and no leave for anything.
+    pub fn for_purpose(self, purpose: Option<String>) -> Self {
+        Self { purpose, ..self }
+    }
+
+    /// What they say they ask for.
+    pub(crate) fn purpose(&self) -> Option<&str> {
+        self.purpose.as_deref()
     }
 
     /// The name in the audit trail.

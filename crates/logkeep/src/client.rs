@@ -8,7 +8,7 @@ mod trust;
 use std::io::Read;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::json;
 use ureq::http::header::{AUTHORIZATION, COOKIE};
@@ -42,6 +42,9 @@ pub(crate) struct Server {
     trust: Trust,
     #[command(flatten)]
     credentials: Credentials,
+    /// What it is for, as the audit trail is to say
+    #[arg(long, env = "LOGKEEP_PURPOSE", value_name = "TEXT")]
+    purpose: Option<String>,
 }
 
 /// The error form of the API.
@@ -101,6 +104,7 @@ pub(crate) struct Client {
     base: String,
     /// What is shown with every request.
     shown: Option<(HeaderName, HeaderValue)>,
+    purpose: Option<HeaderValue>,
 }
 
 impl Client {
@@ -126,7 +130,10 @@ impl Client {
             false => config.new_agent(),
         };
         let shown = server.credentials.authorization(&base)?.map(|value| (AUTHORIZATION, value));
-        Ok(Self { agent, base: format!("{base}/api/v1"), shown })
+        let purpose = server.purpose.as_deref().filter(|text| !text.is_empty());
+        let purpose = purpose.map(|text| HeaderValue::from_bytes(text.as_bytes())).transpose();
+        let purpose = purpose.context("`--purpose` is one line of text")?;
+        Ok(Self { agent, base: format!("{base}/api/v1"), shown, purpose })
     }
 
     /// Where its API is.
@@ -136,6 +143,10 @@ impl Client {
 
     /// A request that shows who asks.
     fn showing<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        let request = match &self.purpose {
+            Some(purpose) => request.header("x-logkeep-purpose", purpose),
+            None => request,
+        };
         match &self.shown {
             Some((name, value)) => request.header(name, value),
             None => request,

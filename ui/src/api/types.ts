@@ -140,6 +140,7 @@ export interface AuditRow {
   action: string | null;
   decision: "allow" | "deny" | null;
   reason: string | null;
+  purpose: string | null;
   object: string | null;
   query: string | null;
   outcome: string | null;

@@ -19,7 +19,7 @@ use super::{ApiError, AppState, render};
 const MOST: usize = 1_000;
 
 /// What of a record stands under a name of its own, and under which. Whatever else it says stands in `more`.
-const NAMED: [(&str, &str); 16] = [
+const NAMED: [(&str, &str); 17] = [
     ("user", "enduser.id"),
     ("owner", "audit.owner"),
     ("claimed", "audit.claimed"),
@@ -27,6 +27,7 @@ const NAMED: [(&str, &str); 16] = [
     ("action", "audit.action"),
     ("decision", "audit.decision"),
     ("reason", "audit.reason"),
+    ("purpose", "audit.purpose"),
     ("object", "audit.object"),
     ("query", "audit.query"),
     ("from", "audit.from"),

@@ -17,6 +17,10 @@ pub(crate) const COOKIE: &str = "logkeep_session";
 /// Where a request names the tenant whose data it is about.
 const TENANT_HEADERS: [&str; 2] = ["x-scope-orgid", "x-logkeep-tenant"];
 
+/// Where a request says what it is for, and how long that may be, in bytes.
+const PURPOSE_HEADER: &str = "x-logkeep-purpose";
+const PURPOSE_BYTES: usize = 256;
+
 /// Who calls; anybody who is known, by a second factor as well where one is required.
 pub(crate) struct Caller(pub(crate) Identity);
 
@@ -66,8 +70,9 @@ impl AppState {
             self.denied(&self.anonymous(peer), "token in a URL", "").await?;
             return Err(token_in_url());
         }
-        let named = named_tenant(headers)?;
+        let (named, purpose) = (named_tenant(headers)?, purpose(headers)?);
         let Belonging { who, tenants } = self.belonging(peer, headers).await?;
+        let who = who.for_purpose(purpose);
         let Some(named) = named else { return Ok(who) };
         let own = TenantId::new(&named).ok().filter(|named| tenants.contains(named));
         match own {
@@ -179,6 +184,20 @@ fn named_tenant(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     }
 }
 
+/// What a request says it is for.
+fn purpose(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut said = headers.get_all(PURPOSE_HEADER).iter();
+    let Some(first) = said.next() else { return Ok(None) };
+    let text = std::str::from_utf8(first.as_bytes()).ok().map(str::trim).filter(|text| text.len() <= PURPOSE_BYTES);
+    match (text, said.next()) {
+        (Some(text), None) => Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
+        _ => {
+            let what = format!("`X-Logkeep-Purpose` is said once, in UTF-8, with at most {PURPOSE_BYTES} bytes");
+            Err(ApiError::bad_request(what))
+        }
+    }
+}
+
 /// The token in `Authorization`: as a bearer, or as the password of anybody, for programs that know nothing else.
 fn token(headers: &HeaderMap) -> Option<Result<String, ApiError>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -252,6 +271,24 @@ mod tests {
         check(&[("x-scope-orgid", b"\xff")], Some(Some("\u{fffd}")));
         check(&[("x-scope-orgid", b"a"), ("x-scope-orgid", b"a")], None);
         check(&[("x-scope-orgid", b"a"), ("x-logkeep-tenant", b"b")], None);
+    }
+
+    #[test]
+    fn purposes() {
+        let check = |given: &[&[u8]], expected: Option<Option<&str>>| {
+            let mut headers = HeaderMap::new();
+            for value in given {
+                headers.append(PURPOSE_HEADER, HeaderValue::from_bytes(value).unwrap());
+            }
+            assert_eq!(purpose(&headers).ok(), expected.map(|text| text.map(str::to_owned)), "{given:?}");
+        };
+        check(&[], Some(None));
+        check(&[b" "], Some(None));
+        check(&[" incident 42, für die Kasse".as_bytes()], Some(Some("incident 42, für die Kasse")));
+        check(&[&[b'x'; PURPOSE_BYTES]], Some(Some(&"x".repeat(PURPOSE_BYTES))));
+        check(&[&[b'x'; PURPOSE_BYTES + 1]], None);
+        check(&[b"\xff"], None);
+        check(&[b"a", b"a"], None);
     }
 
     #[test]
