@@ -41,8 +41,14 @@ def administrator(server):
     return Client(server).sign_in("/setup", {"link": link(server), "user": "root", "password": PASSWORD})
 
 
-def person(server, root, name, *roles, scope=None):
-    answer = root.call("POST", "/users", {"user": name, "password": PASSWORD, "roles": roles, "scope": scope})
+def person(server, root, name, *roles, scope=None, approver=None):
+    """Somebody new. Whom another must approve chooses the password by a link."""
+    wanted = {"user": name, "roles": roles, "scope": scope}
+    if approver:
+        link = approved(approver, root.call("POST", "/users", wanted)).json()["link"]
+        answer = Client(server).call("POST", "/password", {"link": link, "password": PASSWORD})
+    else:
+        answer = root.call("POST", "/users", {**wanted, "password": PASSWORD})
     assert answer.status == 200, answer.text
     return Client(server).sign_in("/session", {"user": name, "password": PASSWORD})
 
@@ -53,6 +59,19 @@ def reader(server):
     made = token(root, "analyst", "auditor")
     assert root.call("DELETE", "/session").status == 200
     return made
+
+
+def approved(approver, answer, expected=200):
+    """What comes of an answer that says that it waits, once somebody has approved it."""
+    assert answer.status == 202, answer.text
+    request = answer.json()["approval"]
+    decided = decide(approver, request)
+    assert decided.status == expected, decided.text
+    return decided
+
+
+def decide(approver, request, decision="approve", **other):
+    return approver.call("POST", f"/approvals/{request['id']}", {"hash": request["hash"], "decision": decision, **other})
 
 
 def token(owner, *roles, days=1, **more):

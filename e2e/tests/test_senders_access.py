@@ -274,7 +274,7 @@ def test_findings(make_server, tmp_path):
     server = make_server(listen=listen).start()
     expected = {("loki", "plaintext"), ("syslog-udp", "plaintext"), ("syslog-udp", "open_senders")}
     found = server.answered("/api/v1/status")["findings"]
-    assert {(each["listener"], each["code"]) for each in found} == expected
+    assert {(each["listener"], each["code"]) for each in found if each["listener"]} == expected
     ran = check(server.config.read_text(), tmp_path)
     assert ran.returncode == 0
     said = {tuple(line.split(": ")[1:3]) for line in ran.stdout.splitlines() if line.startswith("finding: ")}

@@ -160,9 +160,10 @@ impl Catalog for ModelCatalog {
         Ok(self.tables.lock().secrets.get(name).cloned())
     }
 
-    async fn set_secret(&self, name: &str, secret: &[u8]) -> Result<(), CatalogError> {
+    async fn set_secrets(&self, secrets: &[(&str, &[u8])]) -> Result<(), CatalogError> {
         self.transact(|tables| {
-            tables.secrets.insert(name.to_owned(), secret.to_vec());
+            let owned = |(name, secret): &(&str, &[u8])| ((*name).to_owned(), secret.to_vec());
+            tables.secrets.extend(secrets.iter().map(owned));
             Ok(())
         })
     }

@@ -39,13 +39,21 @@ pub enum Action {
     OwnTokens,
     /// Changing by what one is known oneself: the password and the second factor.
     OwnPassword,
+    /// Seeing what waits for a second person, and who has broken the glass.
+    ListApprovals,
+    /// Deciding about what somebody else has asked for.
+    Approve,
+    /// Breaking the glass: to do for a short time what one otherwise may not.
+    BreakGlass,
+    /// Saying that one has looked at what somebody did who had broken the glass.
+    Review,
     /// Saying who one is. No policy decides that.
     SignIn,
 }
 
 impl Action {
     /// All that policies decide about a tenant; [`Action::Unmask`] is about a field.
-    pub const DECIDED: [Self; 17] = [
+    pub const DECIDED: [Self; 21] = [
         Self::Query,
         Self::QueryAudit,
         Self::Tail,
@@ -63,6 +71,10 @@ impl Action {
         Self::OwnSessions,
         Self::OwnTokens,
         Self::OwnPassword,
+        Self::ListApprovals,
+        Self::Approve,
+        Self::BreakGlass,
+        Self::Review,
     ];
 
     /// As it is written.
@@ -86,6 +98,10 @@ impl Action {
             Self::OwnSessions => "own_sessions",
             Self::OwnTokens => "own_tokens",
             Self::OwnPassword => "own_password",
+            Self::ListApprovals => "list_approvals",
+            Self::Approve => "approve",
+            Self::BreakGlass => "break_glass",
+            Self::Review => "review",
             Self::SignIn => "sign_in",
         }
     }

@@ -56,6 +56,9 @@ impl Opening {
             push(&mut record, "audit.purpose", Value::str(purpose));
         }
         push(&mut record, "audit.decision", Value::str(if *is_allowed { "allow" } else { "deny" }));
+        if let Some(glass) = who.broken_glass() {
+            push(&mut record, "audit.break_glass", Value::str(glass));
+        }
         for (key, value) in subject {
             push(&mut record, key, Value::str(value));
         }

@@ -4,10 +4,14 @@
 //! it is in the audit trail before that is up to whoever asks for it, who needs a grant. Passwords, tokens, sessions
 //! and recovery codes are kept as hashes; what codes of an app are computed from cannot be.
 
+mod carry_out;
+mod danger;
+mod glass;
 mod link;
 mod lockout;
 mod oidc;
 mod password;
+mod request;
 mod second;
 mod secret;
 mod session;
@@ -22,15 +26,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logkeep_catalog::{Catalog, CatalogError};
+use logkeep_cipher::random_bytes;
 use logkeep_store::Clock;
+use logkeep_tlog::{PublicKey, Signer};
 use parking_lot::{Mutex, RwLock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+pub use carry_out::By;
+pub use glass::{GlassInfo, NewGlass, Review};
 pub use link::Purpose;
 pub use oidc::OidcPerson;
+pub use request::{Needed, Request};
 pub use second::{Enrolment, Proof};
 pub use secret::shows_token;
 pub use session::{NewSession, SessionInfo, SessionLimits};
@@ -38,6 +47,8 @@ pub use token::{NewToken, TokenInfo, TokenSpec};
 pub use user::{Rights, Role, UserInfo, UserName};
 
 use crate::identity::{Identity, Known};
+use carry_out::Used;
+use glass::Glass;
 use link::Link;
 use lockout::Lockout;
 use second::Factor;
@@ -47,6 +58,7 @@ use user::User;
 
 /// People, tokens and links at most, each.
 const MOST: usize = 10_000;
+const DAY_NS: i64 = 24 * 3_600 * 1_000_000_000;
 /// Hashes of passwords that are computed at once; each takes 19 MiB.
 const HASHES_AT_ONCE: usize = 2;
 
@@ -90,9 +102,48 @@ struct Tables {
     tokens: BTreeMap<String, Token>,
     sessions: BTreeMap<String, Session>,
     links: BTreeMap<String, Link>,
+    requests: BTreeMap<String, Request>,
+    used: Used,
+    glasses: BTreeMap<String, Glass>,
 }
 
+/// A kind of rows that changes together with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Users,
+    Factors,
+    Sessions,
+    Links,
+    Requests,
+    Used,
+}
+
+/// How much of a kind is written at once, and under which name.
+type Row = (&'static str, Zeroizing<Vec<u8>>);
+
 impl Tables {
+    fn row(&self, kind: Kind) -> Result<Row, DirectoryError> {
+        match kind {
+            Kind::Users => row(user::TABLE, &self.users),
+            Kind::Factors => row(second::TABLE, &self.factors),
+            Kind::Sessions => row(session::TABLE, &self.sessions),
+            Kind::Links => row(link::TABLE, &self.links),
+            Kind::Requests => row(request::TABLE, &self.requests),
+            Kind::Used => row(carry_out::USED_TABLE, &self.used),
+        }
+    }
+
+    fn adopt(&mut self, kind: Kind, from: &mut Self) {
+        match kind {
+            Kind::Users => std::mem::swap(&mut self.users, &mut from.users),
+            Kind::Factors => std::mem::swap(&mut self.factors, &mut from.factors),
+            Kind::Sessions => std::mem::swap(&mut self.sessions, &mut from.sessions),
+            Kind::Links => std::mem::swap(&mut self.links, &mut from.links),
+            Kind::Requests => std::mem::swap(&mut self.requests, &mut from.requests),
+            Kind::Used => std::mem::swap(&mut self.used, &mut from.used),
+        }
+    }
+
     /// Whether there is nobody of ours. Those of a provider come by themselves, perhaps before anybody manages anything.
     fn is_new(&self) -> bool {
         self.users.values().all(|user| user.origin.is_some())
@@ -113,6 +164,12 @@ struct Stored<T> {
 
 const VERSION: u32 = 1;
 
+fn row<T: Serialize>(table: &'static str, rows: &T) -> Result<Row, DirectoryError> {
+    let bytes = serde_json::to_vec(&Stored { version: VERSION, rows });
+    let bytes = bytes.map_err(|error| DirectoryError::Corrupt(table, error.to_string()))?;
+    Ok((table, Zeroizing::new(bytes)))
+}
+
 /// The directory.
 pub struct Directory {
     catalog: Arc<dyn Catalog>,
@@ -121,6 +178,8 @@ pub struct Directory {
     tables: RwLock<Tables>,
     lockout: Mutex<Lockout>,
     hashing: Semaphore,
+    /// Signs approvals, and nothing else.
+    signer: Signer,
     /// Held while something is changed.
     turn: tokio::sync::Mutex<()>,
 }
@@ -141,8 +200,12 @@ impl Directory {
             tokens: load(&*catalog, token::TABLE).await?,
             sessions: load(&*catalog, session::TABLE).await?,
             links: load(&*catalog, link::TABLE).await?,
+            requests: load(&*catalog, request::TABLE).await?,
+            used: load(&*catalog, carry_out::USED_TABLE).await?,
+            glasses: load(&*catalog, glass::TABLE).await?,
         };
         Ok(Self {
+            signer: signer(&*catalog).await?,
             catalog,
             clock,
             limits,
@@ -162,8 +225,9 @@ impl Directory {
     pub fn by_now(&self, who: &Identity) -> Option<Identity> {
         let (roles, scopes) = match who.known() {
             Known::Session { id, user } => {
-                let rights = self.is_session(id).then(|| self.rights(user)).flatten()?;
-                (rights.roles, rights.scope.into_iter().collect())
+                let (rights, glass) = self.is_session(id).then(|| self.session_rights(id, user)).flatten()?;
+                let scopes = rights.scope.into_iter().collect();
+                return Some(who.with_rights(rights.roles, scopes).with_broken_glass(glass));
             }
             Known::Token { id, .. } => self.token_rights(id)?,
             Known::Local | Known::Certificate => return Some(who.clone()),
@@ -189,12 +253,27 @@ impl Directory {
     {
         let mut changed = rows(&mut self.tables.write()).clone();
         let result = change(&mut changed);
-        let bytes = serde_json::to_vec(&Stored { version: VERSION, rows: &changed })
-            .map_err(|error| DirectoryError::Corrupt(table, error.to_string()))?;
-        let bytes = Zeroizing::new(bytes);
+        let (table, bytes) = row(table, &changed)?;
         self.catalog.set_secret(table, &bytes).await?;
         *rows(&mut self.tables.write()) = changed;
         Ok(result)
+    }
+
+    /// Stores several kinds of rows as `change` leaves them, all or none, then lets it have its effect. To be called with the turn held.
+    async fn change_all<T>(&self, kinds: &[Kind], change: impl FnOnce(&mut Tables) -> T) -> Result<T, DirectoryError> {
+        let mut changed = self.tables.read().clone();
+        let result = change(&mut changed);
+        let rows = kinds.iter().map(|kind| changed.row(*kind)).collect::<Result<Vec<Row>, _>>()?;
+        let rows: Vec<(&str, &[u8])> = rows.iter().map(|(table, bytes)| (*table, bytes.as_slice())).collect();
+        self.catalog.set_secrets(&rows).await?;
+        let mut tables = self.tables.write();
+        kinds.iter().for_each(|kind| tables.adopt(*kind, &mut changed));
+        Ok(result)
+    }
+
+    /// By which anybody can check our approvals.
+    pub fn approval_key(&self) -> PublicKey {
+        self.signer.public_key()
     }
 
     /// Hashes or compares a password, some at a time, where it keeps nobody else waiting.
@@ -203,6 +282,24 @@ impl Directory {
         let _turn = self.hashing.acquire().await.map_err(|closed| stopped(closed.to_string()))?;
         tokio::task::spawn_blocking(work).await.map_err(|ended| stopped(ended.to_string()))
     }
+}
+
+/// The key that signs approvals, which is made once and for one installation: a restored copy has another.
+async fn signer(catalog: &dyn Catalog) -> Result<Signer, DirectoryError> {
+    const SECRET: &str = "directory/approval-signer";
+    let damaged = |error: String| DirectoryError::Corrupt(SECRET, error);
+    let installation = catalog.secret("installation").await?.unwrap_or_default();
+    let name = format!("logkeep-{}/approvals", hex::encode(installation));
+    if let Some(bytes) = catalog.secret(SECRET).await?.map(Zeroizing::new) {
+        let text = std::str::from_utf8(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let signer = Signer::from_private_text(text).map_err(|error| damaged(error.to_string()))?;
+        if signer.name() == name {
+            return Ok(signer);
+        }
+    }
+    let signer = Signer::from_seed(&name, random_bytes()).map_err(|error| damaged(error.to_string()))?;
+    catalog.set_secret(SECRET, signer.private_text().as_bytes()).await?;
+    Ok(signer)
 }
 
 /// When what began at a moment ends.

@@ -45,13 +45,16 @@ pub struct Identity {
     tenant: TenantId,
     /// What they say they ask for.
     purpose: Option<String>,
+    /// Which time, where they may do this because they have broken the glass.
+    broken_glass: Option<String>,
 }
 
 impl Identity {
     fn new(name: impl Into<String>, known: Known, rights: Rights, address: IpAddr, tenant: TenantId) -> Self {
         let Rights { roles, scope } = rights;
         let (scopes, address) = (scope.into_iter().collect(), address.to_canonical().to_string());
-        Self { name: name.into(), known, roles, scopes, address, tenant, purpose: None }
+        let (purpose, broken_glass) = (None, None);
+        Self { name: name.into(), known, roles, scopes, address, tenant, purpose, broken_glass }
     }
 
     /// Whoever sits at this machine, from a loopback address; `None` for any other address.
@@ -93,6 +96,16 @@ impl Identity {
     /// The same with what they are by now.
     pub(crate) fn with_rights(&self, roles: BTreeSet<Role>, scopes: Vec<Scope>) -> Self {
         Self { roles, scopes, ..self.clone() }
+    }
+
+    /// The same by a broken glass, or by none.
+    pub fn with_broken_glass(self, broken_glass: Option<String>) -> Self {
+        Self { broken_glass, ..self }
+    }
+
+    /// The time that they have broken the glass, where that is why they may do what they do.
+    pub fn broken_glass(&self) -> Option<&str> {
+        self.broken_glass.as_deref()
     }
 
     /// The same, about the data of another of their tenants. Whether it is one of theirs is for the caller to know.

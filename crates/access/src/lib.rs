@@ -4,10 +4,11 @@
 //! meanwhile, but [`Grant::release`] must say that the record is durable before the first byte of an answer leaves. When
 //! the audit trail cannot be written, nothing can be read.
 //!
-//! Who there is stands in the [`Directory`]; what each may do is said by Cedar policies (`policies/roles.cedar`), and denied unless
+//! Who there is stands in the [`Directory`], which carries out by a signed statement only what takes two people; what each may do is said by Cedar policies (`policies/roles.cedar`), and denied unless
 //! it is.
 
 mod action;
+mod approval;
 mod audit;
 mod certificates;
 mod directory;
@@ -24,11 +25,13 @@ mod trail;
 mod tests;
 
 pub use action::Action;
+pub use approval::{Act, Ground, Signed, Statement};
 pub use audit::{AUDIT_CLOSED, AUDIT_ID, Totals};
 pub use certificates::{BadPattern, CertificateRule, CertificateRules, NamePattern};
 pub use directory::{
-    Directory, DirectoryError, Enrolment, NewSession, NewToken, OidcPerson, Proof, Purpose, Rights, Role, SessionInfo,
-    SessionLimits, TokenInfo, TokenSpec, UserInfo, UserName, shows_token,
+    By, Directory, DirectoryError, Enrolment, GlassInfo, Needed, NewGlass, NewSession, NewToken, OidcPerson, Proof,
+    Purpose, Request, Review, Rights, Role, SessionInfo, SessionLimits, TokenInfo, TokenSpec, UserInfo, UserName,
+    shows_token,
 };
 pub use export::{ExportLimits, Exports};
 pub use grant::{Access, AccessError, Grant, Reach, Rules};

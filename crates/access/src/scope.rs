@@ -48,6 +48,15 @@ impl Scope {
         None
     }
 
+    /// Whether it admits nothing that the other does not.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        let narrows = |(own, all): (&BTreeSet<String>, &BTreeSet<String>)| {
+            all.is_empty() || (!own.is_empty() && own.is_subset(all))
+        };
+        let pairs = self.lists().map(|(_, names)| names).into_iter().zip(other.lists().map(|(_, names)| names));
+        pairs.into_iter().all(narrows)
+    }
+
     /// Whether records of this class and resource are in it.
     pub fn admits(&self, class: &Class, resource: &Resource) -> bool {
         let has = |names: &BTreeSet<String>, attribute: &str| {
@@ -100,6 +109,21 @@ mod tests {
         check(r#"{"classes": ["spans"]}"#, &default, "any", "any", false);
         let nobody = Resource::from_attributes(vec![]);
         assert!(!scope(r#"{"services": ["cart"]}"#).admits(&default, &nobody));
+    }
+
+    #[test]
+    fn narrower_and_wider() {
+        let check = |own: &str, other: &str, expected: bool| {
+            assert_eq!(scope(own).is_within(&scope(other)), expected, "{own} in {other}");
+        };
+        let (cart, both) = (r#"{"services": ["cart"]}"#, r#"{"services": ["cart", "pay"]}"#);
+        check(cart, cart, true);
+        check(cart, both, true);
+        check(both, cart, false);
+        check(cart, r#"{"namespaces": ["shop"]}"#, false);
+        check(r#"{"services": ["cart"], "namespaces": ["shop"]}"#, cart, true);
+        check(cart, r#"{"services": ["cart"], "namespaces": ["shop"]}"#, false);
+        check(r#"{"classes": ["spans"]}"#, r#"{"classes": ["spans", "default"]}"#, true);
     }
 
     #[test]

@@ -196,5 +196,13 @@ pub trait Catalog: Send + Sync {
     ///
     /// # Errors
     /// [`CatalogError`].
-    async fn set_secret(&self, name: &str, secret: &[u8]) -> Result<(), CatalogError>;
+    async fn set_secret(&self, name: &str, secret: &[u8]) -> Result<(), CatalogError> {
+        self.set_secrets(&[(name, secret)]).await
+    }
+
+    /// Keeps several, all of them or none.
+    ///
+    /// # Errors
+    /// [`CatalogError`]: none is changed.
+    async fn set_secrets(&self, secrets: &[(&str, &[u8])]) -> Result<(), CatalogError>;
 }

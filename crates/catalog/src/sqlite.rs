@@ -266,13 +266,18 @@ impl Catalog for SqliteCatalog {
         sealed.map(open).transpose().map_err(|error| CatalogError::Corrupt(error.to_string()))
     }
 
-    async fn set_secret(&self, name: &str, secret: &[u8]) -> Result<(), CatalogError> {
-        sqlx::query("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
-            .bind(name)
+    async fn set_secrets(&self, secrets: &[(&str, &[u8])]) -> Result<(), CatalogError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        for (name, secret) in secrets {
+            sqlx::query(
+                "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            )
+            .bind(*name)
             .bind(self.cipher.seal(&format!("meta/{name}"), secret))
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        }
+        Ok(tx.commit().await?)
     }
 }
 
@@ -384,6 +389,7 @@ mod tests {
         let (a, b, ab) = (segment(0, 3), segment(4, 4), segment(0, 4));
         catalog.commit(change(vec![a.clone(), b.clone()], vec![], &[a.clone(), b.clone()])).await.unwrap();
         catalog.commit(change(vec![ab.clone()], vec![a.id, b.id], std::slice::from_ref(&ab))).await.unwrap();
+        catalog.set_secrets(&[("signer", b"other words"), ("beside", b"two")]).await.unwrap();
         catalog.set_secret("signer", b"secret words").await.unwrap();
         catalog.close().await;
 
@@ -391,6 +397,7 @@ mod tests {
         let states = catalog.load().await.unwrap();
         assert_eq!(states[0].segments, [ab]);
         assert_eq!(catalog.secret("signer").await.unwrap().unwrap(), b"secret words");
+        assert_eq!(catalog.secret("beside").await.unwrap().unwrap(), b"two");
         assert_eq!(catalog.secret("other").await.unwrap(), None);
         let key = BatchKey { hmac: [5; 32], received_ns: 5 };
         assert_eq!(catalog.batch_keys(5).await.unwrap(), [(TenantId::default(), key)]);

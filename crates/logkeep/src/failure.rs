@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub(crate) const REFUSED: u8 = 1;
 /// The server is not there or not able; trying again may help.
 pub(crate) const UNAVAILABLE: u8 = 3;
+/// It is asked for, and done once somebody else has approved it.
+pub(crate) const WAITS: u8 = 4;
 
 /// A failure as the user should read it.
 #[derive(Debug)]

@@ -22,6 +22,7 @@ Exit codes:
   1  refused: a wrong query, a faulty configuration, a failed check, a file that cannot be read
   2  a wrong command line
   3  the server cannot be reached, is busy, or failed; trying again may help
+  4  asked for, and not done yet: somebody else must approve it
   130  interrupted";
 
 /// A log platform for service meshes: takes in logs, seals them, finds them.
@@ -64,6 +65,8 @@ enum Command {
     Token(commands::token::Args),
     /// Add people, and change what they may do
     User(commands::user::Args),
+    /// See what waits for a second person, and decide about it
+    Approval(commands::approval::Args),
     /// Make certificates for listeners and senders
     Certs(commands::certs::Args),
     /// Read files of logs into a running server
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => commands::keys::run(args),
         Command::Token(args) => commands::token::run(args),
         Command::User(args) => commands::user::run(args),
+        Command::Approval(args) => commands::approval::run(args),
         Command::Certs(args) => commands::certs::run(args),
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),

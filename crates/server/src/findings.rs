@@ -5,15 +5,17 @@
 
 use crate::listen::{Endpoint, Receiver, ReceiverState, Transport};
 use crate::server::ServerConfig;
+use logkeep_access::{Directory, GlassInfo};
 use logkeep_intake::Demand;
 
 /// One thing to know of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of thing: `plaintext` or `open_senders`.
+    /// What kind of thing: `plaintext`, `open_senders`, `one_administrator`, `break_glass_active`, `break_glass_unreviewed`
+    /// or `break_glass_overdue`.
     pub code: &'static str,
-    /// Of which listener.
-    pub listener: &'static str,
+    /// Of which listener, if it is of one.
+    pub listener: Option<&'static str>,
     /// In a sentence.
     pub text: String,
 }
@@ -21,7 +23,7 @@ pub struct Finding {
 impl Receiver {
     /// What there is to know of this one.
     pub fn findings(&self) -> Vec<Finding> {
-        let finding = |code, text: &str| Finding { code, listener: self.protocol, text: text.to_owned() };
+        let finding = |code, text: &str| Finding { code, listener: Some(self.protocol), text: text.to_owned() };
         let mut found = Vec::new();
         if self.is_exposed() {
             found.push(finding(
@@ -37,6 +39,28 @@ impl Receiver {
         }
         found
     }
+}
+
+/// What there is to know of who manages people, and of who did alone what takes two.
+pub(crate) fn of_people(directory: &Directory) -> Vec<Finding> {
+    let finding = |code, text: String| Finding { code, listener: None, text };
+    let mut found = Vec::new();
+    if directory.has_one_administrator() {
+        let text = "there is one administrator only: nobody else can approve what takes two people";
+        found.push(finding("one_administrator", text.to_owned()));
+    }
+    for GlassInfo { id, user, is_active, is_overdue, review, .. } in directory.glasses() {
+        let (code, text) = match review {
+            _ if is_active => ("break_glass_active", "has broken the glass"),
+            Some(_) => continue,
+            None if is_overdue => {
+                ("break_glass_overdue", "broke the glass more than two days ago, and nobody else has reviewed it")
+            }
+            None => ("break_glass_unreviewed", "has broken the glass, and nobody else has reviewed it yet"),
+        };
+        found.push(finding(code, format!("`{user}` {text} (`break-glass/{id}`)")));
+    }
+    found
 }
 
 /// What there is to know of a configuration, before anything listens.

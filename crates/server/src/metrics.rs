@@ -56,6 +56,7 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     lags(&mut out, &state);
     connections(&mut out, &state);
     certificates(&mut out, &state);
+    people(&mut out, &state);
     let faults = state.ingest.faults().len();
     let _ = writeln!(out, "# HELP logkeep_wal_faults Damaged places found in the write-ahead log at the last start.");
     let _ = writeln!(out, "# TYPE logkeep_wal_faults gauge\nlogkeep_wal_faults {faults}");
@@ -131,6 +132,23 @@ fn connections(out: &mut String, state: &AppState) {
     head(out, EXPOSED, "gauge", "Listeners to which other hosts send in the clear.");
     let exposed = state.receivers.iter().filter(|receiver| receiver.is_exposed()).count();
     let _ = writeln!(out, "{EXPOSED} {exposed}");
+}
+
+fn people(out: &mut String, state: &AppState) {
+    const WAITING: &str = "logkeep_approvals_waiting";
+    const ACTIVE: &str = "logkeep_break_glass_active";
+    const UNREVIEWED: &str = "logkeep_break_glass_unreviewed";
+    let glasses = state.directory.glasses();
+    let active = glasses.iter().filter(|glass| glass.is_active).count();
+    let unreviewed = glasses.iter().filter(|glass| glass.review.is_none()).count();
+    for (name, help, value) in [
+        (WAITING, "Requests that wait for a second person.", state.directory.requests().len()),
+        (ACTIVE, "People who have broken the glass and may do more for it now.", active),
+        (UNREVIEWED, "Times that the glass was broken and nobody else has reviewed it.", unreviewed),
+    ] {
+        head(out, name, "gauge", help);
+        let _ = writeln!(out, "{name} {value}");
+    }
 }
 
 type ReadTls = fn(&TlsStatus) -> i64;

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::{self, Kind, SecretHash};
 use super::{Directory, DirectoryError, NewSession, Role, UserName, after};
+use crate::approval::Act;
 
 pub(super) const TABLE: &str = "directory/links";
+/// How long a link is good by which somebody chooses their password.
+pub(super) const PASSWORD_LINK_LASTS: Duration = Duration::from_secs(24 * 3_600);
 
 /// What a link is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,22 @@ pub(super) struct Link {
     expires_ns: i64,
 }
 
+impl Link {
+    /// Whether whoever follows it becomes this person.
+    pub(super) fn is_for(&self, name: &UserName) -> bool {
+        matches!(&self.purpose, Purpose::SignIn(user) | Purpose::Password(user) if user == name)
+    }
+}
+
+/// Adds a link in the place of those for the same; gives its secret.
+pub(super) fn add(links: &mut BTreeMap<String, Link>, purpose: Purpose, lasts: Duration, now_ns: i64) -> String {
+    let fresh = secret::fresh(Kind::Link);
+    let link = Link { hash: fresh.hash, purpose, expires_ns: after(now_ns, lasts) };
+    links.retain(|_, old| old.expires_ns > now_ns && old.purpose != link.purpose);
+    links.insert(fresh.id, link);
+    fresh.text
+}
+
 impl Directory {
     /// Makes a link's secret. One for setting up replaces those that there were.
     ///
@@ -39,16 +58,26 @@ impl Directory {
         if purpose == Purpose::SetUp && !self.is_new() {
             return Err(DirectoryError::Refused("somebody has been set up already".to_owned()));
         }
-        let fresh = secret::fresh(Kind::Link);
+        self.check_may_link(&purpose)?;
         let now_ns = self.now_ns();
-        let expires_ns = after(now_ns, lasts);
-        let link = Link { hash: fresh.hash, purpose, expires_ns };
-        let add = |links: &mut BTreeMap<String, Link>| {
-            links.retain(|_, old| old.expires_ns > now_ns && old.purpose != link.purpose);
-            links.insert(fresh.id, link);
+        self.change(TABLE, |tables| &mut tables.links, |links| add(links, purpose, lasts, now_ns)).await
+    }
+
+    /// Whoever follows the link of an administrator is one. Without a statement there are such links only while there is nobody else.
+    fn check_may_link(&self, purpose: &Purpose) -> Result<(), DirectoryError> {
+        let tables = self.tables.read();
+        let name = match purpose {
+            Purpose::SetUp => return Ok(()),
+            Purpose::SignIn(name) => name,
+            Purpose::Password(name) => {
+                tables.check_may_have_password(name)?;
+                name
+            }
         };
-        self.change(TABLE, |tables| &mut tables.links, add).await?;
-        Ok(fresh.text)
+        if tables.is_dangerous(&Act::PasswordLink { user: name.clone() }, None) && tables.users.len() > 1 {
+            return Err(DirectoryError::Refused("a link for an administrator takes two people".to_owned()));
+        }
+        Ok(())
     }
 
     /// What a link that is shown is for, if it still is good.
@@ -85,15 +114,6 @@ impl Directory {
         self.change(TABLE, |tables| &mut tables.links, |links| links.retain(|_, link| link.purpose != Purpose::SetUp))
             .await?;
         self.begin_session_now(name, address).await
-    }
-
-    /// Makes the secret of a link by which somebody chooses their password; it replaces the one that there was.
-    ///
-    /// # Errors
-    /// [`DirectoryError::NotFound`], or [`DirectoryError::Refused`] for one who comes from a provider.
-    pub async fn add_password_link(&self, name: &UserName, lasts: Duration) -> Result<String, DirectoryError> {
-        self.check_may_have_password(name)?;
-        self.add_link(Purpose::Password(name.clone()), lasts).await
     }
 
     /// Sets the password of whom the link is for, which is used up by it, and ends their sessions. A password that cannot be used leaves the

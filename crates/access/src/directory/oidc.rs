@@ -92,7 +92,9 @@ impl Directory {
         if known.as_ref().is_some_and(|user| user.disabled) {
             return Err(DirectoryError::NotRecognised);
         }
+        let administered_ns = known.as_ref().and_then(|user| user.administered_until(&roles, false, now_ns));
         let user = User {
+            administered_ns,
             password: None,
             roles,
             // What the provider knows nothing of stays as it was set here.

@@ -263,21 +263,6 @@ impl Directory {
     /// [`DirectoryError::NotFound`] if they have none.
     pub async fn end_second_factor(&self, name: &UserName) -> Result<(), DirectoryError> {
         let _turn = self.turn.lock().await;
-        self.end_second_factor_now(name).await
-    }
-
-    /// Switches somebody else's off, and ends their sessions: whoever has these may be who has the app.
-    ///
-    /// # Errors
-    /// [`DirectoryError::NotFound`] if they have none.
-    pub async fn reset_second_factor(&self, name: &UserName) -> Result<(), DirectoryError> {
-        let _turn = self.turn.lock().await;
-        self.end_second_factor_now(name).await?;
-        self.end_sessions_of(name).await
-    }
-
-    /// With the turn held.
-    async fn end_second_factor_now(&self, name: &UserName) -> Result<(), DirectoryError> {
         let end = |factors: &mut BTreeMap<UserName, Factor>| factors.remove(name).is_some();
         let ended = self.change(TABLE, |tables| &mut tables.factors, end).await?;
         if ended { Ok(()) } else { Err(none_of(name)) }
@@ -294,6 +279,6 @@ impl Directory {
     }
 }
 
-fn none_of(name: &UserName) -> DirectoryError {
+pub(super) fn none_of(name: &UserName) -> DirectoryError {
     DirectoryError::NotFound(format!("second factor of `{name}`"))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::lockout::Attempt;
 use super::secret::{self, Kind, SecretHash};
 use super::user::User;
-use super::{Directory, DirectoryError, UserName, after, password};
+use super::{Directory, DirectoryError, Tables, UserName, after, password};
 
 pub(super) const TABLE: &str = "directory/sessions";
 
@@ -35,7 +35,7 @@ impl Default for SessionLimits {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Session {
     hash: SecretHash,
-    user: UserName,
+    pub(super) user: UserName,
     created_ns: i64,
     used_ns: i64,
     address: String,
@@ -178,7 +178,10 @@ impl Directory {
     }
 
     pub(super) fn is_session(&self, id: &str) -> bool {
-        let tables = self.tables.read();
+        self.is_session_in(&self.tables.read(), id)
+    }
+
+    pub(super) fn is_session_in(&self, tables: &Tables, id: &str) -> bool {
         tables.sessions.get(id).is_some_and(|session| self.limits.ends_ns(session) > self.now_ns())
     }
 

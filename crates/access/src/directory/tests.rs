@@ -1,5 +1,7 @@
 //! People, sessions, tokens and links over a real catalog, on a clock set by hand.
 
+mod approvals;
+mod glass;
 mod oidc;
 mod second;
 
@@ -40,6 +42,13 @@ fn name(name: &str) -> UserName {
 
 fn roles(roles: &[Role]) -> BTreeSet<Role> {
     roles.iter().copied().collect()
+}
+
+/// One more who manages people, however they came to it.
+async fn administrator(directory: &Directory, who: &str, password: Option<&str>) {
+    let hash = password.map(super::password::hash);
+    let _turn = directory.turn.lock().await;
+    directory.add_user_now(&name(who), hash, roles(&[Role::Administrator]).into()).await.unwrap();
 }
 
 fn token(owner: &str, role: Role, expires_ns: i64) -> TokenSpec {
@@ -100,8 +109,8 @@ async fn somebody_chooses_a_password_by_a_link() {
         assert!(directory.check_password("ann", guess, "x").await.is_err(), "no password is none of them");
     }
     assert!(directory.begin_second_factor(&name("ann")).await.is_err());
-    let old = directory.add_password_link(&name("ann"), day).await.unwrap();
-    let link = directory.add_password_link(&name("ann"), day).await.unwrap();
+    let old = directory.add_link(Purpose::Password(name("ann")), day).await.unwrap();
+    let link = directory.add_link(Purpose::Password(name("ann")), day).await.unwrap();
     let choose = async |link: &str, password: &str| directory.set_password_by_link(link, password).await;
     assert!(matches!(choose(&old, PASSWORD).await, Err(DirectoryError::NotRecognised)), "a later one replaces it");
     assert!(matches!(choose(&link, "password1234").await, Err(DirectoryError::Invalid(_))), "and it stays good");
@@ -111,17 +120,17 @@ async fn somebody_chooses_a_password_by_a_link() {
     assert_eq!(directory.check_password("ann", PASSWORD, "x").await.unwrap(), name("ann"));
 
     let session = directory.begin_session(&name("ann"), "x").await.unwrap();
-    let late = directory.add_password_link(&name("ann"), day).await.unwrap();
-    let again = directory.add_password_link(&name("ann"), 2 * day).await.unwrap();
+    let late = directory.add_link(Purpose::Password(name("ann")), day).await.unwrap();
+    let again = directory.add_link(Purpose::Password(name("ann")), 2 * day).await.unwrap();
     set(&clock, 47 * HOUR_NS);
     assert!(choose(&late, PASSWORD).await.is_err());
     choose(&again, "another lantern oboe thirty").await.unwrap();
     assert_eq!(directory.session(&session.secret).await, None, "a new password ends them all");
-    let nobody = directory.add_password_link(&name("nobody"), day).await.unwrap_err();
+    let nobody = directory.add_link(Purpose::Password(name("nobody")), day).await.unwrap_err();
     assert_eq!(nobody.to_string(), "there is no user `nobody`");
 
     // Who cannot sign in yet manages nobody.
-    directory.add_user(&name("bob"), None, roles(&[Role::Administrator])).await.unwrap();
+    administrator(&directory, "bob", None).await;
     let last = directory.set_user(&name("ann"), roles(&[]), false).await.unwrap_err();
     assert!(last.to_string().contains("the only administrator"), "{last}");
 }
@@ -252,7 +261,7 @@ async fn somebody_always_manages() {
         let error = directory.set_user(&name("root"), roles, disabled).await.unwrap_err();
         assert_eq!(error.to_string(), "`root` is the only administrator: make somebody else one first");
     }
-    directory.add_user(&name("other"), Some(PASSWORD), roles(&[Role::Administrator])).await.unwrap();
+    administrator(&directory, "other", Some(PASSWORD)).await;
     directory.set_user(&name("root"), roles(&[Role::Analyst]), false).await.unwrap();
     let error = directory.add_user(&name("other"), Some(PASSWORD), roles(&[])).await.unwrap_err();
     assert_eq!(error.to_string(), "user `other` exists already");

@@ -5,8 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::carry_out::By;
 use super::oidc::{OidcPerson, Origin};
-use super::{Directory, DirectoryError, MOST, password};
+use super::{Directory, DirectoryError, MOST, Tables, password};
+use crate::approval::Act;
 use crate::scope::Scope;
 
 pub(super) const TABLE: &str = "directory/users";
@@ -25,11 +27,15 @@ pub enum Role {
     Auditor,
     /// Writes, and reads nothing.
     Collector,
+    /// May do what analysts and administrators may, for a short time, after saying why.
+    #[serde(rename = "break-glass")]
+    BreakGlass,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Administrator, Self::Analyst, Self::Engineer, Self::Auditor, Self::Collector];
+    pub const ALL: [Self; 6] =
+        [Self::Administrator, Self::Analyst, Self::Engineer, Self::Auditor, Self::Collector, Self::BreakGlass];
 
     /// As it is written.
     pub fn name(self) -> &'static str {
@@ -39,6 +45,7 @@ impl Role {
             Self::Engineer => "engineer",
             Self::Auditor => "auditor",
             Self::Collector => "collector",
+            Self::BreakGlass => "break-glass",
         }
     }
 
@@ -64,9 +71,18 @@ impl From<BTreeSet<Role>> for Rights {
 }
 
 impl Rights {
-    fn check(&self) -> Result<(), DirectoryError> {
-        let fault = self.scope.as_ref().and_then(Scope::fault);
+    pub(super) fn check_scope(scope: Option<&Scope>) -> Result<(), DirectoryError> {
+        let fault = scope.and_then(Scope::fault);
         fault.map_or(Ok(()), |fault| Err(DirectoryError::Invalid(format!("`scope`: {fault}"))))
+    }
+}
+
+/// As the audit trail says it.
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.roles.iter().map(|role| role.name()).collect();
+        f.write_str(&names.join(", "))?;
+        self.scope.as_ref().map_or(Ok(()), |scope| write!(f, " for {scope}"))
     }
 }
 
@@ -115,12 +131,66 @@ pub(super) struct User {
     /// Where they come from, if a provider vouches for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) origin: Option<Origin>,
+    /// When they last were one who manages people, if they are not any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) administered_ns: Option<i64>,
 }
 
 impl User {
+    pub(super) fn new(password: Option<String>, Rights { roles, scope }: Rights, created_ns: i64) -> Self {
+        Self { password, roles, scope, disabled: false, created_ns, origin: None, administered_ns: None }
+    }
+
     /// Whether they are one of ours who manages people, and can sign in.
     fn manages(&self) -> bool {
         self.password.is_some() && !self.disabled && self.roles.contains(&Role::Administrator)
+    }
+}
+
+impl Tables {
+    /// Whether somebody of this name can be added.
+    pub(super) fn check_new(&self, name: &UserName) -> Result<(), DirectoryError> {
+        if self.users.contains_key(name) {
+            return Err(DirectoryError::Exists(format!("user `{name}`")));
+        }
+        if self.users.len() >= MOST {
+            return Err(DirectoryError::Refused(format!("there are {MOST} users, which is all there may be")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn user(&self, name: &UserName) -> Result<&User, DirectoryError> {
+        self.users.get(name).ok_or_else(|| DirectoryError::NotFound(format!("user `{name}`")))
+    }
+
+    /// Whether somebody can be given these roles, or kept out.
+    pub(super) fn check_set(
+        &self,
+        name: &UserName,
+        roles: &BTreeSet<Role>,
+        disabled: bool,
+    ) -> Result<(), DirectoryError> {
+        let user = self.user(name)?;
+        if user.origin.is_some() && *roles != user.roles {
+            let what = "their roles are those of their groups at the provider: change these";
+            return Err(DirectoryError::Refused(what.to_owned()));
+        }
+        // Those of a provider do not count: it may be away, or take the role from them.
+        let others = self.users.iter().filter(|(other, user)| *other != name && user.manages()).count();
+        let stays = !disabled && roles.contains(&Role::Administrator);
+        if user.manages() && !stays && others == 0 {
+            let what = format!("`{name}` is the only administrator: make somebody else one first");
+            return Err(DirectoryError::Refused(what));
+        }
+        Ok(())
+    }
+
+    /// Whether somebody is there who can have a password.
+    pub(super) fn check_may_have_password(&self, name: &UserName) -> Result<(), DirectoryError> {
+        match self.user(name)?.origin {
+            Some(_) => Err(DirectoryError::Refused("who signs in at a provider has no password here".to_owned())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -184,24 +254,19 @@ impl Directory {
         self.tables.read().users.get(name).is_some_and(|user| user.password.is_some())
     }
 
-    /// Adds a person; without a password they cannot sign in until they have chosen one.
+    /// Adds a person by one person's word; without a password they cannot sign in until they have chosen one.
     ///
     /// # Errors
-    /// [`DirectoryError`].
+    /// [`DirectoryError`], also where it takes two people.
     pub async fn add_user(
         &self,
         name: &UserName,
         password: Option<&str>,
         rights: impl Into<Rights>,
     ) -> Result<(), DirectoryError> {
-        let rights = rights.into();
-        rights.check()?;
-        let hash = match password {
-            Some(password) => self.new_password(name, password).await?,
-            None => None,
-        };
-        let _turn = self.turn.lock().await;
-        self.add_user_now(name, hash, rights).await
+        let Rights { roles, scope } = rights.into();
+        let act = Act::AddUser { user: name.clone(), roles, scope };
+        self.carry_out(&act, password, By::One(None)).await.map(drop)
     }
 
     /// With the turn held.
@@ -209,18 +274,10 @@ impl Directory {
         &self,
         name: &UserName,
         hash: Option<String>,
-        Rights { roles, scope }: Rights,
+        rights: Rights,
     ) -> Result<(), DirectoryError> {
-        {
-            let tables = self.tables.read();
-            if tables.users.contains_key(name) {
-                return Err(DirectoryError::Exists(format!("user `{name}`")));
-            }
-            if tables.users.len() >= MOST {
-                return Err(DirectoryError::Refused(format!("there are {MOST} users, which is all there may be")));
-            }
-        }
-        let user = User { password: hash, roles, scope, disabled: false, created_ns: self.now_ns(), origin: None };
+        self.tables.read().check_new(name)?;
+        let user = User::new(hash, rights, self.now_ns());
         self.change(TABLE, |tables| &mut tables.users, |users| drop(users.insert(name.clone(), user))).await
     }
 
@@ -234,47 +291,19 @@ impl Directory {
         hashed.await?
     }
 
-    /// Changes what somebody may do, or keeps them out. Their sessions and tokens end with it, so that nothing stays of what
-    /// they could do.
+    /// Changes what somebody may do by one person's word, or keeps them out.
     ///
     /// # Errors
-    /// [`DirectoryError::Refused`] where nobody would be left to manage people.
+    /// [`DirectoryError::Refused`] where nobody would be left to manage people, or it takes two.
     pub async fn set_user(
         &self,
         name: &UserName,
         rights: impl Into<Rights>,
         disabled: bool,
     ) -> Result<(), DirectoryError> {
-        let rights = rights.into();
-        rights.check()?;
-        let Rights { roles, scope } = rights;
-        let _turn = self.turn.lock().await;
-        {
-            let tables = self.tables.read();
-            let Some(user) = tables.users.get(name) else {
-                return Err(DirectoryError::NotFound(format!("user `{name}`")));
-            };
-            if user.origin.is_some() && roles != user.roles {
-                let what = "their roles are those of their groups at the provider: change these";
-                return Err(DirectoryError::Refused(what.to_owned()));
-            }
-            // Those of a provider do not count: it may be away, or take the role from them.
-            let others = tables.users.iter().filter(|(other, user)| *other != name && user.manages()).count();
-            let stays = !disabled && roles.contains(&Role::Administrator);
-            if user.manages() && !stays && others == 0 {
-                let what = format!("`{name}` is the only administrator: make somebody else one first");
-                return Err(DirectoryError::Refused(what));
-            }
-        }
-        let set = |users: &mut std::collections::BTreeMap<UserName, User>| {
-            if let Some(user) = users.get_mut(name) {
-                user.roles = roles;
-                user.scope = scope;
-                user.disabled = disabled;
-            }
-        };
-        self.change(TABLE, |tables| &mut tables.users, set).await?;
-        self.end_sessions_of(name).await
+        let Rights { roles, scope } = rights.into();
+        let act = Act::SetUser { user: name.clone(), roles, scope, disabled };
+        self.carry_out(&act, None, By::One(None)).await.map(drop)
     }
 
     /// Sets a new password, and ends every session of its owner.
@@ -284,19 +313,8 @@ impl Directory {
     pub async fn set_password(&self, name: &UserName, password: &str) -> Result<(), DirectoryError> {
         let hash = self.new_password(name, password).await?;
         let _turn = self.turn.lock().await;
-        self.check_may_have_password(name)?;
+        self.tables.read().check_may_have_password(name)?;
         self.set_hash(name, hash).await
-    }
-
-    /// Whether somebody is there who can have a password.
-    pub(super) fn check_may_have_password(&self, name: &UserName) -> Result<(), DirectoryError> {
-        match self.tables.read().users.get(name) {
-            None => Err(DirectoryError::NotFound(format!("user `{name}`"))),
-            Some(User { origin: Some(_), .. }) => {
-                Err(DirectoryError::Refused("who signs in at a provider has no password here".to_owned()))
-            }
-            Some(_) => Ok(()),
-        }
     }
 
     /// With the turn held.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use logkeep_access::{
-    CertificateRule, CertificateRules, Directory, NamePattern, Policies, Role, Senders, SessionLimits, TokenSpec,
-    UserName,
+    Act, By, CertificateRule, CertificateRules, Directory, Identity, NamePattern, Needed, Policies, Role, Senders,
+    SessionLimits, TokenSpec, UserName,
 };
 use logkeep_catalog::SqliteCatalog;
 use logkeep_cipher::DataKey;
@@ -187,14 +187,13 @@ async fn a_token_ends_with_the_next_request() {
     assert_eq!(status(&second).await, 401, "its time is over");
     let third = lab.token(Role::Collector, "default").await;
     assert_eq!(status(&third).await, 200);
-    lab.directory
-        .add_user(
-            &UserName::new("bob").unwrap(),
-            Some("granite lantern oboe thirty"),
-            BTreeSet::from([Role::Administrator]),
-        )
-        .await
-        .unwrap();
+    // She manages people no more, once there is another who does.
+    let who = Identity::of_user(&ann(), lab.directory.rights(&ann()).unwrap(), TenantId::default());
+    let bob = UserName::new("bob").unwrap();
+    let act = Act::AddUser { user: bob, roles: [Role::Administrator].into(), scope: None };
+    let Needed::Statement(alone) = lab.directory.needed(&act, &who).unwrap() else { panic!("there is nobody else") };
+    let by = By::Statement(&alone.note);
+    lab.directory.carry_out(&act, Some("granite lantern oboe thirty"), by).await.unwrap();
     lab.directory.set_user(&ann(), BTreeSet::from([Role::Analyst]), false).await.unwrap();
     assert_eq!(status(&third).await, 403, "its owner may not give it that any more");
 }

@@ -42,6 +42,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
                 writeln!(out, "{}: no faults", file.display())?;
                 // It may be meant; whoever audits the server will ask.
                 for Finding { code, listener, text } in findings(&server_config(&config)) {
+                    let listener = listener.unwrap_or("server");
                     writeln!(out, "finding: {listener}: {code}: {text}")?;
                 }
             }

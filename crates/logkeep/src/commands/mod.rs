@@ -1,6 +1,7 @@
 //! One file per subcommand, and what several share.
 
 pub(crate) mod access;
+pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod certs;

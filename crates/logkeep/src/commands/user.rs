@@ -1,13 +1,15 @@
 //! `logkeep user`: people, and what they may do.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{Client, Server, SignIn, Verb, secret_line};
+use crate::failure::WAITS;
 use crate::output::{Format, rows};
 
 const COLUMNS: &[&str] = &["user", "roles", "disabled", "created"];
@@ -38,9 +40,9 @@ enum Action {
         /// What they may do; may be given more than once
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
-        /// File with their first password; `-` reads it from standard input
+        /// File with their first password; `-` reads it from standard input. Without one a link is printed, by which they choose it
         #[arg(long, value_name = "FILE")]
-        new_password_file: PathBuf,
+        new_password_file: Option<PathBuf>,
         #[command(flatten)]
         who: SignIn,
         #[command(flatten)]
@@ -71,14 +73,35 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             rows(&listed["users"], COLUMNS, format)?;
         }
         Action::Add { name, roles, new_password_file, who, server } => {
-            let password = secret_line(&new_password_file)?;
-            let wanted = json!({"user": name, "password": password, "roles": roles});
-            Client::signed_in(&server, &who, |client| client.act(Verb::Post(&wanted), "/users"))?;
+            let password = new_password_file.as_deref().map(secret_line).transpose()?;
+            let mut wanted = json!({"user": name, "roles": roles});
+            if let Some(password) = password {
+                wanted["password"] = json!(password);
+            }
+            let answer = Client::signed_in(&server, &who, |client| client.act(Verb::Post(&wanted), "/users"))?;
+            return done(&answer);
         }
         Action::Set { name, roles, disabled, who, server } => {
             let wanted = json!({"roles": roles, "disabled": disabled});
-            Client::signed_in(&server, &who, |client| client.act(Verb::Put(&wanted), &format!("/users/{name}")))?;
+            let path = format!("/users/{name}");
+            let answer = Client::signed_in(&server, &who, |client| client.act(Verb::Put(&wanted), &path))?;
+            return done(&answer);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what there is to say of what was done, or that it is not done yet.
+pub(super) fn done(answer: &Value) -> Result<ExitCode> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    if let Some(link) = answer.get("link") {
+        writeln!(io::stdout().lock(), "{}", text(link))?;
+    }
+    let Some(request) = answer.get("approval") else { return Ok(ExitCode::SUCCESS) };
+    let [id, hash, expires] = ["id", "hash", "expires"].map(|name| text(&request[name]));
+    writeln!(
+        io::stderr().lock(),
+        "not done yet: another administrator must approve it until {expires}\n  logkeep approval approve {id} {hash}"
+    )?;
+    Ok(ExitCode::from(WAITS))
 }

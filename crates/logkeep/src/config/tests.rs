@@ -319,7 +319,7 @@ fn what_certificates_stand_for() {
     check(
         "access: {certificates: [{name: ann, roles: boss, tenants: none, x: y}]}",
         "c.yaml:1: `access.certificates`: `ann`: a pattern begins with `spiffe://`, `CN=` or `DNS=`, or is `*`\n\
-         c.yaml:1: `access.certificates`: there is no role `boss`\n  hint: one of administrator, analyst, engineer, auditor, collector\n\
+         c.yaml:1: `access.certificates`: there is no role `boss`\n  hint: one of administrator, analyst, engineer, auditor, collector, break-glass\n\
          c.yaml:1: `access.certificates`: tenant `none` is not declared\n  hint: add it to `tenants`\n\
          c.yaml:1: `access.certificates`: unknown key `x`\n  hint: valid here: name, roles, tenants",
     );
@@ -592,7 +592,7 @@ fn faults_of_a_provider() {
          c.yaml:2: `oidc.client_id` is missing\n  hint: the name that the provider knows us by\n\
          c.yaml:2: `oidc.roles` names no group\n  \
          hint: write `roles: {GROUP: analyst}`: who is in no such group is not let in\n\
-         c.yaml:3: `oidc.roles`: there is no role `emperor`\n  hint: one of administrator, analyst, engineer, auditor, collector\n\
+         c.yaml:3: `oidc.roles`: there is no role `emperor`\n  hint: one of administrator, analyst, engineer, auditor, collector, break-glass\n\
          c.yaml:4: `oidc.public_url`: `logs` is no address\n  hint: like `https://logs.example.com`",
     );
 }

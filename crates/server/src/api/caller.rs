@@ -97,9 +97,10 @@ impl AppState {
         }
         if let Some(session) = cookie(headers, COOKIE)
             && let Some(session) = self.directory.session(session).await
-            && let Some(rights) = self.directory.rights(&session.user)
+            && let Some((rights, glass)) = self.directory.session_rights(&session.id, &session.user)
         {
-            return Ok(Belonging::own(Identity::of_session(&session, rights, address, self.tenant.clone())));
+            let who = Identity::of_session(&session, rights, address, self.tenant.clone());
+            return Ok(Belonging::own(who.with_broken_glass(glass)));
         }
         if let Some(name) = &peer.identity {
             return self.certified(name, peer).await;

@@ -1,10 +1,13 @@
 //! Our own HTTP API (docs/api.md): requests to calls, answers to JSON.
 
 mod answer;
+mod approvals;
+mod ask;
 mod audit;
 mod caller;
 mod error;
 mod explain;
+mod glass;
 mod oidc;
 mod params;
 mod people;
@@ -95,6 +98,10 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tokens", get(people::tokens).post(people::add_token))
         .route("/tokens/{id}", delete(people::end_token))
         .route("/access/explain", get(explain::explain))
+        .route("/approvals", get(approvals::approvals))
+        .route("/approvals/{id}", post(approvals::decide))
+        .route("/break-glass", get(glass::glasses).post(glass::break_glass).delete(glass::end))
+        .route("/break-glass/{id}/review", post(glass::review))
         .fallback(error::no_such_path);
     Router::new()
         .nest("/api/v1", api)

@@ -1,14 +1,13 @@
 //! People, their sessions and tokens.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use logkeep_access::{
-    Action, Grant, Identity, Known, Rights, Role, Scope, SessionInfo, TokenInfo, TokenSpec, UserInfo, UserName,
+    Act, Action, Grant, Identity, Known, Rights, Role, Scope, SessionInfo, TokenInfo, TokenSpec, UserInfo, UserName,
 };
 use logkeep_record::TenantId;
 use serde::{Deserialize, Deserializer};
@@ -19,8 +18,6 @@ use super::caller::Caller;
 use super::session::body;
 use super::{ApiError, AppState, render};
 
-/// How long a link is good by which somebody chooses their password.
-const LINK_LASTS: Duration = Duration::from_secs(24 * 3_600);
 const DAY_NS: i64 = 24 * 3_600 * 1_000_000_000;
 
 #[derive(Deserialize)]
@@ -62,12 +59,6 @@ struct WantedToken {
 
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<Scope>>, D::Error> {
     Option::deserialize(value).map(Some)
-}
-
-/// What the audit trail says of somebody's rights.
-fn said(Rights { roles, scope }: &Rights) -> String {
-    let scope = scope.as_ref().map(|scope| format!(" for {scope}")).unwrap_or_default();
-    format!("{}{scope}", names(roles).join(", "))
 }
 
 fn roles(names: &[String]) -> Result<BTreeSet<Role>, ApiError> {
@@ -185,15 +176,8 @@ pub(crate) async fn add_user(
 ) -> Result<Response, ApiError> {
     let form = "{\"user\": \"…\", \"roles\": [\"…\"]}, \"scope\" if there is one, and \"password\" if they are not to choose it by a link";
     let NewUser { user, password, roles: wanted, scope } = body(&headers, &bytes, form)?;
-    let (name, wanted) = (UserName::new(&user)?, Rights { roles: roles(&wanted)?, scope });
-    let object = format!("users/{name}: add as {}", said(&wanted));
-    let grant = state.leave(&who, Action::ManageUsers, object).await?;
-    let (grant, ()) = outcome(grant, state.directory.add_user(&name, password.as_deref(), wanted).await).await?;
-    if password.is_some() {
-        return done(grant, json!({"user": name.as_str()})).await;
-    }
-    let (grant, link) = outcome(grant, state.directory.add_password_link(&name, LINK_LASTS).await).await?;
-    done(grant, json!({"user": name.as_str(), "link": link})).await
+    let act = Act::AddUser { user: UserName::new(&user)?, roles: roles(&wanted)?, scope };
+    state.ask(&who, Action::ManageUsers, act, password.as_deref()).await
 }
 
 /// A link by which somebody chooses their password, who has none yet or has forgotten it.
@@ -202,10 +186,7 @@ pub(crate) async fn add_link(
     Caller(who): Caller,
     Path(user): Path<String>,
 ) -> Result<Response, ApiError> {
-    let name = UserName::of_anybody(&user)?;
-    let grant = state.leave(&who, Action::ManageUsers, format!("users/{name}: link for a password")).await?;
-    let (grant, link) = outcome(grant, state.directory.add_password_link(&name, LINK_LASTS).await).await?;
-    done(grant, json!({"user": name.as_str(), "link": link})).await
+    state.ask(&who, Action::ManageUsers, Act::PasswordLink { user: UserName::of_anybody(&user)? }, None).await
 }
 
 pub(crate) async fn change_user(
@@ -217,14 +198,10 @@ pub(crate) async fn change_user(
 ) -> Result<Response, ApiError> {
     let form = "{\"roles\": [\"…\"], \"disabled\": false}, and \"scope\" if it changes";
     let ChangedUser { roles: wanted, scope, disabled } = body(&headers, &bytes, form)?;
-    let name = UserName::of_anybody(&user)?;
-    let before = || state.directory.users().into_iter().find(|user| user.name == name).and_then(|user| user.scope);
-    let wanted = Rights { roles: roles(&wanted)?, scope: scope.unwrap_or_else(before) };
-    let state_word = if disabled { "disabled" } else { "enabled" };
-    let object = format!("users/{name}: {state_word}, {}", said(&wanted));
-    let grant = state.leave(&who, Action::ManageUsers, object).await?;
-    let (grant, ()) = outcome(grant, state.directory.set_user(&name, wanted, disabled).await).await?;
-    done(grant, json!({"user": name.as_str()})).await
+    let user = UserName::of_anybody(&user)?;
+    let before = || state.directory.users().into_iter().find(|other| other.name == user).and_then(|other| other.scope);
+    let scope = scope.unwrap_or_else(before);
+    state.ask(&who, Action::ManageUsers, Act::SetUser { user, roles: roles(&wanted)?, scope, disabled }, None).await
 }
 
 /// The caller's own password, which they must know.
@@ -292,7 +269,7 @@ pub(crate) async fn add_token(
     let wanted = Rights { roles: roles(&wanted)?, scope };
     state.check_tenant(&who, &tenant, &wanted.roles)?;
     let expires_ns = state.ingest.clock().now_ns().saturating_add(days.saturating_mul(DAY_NS));
-    let object = format!("tokens: make `{name}` for {}, {days} days", said(&wanted));
+    let object = format!("tokens: make `{name}` for {}, {days} days", wanted);
     let grant = state.leave(&who, Action::OwnTokens, object).await?;
     let made = state
         .directory

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
-use logkeep_access::{Action, Grant, Identity, UserName};
+use logkeep_access::{Act, Action, Grant, Identity, UserName};
 use qrcode::QrCode;
 use qrcode::render::svg::Color;
 use serde::Deserialize;
@@ -124,11 +124,10 @@ pub(crate) async fn reset(
     Path(user): Path<String>,
 ) -> Result<Response, ApiError> {
     let name = UserName::of_anybody(&user)?;
-    let grant = state.leave(&who, Action::ManageUsers, format!("users/{name}: reset the second factor")).await?;
     if who.user() == Some(&name) {
+        let grant = state.leave(&who, Action::ManageUsers, format!("users/{name}: reset the second factor")).await?;
         grant.fail();
         return Err(ApiError::conflict("your own is switched off with your password and a code"));
     }
-    let (grant, ()) = outcome(grant, state.directory.reset_second_factor(&name).await).await?;
-    done(grant, json!({"user": name.as_str()})).await
+    state.ask(&who, Action::ManageUsers, Act::ResetSecondFactor { user: name }, None).await
 }

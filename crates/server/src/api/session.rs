@@ -200,6 +200,7 @@ fn known(state: &AppState, who: &Identity) -> Value {
     });
     if let Known::Session { user, .. } = who.known() {
         body["shown"] = json!(state.directory.shown_name(user));
+        body["break_glass"] = json!(who.broken_glass());
         if !state.directory.is_vouched_for(user) {
             let left = state.directory.second_factor(user);
             body["second_factor"] = json!({"on": left.is_some(), "needed": must_enrol, "recovery_codes": left});

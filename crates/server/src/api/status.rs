@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::answer::{JSON, release};
 use super::caller::Caller;
 use super::{ApiError, AppState, render};
-use crate::findings::Finding;
+use crate::findings::{Finding, of_people};
 use crate::listen::{Receiver, Transport};
 
 pub(crate) async fn status(State(state): State<AppState>, Caller(who): Caller) -> Result<Response, ApiError> {
@@ -34,8 +34,9 @@ pub(crate) async fn status(State(state): State<AppState>, Caller(who): Caller) -
             })
         })
         .collect();
+    let of_listeners = state.receivers.iter().flat_map(Receiver::findings);
     let findings: Vec<_> =
-        state.receivers.iter().flat_map(Receiver::findings).map(|finding| finding_json(&finding)).collect();
+        of_listeners.chain(of_people(&state.directory)).map(|finding| finding_json(&finding)).collect();
     let is_encrypted = state.receivers.first().is_some_and(|main| main.transport != Transport::Plaintext);
     let scheme = if is_encrypted { "https" } else { "http" };
     let example = format!(

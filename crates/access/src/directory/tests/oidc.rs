@@ -33,7 +33,7 @@ async fn roles_are_those_of_the_last_sign_in() {
     let first = begin(&[Role::Administrator]).await.unwrap();
     assert!(directory.is_new(), "she came by herself: nobody has been set up");
     assert_eq!(directory.shown_name(&jane.name()), "root");
-    directory.add_user(&name("root"), Some(PASSWORD), roles(&[Role::Administrator])).await.unwrap();
+    administrator(&directory, "root", Some(PASSWORD)).await;
     assert_ne!(directory.session(&first.secret).await.unwrap().user, name("root"));
     assert_eq!(directory.rights(&jane.name()), Some(roles(&[Role::Administrator]).into()));
     begin(&[Role::Analyst]).await.unwrap();

@@ -3,7 +3,8 @@
 use totp_rs::Totp;
 
 use super::*;
-use crate::directory::{Enrolment, Proof};
+use crate::approval::Act;
+use crate::directory::{By, Enrolment, Proof};
 
 const START_NS: i64 = 1_000 * HOUR_NS;
 const STEP_NS: i64 = 30 * 1_000_000_000;
@@ -144,10 +145,11 @@ async fn a_reset_ends_sessions_and_lets_the_password_in() {
     enrolled(&lab).await;
     assert!(lab.directory.users()[0].second_factor);
     let session = lab.directory.begin_session(&name("alice"), "x").await.unwrap();
-    lab.directory.reset_second_factor(&name("alice")).await.unwrap();
+    let reset = Act::ResetSecondFactor { user: name("alice") };
+    lab.directory.carry_out(&reset, None, By::One(None)).await.unwrap();
     assert_eq!(lab.directory.session(&session.secret).await, None);
     assert!(!lab.directory.users()[0].second_factor);
     assert_eq!(sign_in(&lab, PASSWORD, None).await, Ok(Proof::Password));
-    let none = lab.directory.reset_second_factor(&name("alice")).await.unwrap_err();
+    let none = lab.directory.carry_out(&reset, None, By::One(None)).await.unwrap_err();
     assert_eq!(none.to_string(), "there is no second factor of `alice`");
 }
