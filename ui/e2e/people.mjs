@@ -4,18 +4,18 @@ import { equal } from "./harness.mjs";
 import { app, button, field, form, password, press, type, visitAccount } from "./account.mjs";
 import { PASSWORD, asked, inside, say } from "./signin.mjs";
 
-const OTHER = "copper lantern oboe thirty";
+export const OTHER = "copper lantern oboe thirty";
 
-async function people(pages, options) {
+export async function people(pages, options) {
   const page = await visitAccount(pages, options);
   await press(page.getByRole("link", { name: "People" }));
   await page.getByRole("heading", { name: "People", exact: true }).waitFor();
   return page;
 }
 
-const row = (page, region, text) => page.getByRole("region", { name: region }).getByRole("row").filter({ hasText: text });
+export const row = (page, region, text) => page.getByRole("region", { name: region }).getByRole("row").filter({ hasText: text });
 
-async function theLink(page) {
+export async function theLink(page) {
   const shown = page.locator(".once pre");
   await shown.waitFor();
   equal(await violations(page), [], "a link that is shown");
@@ -24,7 +24,7 @@ async function theLink(page) {
   return link.pathname + link.hash;
 }
 
-async function choose(pages, link, text) {
+export async function choose(pages, link, text) {
   const page = await pages.visit(link, { bypassCSP: true });
   await page.getByRole("heading", { name: "Choose your password" }).waitFor();
   equal(await violations(page), [], "choosing a password");

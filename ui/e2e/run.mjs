@@ -8,6 +8,7 @@ import { launch, runAll } from "./harness.mjs";
 import { states } from "./states.mjs";
 import { journeys } from "./journeys.mjs";
 import { accountJourneys } from "./account.mjs";
+import { approvalJourneys } from "./approvals.mjs";
 import { auditJourneys } from "./audit.mjs";
 import { oidc } from "./oidc.mjs";
 import { peopleJourneys } from "./people.mjs";
@@ -19,7 +20,7 @@ const browser = await launch();
 const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
-const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...auditJourneys];
+const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...auditJourneys, ...approvalJourneys];
 const all = link ? asked : [...journeys, ...(mock ? states : [])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.

@@ -5,6 +5,7 @@ import { App } from "./App";
 import { retry } from "./api/queries";
 import { Gate } from "./components/Gate";
 import { AccountPage } from "./components/people/AccountPage";
+import { ApprovalsPage } from "./components/people/ApprovalsPage";
 import { AuditPage } from "./components/people/AuditPage";
 import { PeoplePage } from "./components/people/PeoplePage";
 import { applyTheme } from "./lib/theme";
@@ -27,6 +28,7 @@ const client = new QueryClient({
 function Here() {
   if (location.pathname === "/account") return <AccountPage />;
   if (location.pathname === "/audit") return <AuditPage />;
+  if (location.pathname === "/approvals") return <ApprovalsPage />;
   return location.pathname === "/people" ? <PeoplePage /> : <App />;
 }
 

@@ -4,12 +4,15 @@
  */
 import { parseJson } from "./json";
 import type {
+  Approval,
   AuditAnswer,
   ContextAnswer,
+  Done,
   Enrolment,
   ErrorAnswer,
   ErrorBody,
   FieldsAnswer,
+  Glass,
   HistogramAnswer,
   LogPage,
   LogRecord,
@@ -19,7 +22,6 @@ import type {
   Status,
   Token,
   User,
-  UserLink,
   ValuesAnswer,
 } from "./types";
 
@@ -142,9 +144,15 @@ export const api = {
   audit: (asked: AuditAsked, page: { limit: number; after: string | undefined }, signal?: AbortSignal) =>
     get<AuditAnswer>("/audit", { ...asked, ...page }, signal),
   users: (signal?: AbortSignal) => get<{ users: User[] }>("/users", {}, signal),
-  addUser: (body: { user: string; roles: string[] }) => send<UserLink>("POST", "/users", body),
-  setUser: (user: string, body: { roles: string[]; disabled: boolean }) => send<unknown>("PUT", `/users/${encodeURIComponent(user)}`, body),
-  addLink: (user: string) => send<UserLink>("POST", `/users/${encodeURIComponent(user)}/link`, {}),
-  resetSecondFactor: (user: string) => send<unknown>("DELETE", `/users/${encodeURIComponent(user)}/second-factor`, {}),
+  addUser: (body: { user: string; roles: string[] }) => send<Done>("POST", "/users", body),
+  setUser: (user: string, body: { roles: string[]; disabled: boolean }) => send<Done>("PUT", `/users/${encodeURIComponent(user)}`, body),
+  addLink: (user: string) => send<Done>("POST", `/users/${encodeURIComponent(user)}/link`, {}),
+  resetSecondFactor: (user: string) => send<Done>("DELETE", `/users/${encodeURIComponent(user)}/second-factor`, {}),
+  approvals: (signal?: AbortSignal) => get<{ approvals: Approval[] }>("/approvals", {}, signal),
+  decide: ({ id, hash }: Approval, decision: "approve" | "refuse") => send<Done>("POST", `/approvals/${encodeURIComponent(id)}`, { hash, decision }),
+  glasses: (signal?: AbortSignal) => get<{ break_glass: Glass[] }>("/break-glass", {}, signal),
+  breakGlass: (body: { reason: string; minutes: number }) => send<unknown>("POST", "/break-glass", body),
+  endGlass: () => send<unknown>("DELETE", "/break-glass", {}),
+  review: (id: string, note: string) => send<unknown>("POST", `/break-glass/${encodeURIComponent(id)}/review`, { note }),
   tailUrl: (q: string) => url("/tail", { q }),
 };

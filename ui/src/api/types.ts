@@ -122,6 +122,8 @@ export interface Session {
   may: string[];
   /** What to show of a person, who may come from a provider. */
   shown?: string;
+  /** The time that they have broken the glass, while that lasts. */
+  break_glass?: string | null;
   /** Of a person who has a password here. */
   second_factor?: { on: boolean; needed: boolean; recovery_codes: number | null } | null;
 }
@@ -171,6 +173,33 @@ export interface User {
 export interface UserLink {
   user: string;
   link: string;
+}
+
+/** What somebody has asked for that another must approve. */
+export interface Approval {
+  id: string;
+  hash: string;
+  what: string;
+  text: string;
+  requester: string;
+  about: string;
+  requested: string;
+  expires: string;
+}
+
+/** What became of something that was asked for: done, perhaps with a link that is shown once, or kept until another has approved it. */
+export type Done = { user: string; link?: string } | { approval: Approval };
+
+/** That somebody has done alone what takes two. */
+export interface Glass {
+  id: string;
+  user: string;
+  reason: string;
+  began: string;
+  ends: string;
+  active: boolean;
+  overdue: boolean;
+  review: { by: string; note: string; at: string } | null;
 }
 
 /** A session of a person. */

@@ -3,16 +3,17 @@ import { useMemo, useState } from "react";
 import { api } from "../../api/client";
 import { retry } from "../../api/queries";
 import { useSession } from "../../api/session";
-import type { User, UserLink } from "../../api/types";
+import type { Approval, Done, User, UserLink } from "../../api/types";
 import { t } from "../../strings";
 import { Choices, Fault, Field, Form, useAttempt } from "../Form";
 import { Once } from "../Once";
+import { Waits } from "./ApprovalsPage";
 import { Sessions, Table, Tokens } from "./Lists";
 import { Page, Section } from "./Page";
 import { ChangeUser } from "./ChangeUser";
 import { Visible } from "../Visible";
 
-const ROLES = ["administrator", "analyst", "engineer", "auditor", "collector"];
+const ROLES = ["administrator", "analyst", "engineer", "auditor", "collector", "break-glass"];
 
 /** Everybody: who there is, what they may do, and by what they are known just now. */
 export function PeoplePage() {
@@ -45,11 +46,15 @@ function state(user: User): string {
 function Users({ users, mayChange }: { users: User[]; mayChange: boolean }) {
   const client = useQueryClient();
   const [link, setLink] = useState<UserLink | null>(null);
+  const [waits, setWaits] = useState<Approval | null>(null);
   const [changed, setChanged] = useState<string | null>(null);
-  const [attempt, run] = useAttempt<UserLink>((made) => {
-    setLink(made);
-    void client.invalidateQueries({ queryKey: ["users"] });
-  });
+  const settle = (answer: Done) => {
+    if ("approval" in answer) setWaits(answer.approval);
+    else if (answer.link) setLink({ user: answer.user, link: answer.link });
+    setChanged(null);
+    void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "users" || queryKey[0] === "sessions" });
+  };
+  const [attempt, run] = useAttempt<Done>(settle);
   const user = users.find((each) => each.user === changed);
   return (
     <Section title={t.people.users}>
@@ -71,8 +76,10 @@ function Users({ users, mayChange }: { users: User[]; mayChange: boolean }) {
       </Table>
       {link ? (
         <Once label={t.people.linkOnce(link.user)} lines={[`${location.origin}/#password=${link.link}`]} done={() => setLink(null)} />
+      ) : waits ? (
+        <Waits request={waits} done={() => setWaits(null)} />
       ) : user && mayChange ? (
-        <ChangeUser key={user.user} user={user} roles={ROLES} linked={setLink} done={() => setChanged(null)} />
+        <ChangeUser key={user.user} user={user} roles={ROLES} settle={settle} cancel={() => setChanged(null)} />
       ) : mayChange && (
         <Form label={t.people.add} send={(form) => run(() => api.addUser({ user: form.text("user"), roles: form.all("roles") }))}>
           <h3>{t.people.add}</h3>
