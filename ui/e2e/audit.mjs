@@ -41,6 +41,7 @@ async function readsTheTrail({ pages }) {
 async function goesBackInTime({ pages, url }) {
   pages.allow("401");
   const page = await visitAccount(pages, { colorScheme: "dark" });
+  await page.getByRole("link", { name: "Audit trail" }).waitFor();
   for (let asked = 0; asked < 105; asked++) equal((await page.request.get(`${url}/api/v1/status`)).status(), 200, "the status");
   await press(page.getByRole("link", { name: "Audit trail" }));
   const filter = form(page, "What to show");

@@ -52,7 +52,7 @@ async fn page(engine: &QueryEngine, access: &Access, query: &str, limit: usize) 
     (page.entries.iter().map(entry).collect(), page.more)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_one_request_left_stands_together() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
