@@ -75,14 +75,29 @@ fn refuse_used(data_dir: &Path) -> Result<(), BackupError> {
 fn staging(data_dir: &Path) -> Result<Folder, BackupError> {
     let path = with_suffix(&data_dir.components().collect::<PathBuf>(), STAGING);
     if path.exists() {
-        if !path.join(MARK).exists() {
-            return Err(refused(path.display(), "is in the way, and no restore left it; move it elsewhere"));
-        }
-        fs::remove_dir_all(&path).map_err(io_error(&path))?;
+        clear(&path)?;
     }
     let mut folder = Folder::open(&path).map_err(io_error(&path))?;
     folder.put(MARK, &mut io::empty()).map_err(io_error(&path))?;
     Ok(folder)
+}
+
+/// Takes away what a restore left that was interrupted, maybe before it had put its mark there. The mark goes last: this may
+/// be interrupted as well.
+fn clear(path: &Path) -> Result<(), BackupError> {
+    let entries: io::Result<Vec<_>> = fs::read_dir(path).and_then(Iterator::collect);
+    let entries = entries.map_err(io_error(path))?;
+    let is_mark = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(MARK);
+    let (marks, rest): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_mark);
+    if !rest.is_empty() && !path.join(MARK).exists() {
+        return Err(refused(path.display(), "is in the way, and no restore left it; move it elsewhere"));
+    }
+    for entry in rest.iter().chain(&marks) {
+        let is_folder = entry.file_type().map_err(io_error(&entry.path()))?.is_dir();
+        let gone = if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+        gone.map_err(io_error(&entry.path()))?;
+    }
+    Ok(())
 }
 
 impl Staged {

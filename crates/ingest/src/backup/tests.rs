@@ -465,8 +465,12 @@ async fn only_an_empty_folder_is_restored_into() {
     let used = lab.restore("used").await.unwrap_err().to_string();
     assert!(used.contains("is not empty"), "{used}");
     fs::create_dir_all(lab.path("way/data.restoring")).unwrap();
+    fs::write(lab.path("way/data.restoring/precious"), "mine").unwrap();
     let way = lab.restore("way").await.unwrap_err().to_string();
     assert!(way.contains("is in the way"), "{way}");
+    fs::remove_file(lab.path("way/data.restoring/precious")).unwrap();
+    fs::write(lab.path("way/data.restoring/logkeep-restore-not-finished.new"), "").unwrap();
+    lab.restore("way").await.expect("what was killed before it had its mark is taken over");
     fs::create_dir_all(lab.path("empty/data")).unwrap();
     lab.restore("empty").await.unwrap();
     lab.ingest.close();
