@@ -58,7 +58,7 @@ use user::User;
 
 /// People, tokens and links at most, each.
 const MOST: usize = 10_000;
-const DAY_NS: i64 = 24 * 3_600 * 1_000_000_000;
+pub(crate) const DAY_NS: i64 = 24 * 3_600 * 1_000_000_000;
 /// Hashes of passwords that are computed at once; each takes 19 MiB.
 const HASHES_AT_ONCE: usize = 2;
 

@@ -12,8 +12,9 @@ use logkeep_store::Clock;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::directory::DAY_NS;
+
 const TABLE: &str = "access/export";
-const DAY_NS: i64 = 24 * 3_600 * 1_000_000_000;
 const LEASES_A_DAY: u64 = 1_000;
 /// Those who are counted each for themselves; others share one count, so that names cannot fill the memory.
 const MOST: usize = 4_096;

@@ -77,11 +77,19 @@ pub struct GlassInfo {
 pub struct NewGlass {
     /// By which it will be named.
     pub id: String,
-    /// What for.
-    pub reason: String,
-    /// Until when, nanoseconds.
-    pub ends_ns: i64,
     glass: Glass,
+}
+
+impl NewGlass {
+    /// What for.
+    pub fn reason(&self) -> &str {
+        &self.glass.reason
+    }
+
+    /// Until when, nanoseconds.
+    pub fn ends_ns(&self) -> i64 {
+        self.glass.ends_ns
+    }
 }
 
 fn text(name: &str, text: &str, least: usize) -> Result<String, DirectoryError> {
@@ -136,18 +144,17 @@ impl Directory {
             return Err(DirectoryError::Invalid(format!("`minutes` must be 1 to {LONGEST_MINUTES}")));
         }
         let began_ns = self.now_ns();
-        let ends_ns = after(began_ns, Duration::from_secs(minutes * 60));
         let glass = Glass {
             user: user.clone(),
             session: session.clone(),
-            reason: reason.clone(),
+            reason,
             began_ns,
-            ends_ns,
+            ends_ns: after(began_ns, Duration::from_secs(minutes * 60)),
             ended_ns: None,
             review: None,
         };
         self.check_glass(&self.tables.read(), &glass)?;
-        Ok(NewGlass { id: hex::encode(random_bytes::<8>()), reason, ends_ns, glass })
+        Ok(NewGlass { id: hex::encode(random_bytes::<8>()), glass })
     }
 
     fn check_glass(&self, tables: &Tables, glass: &Glass) -> Result<(), DirectoryError> {
@@ -165,7 +172,7 @@ impl Directory {
     ///
     /// # Errors
     /// As [`Directory::new_glass`].
-    pub async fn break_glass(&self, NewGlass { id, glass, .. }: NewGlass) -> Result<(), DirectoryError> {
+    pub async fn break_glass(&self, NewGlass { id, glass }: NewGlass) -> Result<(), DirectoryError> {
         let _turn = self.turn.lock().await;
         self.check_glass(&self.tables.read(), &glass)?;
         let add = |glasses: &mut BTreeMap<String, Glass>| {

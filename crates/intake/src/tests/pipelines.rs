@@ -153,7 +153,7 @@ async fn a_request_has_one_set_from_its_first_record_to_its_last() {
                     return;
                 }
                 intake.set_pipelines(set.clone());
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                tokio::task::yield_now().await;
             }
         })
     };

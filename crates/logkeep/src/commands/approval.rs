@@ -6,9 +6,9 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
 
+use super::list::List;
 use super::user::done;
 use crate::client::{Client, Server, SignIn, Verb};
-use crate::output::{Format, rows};
 
 const COLUMNS: &[&str] = &["id", "what", "requester", "expires", "hash"];
 
@@ -22,15 +22,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Action {
     /// List what waits
-    List {
-        /// How to print
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
-        #[command(flatten)]
-        who: SignIn,
-        #[command(flatten)]
-        server: Server,
-    },
+    List(List),
     /// Approve what somebody else has asked for, which is done then; a link for the person it is about is printed
     Approve(Decision),
     /// Refuse it
@@ -52,11 +44,7 @@ struct Decision {
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.action {
-        Action::List { format, who, server } => {
-            let listed = Client::signed_in(&server, &who, |client| client.act(Verb::Get, "/approvals"))?;
-            rows(&listed["approvals"], COLUMNS, format)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Action::List(list) => list.run("approvals", COLUMNS).map(|()| ExitCode::SUCCESS),
         Action::Approve(decision) => decide(&decision, "approve"),
         Action::Refuse(decision) => decide(&decision, "refuse"),
     }

@@ -11,6 +11,7 @@ pub(crate) mod folder;
 pub(crate) mod hardening;
 pub(crate) mod import;
 pub(crate) mod keys;
+pub(crate) mod list;
 pub(crate) mod pipeline;
 pub(crate) mod place;
 pub(crate) mod query;

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::list::List;
 use crate::client::{Client, Server, SignIn, Verb};
-use crate::output::{Format, rows};
 
 const COLUMNS: &[&str] = &["id", "name", "owner", "roles", "tenant", "created", "expires", "used"];
 
@@ -54,17 +54,6 @@ struct Create {
 }
 
 #[derive(clap::Args)]
-struct List {
-    /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    #[command(flatten)]
-    who: SignIn,
-    #[command(flatten)]
-    server: Server,
-}
-
-#[derive(clap::Args)]
 struct Revoke {
     /// Its id: the part of the token between `lkt_` and the dot
     id: String,
@@ -78,10 +67,7 @@ struct Revoke {
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.action {
         Action::Create(create) => create.run()?,
-        Action::List(List { format, who, server }) => {
-            let listed = Client::signed_in(&server, &who, |client| client.act(Verb::Get, "/tokens"))?;
-            rows(&listed["tokens"], COLUMNS, format)?;
-        }
+        Action::List(list) => list.run("tokens", COLUMNS)?,
         Action::Revoke(Revoke { id, who, server }) => {
             let id = id.trim_start_matches("lkt_").split('.').next().unwrap_or_default().to_owned();
             Client::signed_in(&server, &who, |client| client.act(Verb::Delete, &format!("/tokens/{id}")))?;

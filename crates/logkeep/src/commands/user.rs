@@ -8,9 +8,9 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::list::List;
 use crate::client::{Client, Server, SignIn, Verb, secret_line};
 use crate::failure::WAITS;
-use crate::output::{Format, rows};
 
 const COLUMNS: &[&str] = &["user", "roles", "disabled", "created"];
 
@@ -24,15 +24,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Action {
     /// List people
-    List {
-        /// How to print
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
-        #[command(flatten)]
-        who: SignIn,
-        #[command(flatten)]
-        server: Server,
-    },
+    List(List),
     /// Add somebody
     Add {
         /// The name to sign in with
@@ -68,10 +60,7 @@ enum Action {
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.action {
-        Action::List { format, who, server } => {
-            let listed = Client::signed_in(&server, &who, |client| client.act(Verb::Get, "/users"))?;
-            rows(&listed["users"], COLUMNS, format)?;
-        }
+        Action::List(list) => list.run("users", COLUMNS).map(|()| ExitCode::SUCCESS),
         Action::Add { name, roles, new_password_file, who, server } => {
             let password = new_password_file.as_deref().map(secret_line).transpose()?;
             let mut wanted = json!({"user": name, "roles": roles});
@@ -79,16 +68,15 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
                 wanted["password"] = json!(password);
             }
             let answer = Client::signed_in(&server, &who, |client| client.act(Verb::Post(&wanted), "/users"))?;
-            return done(&answer);
+            done(&answer)
         }
         Action::Set { name, roles, disabled, who, server } => {
             let wanted = json!({"roles": roles, "disabled": disabled});
             let path = format!("/users/{name}");
             let answer = Client::signed_in(&server, &who, |client| client.act(Verb::Put(&wanted), &path))?;
-            return done(&answer);
+            done(&answer)
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Says what there is to say of what was done, or that it is not done yet.

@@ -86,15 +86,15 @@ pub(crate) async fn break_glass(
     let Wanted { reason, minutes } = body(&headers, &bytes, "{\"reason\": \"…\", \"minutes\": 15}")?;
     let grant = state.leave(&who, Action::BreakGlass, format!("break-glass: {minutes} minutes")).await?;
     let (grant, glass) = outcome(grant, state.directory.new_glass(&who, &reason, minutes)).await?;
-    let text = format!("{} breaks the glass for {minutes} minutes: {}", who.name(), glass.reason);
+    let text = format!("{} breaks the glass for {minutes} minutes: {}", who.name(), glass.reason());
     let noted = state.note_glass("audit.break_glass.began", &glass.id, who.name(), text).await;
     let (grant, ()) = outcome(grant, noted).await?;
-    let shown = json!({"id": glass.id, "ends": render::time(glass.ends_ns)});
+    let shown = json!({"id": glass.id, "ends": render::time(glass.ends_ns())});
     error!(
         user = who.name(),
         id = glass.id,
         minutes,
-        reason = glass.reason,
+        reason = glass.reason(),
         "somebody has broken the glass: review what they do"
     );
     let (grant, ()) = outcome(grant, state.directory.break_glass(glass).await).await?;

@@ -269,7 +269,7 @@ pub(crate) async fn add_token(
     let wanted = Rights { roles: roles(&wanted)?, scope };
     state.check_tenant(&who, &tenant, &wanted.roles)?;
     let expires_ns = state.ingest.clock().now_ns().saturating_add(days.saturating_mul(DAY_NS));
-    let object = format!("tokens: make `{name}` for {}, {days} days", wanted);
+    let object = format!("tokens: make `{name}` for {wanted}, {days} days");
     let grant = state.leave(&who, Action::OwnTokens, object).await?;
     let made = state
         .directory
