@@ -1,9 +1,9 @@
 //! Who may do what: Cedar policies, one decision for one action, denied unless permitted.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::str::FromStr as _;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet,
@@ -11,6 +11,7 @@ use cedar_policy::{
 };
 
 use logkeep_cipher::sha256;
+use parking_lot::Mutex;
 
 use crate::action::Action;
 use crate::identity::{Identity, Known};
@@ -26,6 +27,8 @@ const OWN: &str = "logkeep";
 /// Bytes of a file of policies at most, and files.
 const MOST_BYTES: u64 = 1 << 20;
 const MOST_FILES: usize = 100;
+/// Decisions that are remembered at most.
+const MOST_DECIDED: usize = 4_096;
 
 static SCHEMA_READ: LazyLock<Schema> =
     LazyLock::new(|| Schema::from_str(SCHEMA).expect("the schema that we ship is well-formed, which a test shows"));
@@ -47,10 +50,24 @@ pub struct Policies {
     authorizer: Authorizer,
     /// SHA-256 over the texts that were read, each with its name, one after the other.
     digest: [u8; 32],
+    /// What this set has decided: to evaluate it takes longer than to plan a small query.
+    decided: Arc<Mutex<HashMap<Asked, bool>>>,
+}
+
+/// All that a decision can depend on: what is evaluated is made of nothing else, so that it can be remembered by this.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asked {
+    kind: &'static str,
+    name: String,
+    roles: BTreeSet<String>,
+    is_scoped: bool,
+    tenant: String,
+    action: Action,
+    field: Option<String>,
 }
 
 /// A decision, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
     /// Whether it is allowed.
     pub allowed: bool,
@@ -61,7 +78,8 @@ pub struct Explanation {
 }
 
 static SHIPPED: LazyLock<Policies> = LazyLock::new(|| {
-    let mut policies = Policies { set: PolicySet::new(), authorizer: Authorizer::new(), digest: [0; 32] };
+    let mut policies =
+        Policies { set: PolicySet::new(), authorizer: Authorizer::new(), digest: [0; 32], decided: Arc::default() };
     policies.add(OWN, ROLES).expect("the policies that we ship are well-formed, which a test shows");
     policies
 });
@@ -121,6 +139,8 @@ impl Policies {
             return Err(faults.join("; "));
         }
         self.digest = sha256(&[&self.digest, file.as_bytes(), &[0], text.as_bytes()].concat());
+        // Other than that of the set that this one was copied from.
+        self.decided = Arc::default();
         Ok(())
     }
 
@@ -131,20 +151,35 @@ impl Policies {
 
     /// Whether somebody may do this with the data, or within the settings, of their tenant.
     pub fn allow(&self, who: &Identity, action: Action) -> bool {
-        self.explain(who, action, None).allowed
+        self.decide(who, action, None)
     }
 
     /// Whether somebody may see a field that is masked.
     pub fn unmask(&self, who: &Identity, field: &str) -> bool {
-        self.explain(who, Action::Unmask, Some(field)).allowed
+        self.decide(who, Action::Unmask, Some(field))
+    }
+
+    fn decide(&self, who: &Identity, action: Action, field: Option<&str>) -> bool {
+        let Some(asked) = Asked::new(who, action, field) else { return false };
+        if let Some(allowed) = self.decided.lock().get(&asked) {
+            return *allowed;
+        }
+        let allowed = self.evaluate(&asked).allowed;
+        let mut decided = self.decided.lock();
+        if decided.len() >= MOST_DECIDED {
+            decided.clear();
+        }
+        decided.insert(asked, allowed);
+        allowed
     }
 
     /// The decision about an action, on a field of the tenant where one is named, and why.
     pub fn explain(&self, who: &Identity, action: Action, field: Option<&str>) -> Explanation {
-        let asked = request(who, action, field);
-        let Some((request, entities)) = asked else {
-            return Explanation { allowed: false, policies: BTreeMap::new(), errors: Vec::new() };
-        };
+        Asked::new(who, action, field).map_or_else(Explanation::default, |asked| self.evaluate(&asked))
+    }
+
+    fn evaluate(&self, asked: &Asked) -> Explanation {
+        let Some((request, entities)) = asked.request() else { return Explanation::default() };
         let answer = self.authorizer.is_authorized(&request, &self.set, &entities);
         let errors: Vec<String> = answer.diagnostics().errors().map(ToString::to_string).collect();
         let named = |id: &PolicyId| {
@@ -167,28 +202,43 @@ fn uid(kind: &str, name: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind, EntityId::new(name))
 }
 
-fn request(who: &Identity, action: Action, field: Option<&str>) -> Option<(Request, Entities)> {
-    let (kind, name) = principal(who)?;
-    let principal = uid(kind, name);
-    let mut roles: HashSet<EntityUid> = who.roles().iter().map(|role| uid("Role", role.name())).collect();
-    if *who.known() == Known::Local {
-        roles.insert(uid("Role", LOCAL));
+impl Asked {
+    /// Nobody by a name has no principal, and is permitted nothing.
+    fn new(who: &Identity, action: Action, field: Option<&str>) -> Option<Self> {
+        let (kind, name) = principal(who)?;
+        let local = (*who.known() == Known::Local).then_some(LOCAL);
+        let roles = who.roles().iter().map(|role| role.name()).chain(local).map(str::to_owned).collect();
+        Some(Self {
+            kind,
+            name: name.to_owned(),
+            roles,
+            is_scoped: !who.scopes().is_empty(),
+            tenant: who.tenant().as_str().to_owned(),
+            action,
+            field: field.map(str::to_owned),
+        })
     }
-    let scoped = RestrictedExpression::new_bool(!who.scopes().is_empty());
-    let asker = Entity::new(principal.clone(), HashMap::from([("scoped".to_owned(), scoped)]), roles).ok()?;
-    let tenant = uid("Tenant", who.tenant().as_str());
-    let mut entities = vec![asker];
-    let resource = match field {
-        None => tenant,
-        Some(field) => {
-            let field = uid("Field", field);
-            entities.push(Entity::new(field.clone(), HashMap::new(), HashSet::from([tenant])).ok()?);
-            field
-        }
-    };
-    let entities = Entities::from_entities(entities, None).ok()?;
-    let request = Request::new(principal, uid("Action", action.as_str()), resource, Context::empty(), None).ok()?;
-    Some((request, entities))
+
+    fn request(&self) -> Option<(Request, Entities)> {
+        let principal = uid(self.kind, &self.name);
+        let roles: HashSet<EntityUid> = self.roles.iter().map(|role| uid("Role", role)).collect();
+        let scoped = RestrictedExpression::new_bool(self.is_scoped);
+        let asker = Entity::new(principal.clone(), HashMap::from([("scoped".to_owned(), scoped)]), roles).ok()?;
+        let tenant = uid("Tenant", &self.tenant);
+        let mut entities = vec![asker];
+        let resource = match &self.field {
+            None => tenant,
+            Some(field) => {
+                let field = uid("Field", field);
+                entities.push(Entity::new(field.clone(), HashMap::new(), HashSet::from([tenant])).ok()?);
+                field
+            }
+        };
+        let entities = Entities::from_entities(entities, None).ok()?;
+        let action = uid("Action", self.action.as_str());
+        let request = Request::new(principal, action, resource, Context::empty(), None).ok()?;
+        Some((request, entities))
+    }
 }
 
 fn principal(who: &Identity) -> Option<(&'static str, &str)> {

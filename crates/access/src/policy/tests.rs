@@ -1,7 +1,5 @@
 //! Decisions.
 
-use std::collections::BTreeSet;
-
 use logkeep_record::TenantId;
 
 use super::*;
@@ -139,4 +137,32 @@ fn policies_that_cannot_be_meant_are_refused() {
         assert!(error.file.ends_with("bad.cedar") && error.fault.contains(word), "{error}");
     }
     assert!(Policies::with_folder(Path::new("/nowhere")).is_err());
+}
+
+#[test]
+fn what_was_decided_once_is_decided_so_again_by_the_same_policies_only() {
+    let shipped = Policies::default();
+    let people = [user(&[Role::Analyst]), user(&[Role::Auditor]), scoped(&[Role::Analyst]), token(&[Role::Analyst])];
+    for who in people.iter().chain(&people) {
+        for action in Action::DECIDED {
+            assert_eq!(shipped.allow(who, action), shipped.explain(who, action, None).allowed, "{who:?} {action:?}");
+        }
+        assert_eq!(
+            shipped.unmask(who, "client.address"),
+            shipped.explain(who, Action::Unmask, Some("client.address")).allowed
+        );
+    }
+    let folder = folder_of(&[("stop.cedar", "forbid(principal, action, resource);")]);
+    let stopped = Policies::with_folder(folder.path()).unwrap();
+    assert!(shipped.allow(&people[0], Action::Query) && !stopped.allow(&people[0], Action::Query));
+}
+
+#[test]
+fn decisions_that_are_remembered_are_bounded() {
+    let folder = folder_of(&[("more.cedar", "permit(principal, action == Action::\"unmask\", resource);")]);
+    let policies = Policies::with_folder(folder.path()).unwrap();
+    for field in 0..MOST_DECIDED + 10 {
+        policies.unmask(&user(&[Role::Analyst]), &format!("field{field}"));
+    }
+    assert_eq!(policies.decided.lock().len(), 10);
 }
