@@ -4,7 +4,6 @@ import itertools
 import socket
 import subprocess
 
-from .server import pairs
 from .wait import until
 
 QUEUE = 'action.resumeRetryCount="-1" action.resumeInterval="1" queue.type="LinkedList"'
@@ -15,7 +14,7 @@ def syslog_lines(word, numbers):
 
 
 def lose_nothing_in_kills(server, rsyslog, word, kills):
-    """The server is killed while an action of RELP, with `QUEUE`, sends to it; in the end all lines are stored."""
+    """The server is killed while an action that is answered, with `QUEUE`, sends to it; in the end all lines are stored."""
     for batch in range(kills):
         rsyslog.send(syslog_lines(word, range(batch * 500, batch * 500 + 500)))
         until(lambda batch=batch: len(server.find(word)) > batch * 500, "some are stored", 120)
@@ -28,7 +27,7 @@ def lose_nothing_in_kills(server, rsyslog, word, kills):
         # librelp looks for answers, and at whether the connection still stands, when there is more to send: the last
         # message alone would wait for it, in a connection that went with the server.
         rsyslog.send(syslog_lines(word, [next(nudges)]))
-        found = {int(pairs(record, "resource")["process.pid"]) for record in server.find(word)}
+        found = {int(record["body"].rsplit(" ", 1)[1]) for record in server.find(word)}
         return set(range(last + 1)) <= found
 
     until(all_stored, "all are stored", 180, 0.2)

@@ -84,13 +84,13 @@ def test_pylogbeat(chaos, say):
     verified(run.server)
 
 
-class FluentOrg(threading.Thread):
+class ForwardOfNpm(threading.Thread):
     """Reads what `forward_kill.mjs` has heard an ack for."""
 
-    def __init__(self, run, mode):
+    def __init__(self, run, client, mode):
         super().__init__(daemon=True)
         self.run_, self.attempts, self.faults = run, {}, []
-        command = ["node", "forward_kill.mjs", str(run.ports["forward-tcp"]), run.word, mode]
+        command = ["node", "forward_kill.mjs", client, str(run.ports["forward-tcp"]), run.word, mode]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, cwd=NODE, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         threading.Thread(target=self.end, daemon=True).start()
@@ -112,13 +112,14 @@ class FluentOrg(threading.Thread):
 
 
 @pytest.mark.parametrize("mode", ["Message", "CompressedPackedForward"])
-def test_fluent_org_logger(chaos, mode, say):
-    """This client gives an event that it sends again a new chunk id, so only those sent once are sure to be there once."""
+@pytest.mark.parametrize("client", ["fluent-org", "fluent-logger"])
+def test_forward_of_npm(chaos, client, mode, say):
+    """These clients give an event that is sent again a new chunk id, so only those sent once are sure to be there once."""
     run, kills, seed = chaos
     run.server.keep_port("forward-tcp")
-    sender = FluentOrg(run, mode)
+    sender = ForwardOfNpm(run, client, mode)
     sender.start()
     run.kill_while([sender], kills, random.Random(seed))
     check(run.stored(), sender.attempts, False, seed)
-    say(f"fluent-org in mode {mode}: {kills} kills, {repeated(sender.attempts)} (seed {seed})")
+    say(f"{client} in mode {mode}: {kills} kills, {repeated(sender.attempts)} (seed {seed})")
     verified(run.server)

@@ -120,30 +120,32 @@ def check_elasticsearch(server, word, index):
         assert pairs(record, "resource")["logkeep.protocol"] == "elasticsearch"
 
 
+def documents(word, index, **more):
+    for n in range(COUNT):
+        yield {
+            "_index": index,
+            "_id": f"{word}-{n}",
+            "@timestamp": datetime(2026, 11, 20, 10, 0, 0, n % 1000 * 1000, UTC).isoformat(),
+            "message": f"{word} number {n}",
+            "level": "error" if n % 2 else "info",
+            "service": {"name": f"{word}-service"},
+            "n": n,
+            "ratio": n + 0.5,
+            "odd": n % 2 == 1,
+            **more,
+        }
+
+
 def test_elasticsearch_py_bulk(shared_server, word):
     client = Elasticsearch(f"http://{shared_server.address('elasticsearch')}", http_compress=True, max_retries=0)
     assert client.info()["version"]["number"] == "8.17.0"
 
-    def documents():
-        for n in range(COUNT):
-            yield {
-                "_index": "py-logs",
-                "_id": f"{word}-{n}",
-                "@timestamp": datetime(2026, 11, 20, 10, 0, 0, n % 1000 * 1000, UTC).isoformat(),
-                "message": f"{word} number {n}",
-                "level": "error" if n % 2 else "info",
-                "service": {"name": f"{word}-service"},
-                "n": n,
-                "ratio": n + 0.5,
-                "odd": n % 2 == 1,
-            }
-
-    assert helpers.bulk(client, documents(), chunk_size=64) == (COUNT, [])
+    assert helpers.bulk(client, documents(word, "py-logs"), chunk_size=64) == (COUNT, [])
     check_elasticsearch(shared_server, word, "py-logs")
     # The same ids with the same bytes are stored once; created again, they are conflicts, item by item.
-    assert helpers.bulk(client, documents(), chunk_size=64) == (COUNT, [])
+    assert helpers.bulk(client, documents(word, "py-logs"), chunk_size=64) == (COUNT, [])
     check_elasticsearch(shared_server, word, "py-logs")
-    again = [document | {"_op_type": "create"} for document in documents()][:10]
+    again = [document | {"_op_type": "create"} for document in documents(word, "py-logs")][:10]
     stored, errors = helpers.bulk(client, again, raise_on_error=False)
     assert (stored, [error["create"]["status"] for error in errors]) == (0, [409] * 10)
     assert len(shared_server.find(word)) == COUNT
@@ -153,25 +155,10 @@ def test_elasticsearch_py_bulk(shared_server, word):
 def test_opensearch_py_bulk(shared_server, word):
     client = OpenSearch(f"http://{shared_server.address('elasticsearch')}", http_compress=True, max_retries=0)
 
-    def documents(action):
-        for n in range(COUNT):
-            yield {
-                "_op_type": action,
-                "_index": "os-logs",
-                "_id": f"{word}-{n}",
-                "@timestamp": datetime(2026, 11, 20, 10, 0, 0, n % 1000 * 1000, UTC).isoformat(),
-                "message": f"{word} number {n}",
-                "level": "error" if n % 2 else "info",
-                "service": {"name": f"{word}-service"},
-                "n": n,
-                "ratio": n + 0.5,
-                "odd": n % 2 == 1,
-            }
-
-    assert opensearch_helpers.bulk(client, documents("index"), chunk_size=64) == (COUNT, [])
+    assert opensearch_helpers.bulk(client, documents(word, "os-logs", _op_type="index"), chunk_size=64) == (COUNT, [])
     check_elasticsearch(shared_server, word, "os-logs")
     # Put into other requests they are known all the same.
-    stored, errors = opensearch_helpers.bulk(client, documents("create"), chunk_size=50, raise_on_error=False)
+    stored, errors = opensearch_helpers.bulk(client, documents(word, "os-logs", _op_type="create"), chunk_size=50, raise_on_error=False)
     assert (stored, {error["create"]["status"] for error in errors}) == (0, {409})
     assert len(shared_server.find(word)) == COUNT
     client.close()

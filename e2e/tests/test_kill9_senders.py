@@ -1,0 +1,235 @@
+"""Real senders while the server is killed: what was stored stays stored, and they go on by themselves. Where their protocol has answers
+nothing is lost; the others are in `test_goes_on`, because only they know what they let go."""
+
+import itertools
+import logging
+import re
+import subprocess
+import sys
+from collections import Counter
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import graypy
+import pytest
+from fluent.sender import FluentSender
+
+from support.kills import verified
+from support.proxies import haproxy, nginx
+from support.rsyslog import QUEUE, Rsyslog, lose_nothing_in_kills
+from support.wait import until
+
+NODE = Path(__file__).resolve().parents[1] / "node"
+COUNT = 40
+
+
+@contextmanager
+def fluent_python(port, folder):
+    sender = FluentSender("app", host="127.0.0.1", port=port)
+    yield lambda text: sender.emit("label", {"message": text})
+    sender.close()
+
+
+def graylog(handler):
+    @contextmanager
+    def way(port, folder):
+        made = handler("127.0.0.1", port=port)
+        made.raiseExceptions = False
+        made.handleError = lambda record: None
+        logger = logging.Logger("shop")
+        logger.addHandler(made)
+        yield logger.info
+        made.close()
+
+    return way
+
+
+@contextmanager
+def rsyslog_tcp(port, folder):
+    action = f'action(type="omfwd" target="127.0.0.1" port="{port}" protocol="tcp" template="RSYSLOG_SyslogProtocol23Format" {QUEUE})'
+    with Rsyslog(folder, action) as rsyslog:
+        yield lambda text: rsyslog.send([f"<134>1 2026-11-20T10:00:00Z web-1 app 7 - - {text}"])
+
+
+def proxied(proxy):
+    """The text is in the path of a request that the proxy logs."""
+    return lambda text: proxy.get("/" + text.replace(" ", "/") + "/200")
+
+
+@contextmanager
+def haproxy_udp(port, folder):
+    with haproxy(folder, f"127.0.0.1:{port}") as proxy:
+        yield proxied(proxy)
+
+
+@contextmanager
+def haproxy_tcp(port, folder):
+    ring = f"""ring tcplog
+  format rfc5424
+  maxlen 4096
+  size 1048576
+  timeout connect 5s
+  timeout server 10s
+  server log 127.0.0.1:{port} log-proto octet-count
+"""
+    with haproxy(folder, "ring@tcplog", rings=ring) as proxy:
+        yield proxied(proxy)
+
+
+@contextmanager
+def nginx_udp(port, folder):
+    with nginx(folder, f"127.0.0.1:{port}", '{{"path": "$request_uri"}}') as proxy:
+        yield proxied(proxy)
+
+
+@contextmanager
+def reads_lines(command, folder, **environment):
+    """A program that sends each line of its input."""
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, cwd=NODE, **environment)
+
+    def send(text):
+        assert process.poll() is None, (folder / "said").read_text()
+        process.stdin.write(f"{text}\n".encode())
+        process.stdin.flush()
+
+    yield send
+    process.stdin.close()
+    process.wait(60)
+
+
+def node(client):
+    return lambda port, folder: reads_lines(["node", "lines.mjs", client, str(port)], folder)
+
+
+TRACER = """
+import sys
+from ddtrace.trace import tracer
+for line in sys.stdin:
+    with tracer.trace(line.strip(), service="shop"):
+        pass
+    tracer.flush()
+"""
+
+
+def ddtrace(port, folder):
+    environment = {"DD_TRACE_AGENT_URL": f"http://127.0.0.1:{port}", "PATH": "/usr/bin:/bin"}
+    return reads_lines([sys.executable, "-c", TRACER], folder, env=environment)
+
+
+WAYS = {
+    "fluent-logger-python": ("forward-tcp", fluent_python),
+    "fluent-logger-npm": ("forward-tcp", node("fluent-logger")),
+    "graypy-udp": ("gelf-udp", graylog(graypy.GELFUDPHandler)),
+    "graypy-tcp": ("gelf-tcp", graylog(graypy.GELFTCPHandler)),
+    "graypy-http": ("gelf-http", graylog(graypy.GELFHTTPHandler)),
+    "rsyslog-tcp": ("syslog-tcp", rsyslog_tcp),
+    "haproxy-udp": ("syslog-udp", haproxy_udp),
+    "haproxy-tcp": ("syslog-tcp", haproxy_tcp),
+    "nginx-udp": ("syslog-udp", nginx_udp),
+    "jaeger-npm-udp": ("jaeger-binary", node("jaeger-udp")),
+    "jaeger-npm-http": ("jaeger-http", node("jaeger-http")),
+    "zipkin-npm": ("zipkin", node("zipkin")),
+    "ddtrace": ("datadog-traces", ddtrace),
+}
+
+
+def texts(server, word):
+    """How often each text is there, as a record or as the name of a span: `WORD when N`, with slashes in a path."""
+    found = [record["body"] for record in server.find(word)]
+    rows = server.sql(f"select name, count(*) from spans where name like '{word} %' group by name")["rows"]
+    for name, count in rows:
+        found += [name] * int(count)
+    return Counter(" ".join(re.search(f"{word}[ /]([a-z]+)[ /]([0-9]+)", text).groups()) for text in found)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_goes_on(make_server, tmp_path, word, way):
+    listener, make = WAYS[way]
+    server = make_server().start()
+    server.keep_port(listener)
+    numbered = lambda when: [f"{when} {n}" for n in range(COUNT)]
+    with make(server.port(listener), tmp_path) as send:
+
+        def all_arrive(when):
+            wanted = set(numbered(when))
+            for text in numbered(when):
+                send(f"{word} {text}")
+            until(lambda: wanted <= set(texts(server, word)), lambda: f"{when}: {texts(server, word)}", every_s=0.1)
+
+        all_arrive("before")
+        server.kill()
+        for text in numbered("between"):
+            with suppress(OSError):
+                send(f"{word} {text}")
+        server.start()
+        probes = itertools.count()
+
+        def is_back():
+            with suppress(OSError):
+                send(f"{word} probe {next(probes)}")
+            return any(text.startswith("probe") for text in texts(server, word))
+
+        until(is_back, "it sends again", 120, 0.2)
+        all_arrive("after")
+    found = texts(server, word)
+    twice = [text for text, times in found.items() if times > 1]
+    assert not twice, twice
+    assert set(numbered("before") + numbered("after")) <= set(found)
+    verified(server)
+
+
+def test_rsyslog_to_elasticsearch_loses_nothing(server, tmp_path, word):
+    """Its documents have ids, so nothing is stored twice either."""
+    server.keep_port("elasticsearch")
+    module = """module(load="omelasticsearch")
+template(name="document" type="list" option.jsonf="on") {
+    property(outname="@timestamp" name="timereported" dateFormat="rfc3339" format="jsonf")
+    property(outname="message" name="msg" format="jsonf")
+    property(outname="pid" name="procid" format="jsonf")
+}
+template(name="id" type="string" string="%app-name%-%procid%")
+"""
+    action = (
+        f'action(type="omelasticsearch" server="127.0.0.1" serverport="{server.port("elasticsearch")}" bulkmode="on" '
+        f'template="document" searchIndex="logs" searchType="" bulkid="id" dynbulkid="on" errorFile="{tmp_path}/refused" '
+        f'queue.dequeueBatchSize="50" {QUEUE})'
+    )
+    with Rsyslog(tmp_path, action, module=module) as rsyslog:
+        lose_nothing_in_kills(server, rsyslog, word, 3)
+    assert not (tmp_path / "refused").exists(), (tmp_path / "refused").read_text()
+    bodies = Counter(record["body"].strip() for record in server.find(word))
+    assert set(bodies.values()) == {1}
+    verified(server)
+
+
+JOURNAL = Path("/lib/systemd")
+
+
+def test_journal_upload_loses_nothing(server, tmp_path, word):
+    """It ends when the connection does, and systemd starts it again: from the last cursor that it has saved."""
+    server.keep_port("journal")
+    count = 20_000
+    export = "".join(
+        f"__REALTIME_TIMESTAMP={1_795_168_800_000_000 + n}\n__MONOTONIC_TIMESTAMP={n + 1}\n"
+        f"_BOOT_ID=0123456789abcdef0123456789abcdef\n_MACHINE_ID=0123456789abcdef0123456789abcdef\n"
+        f"PRIORITY=6\nMESSAGE={word} number {n}\n\n"
+        for n in range(count)
+    )
+    journal = tmp_path / "made.journal"
+    make = [str(JOURNAL / "systemd-journal-remote"), f"--output={journal}", "-"]
+    subprocess.run(make, input=export, capture_output=True, text=True, timeout=120, check=True)
+    upload = [str(JOURNAL / "systemd-journal-upload"), f"--url=http://127.0.0.1:{server.port('journal')}", f"--file={journal}"]
+    upload += ["--follow=no", f"--save-state={tmp_path}/state"]
+    with (tmp_path / "said").open("wb") as said:
+        start = lambda: subprocess.Popen(upload, stdout=said, stderr=said)
+        uploading = start()
+        until(lambda: server.find(word), "some are stored", every_s=0.01)
+        assert uploading.poll() is None, "it was killed in the middle"
+        server.kill()
+        assert uploading.wait(60) != 0
+        server.start()
+        assert start().wait(120) == 0, (tmp_path / "said").read_text()
+    stored = {int(record["body"].rsplit(" ", 1)[1]) for record in server.all_records(word)}
+    assert stored == set(range(count))
+    verified(server)
