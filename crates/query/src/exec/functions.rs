@@ -108,11 +108,6 @@ fn matcher(pattern: TextPattern) -> Result<TextMatcher> {
 fn search(matcher: &TextMatcher, texts: &ColumnarValue, rows: usize) -> Result<ColumnarValue> {
     let texts = arrow::compute::cast(&texts.to_array(rows)?, &DataType::Utf8)?;
     let texts = texts.as_string::<i32>();
-    let (first, last) = (texts.value_offsets()[0] as usize, texts.value_offsets()[texts.len()] as usize);
-    // Offsets of a string array are on the bounds of characters.
-    let all = std::str::from_utf8(&texts.value_data()[first..last])
-        .map_err(|error| DataFusionError::Execution(error.to_string()))?;
-    let ends: Vec<usize> = texts.value_offsets()[1..].iter().map(|end| *end as usize - first).collect();
-    let found = BooleanBuffer::from(matcher.matches_each(all, &ends));
+    let found = BooleanBuffer::from(matcher.matches_each(texts));
     Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(found, texts.nulls().cloned()))))
 }

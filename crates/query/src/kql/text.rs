@@ -1,5 +1,6 @@
 //! Finding free text in one text.
 
+use arrow::array::{Array as _, StringArray};
 use memchr::memmem::Finder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
@@ -40,38 +41,38 @@ impl TextMatcher {
         }
     }
 
-    /// The same for each of many texts that lie behind one another: text `i` ends at `ends[i]`. Where what every match
-    /// has is rare, they are read as one.
-    pub(crate) fn matches_each(&self, texts: &str, ends: &[usize]) -> Vec<bool> {
+    /// The same for each of many texts. Where what every match has is rare, they are read as one.
+    pub(crate) fn matches_each(&self, texts: &StringArray) -> Vec<bool> {
+        let offsets = texts.value_offsets();
+        let all = &texts.value_data()[offsets[0] as usize..offsets[texts.len()] as usize];
         match &self.0 {
             Kind::Phrase(phrase) if let Some(anchor) = &phrase.anchor => {
-                candidates(anchor, texts, ends, |text| phrase.is_in(&lower(text)))
+                candidates(anchor, all, offsets, |place| phrase.is_in(&lower(texts.value(place))))
             }
             // The lower case of a text of ASCII is as long as the text.
-            Kind::Phrase(phrase) if texts.is_ascii() && !phrase.text.is_empty() => {
-                candidates(&phrase.finder, &lower(texts), ends, |text| phrase.is_in(text))
+            Kind::Phrase(phrase) if !phrase.text.is_empty() && all.is_ascii() => {
+                let lower = all.to_ascii_lowercase();
+                candidates(&phrase.finder, &lower, offsets, |place| phrase.is_in(&self::lower(texts.value(place))))
             }
             Kind::Regex(regex) if let Some(literal) = &regex.literal => {
-                candidates(literal, texts, ends, |text| regex.regex.is_match(text))
+                candidates(literal, all, offsets, |place| regex.regex.is_match(texts.value(place)))
             }
-            _ => (0..ends.len()).map(|place| self.matches(text_at(texts, ends, place))).collect(),
+            _ => (0..texts.len()).map(|place| self.matches(texts.value(place))).collect(),
         }
     }
 }
 
-fn text_at<'a>(texts: &'a str, ends: &[usize], place: usize) -> &'a str {
-    &texts[if place == 0 { 0 } else { ends[place - 1] }..ends[place]]
-}
-
-/// Asks `check` only of the texts in which `finder` finds something.
-fn candidates(finder: &Finder<'_>, texts: &str, ends: &[usize], check: impl Fn(&str) -> bool) -> Vec<bool> {
+/// Asks `check` only of the texts in which `finder` finds something. They lie behind one another in `all`, from one of the
+/// offsets to the next, less the first.
+fn candidates(finder: &Finder<'_>, all: &[u8], offsets: &[i32], check: impl Fn(usize) -> bool) -> Vec<bool> {
+    let (first, ends) = (offsets[0] as usize, &offsets[1..]);
     let mut found = vec![false; ends.len()];
     let mut from = 0;
-    while let Some(candidate) = finder.find(&texts.as_bytes()[from..]) {
-        let start = from + candidate;
-        let place = ends.partition_point(|end| *end <= start);
-        found[place] = check(text_at(texts, ends, place));
-        from = ends[place];
+    while let Some(candidate) = finder.find(&all[from..]) {
+        let start = first + from + candidate;
+        let place = ends.partition_point(|end| *end as usize <= start);
+        found[place] = check(place);
+        from = ends[place] as usize - first;
     }
     found
 }
@@ -234,15 +235,10 @@ mod tests {
         ];
         for texts in lists {
             for matcher in phrases.iter().chain(&regexes) {
-                let ends: Vec<usize> = texts
-                    .iter()
-                    .scan(0, |end, text| {
-                        *end += text.len();
-                        Some(*end)
-                    })
-                    .collect();
                 let expected: Vec<bool> = texts.iter().map(|text| matcher.matches(text)).collect();
-                assert_eq!(matcher.matches_each(&texts.concat(), &ends), expected, "{matcher:?} in {texts:?}");
+                // Of a slice, whose first text does not begin where the bytes do.
+                let all = StringArray::from([&["foo"], *texts].concat());
+                assert_eq!(matcher.matches_each(&all.slice(1, texts.len())), expected, "{matcher:?} in {texts:?}");
             }
         }
     }
