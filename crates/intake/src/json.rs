@@ -1,5 +1,7 @@
 //! JSON without any protocol around it: bodies of documents over HTTP (Logstash's and Fluent Bit's http outputs, Vector,
 //! scripts), and lines of them over TCP and UDP (Logstash's tcp output, python-logstash-async).
+//!
+//! Fluent Bit's http output writes events in MessagePack unless it is told to write JSON. They are told by their first byte.
 
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use axum::routing::post;
 use logkeep_record::{Record, Resource};
 use logkeep_wire::documents::{documents, record, text};
 use logkeep_wire::frame::{Frame, Framer};
-use logkeep_wire::ndjson;
+use logkeep_wire::{forward, ndjson};
 use serde_json::json;
 
 use crate::Intake;
@@ -58,15 +60,6 @@ async fn receive(State(intake): State<Intake>, request: Request) -> Response {
     let sender = intake.sender(Protocol::Json, TENANT, &request);
     let result = async {
         let incoming = intake.read(&sender, request).await?;
-        let read = |bodies: &mut Bodies<'_>, body: &[u8], received_ns| {
-            for document in documents(&text(body)) {
-                match document {
-                    Ok(document) => bodies.push(record(document, received_ns, bodies.resource()))?,
-                    Err(reason) => bodies.reject(reason),
-                }
-            }
-            Ok(())
-        };
         intake.store_body(incoming, None, read).await
     };
     match result.await {
@@ -91,4 +84,23 @@ async fn receive(State(intake): State<Intake>, request: Request) -> Response {
             refused(&refusal, answer(status, "application/json", body.to_string()))
         }
     }
+}
+
+fn read(bodies: &mut Bodies<'_>, body: &[u8], received_ns: i64) -> Result<(), Refusal> {
+    if forward::is_events(body) {
+        for event in forward::events(body, received_ns) {
+            match event {
+                Ok(record) => bodies.push(record)?,
+                Err(reason) => bodies.reject(reason),
+            }
+        }
+        return Ok(());
+    }
+    for document in documents(&text(body)) {
+        match document {
+            Ok(document) => bodies.push(record(document, received_ns, bodies.resource()))?,
+            Err(reason) => bodies.reject(reason),
+        }
+    }
+    Ok(())
 }

@@ -32,7 +32,7 @@ pub enum ForwardError {
 /// One message.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
-    /// Where its sender routes it; every event has it.
+    /// Where its sender routes it; every event has it, unless it is empty.
     pub tag: Cow<'a, str>,
     /// Set if its sender waits for [`ack`]: the same again for the same events.
     pub chunk: Option<&'a [u8]>,
@@ -154,6 +154,17 @@ impl<'a> Message<'a> {
             Entries::Packed(_) => Events::packed(tag, body, received_ns),
         }
     }
+}
+
+/// Whether a body is nothing but events, as Fluent Bit's output for HTTP has them. No text begins so.
+pub fn is_events(body: &[u8]) -> bool {
+    const PAIR: u8 = 0x92;
+    body.first() == Some(&PAIR)
+}
+
+/// The events of such a body. They have no tag.
+pub fn events(body: &[u8], received_ns: i64) -> Events<'_> {
+    Events::packed(Cow::Borrowed(""), body, received_ns)
 }
 
 /// What a sender that gave a chunk id waits for, to be sent once its events are durable.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use logkeep_record::{Record, Resource, Value, json};
 
-use crate::documents::{documents, record};
+use crate::documents::{documents, record, seconds};
 use crate::text::Text;
 
 /// What the collector says, with Splunk's numbers and texts.
@@ -77,7 +77,7 @@ impl<'a> Metadata<'a> {
     /// Takes what is known under this name; gives back anything else.
     pub fn set(&mut self, name: &str, value: Value<'a>) -> Option<Value<'a>> {
         if name == "time" {
-            self.time_ns = time(&value);
+            self.time_ns = seconds(&value);
             return None;
         }
         let Value::Str(text) = value else { return Some(value) };
@@ -105,24 +105,6 @@ impl<'a> Metadata<'a> {
             record.attributes.extend(value.map(|value| (Cow::Borrowed(name), Value::Str(value))));
         }
     }
-}
-
-/// Seconds, as a number or as text.
-fn time(value: &Value<'_>) -> Option<i64> {
-    let text = match value {
-        Value::Int(seconds) => return seconds.checked_mul(1_000_000_000),
-        Value::Double(seconds) if seconds.is_finite() && seconds.abs() < 9e9 => {
-            return Some((seconds * 1e6).round() as i64 * 1_000);
-        }
-        Value::Str(text) => text.trim(),
-        _ => return None,
-    };
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let fraction: i64 = format!("{fraction:0<9}").parse().ok()?;
-    seconds.parse::<i64>().ok()?.checked_mul(1_000_000_000)?.checked_add(fraction)
 }
 
 /// The events of a body, in its order.

@@ -19,7 +19,8 @@ use crate::{Decoded, documents, ndjson, syslog};
 pub enum Form {
     /// A record, as a line of it would be one: a JSON object is a map, anything else its own text.
     Text,
-    /// JSON documents, one or several, or an array of them; what is no JSON is refused.
+    /// JSON documents, one or several, or an array of them, each alone or as Fluent Bit pairs it with its time; what is no JSON
+    /// is refused.
     Json,
     /// One message of syslog.
     Syslog,
@@ -94,8 +95,11 @@ impl Reader {
                     return take(Err(EMPTY.to_owned()));
                 }
                 for document in documents {
-                    let record = |document| message.told(documents::record(document, received_ns, resource.clone()));
-                    take(document.map(record))?;
+                    let record = |document| {
+                        let timed = documents::timed(document, received_ns, resource.clone());
+                        timed.unwrap_or_else(|| documents::record(document, received_ns, resource.clone()))
+                    };
+                    take(document.map(|document| message.told(record(document))))?;
                 }
                 Ok(())
             }
@@ -225,6 +229,11 @@ mod tests {
         check(Form::Text, b"", &["bad: the message is empty"]);
         check(Form::Json, b"{\"a\":1}", &["{\"a\":1} at 5 +7"]);
         check(Form::Json, b"[{\"a\":1},{\"b\":2}] {\"c\":3}", &["{\"a\":1}", "{\"b\":2}", "{\"c\":3}"]);
+        check(
+            Form::Json,
+            b"[[1795168800.5,{\"a\":1}],[7,8]]",
+            &["{\"a\":1} at 1795168800500000000 +7", "\"[7,8]\" at 5"],
+        );
         check(Form::Json, b"not json", &["bad: expected ident"]);
         check(Form::Json, b" \n", &["bad: the message is empty"]);
         check(Form::Syslog, b"<13>1 2026-11-20T10:00:00Z web app 7 - - hi", &["\"hi\" at 1795168800000000000"]);

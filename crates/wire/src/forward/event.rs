@@ -111,7 +111,9 @@ impl<'a> Events<'a> {
         };
         let mut record = Record::new(self.received_ns, body, Arc::clone(&self.resource));
         record.time_ns = time_ns;
-        record.attributes.push((Cow::Borrowed("fluent.tag"), Value::Str(self.tag.clone())));
+        if !self.tag.is_empty() {
+            record.attributes.push((Cow::Borrowed("fluent.tag"), Value::Str(self.tag.clone())));
+        }
         if matches!(&metadata, Value::Map(pairs) if !pairs.is_empty()) {
             record.attributes.push((Cow::Borrowed("fluent.metadata"), metadata));
         }

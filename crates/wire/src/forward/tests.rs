@@ -116,6 +116,17 @@ fn the_dialect_of_fluent_bit() {
 }
 
 #[test]
+fn a_body_of_events_alone() {
+    let time = [b"\x92".as_slice(), EVENT_TIME, b"\x80"].concat();
+    let body = [event(&time, 1), event(EVENT_TIME, 2)].concat();
+    assert!(is_events(&body) && !is_events(b"[{}]") && !is_events(b""));
+    let records: Vec<_> = events(&body, 7).map(Result::unwrap).collect();
+    let shown: Vec<_> =
+        records.iter().map(|record| (record.time_ns.unwrap().to_string(), &record.attributes)).collect();
+    assert_eq!(shown, [(AT.to_owned(), &Vec::new()), (AT.to_owned(), &Vec::new())]);
+}
+
+#[test]
 fn one_bad_event_costs_only_itself() {
     let events = [event(EVENT_TIME, 1), b"\x2a".to_vec(), event(b"\xc0", 1), event(EVENT_TIME, 2)].concat();
     let expected = format!(
