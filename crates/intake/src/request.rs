@@ -5,13 +5,13 @@ use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::admission::Admission;
 use crate::counters::add;
 use crate::entry::{Entry, Policies};
 use crate::origin::{Origin, Peer};
-use crate::refusal::{Kind, Refusal};
+use crate::refusal::Refusal;
 use crate::senders::Sender;
 use crate::{Intake, body};
 
@@ -94,7 +94,7 @@ pub(crate) fn joined(headers: &HeaderMap, name: &str) -> String {
 /// An answer.
 pub(crate) fn answer(status: u16, content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
-    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::SERVICE_UNAVAILABLE);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     if !content_type.is_empty() {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
@@ -106,7 +106,8 @@ pub(crate) fn refused(refusal: &Refusal, mut response: Response) -> Response {
     if let Some(seconds) = refusal.retry_after_s() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if refusal.kind == Kind::Unauthenticated {
+    // Whatever it is about: clients do not read a 401 without it.
+    if response.status() == StatusCode::UNAUTHORIZED {
         for scheme in ["Bearer", "Basic realm=\"logkeep\""] {
             response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::Request;
 use http::Method;
-use logkeep_record::TenantId;
+use logkeep_record::{TenantId, Value, json};
 use logkeep_wire::compress::decompress;
 use logkeep_wire::elasticsearch::{
     ACKNOWLEDGED, cat_health, cluster_health, data_streams, ilm_policies, index_templates, info, license, mapping,
@@ -44,6 +44,7 @@ impl Thing {
             ["_component_template", name @ ..] => (Self::Component, only(name)?),
             ["_data_stream", name @ ..] => (Self::Stream, only(name)?),
             ["_ingest", "pipeline", name @ ..] => (Self::Pipeline, only(name)?),
+            ["_alias", name] => (Self::Index, name),
             [index] | [index, "_mapping" | "_alias" | "_settings"] | [index, "_alias", _]
                 if !index.starts_with('_') =>
             {
@@ -81,6 +82,20 @@ fn only<'p>(rest: &[&'p str]) -> Option<&'p str> {
         [] => Some(""),
         [name] => Some(name),
         _ => None,
+    }
+}
+
+/// The other names that an index is put with. A client looks for the one it writes to, and puts the index again if it is not there.
+fn aliases(path: &[String], body: &str) -> Vec<String> {
+    if let [_, word, alias] = path
+        && word == "_alias"
+    {
+        return vec![alias.clone()];
+    }
+    let Ok(Value::Map(pairs)) = json::parse(body) else { return Vec::new() };
+    match pairs.into_iter().find(|(key, _)| key == "aliases") {
+        Some((_, Value::Map(aliases))) => aliases.into_iter().map(|(name, _)| name.into_owned()).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -175,6 +190,10 @@ impl Intake {
             let incoming = self.read(sender, request).await?;
             let body = decompress(&incoming.body, &incoming.content_encoding, KEPT_BYTES)?;
             let body = String::from_utf8_lossy(&body).into_owned();
+            let names = if thing == Thing::Index { aliases(&asked.path, &body) } else { Vec::new() };
+            for alias in names {
+                setup.put((incoming.origin.tenant.clone(), thing, alias), String::new())?;
+            }
             setup.put((incoming.origin.tenant.clone(), thing, name.to_owned()), body)?;
             return Ok(Answer::json(200, ACKNOWLEDGED));
         }

@@ -157,6 +157,7 @@ async fn refusals_are_errors_in_the_form_of_the_product() {
         assert_eq!((answer.status, answer.header("x-elastic-product")), (status, "Elasticsearch"), "{head}");
         assert_eq!(answer.json()["status"], status, "{head}");
         assert_ne!(answer.json()["error"]["type"], "", "{head}");
+        assert_eq!(answer.header("www-authenticate").is_empty(), status != 401, "{head}");
     }
     assert!(setup.bodies().is_empty());
     setup.ingest.close();
