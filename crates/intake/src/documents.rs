@@ -94,6 +94,9 @@ impl Intake {
             let (incoming, (prepared, mut done)) = intake.decode(incoming, work).await?;
             let stored = intake.commit(&incoming.origin, prepared, key.as_deref()).await?;
             done.known = stored.known();
+            if let Some(rejection) = done.rejection() {
+                intake.tell_fault(&incoming.origin, reason::MALFORMED, &rejection);
+            }
             Ok(done)
         })
         .await?

@@ -126,6 +126,7 @@ pub(crate) fn grpc(max_bytes: usize) -> Grpc<BytesCodec> {
 
 pub(crate) fn refuse(intake: &Intake, origin: &Origin, refusal: &Refusal) -> Status {
     intake.count_refused(origin, refusal.reason());
+    intake.tell_refused(origin, refusal);
     said(refusal)
 }
 

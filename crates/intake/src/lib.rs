@@ -27,6 +27,7 @@ mod documents;
 mod door;
 mod elasticsearch;
 mod entry;
+mod faults;
 mod forward;
 mod gelf;
 mod grpc;
@@ -120,6 +121,7 @@ pub(crate) struct Inner {
     pipelines: ArcSwap<PipelineSet>,
     lags: sources::Lags,
     turned_away: senders::TurnedAwayCounts,
+    faults: faults::Faults,
 }
 
 impl Intake {
@@ -141,6 +143,7 @@ impl Intake {
             pipelines: ArcSwap::new(options.pipelines.clone()),
             lags: sources::Lags::default(),
             turned_away: senders::TurnedAwayCounts::default(),
+            faults: faults::Faults::default(),
             ingest,
             options,
         };

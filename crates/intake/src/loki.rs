@@ -36,6 +36,9 @@ impl Intake {
         let (incoming, read) = self.decode(incoming, move |incoming| read(incoming, max_bytes)).await?;
         self.commit(&incoming.origin, read.prepared, None).await?;
         let (status, text) = push_answer(&read.rejected, read.lines);
+        if !read.rejected.is_empty() {
+            self.tell_fault(&incoming.origin, reason::MALFORMED, &text);
+        }
         Ok(answer(status, if text.is_empty() { "" } else { TEXT }, text))
     }
 }

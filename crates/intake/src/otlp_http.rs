@@ -111,6 +111,10 @@ impl Intake {
         let kind = if matches!(signal, Signal::Metrics) { reason::UNSUPPORTED } else { reason::MALFORMED };
         let prepared = prepared.rejecting(partial.rejected, kind);
         self.commit(origin, prepared, None).await?;
+        // Senders write nothing of it. Of metrics nothing is ever stored, which is no news.
+        if partial.rejected > 0 && kind == reason::MALFORMED {
+            self.tell_fault(origin, kind, &partial.message);
+        }
         Ok(partial)
     }
 }

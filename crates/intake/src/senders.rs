@@ -195,10 +195,11 @@ impl Intake {
         self.inner.tenants.contains(tenant)
     }
 
-    /// Counts a request that is answered with no.
+    /// Counts a request that is answered with no, and says so where that is for good.
     pub(crate) fn count_refusal(&self, sender: &Sender, refusal: &Refusal) {
         self.count_refused(&sender.origin, refusal.reason());
         self.turn_away(&sender.origin, refusal);
+        self.tell_refused(&sender.origin, refusal);
     }
 
     /// Remembers, for the audit trail, who was not let in.

@@ -59,7 +59,10 @@ impl Intake {
         self.commit(&incoming.origin, prepared, None).await?;
         Ok(match said(&rejected) {
             None => answer(202, "", ""),
-            Some(said) => answer(400, TEXT, said + "\n"),
+            Some(said) => {
+                self.tell_fault(&incoming.origin, reason::MALFORMED, &said);
+                answer(400, TEXT, said + "\n")
+            }
         })
     }
 }

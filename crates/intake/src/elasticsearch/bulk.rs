@@ -10,6 +10,7 @@ use logkeep_wire::elasticsearch::{Action, ItemAnswer, ItemError, Outcome};
 
 use super::plan::{Fate, Plan, Slot, Source, plan};
 use crate::Intake;
+use crate::account::reason;
 use crate::refusal::{Kind, Refusal};
 use crate::request::Incoming;
 use crate::store::Stored;
@@ -30,6 +31,9 @@ impl Intake {
         let documents = claims.documents();
         let stored = self.commit_documents(&incoming.origin, prepared, key.as_deref(), documents).await;
         self.inner.elasticsearch.ids.settle(claims, stored.is_ok());
+        if let Some(error) = slots.iter().find_map(Slot::fault) {
+            self.tell_fault(&incoming.origin, reason::MALFORMED, &error.to_string());
+        }
         let mut places = places(stored?).into_iter();
         let items = slots.into_iter().map(|slot| item(slot, &mut places)).collect();
         Ok(Answers { items, took_ms: started.elapsed().as_millis() as u64 })

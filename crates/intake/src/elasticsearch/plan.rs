@@ -24,6 +24,16 @@ pub(super) struct Slot {
     pub(super) fate: Fate,
 }
 
+impl Slot {
+    /// What is wrong with an item that can never be stored.
+    pub(super) fn fault(&self) -> Option<&ItemError> {
+        match &self.fate {
+            Fate::Rejected(error) if error.status != CONFLICT => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// What becomes of an item.
 pub(super) enum Fate {
     /// The next record of the request, as this version.
