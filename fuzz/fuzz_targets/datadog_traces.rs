@@ -6,7 +6,7 @@ use logkeep_wire::datadog_traces::{Form, Tracer, decode_traces};
 
 fuzz_target!(|input: &[u8]| {
     let Some((which, body)) = input.split_first() else { return };
-    let form = [Form::Maps, Form::Table, Form::Payload][usize::from(*which) % 3];
+    let form = [Form::Maps, Form::Table, Form::Payload, Form::Agent][usize::from(*which) % 4];
     let Ok(decoded) = decode_traces(form, body, &Tracer::default(), 7) else { return };
     let mut normalizer = Normalizer::new(Arrival { protocol: "datadog-traces", source: "192.0.2.1".to_owned() });
     for record in decoded.records {

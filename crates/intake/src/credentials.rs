@@ -5,7 +5,7 @@
 //! | any | in `Authorization: Bearer`, or as the password of `Basic` (gRPC: in the metadata `authorization`) |
 //! | Elasticsearch's | in `Authorization: ApiKey`, as the key after any id |
 //! | Splunk's | in `Authorization: Splunk` |
-//! | Datadog's | in `DD-API-KEY`, or where version 1 of the intake has the key in its path |
+//! | Datadog's | in `DD-API-KEY` or `X-API-Key`, or where version 1 of the intake has the key in its path |
 //! | Firehose | in `X-Amz-Firehose-Access-Key` |
 //!
 //! In no other place of a URL: proxies and logs on the way keep it.
@@ -21,8 +21,8 @@ use crate::refusal::{Kind, Refusal};
 
 /// With this begin tokens of ours.
 const OURS: &str = "lkt_";
-const DATADOG: &str = "dd-api-key";
-const FIREHOSE: &str = "x-amz-firehose-access-key";
+const DATADOG: &[&str] = &["dd-api-key", "x-api-key"];
+const FIREHOSE: &[&str] = &["x-amz-firehose-access-key"];
 /// Before the key in the path of Datadog's first intake.
 const DATADOG_PATH: &str = "/v1/input/";
 
@@ -52,12 +52,12 @@ pub(crate) fn shown(protocol: Protocol, headers: &HeaderMap, uri: &Uri) -> Resul
     }
     let mut found = Vec::new();
     found.extend(only(headers, AUTHORIZATION.as_str())?.map(authorization));
-    let header = match protocol {
-        Protocol::Datadog | Protocol::DatadogTraces => Some(DATADOG),
-        Protocol::Firehose => Some(FIREHOSE),
-        _ => None,
+    let named = match protocol {
+        Protocol::Datadog | Protocol::DatadogTraces => DATADOG,
+        Protocol::Firehose => FIREHOSE,
+        _ => &[],
     };
-    if let Some(header) = header {
+    for header in named {
         found.extend(only(headers, header)?.map(|key| key.to_str().unwrap_or_default().trim().to_owned()));
     }
     found.extend(in_path.map(str::to_owned));
@@ -146,10 +146,12 @@ mod tests {
         check(Protocol::Elasticsearch, "/_bulk", &[("authorization", "base64 ApiKey any:T")], "ours");
         check(Protocol::Elasticsearch, "/_bulk", &[("authorization", "ApiKey T")], "ours");
         check(Protocol::Hec, "/services/collector", &[("authorization", "Splunk T")], "ours");
+        check(Protocol::Hec, "/services/collector", &[("authorization", "base64 Basic x:T")], "ours");
         check(Protocol::Datadog, "/api/v2/logs", &[("dd-api-key", "T")], "ours");
         check(Protocol::Datadog, "/v1/input/T", &[], "ours");
         check(Protocol::Datadog, "/datadog/v1/input/T", &[], "ours");
         check(Protocol::DatadogTraces, "/v0.4/traces", &[("dd-api-key", "T")], "ours");
+        check(Protocol::DatadogTraces, "/api/v0.2/traces", &[("x-api-key", "T")], "ours");
         check(Protocol::Firehose, "/firehose", &[("x-amz-firehose-access-key", "T")], "ours");
         check(Protocol::Otlp, "/v1/logs", &[("dd-api-key", "T")], "-");
     }
@@ -173,6 +175,7 @@ mod tests {
         check(Protocol::Otlp, "/v1/logs", &[bearer, ("authorization", "Basic x")], "no");
         check(Protocol::Datadog, "/api/v2/logs", &[bearer, ("dd-api-key", "T")], "no");
         check(Protocol::Datadog, "/api/v2/logs", &[("dd-api-key", "T"), ("dd-api-key", "T")], "no");
+        check(Protocol::Datadog, "/api/v2/logs", &[("dd-api-key", "T"), ("x-api-key", "T")], "no");
         check(Protocol::Hec, "/services/collector?token=T", &[], "no");
         check(Protocol::Hec, "/services/collector?token=T", &[bearer], "no");
         check(Protocol::Json, "/T", &[bearer], "no");

@@ -1,4 +1,5 @@
-//! The agent's part for tracers of Datadog: traces of versions 0.3, 0.4, 0.5 and 0.7, and what tracers ask before.
+//! The agent's part for tracers of Datadog: traces of versions 0.3, 0.4, 0.5 and 0.7, and what tracers ask before; and what an
+//! Agent sends on.
 //!
 //! A tracer sends a refused request a few times more and then drops it, and nothing of what it is answered tells one span from
 //! another. So bad spans are counted and the answer is good, as an agent's is, unless none was good. What tracers send beside
@@ -25,16 +26,20 @@ use crate::zipkin::{TEXT, said};
 const JSON: &str = "application/json";
 /// How many of their traces tracers should send: all, because what to keep is decided here.
 const RATES: &str = r#"{"rate_by_service":{"service:,env:":1}}"#;
+/// Where an Agent sends on what tracers gave it; no tracer does.
+const FROM_AGENTS: &str = "/api/v0.2/traces";
 /// How many traces a request has, if one believes its sender.
 const TRACE_COUNT: &str = "x-datadog-trace-count";
 /// Of a header that becomes an attribute.
 const HEADER_CHARS: usize = 256;
 
-const PATHS: [(&str, Form, bool); 4] = [
+/// Where they are sent to, in which form, and whether the answer says how many to send.
+const PATHS: [(&str, Form, bool); 5] = [
     ("/v0.3/traces", Form::Maps, false),
     ("/v0.4/traces", Form::Maps, true),
     ("/v0.5/traces", Form::Table, true),
     ("/v0.7/traces", Form::Payload, true),
+    (FROM_AGENTS, Form::Agent, false),
 ];
 
 impl Intake {
@@ -49,6 +54,7 @@ impl Intake {
             "/v0.3/services",
             "/v0.4/services",
             "/v0.6/stats",
+            "/api/v0.2/stats",
             "/telemetry/proxy/{*path}",
             "/profiling/v1/input",
             "/v0.1/pipeline_stats",
@@ -101,7 +107,11 @@ impl Intake {
             self.decode(incoming, work).await?;
         let prepared = prepared.rejecting(rejected.len(), reason::MALFORMED);
         self.commit(&incoming.origin, prepared, None).await?;
-        Ok(said(&rejected).filter(|_| good == 0))
+        let said = said(&rejected);
+        if let Some(said) = &said {
+            self.tell_fault(&incoming.origin, reason::MALFORMED, said);
+        }
+        Ok(said.filter(|_| good == 0))
     }
 }
 
@@ -117,7 +127,7 @@ fn tracer(headers: &HeaderMap) -> Tracer {
 
 /// What tracers choose their version by. Statistics are not among it: tracers that know of them make them, for nobody.
 fn info() -> String {
-    let endpoints = PATHS.map(|(path, ..)| path);
+    let endpoints: Vec<_> = PATHS.iter().map(|(path, ..)| path).filter(|path| **path != FROM_AGENTS).collect();
     serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
         "endpoints": endpoints,

@@ -1,11 +1,12 @@
-//! Datadog's spans, as its tracers send them to an agent: versions 0.3, 0.4, 0.5 and 0.7.
+//! Datadog's spans, as its tracers send them to an agent: versions 0.3, 0.4, 0.5 and 0.7; and as an Agent sends them on.
 //!
 //! Versions 0.3 and 0.4 are lists of traces in MessagePack or JSON, 0.5 is the same with a table of all texts in front, 0.7 puts
-//! facts of the tracer around them. All come to one form ([`span::DatadogSpan`]) and from there to ours. A span that cannot
+//! facts of the tracer around them, and an Agent puts its own around several of these, in protobuf. All come to one form ([`span::DatadogSpan`]) and from there to ours. A span that cannot
 //! be read costs only itself.
 //!
 //! Not here: the paths and headers (`intake`), OpenTelemetry's names for Datadog's tags (`normalize`).
 
+mod agent;
 mod chunk;
 mod json;
 mod maps;
@@ -26,6 +27,8 @@ pub enum Form {
     Table,
     /// Version 0.7: a map with the facts of the tracer and its traces.
     Payload,
+    /// What an Agent sends on, in protobuf.
+    Agent,
 }
 
 /// What a tracer says of itself in the headers of its request; empty where it does not.
@@ -59,5 +62,6 @@ pub fn decode_traces<'a>(
         (Form::Maps, _) => maps::decode(body, taken),
         (Form::Table, _) => table::decode(body, taken),
         (Form::Payload, _) => maps::decode_payload(body, taken),
+        (Form::Agent, _) => agent::decode(body, taken),
     }
 }

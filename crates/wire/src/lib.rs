@@ -29,6 +29,7 @@ pub mod lumberjack;
 pub mod msgpack;
 pub mod ndjson;
 pub mod otlp;
+mod protobuf;
 pub mod queue;
 pub mod relp;
 mod spans;

@@ -25,7 +25,10 @@ async fn answers_of_an_agent() {
             400,
             "1 spans were not stored, all others were: span 0: a span has no `trace_id`\n",
         ),
+        // Of a real Agent: a tracer's payload with a span.
+        ("POST /api/v0.2/traces", b"\x2a\x0b\x32\x09\x1a\x07\x12\x01a\x20\x01\x28\x02", 200, "OK\n"),
         ("POST /v0.6/stats", b"\x80", 202, r#"{"status":"ok"}"#),
+        ("POST /api/v0.2/stats", b"\x80", 202, r#"{"status":"ok"}"#),
         ("POST /telemetry/proxy/api/v2/apmtelemetry", b"{}", 202, r#"{"status":"ok"}"#),
     ] {
         let answer = send(&router, head, body.to_vec()).await;
@@ -36,9 +39,9 @@ async fn answers_of_an_agent() {
     assert!(refused.text().ends_with(" (3 traces)\n"), "{}", refused.text());
     assert_eq!(send(&router, "POST /v0.4/traces\nx-logkeep-tenant: nobody", SPAN).await.status, 401);
     assert_eq!(send(&router, "POST /v1.0/traces", "").await.status, 404);
-    assert_eq!(setup.texts(), ["a", "a", "a"]);
+    assert_eq!(setup.texts(), ["a"; 4]);
     let counts = setup.counts(Protocol::DatadogTraces);
-    assert_eq!((counts.stored, counts.rejected, counts.refused), (3, 1, 2));
+    assert_eq!((counts.stored, counts.rejected, counts.refused), (4, 1, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

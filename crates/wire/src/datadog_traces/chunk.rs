@@ -51,6 +51,12 @@ impl<'a> Taken<'a> {
         }
     }
 
+    /// What follows is of another tracer, of which this is known.
+    pub(super) fn turn_to(&mut self, facts: Attributes<'static>) {
+        self.facts = facts;
+        self.resources.clear();
+    }
+
     /// Sets a fact of the tracer; the last one said counts.
     pub(super) fn know(&mut self, name: &'static str, text: Cow<'_, str>) {
         if !text.is_empty() {

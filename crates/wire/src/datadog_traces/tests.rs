@@ -191,6 +191,110 @@ fn a_payload_with_facts_of_the_tracer() {
     assert!(got.contains(r#"{"telemetry.sdk.language":"python","container.id":"c"}"#), "{got}");
 }
 
+fn varint(number: u64) -> Vec<u8> {
+    let low = (number & 0x7f) as u8;
+    if number < 0x80 { vec![low] } else { [vec![low | 0x80], varint(number >> 7)].concat() }
+}
+
+/// A number in protobuf.
+fn num(field: u8, number: u64) -> Vec<u8> {
+    [vec![field << 3], varint(number)].concat()
+}
+
+/// Eight bytes.
+fn fixed(field: u8, bits: u64) -> Vec<u8> {
+    [&[field << 3 | 1], &bits.to_le_bytes()[..]].concat()
+}
+
+/// A text or a message.
+fn sized(field: u8, content: impl AsRef<[u8]>) -> Vec<u8> {
+    let content = content.as_ref();
+    [vec![field << 3 | 2], varint(content.len() as u64), content.to_vec()].concat()
+}
+
+/// An entry of a map of texts.
+fn tag(field: u8, key: &str, value: &str) -> Vec<u8> {
+    sized(field, [sized(1, key), sized(2, value)].concat())
+}
+
+/// The trace of [`PYTHON`], as an Agent has it.
+fn of_an_agent() -> Vec<u8> {
+    let ids = |id, parent: &[u8]| [num(4, 0xf8e4_6280_e24b_e538), num(5, id), parent.to_vec()].concat();
+    let root = [
+        [sized(1, "shop"), sized(2, "web.request"), sized(3, "GET /cart")].concat(),
+        ids(0xf44a_a7f4_2fc7_8865, b""),
+        [num(7, 1_795_278_306_893_818_573), num(8, 9_468_537), sized(12, "web")].concat(),
+        [tag(10, "_dd.p.tid", "6b01c5d200000000"), tag(10, "env", "prod"), tag(10, "version", "1.2")].concat(),
+        [tag(10, "span.kind", "server"), tag(10, "http.status_code", "500")].concat(),
+        sized(11, [sized(1, "process_id"), fixed(2, 7.0_f64.to_bits())].concat()),
+    ];
+    let text = |text: &str| sized(2, text);
+    let values = [sized(1, text("a")), sized(1, [num(1, 1), num(3, 1)].concat())].concat();
+    let attributes = [
+        sized(3, [sized(1, "n"), sized(2, [num(1, 2), num(4, 2)].concat())].concat()),
+        sized(3, [sized(1, "zero"), sized(2, num(1, 2))].concat()),
+        sized(3, [sized(1, "why"), sized(2, [num(1, 4), sized(6, values)].concat())].concat()),
+    ];
+    let link = [
+        num(1, 3),
+        num(2, 0x8000_0000_0000_0001),
+        num(3, 0xf000_0000_0000_0004),
+        tag(4, "k", "v"),
+        num(6, 0x8000_0001),
+    ];
+    let child = [
+        [sized(1, "shop"), sized(2, "pay.charge"), sized(3, "pay.charge")].concat(),
+        ids(2, &num(6, 0xf44a_a7f4_2fc7_8865)),
+        [num(7, 1_795_278_306_894_081_124), num(8, 9_015_433), num(9, 1)].concat(),
+        [tag(10, "env", "prod"), tag(10, "error.message", "card refused"), tag(10, "span.kind", "client")].concat(),
+        sized(13, [sized(1, "appsec"), sized(2, b"\x81\xa1a\x92\x01\x02")].concat()),
+        sized(14, link.concat()),
+        sized(15, [fixed(1, 5), sized(2, "retry"), attributes.concat()].concat()),
+    ];
+    let chunk =
+        [num(1, 1), sized(2, "lambda"), sized(3, root.concat()), sized(3, child.concat()), tag(4, "t", "u")].concat();
+    let tracer =
+        [sized(1, "c"), sized(2, "python"), sized(4, "4.16"), sized(6, chunk), tag(7, "team", "a"), sized(10, "3")]
+            .concat();
+    let other =
+        [sized(2, "go"), sized(8, "test"), sized(6, sized(3, [num(4, 1), num(5, 2), sized(2, "b")].concat()))].concat();
+    [sized(1, "web-1"), sized(2, "prod"), sized(5, tracer), sized(5, other), tag(6, "site", "x"), sized(7, "7.60")]
+        .concat()
+}
+
+#[test]
+fn what_an_agent_sends_on() {
+    let root = concat!(
+        "6b01c5d200000000f8e46280e24be538 f44aa7f42fc78865 - server web.request 1795278306893818573+9468537 ",
+        r#"{"service.name":"shop","deployment.environment.name":"prod","service.version":"1.2","site":"x","#,
+        r#""host.name":"web-1","team":"a","container.id":"c","telemetry.sdk.language":"python","#,
+        r#""telemetry.sdk.version":"4.16"}{"http.status_code":"500","_dd.origin":"lambda","t":"u","#,
+        r#""resource.name":"GET /cart","span.type":"web","process_id":7.0,"_sampling_priority_v1":1}"#,
+    );
+    let child = concat!(
+        "6b01c5d200000000f8e46280e24be538 0000000000000002 f44aa7f42fc78865 client pay.charge 1795278306894081124+9015433 ",
+        r#"{"service.name":"shop","deployment.environment.name":"prod","site":"x","host.name":"web-1","team":"a","#,
+        r#""container.id":"c","telemetry.sdk.language":"python","telemetry.sdk.version":"4.16","service.version":"3"}"#,
+        r#"{"error.message":"card refused","resource.name":"pay.charge","meta_struct.appsec":{"a":[1,2]}} "#,
+        r#"retry@5{"n":2,"zero":0,"why":["a",true]} ->80000000000000010000000000000003/f000000000000004{"k":"v"} "#,
+        "error:card refused",
+    );
+    let other = concat!(
+        "00000000000000000000000000000001 0000000000000002 - unspecified b 0+-1 ",
+        r#"{"site":"x","host.name":"web-1","telemetry.sdk.language":"go","deployment.environment.name":"test"}"#,
+        r#"{"_sampling_priority_v1":0}"#,
+    );
+    assert_eq!(decode(Form::Agent, &of_an_agent()), format!("{root}\n{child}\n{other}"));
+    assert_eq!(decode(Form::Agent, b""), "");
+    let bad =
+        sized(5, sized(6, [sized(3, b""), sized(3, b"\x0a\x09x"), sized(3, [num(4, 1), num(5, 2)].concat())].concat()));
+    let got = decode(Form::Agent, &bad);
+    assert!(got.contains("\nrejected 0: a span has no `trace_id`\nrejected 1: "), "{got}");
+    for cut in 0..of_an_agent().len() {
+        decode(Form::Agent, &of_an_agent()[..cut]);
+    }
+}
+
 #[test]
 fn a_bad_span_costs_only_itself() {
     for (span, reason) in [
@@ -231,6 +335,8 @@ fn what_is_none_of_it() {
         (Form::Table, b"\x92\xdd\x00\x10\x00\x00", "the body is not Datadog traces of version 0.5 in MessagePack: "),
         (Form::Table, b"\x92\xdd\xff\xff\xff\xff", "the request has more than 2097152 texts in its table"),
         (Form::Payload, b"\x90", "the body is not a Datadog payload of traces in MessagePack: "),
+        (Form::Agent, b"\x2a\xff", "the body is not an Agent's payload of traces in protobuf: "),
+        (Form::Agent, b"\x5a\x00", "the body is not an Agent's payload of traces in protobuf: its texts are in tables"),
     ] {
         let got = decode(form, body);
         assert!(got.starts_with(said), "{body:02x?}: {got}");
@@ -253,6 +359,14 @@ fn bombs() {
     body.extend([0x91, 0xdc, 0, 100]);
     (0..100).for_each(|_| body.extend(&span));
     assert_eq!(decode(Form::Table, &body), "the request has more than 67108864 bytes of text; send smaller ones");
+    // Payloads of nothing, and a fact that each of them would have.
+    assert_eq!(
+        decode(Form::Agent, &[0x2a_u8, 0].repeat(3 << 20)),
+        "the request has more than 2097152 values; send smaller ones"
+    );
+    let mut body = sized(1, "x".repeat(1 << 20));
+    body.extend([0x2a, 0].repeat(100));
+    assert_eq!(decode(Form::Agent, &body), "the request has more than 67108864 bytes of text; send smaller ones");
     // More values than memory should hold.
     let mut body = b"\x91\x91\x83\xa8trace_id\x01\xa7span_id\x01\xa7metrics\xdf\x00\x22\x00\x00".to_vec();
     (0..0x0022_0000).for_each(|_| body.extend([0xa0, 1]));

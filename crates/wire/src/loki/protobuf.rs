@@ -7,41 +7,11 @@ use std::borrow::Cow;
 
 use logkeep_record::{Attributes, Record, Resource, Value, limits};
 use prost::DecodeError;
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 use super::{LokiError, Stream, check_room, line_record, parse_labels};
 use crate::Decoded;
+use crate::protobuf::{Content, next_field};
 use crate::text::Text;
-
-/// A field of a message: its number, and its content if that is a number or bytes.
-enum Content<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-    Other,
-}
-
-fn next_field<'a>(rest: &mut &'a [u8]) -> Result<(u32, Content<'a>), DecodeError> {
-    let (tag, wire_type) = decode_key(rest)?;
-    let content = match wire_type {
-        WireType::Varint => Content::Number(decode_varint(rest)?),
-        WireType::LengthDelimited => {
-            let len = decode_varint(rest)?;
-            let split = usize::try_from(len).ok().and_then(|len| rest.split_at_checked(len));
-            let Some((bytes, after)) = split else {
-                // A message that is cut short; prost's own error for it cannot be built from outside.
-                skip_field(WireType::SixtyFourBit, tag, &mut &[][..], DecodeContext::default())?;
-                return Ok((tag, Content::Other));
-            };
-            *rest = after;
-            Content::Bytes(bytes)
-        }
-        _ => {
-            skip_field(wire_type, tag, rest, DecodeContext::default())?;
-            Content::Other
-        }
-    };
-    Ok((tag, content))
-}
 
 /// Decodes a push that has been decompressed. An entry that does not decode, or one whose stream has no readable labels,
 /// is rejected alone.
