@@ -266,7 +266,21 @@ fn outliving(router: Router) -> Router {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use http::HeaderValue;
+    use tower::ServiceExt;
+
     use super::*;
+
+    /// Some senders drop what 500 answers.
+    #[tokio::test]
+    async fn a_defect_is_answered_with_later() {
+        let defective = async || -> &'static str { panic!("a defect") };
+        let router = outliving(Router::new().route("/", get(defective)));
+        let answer = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &HeaderValue::from_static("2")));
+    }
 
     #[test]
     fn names_and_numbers_are_given_once() {

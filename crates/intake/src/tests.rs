@@ -17,6 +17,7 @@ mod loki;
 mod native;
 mod otlp;
 mod pipelines;
+mod quirks;
 mod redaction;
 mod relp;
 mod senders;
