@@ -2,6 +2,7 @@
 nothing is lost; the others are in `test_goes_on`, because only they know what they let go."""
 
 import itertools
+import json
 import logging
 import re
 import subprocess
@@ -13,10 +14,15 @@ from pathlib import Path
 import graypy
 import pytest
 from fluent.sender import FluentSender
+from jaeger_client import Config
+from logstash_async.transport import HttpTransport, UdpTransport
 
+from support.envoy import Envoy
+from support.envoy_sender import Sender, ask
 from support.kills import verified
 from support.proxies import haproxy, nginx
 from support.rsyslog import QUEUE, Rsyslog, lose_nothing_in_kills
+from support.server import EVERYTHING
 from support.wait import until
 
 NODE = Path(__file__).resolve().parents[1] / "node"
@@ -40,6 +46,36 @@ def graylog(handler):
         logger.addHandler(made)
         yield logger.info
         made.close()
+
+    return way
+
+
+def logstash(transport):
+    @contextmanager
+    def way(port, folder):
+        made = transport("127.0.0.1", port, timeout=5, ssl_enable=False)
+        yield lambda text: made.send([json.dumps({"message": text}).encode() + b"\n"])
+        made.close()
+
+    return way
+
+
+@contextmanager
+def jaeger_python(port, folder):
+    agent = {"reporting_host": "127.0.0.1", "reporting_port": port}
+    settings = {"sampler": {"type": "const", "param": 1}, "local_agent": agent, "reporter_flush_interval": 0.1}
+    tracer = Config(config=settings, service_name="shop", validate=True).new_tracer()
+    yield lambda text: tracer.start_span(text).finish()
+    until(tracer.close().done, "jaeger-client ends")
+
+
+def envoy(name):
+    """The text is in the path of a request that goes through it."""
+
+    @contextmanager
+    def way(port, folder):
+        with Envoy(folder, zipkin=port) if name == "zipkin" else Sender(folder, {name: port}) as proxy:
+            yield lambda text: ask(proxy, ["/" + text.replace(" ", "/") + "/200"])
 
     return way
 
@@ -123,10 +159,18 @@ WAYS = {
     "graypy-udp": ("gelf-udp", graylog(graypy.GELFUDPHandler)),
     "graypy-tcp": ("gelf-tcp", graylog(graypy.GELFTCPHandler)),
     "graypy-http": ("gelf-http", graylog(graypy.GELFHTTPHandler)),
+    "logstash-async-udp": ("json-udp", logstash(UdpTransport)),
+    "logstash-async-http": ("json-http", logstash(HttpTransport)),
     "rsyslog-tcp": ("syslog-tcp", rsyslog_tcp),
     "haproxy-udp": ("syslog-udp", haproxy_udp),
     "haproxy-tcp": ("syslog-tcp", haproxy_tcp),
     "nginx-udp": ("syslog-udp", nginx_udp),
+    "envoy-als": ("envoy-als", envoy("als")),
+    "envoy-otlp": ("otlp-grpc", envoy("otlp")),
+    "envoy-fluentd": ("forward-tcp", envoy("fluentd")),
+    "envoy-datadog": ("datadog-traces", envoy("datadog")),
+    "envoy-zipkin": ("zipkin", envoy("zipkin")),
+    "jaeger-python-udp": ("jaeger-compact", jaeger_python),
     "jaeger-npm-udp": ("jaeger-binary", node("jaeger-udp")),
     "jaeger-npm-http": ("jaeger-http", node("jaeger-http")),
     "zipkin-npm": ("zipkin", node("zipkin")),
@@ -135,12 +179,12 @@ WAYS = {
 
 
 def texts(server, word):
-    """How often each text is there, as a record or as the name of a span: `WORD when N`, with slashes in a path."""
-    found = [record["body"] for record in server.find(word)]
-    rows = server.sql(f"select name, count(*) from spans where name like '{word} %' group by name")["rows"]
-    for name, count in rows:
-        found += [name] * int(count)
-    return Counter(" ".join(re.search(f"{word}[ /]([a-z]+)[ /]([0-9]+)", text).groups()) for text in found)
+    """How often each text is there, in a record or a span: `WORD when N`, with slashes in a path. Of a request that Envoy has
+    passed on there are two spans, as a server and as a client."""
+    spans = server.answered("/api/v1/spans", q=word, limit=10_000, **EVERYTHING)["spans"]
+    found = server.find(word) + [span for span in spans if span["kind"] != "client"]
+    said = lambda one: re.search(f"{word}[ /]([a-z]+)[ /]([0-9]+)", json.dumps(one))
+    return Counter(" ".join(said(one).groups()) for one in found)
 
 
 @pytest.mark.parametrize("way", WAYS)
