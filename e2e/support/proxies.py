@@ -90,6 +90,19 @@ backend app
     return Proxy(folder, "haproxy", ["haproxy", "-db", "-f"], config)
 
 
+def haproxy_over_tcp(folder, server):
+    """Over TCP it logs through a ring that a server empties."""
+    ring = f"""ring tcplog
+  format rfc5424
+  maxlen 4096
+  size 1048576
+  timeout connect 5s
+  timeout server 10s
+  server log {server} log-proto octet-count
+"""
+    return haproxy(folder, "ring@tcplog", rings=ring)
+
+
 def nginx(folder, log, form):
     config = f"""
 daemon off;

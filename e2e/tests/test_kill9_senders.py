@@ -17,16 +17,22 @@ from fluent.sender import FluentSender
 from jaeger_client import Config
 from logstash_async.transport import HttpTransport, UdpTransport
 
+from support import journal
 from support.envoy import Envoy
 from support.envoy_sender import Sender, ask
 from support.kills import verified
-from support.proxies import haproxy, nginx
+from support.proxies import haproxy, haproxy_over_tcp, nginx
 from support.rsyslog import QUEUE, Rsyslog, lose_nothing_in_kills
 from support.server import EVERYTHING
 from support.wait import until
 
 NODE = Path(__file__).resolve().parents[1] / "node"
 COUNT = 40
+
+
+def path(text):
+    """Of a request that a proxy logs, with the text in it."""
+    return "/" + text.replace(" ", "/") + "/200"
 
 
 @contextmanager
@@ -70,12 +76,10 @@ def jaeger_python(port, folder):
 
 
 def envoy(name):
-    """The text is in the path of a request that goes through it."""
-
     @contextmanager
     def way(port, folder):
         with Envoy(folder, zipkin=port) if name == "zipkin" else Sender(folder, {name: port}) as proxy:
-            yield lambda text: ask(proxy, ["/" + text.replace(" ", "/") + "/200"])
+            yield lambda text: ask(proxy, [path(text)])
 
     return way
 
@@ -87,35 +91,15 @@ def rsyslog_tcp(port, folder):
         yield lambda text: rsyslog.send([f"<134>1 2026-11-20T10:00:00Z web-1 app 7 - - {text}"])
 
 
-def proxied(proxy):
-    """The text is in the path of a request that the proxy logs."""
-    return lambda text: proxy.get("/" + text.replace(" ", "/") + "/200")
+def proxied(proxy, *settings):
+    """`settings` are those behind the address to log to."""
 
+    @contextmanager
+    def way(port, folder):
+        with proxy(folder, f"127.0.0.1:{port}", *settings) as running:
+            yield lambda text: running.get(path(text))
 
-@contextmanager
-def haproxy_udp(port, folder):
-    with haproxy(folder, f"127.0.0.1:{port}") as proxy:
-        yield proxied(proxy)
-
-
-@contextmanager
-def haproxy_tcp(port, folder):
-    ring = f"""ring tcplog
-  format rfc5424
-  maxlen 4096
-  size 1048576
-  timeout connect 5s
-  timeout server 10s
-  server log 127.0.0.1:{port} log-proto octet-count
-"""
-    with haproxy(folder, "ring@tcplog", rings=ring) as proxy:
-        yield proxied(proxy)
-
-
-@contextmanager
-def nginx_udp(port, folder):
-    with nginx(folder, f"127.0.0.1:{port}", '{{"path": "$request_uri"}}') as proxy:
-        yield proxied(proxy)
+    return way
 
 
 @contextmanager
@@ -129,9 +113,11 @@ def reads_lines(command, folder, **environment):
         process.stdin.write(f"{text}\n".encode())
         process.stdin.flush()
 
-    yield send
-    process.stdin.close()
-    process.wait(60)
+    try:
+        yield send
+    finally:
+        process.stdin.close()
+        process.wait(60)
 
 
 def node(client):
@@ -162,9 +148,9 @@ WAYS = {
     "logstash-async-udp": ("json-udp", logstash(UdpTransport)),
     "logstash-async-http": ("json-http", logstash(HttpTransport)),
     "rsyslog-tcp": ("syslog-tcp", rsyslog_tcp),
-    "haproxy-udp": ("syslog-udp", haproxy_udp),
-    "haproxy-tcp": ("syslog-tcp", haproxy_tcp),
-    "nginx-udp": ("syslog-udp", nginx_udp),
+    "haproxy-udp": ("syslog-udp", proxied(haproxy)),
+    "haproxy-tcp": ("syslog-tcp", proxied(haproxy_over_tcp)),
+    "nginx-udp": ("syslog-udp", proxied(nginx, '{{"path": "$request_uri"}}')),
     "envoy-als": ("envoy-als", envoy("als")),
     "envoy-otlp": ("otlp-grpc", envoy("otlp")),
     "envoy-fluentd": ("forward-tcp", envoy("fluentd")),
@@ -247,24 +233,12 @@ template(name="id" type="string" string="%app-name%-%procid%")
     verified(server)
 
 
-JOURNAL = Path("/lib/systemd")
-
-
 def test_journal_upload_loses_nothing(server, tmp_path, word):
     """It ends when the connection does, and systemd starts it again: from the last cursor that it has saved."""
     server.keep_port("journal")
     count = 20_000
-    export = "".join(
-        f"__REALTIME_TIMESTAMP={1_795_168_800_000_000 + n}\n__MONOTONIC_TIMESTAMP={n + 1}\n"
-        f"_BOOT_ID=0123456789abcdef0123456789abcdef\n_MACHINE_ID=0123456789abcdef0123456789abcdef\n"
-        f"PRIORITY=6\nMESSAGE={word} number {n}\n\n"
-        for n in range(count)
-    )
-    journal = tmp_path / "made.journal"
-    make = [str(JOURNAL / "systemd-journal-remote"), f"--output={journal}", "-"]
-    subprocess.run(make, input=export, capture_output=True, text=True, timeout=120, check=True)
-    upload = [str(JOURNAL / "systemd-journal-upload"), f"--url=http://127.0.0.1:{server.port('journal')}", f"--file={journal}"]
-    upload += ["--follow=no", f"--save-state={tmp_path}/state"]
+    made = journal.make(tmp_path, ({"PRIORITY": 6, "MESSAGE": f"{word} number {n}"} for n in range(count)))
+    upload = journal.upload(server.port("journal"), made)
     with (tmp_path / "said").open("wb") as said:
         start = lambda: subprocess.Popen(upload, stdout=said, stderr=said)
         uploading = start()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from support.proxies import haproxy, nginx
+from support.proxies import haproxy, haproxy_over_tcp, nginx
 from support.server import pairs
 
 COUNT = 60
@@ -38,14 +38,8 @@ def by_number(records, word, text):
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_haproxy(make_server, tmp_path, word, transport):
     server = make_server().start()
-    port = server.port(f"syslog-{transport}")
-    if transport == "udp":
-        log, rings = f"127.0.0.1:{port}", ""
-    else:
-        # Over TCP HAProxy logs through a ring that a server empties.
-        log = "ring@tcplog"
-        rings = f"ring tcplog\n  format rfc5424\n  maxlen 4096\n  size 1048576\n  timeout connect 5s\n  timeout server 10s\n  server log 127.0.0.1:{port} log-proto octet-count\n"
-    proxy = haproxy(tmp_path, log, rings=rings)
+    make = {"udp": haproxy, "tcp": haproxy_over_tcp}[transport]
+    proxy = make(tmp_path, f"127.0.0.1:{server.port(f'syslog-{transport}')}")
     with proxy:
         ask(proxy, word)
         records = server.wait_for(word, COUNT)

@@ -18,11 +18,11 @@ from logstash_async.transport import BeatsTransport, HttpTransport, TcpTransport
 from pylogbeat import PyLogBeatClient
 from splunk_handler import SplunkHandler
 
+from support import journal
 from support.rsyslog import QUEUE, Rsyslog, lose_nothing_in_kills, syslog_lines
 from support.server import pairs
 
 NODE = Path(__file__).resolve().parents[1] / "node"
-JOURNAL = Path("/lib/systemd")
 COUNT = 200
 
 
@@ -246,21 +246,12 @@ def test_nothing_is_lost_over_relp_when_the_server_is_killed(server, tmp_path, w
 
 
 def test_journal_upload(shared_server, tmp_path, word):
-    export = "".join(
-        f"__REALTIME_TIMESTAMP={1_795_168_800_000_000 + n}\n__MONOTONIC_TIMESTAMP={n + 1}\n"
-        f"_BOOT_ID=0123456789abcdef0123456789abcdef\n_MACHINE_ID=0123456789abcdef0123456789abcdef\n_HOSTNAME=web-1\n"
-        f"SYSLOG_IDENTIFIER={word}-app\nPRIORITY={3 if n % 2 else 6}\nN={n}\nMESSAGE={word} number {n}\n\n"
-        for n in range(COUNT)
-    )
-    journal = tmp_path / "made.journal"
-    make = [str(JOURNAL / "systemd-journal-remote"), f"--output={journal}", "-"]
-    subprocess.run(make, input=export, capture_output=True, text=True, timeout=60, check=True)
-    url = f"http://127.0.0.1:{shared_server.port('journal')}"
-    upload = [str(JOURNAL / "systemd-journal-upload"), f"--url={url}", f"--file={journal}", "--follow=no"]
-    upload.append(f"--save-state={tmp_path}/s")
+    entry = lambda n: {"_HOSTNAME": "web-1", "SYSLOG_IDENTIFIER": f"{word}-app", "PRIORITY": 3 if n % 2 else 6, "N": n, "MESSAGE": f"{word} number {n}"}
+    made = journal.make(tmp_path, map(entry, range(COUNT)))
+    upload = journal.upload(shared_server.port("journal"), made)
     ran = subprocess.run(upload, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert "LAST_CURSOR=" in (tmp_path / "s").read_text()
+    assert "LAST_CURSOR=" in (tmp_path / "state").read_text()
     records = by_number(shared_server.wait_for(word, COUNT), lambda record: int(pairs(record, "attributes")["N"]))
     for n, record in records.items():
         assert record["body"] == f"{word} number {n}"
