@@ -7,7 +7,7 @@ export CARGO_TERM_COLOR=never
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 
 step "tools"
-# A build from nothing takes 15 GB, and the tests lay out some more. Less may do where it is built already.
+# From nothing 11 GB are built, and the tests need libraries and folders beside. Less may do where it is built already.
 free_gb=$(df --output=avail --block-size=1G . | tail -1 | tr -d ' ')
 [ "$free_gb" -ge 20 ] || echo "only $free_gb GB are free here: the tests may end with a full disk" >&2
 if ! command -v chromium >/dev/null; then

@@ -1,8 +1,8 @@
 //! Datadog's spans, as its tracers send them to an agent: versions 0.3, 0.4, 0.5 and 0.7; and as an Agent sends them on.
 //!
 //! Versions 0.3 and 0.4 are lists of traces in MessagePack or JSON, 0.5 is the same with a table of all texts in front, 0.7 puts
-//! facts of the tracer around them, and an Agent puts its own around several of these, in protobuf. All come to one form ([`span::DatadogSpan`]) and from there to ours. A span that cannot
-//! be read costs only itself.
+//! facts of the tracer around them, and an Agent puts its own around several of these, in protobuf. All come to one form
+//! ([`span::DatadogSpan`]) and from there to ours. A span that cannot be read costs only itself.
 //!
 //! Not here: the paths and headers (`intake`), OpenTelemetry's names for Datadog's tags (`normalize`).
 

@@ -51,8 +51,8 @@ impl TextMatcher {
             }
             // The lower case of a text of ASCII is as long as the text.
             Kind::Phrase(phrase) if !phrase.text.is_empty() && all.is_ascii() => {
-                let lower = all.to_ascii_lowercase();
-                candidates(&phrase.finder, &lower, offsets, |place| phrase.is_in(&self::lower(texts.value(place))))
+                let lowered = all.to_ascii_lowercase();
+                candidates(&phrase.finder, &lowered, offsets, |place| phrase.is_in(&lower(texts.value(place))))
             }
             Kind::Regex(regex) if let Some(literal) = &regex.literal => {
                 candidates(literal, all, offsets, |place| regex.regex.is_match(texts.value(place)))
