@@ -259,12 +259,7 @@ impl QueryEngine {
     }
 
     /// Runs a statement for a caller that has a turn.
-    async fn select(
-        &self,
-        sql: &str,
-        tables: Vec<(&'static str, LogsTable)>,
-        budget: &Budget,
-    ) -> Result<SqlAnswer, QueryError> {
+    async fn select(&self, sql: &str, tables: sql::Tables, budget: &Budget) -> Result<SqlAnswer, QueryError> {
         let cancel = budget.cancel_on_drop();
         let answer = sql::run(sql, tables, &self.sql, budget).await;
         cancel.disarm();

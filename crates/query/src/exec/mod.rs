@@ -15,6 +15,7 @@ mod histogram;
 mod masked;
 mod mesh;
 mod moving;
+mod named;
 mod partition;
 mod percentiles;
 mod plan;

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::QueryError;
 use super::chunk::{Place, Source};
+use super::named::Named;
 use super::scan::{Dataset, Scan};
 use crate::mask::Mask;
 
@@ -147,6 +148,16 @@ impl TableSchema {
             columns: columns.into_iter().map(|(_, column)| column).collect(),
             arrow: Arc::new(Schema::new(fields)),
         })
+    }
+
+    /// Only the columns that a statement can be about, and the time, so that there is one.
+    pub(super) fn narrowed(&self, named: &Named) -> Self {
+        let fields = self.arrow.fields().iter().zip(&self.columns);
+        let (fields, columns): (Vec<_>, Vec<_>) = fields
+            .filter(|(field, _)| field.name() == TIME || named.may_be(field.name()))
+            .map(|(field, column)| (field.clone(), column.clone()))
+            .unzip();
+        Self { columns, arrow: Arc::new(Schema::new(fields)) }
     }
 
     /// Whether the table has this column.

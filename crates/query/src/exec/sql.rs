@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::functions::match_phrase;
+use super::named::Named;
 use super::percentiles::PercentilesTogether;
 use super::table::{LogsTable, plan_error};
 use super::{Budget, QueryError, mesh};
@@ -30,6 +31,9 @@ use crate::kql::suggest_field;
 
 /// Passes of the optimizer over a plan with joins, unions or queries within queries, at most.
 const MANY_PASSES: usize = 3;
+
+/// Tables by their names.
+pub(crate) type Tables = Vec<(&'static str, LogsTable)>;
 
 /// Bounds on SQL queries.
 #[derive(Clone, Copy, Debug)]
@@ -72,20 +76,11 @@ impl SqlRoom {
         Ok(Self { options, base, idle: Mutex::default(), turns: Semaphore::new(options.threads.max(1)) })
     }
 
-    /// A state in which these tables, and no others, can be named.
-    pub(super) fn lend(&self, tables: Vec<(&'static str, LogsTable)>) -> Result<SessionState, DataFusionError> {
-        let schema = MemorySchemaProvider::new();
-        for (name, table) in tables {
-            schema.register_table(name.to_owned(), Arc::new(table))?;
-        }
-        let (catalog, catalogs) = (MemoryCatalogProvider::new(), MemoryCatalogProviderList::new());
-        let names = &self.base.config_options().catalog;
-        catalog.register_schema(&names.default_schema, Arc::new(schema))?;
-        catalogs.register_catalog(names.default_catalog.clone(), Arc::new(catalog));
+    /// A state in which no table can be named yet.
+    pub(super) fn lend(&self) -> SessionState {
         let mut state = self.idle.lock().pop().unwrap_or_else(|| self.base.clone());
-        state.register_catalog_list(Arc::new(catalogs));
         state.mark_start_execution();
-        Ok(state)
+        state
     }
 
     /// Keeps a state for the next query, without what the last could name.
@@ -109,14 +104,9 @@ impl SqlRoom {
 }
 
 /// Runs one SELECT. The tables are the only things it can name: no files, no settings, no writes.
-pub(crate) async fn run(
-    sql: &str,
-    tables: Vec<(&'static str, LogsTable)>,
-    room: &SqlRoom,
-    budget: &Budget,
-) -> Result<SqlAnswer, QueryError> {
-    let mut state = room.lend(tables).map_err(plan_error)?;
-    let answer = tokio::time::timeout(budget.time(), answer(sql, &mut state, room.options.rows)).await;
+pub(crate) async fn run(sql: &str, tables: Tables, room: &SqlRoom, budget: &Budget) -> Result<SqlAnswer, QueryError> {
+    let mut state = room.lend();
+    let answer = tokio::time::timeout(budget.time(), answer(sql, tables, &mut state, room.options.rows)).await;
     room.take_back(state);
     answer.unwrap_or_else(|_| {
         budget.cancel();
@@ -124,8 +114,13 @@ pub(crate) async fn run(
     })
 }
 
-async fn answer(sql: &str, state: &mut SessionState, most_rows: usize) -> Result<SqlAnswer, QueryError> {
-    let plan = plan(sql, state).await.map_err(|error| explain(&error))?;
+async fn answer(
+    sql: &str,
+    tables: Tables,
+    state: &mut SessionState,
+    most_rows: usize,
+) -> Result<SqlAnswer, QueryError> {
+    let plan = plan(sql, tables, state).await.map_err(|error| explain(&error))?;
     let passes = passes(&plan);
     if state.config_options().optimizer.max_passes != passes {
         state.config_mut().options_mut().optimizer.max_passes = passes;
@@ -166,11 +161,42 @@ pub(super) fn passes(plan: &LogicalPlan) -> usize {
     if scans == 1 && looked.is_ok_and(|seen| seen == TreeNodeRecursion::Continue) { 1 } else { MANY_PASSES }
 }
 
-pub(super) async fn plan(sql: &str, state: &SessionState) -> Result<LogicalPlan, DataFusionError> {
-    let plan = state.create_logical_plan(sql).await?;
+/// The plan of a statement about these tables, of which it sees the columns that it names.
+pub(super) async fn plan(sql: &str, tables: Tables, state: &mut SessionState) -> Result<LogicalPlan, DataFusionError> {
+    let dialect = state.config_options().sql_parser.dialect;
+    let statement = state.sql_to_statement(sql, &dialect)?;
+    if let Some(named) = Named::by(&statement, sql) {
+        show(tables.iter().map(|(name, table)| (*name, table.narrowed(&named))), state)?;
+        if let Ok(plan) = state.statement_to_plan(statement.clone()).await {
+            return read_only(plan);
+        }
+    }
+    // What is wrong with a statement is told with all columns at hand.
+    show(tables.into_iter(), state)?;
+    read_only(state.statement_to_plan(statement).await?)
+}
+
+fn read_only(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&plan)?;
     Ok(plan)
+}
+
+/// Makes these tables, and no others, what a statement can name.
+fn show(
+    tables: impl Iterator<Item = (&'static str, LogsTable)>,
+    state: &mut SessionState,
+) -> Result<(), DataFusionError> {
+    let schema = MemorySchemaProvider::new();
+    for (name, table) in tables {
+        schema.register_table(name.to_owned(), Arc::new(table))?;
+    }
+    let (catalog, catalogs) = (MemoryCatalogProvider::new(), MemoryCatalogProviderList::new());
+    let names = &state.config_options().catalog;
+    catalog.register_schema(&names.default_schema, Arc::new(schema))?;
+    catalogs.register_catalog(names.default_catalog.clone(), Arc::new(catalog));
+    state.register_catalog_list(Arc::new(catalogs));
+    Ok(())
 }
 
 /// What a plan runs in. The functions that it calls are in the plan already.

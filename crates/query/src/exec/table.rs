@@ -16,6 +16,7 @@ use logkeep_record::{Severity, SpanId, TimeRange, TraceId};
 use super::QueryError;
 use super::condition::Condition;
 use super::functions::{MATCH_PHRASE, text_search};
+use super::named::Named;
 use super::plan::LogScan;
 use super::prune::Needs;
 use super::scan::Scan;
@@ -23,9 +24,12 @@ use super::schema::{Column, Fixed, TIME, TableSchema};
 use crate::kql::TextPattern;
 
 /// The table `logs`, `spans` or `audit` of one tenant, at one instant.
+#[derive(Clone)]
 pub(crate) struct LogsTable {
     scan: Scan,
     schema: Arc<TableSchema>,
+    /// What a statement can see of it.
+    shown: Arc<TableSchema>,
     partitions: usize,
 }
 
@@ -37,7 +41,12 @@ impl fmt::Debug for LogsTable {
 
 impl LogsTable {
     pub(crate) fn new(scan: Scan, schema: Arc<TableSchema>, partitions: usize) -> Self {
-        Self { scan, schema, partitions: partitions.max(1) }
+        Self { scan, shown: schema.clone(), schema, partitions: partitions.max(1) }
+    }
+
+    /// The same table with no more columns than a statement can be about.
+    pub(super) fn narrowed(&self, named: &Named) -> Self {
+        Self { shown: Arc::new(self.schema.narrowed(named)), ..self.clone() }
     }
 
     /// Whether there is a column of this name.
@@ -49,7 +58,7 @@ impl LogsTable {
 #[async_trait]
 impl TableProvider for LogsTable {
     fn schema(&self) -> SchemaRef {
-        self.schema.arrow.clone()
+        self.shown.arrow.clone()
     }
 
     fn table_type(&self) -> TableType {
@@ -70,7 +79,7 @@ impl TableProvider for LogsTable {
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let places: Vec<usize> = match projection {
             Some(places) => places.clone(),
-            None => (0..self.schema.columns.len()).collect(),
+            None => (0..self.shown.columns.len()).collect(),
         };
         let mut scan = self.scan.clone();
         let (range, filters) = split_time_bounds(scan.range, filters);
@@ -79,8 +88,8 @@ impl TableProvider for LogsTable {
         scan.also_needs(Needs::All(filters.iter().map(|filter| needs(filter, only_ids)).collect()));
         let conditions = filters.into_iter().map(|filter| self.condition(state, filter.clone()));
         let conditions = conditions.collect::<PlanResult<Vec<_>>>()?;
-        let columns: Vec<Column> = places.iter().map(|place| self.schema.columns[*place].clone()).collect();
-        let output = Arc::new(self.schema.arrow.project(&places)?);
+        let columns: Vec<Column> = places.iter().map(|place| self.shown.columns[*place].clone()).collect();
+        let output = Arc::new(self.shown.arrow.project(&places)?);
         Ok(Arc::new(LogScan::new(&scan, self.partitions, columns, output, conditions, limit)))
     }
 }

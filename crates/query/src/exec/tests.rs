@@ -17,6 +17,7 @@ use super::{Budget, Order, QueryError, Search};
 use crate::kql::{Expr, matches, parse};
 
 mod limited;
+mod named;
 mod sql;
 
 /// One for all tests, so that questions find what others left, and small enough to push things out.

@@ -76,7 +76,7 @@ async fn ids_are_compared_as_they_are_shown() {
     }
 }
 
-async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, QueryError> {
+pub(super) async fn run_sql(snapshot: &Snapshot, text: &str) -> Result<Vec<RecordBatch>, QueryError> {
     Ok(run_counted(snapshot, text).await?.0)
 }
 
@@ -132,8 +132,9 @@ async fn plans_that_are_a_line_are_as_good_after_one_pass() {
         "select body from (select body, upper(severity) as s from logs where body <> '' order by time limit 9) where s = 'ERROR'",
     ];
     for text in lines {
-        let mut state = room.lend(vec![("logs", table(&snapshot).unwrap().0)]).unwrap();
-        let plan = sql::plan(text, &state).await.unwrap();
+        let mut state = room.lend();
+        let tables = vec![("logs", table(&snapshot).unwrap().0)];
+        let plan = sql::plan(text, tables, &mut state).await.unwrap();
         let mut after = Vec::new();
         for passes in [1, 3] {
             state.config_mut().options_mut().optimizer.max_passes = passes;
@@ -152,8 +153,9 @@ async fn plans_that_are_a_line_are_as_good_after_one_pass() {
         "select 1",
     ];
     for text in others {
-        let state = room.lend(vec![("logs", table(&snapshot).unwrap().0)]).unwrap();
-        assert_eq!(sql::passes(&sql::plan(text, &state).await.unwrap()), 3, "{text}");
+        let tables = vec![("logs", table(&snapshot).unwrap().0)];
+        let plan = sql::plan(text, tables, &mut room.lend()).await.unwrap();
+        assert_eq!(sql::passes(&plan), 3, "{text}");
     }
 }
 
@@ -226,7 +228,7 @@ fn shown(record: &Record<'_>) -> String {
     format!("{body}|{service}|{}", record.severity.number())
 }
 
-fn lines(batch: &RecordBatch) -> Vec<String> {
+pub(super) fn lines(batch: &RecordBatch) -> Vec<String> {
     let columns: Vec<_> = batch.columns().iter().map(|column| cast(column, &DataType::Utf8).unwrap()).collect();
     let cell = |column: &ArrayRef, row| {
         let column = column.as_string::<i32>();
