@@ -5,6 +5,36 @@ import json
 import pytest
 
 
+def common_tables(each, count):
+    tables = ["t0 as (select body as a from logs)"]
+    tables += [f"t{n} as ({each.replace('before', f't{n - 1}')})" for n in range(1, count)]
+    return f"with {', '.join(tables)} select count(a) from t{count - 1}"
+
+
+HOSTILE_SQL = [
+    "select 1" + "+1" * 290,
+    "select 1" + "+1" * 1990,
+    "select 1" + "+1" * 30000,
+    "select " + "(" * 30000,
+    "select 1" + "::int" * 290,
+    "select null::int" + "[]" * 490,
+    "select " + "cast(" * 240 + "1" + " as int)" * 240,
+    "select " + "case when true then " * 240,
+    "select " + "not " * 990 + "true",
+    "select count(*) from logs where body = 'x'" + " or body = 'x'" * 300,
+    "select 1" + " union all select 1" * 300,
+    "select 1 from logs" + " cross join logs" * 300,
+    common_tables("select a from before union all select a from before", 30),
+    common_tables("select a || a as a from before where a || a <> ''", 30),
+    common_tables("select [a, a] as a from before", 30),
+    "select repeat('x', 1000000000)",
+    "select lpad(body, 2000000000) from logs",
+    "select array_length(generate_series(1, 100000000000))",
+    "select replace(repeat('a', 1000000), 'a', repeat('b', 1000000))",
+    "select '" + "x" * 60000 + "' from logs",
+]
+
+
 class TestQueries:
     """What asks is no more trusted than what sends."""
 
@@ -48,6 +78,17 @@ class TestQueries:
         with shared_server.connect() as connection:
             answer = connection.post("/api/v1/sql", json.dumps({"sql": sql}))
         assert (answer.status, answer.json()["error"]["code"]) == (400, "bad_query"), answer.text
+
+    @pytest.mark.parametrize("sql", HOSTILE_SQL, ids=lambda sql: sql[:40])
+    def test_hostile_sql(self, shared_server, sql):
+        """What is too deep, too large or makes too much of little is answered, and the next question is."""
+        with shared_server.connect() as connection:
+            answer = connection.post("/api/v1/sql", json.dumps({"sql": sql}))
+            assert answer.status in (200, 400, 408), answer.text[:300]
+            if answer.status != 200:
+                assert answer.json()["error"]["code"] in ("bad_query", "over_budget"), answer.text[:300]
+            small = connection.post("/api/v1/sql", json.dumps({"sql": "select 1 + 1"}))
+            assert small.json()["rows"] == [[2]]
 
     @pytest.mark.parametrize(
         "parameters",

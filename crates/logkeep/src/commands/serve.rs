@@ -68,6 +68,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(logkeep_query::exec::STACK_BYTES)
         .on_thread_park(memory::collect_before_sleep)
         .thread_keep_alive(memory::KEEP_THREADS)
         .build()

@@ -4,6 +4,8 @@
 //! filter is evaluated on columns ([`filter`]), and what remains is shown as the columns users know ([`project`]). SQL is
 //! DataFusion over that scan ([`table`], [`plan`]); searches, histograms and facets use it directly.
 
+mod allowed;
+mod bounds;
 mod budget;
 pub(crate) mod cache;
 mod chunk;
@@ -11,9 +13,11 @@ mod condition;
 mod fields;
 mod filter;
 mod functions;
+mod growth;
 mod histogram;
 mod masked;
 mod mesh;
+mod metered;
 mod moving;
 mod named;
 mod partition;
@@ -31,6 +35,7 @@ pub(crate) mod view;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use bounds::STACK_BYTES;
 pub use budget::{Budget, QueryError, Stats};
 pub use fields::{FieldSummary, FieldValues, Fields, ValueCount};
 pub use histogram::{Bucket, Histogram};

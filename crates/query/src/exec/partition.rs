@@ -42,10 +42,10 @@ impl fmt::Debug for Partition {
 }
 
 impl Partition {
-    /// The rows of all sources, read on a thread of its own a few batches ahead.
-    pub(crate) fn read(self) -> SendableRecordBatchStream {
+    /// The rows of all sources, so many at a time, read on a thread of its own a few batches ahead.
+    pub(crate) fn read(self, rows: usize) -> SendableRecordBatchStream {
         let mut builder = RecordBatchReceiverStreamBuilder::new(self.schema.clone(), AHEAD);
-        let outlet = Outlet { sender: builder.tx(), unseen: false };
+        let outlet = Outlet { sender: builder.tx(), rows, unseen: false };
         builder.spawn_blocking(move || self.run(outlet).map_err(|error| DataFusionError::External(Box::new(error))));
         builder.build()
     }
@@ -95,6 +95,8 @@ impl Partition {
 /// Where batches go.
 struct Outlet {
     sender: Sender<PlanResult<RecordBatch>>,
+    /// At a time.
+    rows: usize,
     /// Something was sent that may not have been looked at.
     unseen: bool,
 }
@@ -102,10 +104,14 @@ struct Outlet {
 impl Outlet {
     fn send(&mut self, batch: RecordBatch) -> ControlFlow<()> {
         self.unseen = true;
-        match self.sender.blocking_send(Ok(batch)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+        // One without rows is sent as well: it is waited for.
+        for from in (0..batch.num_rows().max(1)).step_by(self.rows.max(1)) {
+            let part = batch.slice(from, self.rows.max(1).min(batch.num_rows() - from));
+            if self.sender.blocking_send(Ok(part)).is_err() {
+                return ControlFlow::Break(());
+            }
         }
+        ControlFlow::Continue(())
     }
 
     /// Waits until whoever takes the batches has looked at all of them: it takes an empty one only after that.

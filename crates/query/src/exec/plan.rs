@@ -150,8 +150,8 @@ impl ExecutionPlan for LogScan {
         Ok(self)
     }
 
-    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
-        Ok(self.partitions[partition].clone().read())
+    fn execute(&self, partition: usize, task: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
+        Ok(self.partitions[partition].clone().read(task.session_config().batch_size()))
     }
 
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> PlanResult<Arc<Statistics>> {

@@ -10,23 +10,26 @@ use datafusion::catalog::{
     MemorySchemaProvider, SchemaProvider as _,
 };
 use datafusion::common::DataFusionError;
+use datafusion::common::config::ConfigNonZeroUsize;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{FunctionRegistry as _, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig};
 use futures::StreamExt as _;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::functions::match_phrase;
+use super::metered::{MeterWindows, count};
 use super::named::Named;
 use super::percentiles::PercentilesTogether;
 use super::table::{LogsTable, plan_error};
-use super::{Budget, QueryError, mesh};
+use super::{Budget, QueryError, allowed, bounds, mesh};
 use crate::kql::suggest_field;
 
 /// Passes of the optimizer over a plan with joins, unions or queries within queries, at most.
@@ -105,29 +108,63 @@ impl SqlRoom {
 
 /// Runs one SELECT. The tables are the only things it can name: no files, no settings, no writes.
 pub(crate) async fn run(sql: &str, tables: Tables, room: &SqlRoom, budget: &Budget) -> Result<SqlAnswer, QueryError> {
-    let mut state = room.lend();
-    let answer = tokio::time::timeout(budget.time(), answer(sql, tables, &mut state, room.options.rows)).await;
-    room.take_back(state);
-    answer.unwrap_or_else(|_| {
+    let state = room.lend();
+    let answer = async {
+        let (state, prepared) = prepare(sql, tables, state).await?;
+        let task = task(&state);
+        room.take_back(state);
+        collect(prepared?, task, room.options.rows).await
+    };
+    tokio::time::timeout(budget.time(), answer).await.unwrap_or_else(|_| {
         budget.cancel();
         Err(QueryError::OverTime(budget.time()))
     })
 }
 
-async fn answer(
+/// A statement that can be run.
+struct Prepared {
+    schema: SchemaRef,
+    plan: Arc<dyn ExecutionPlan>,
+}
+
+/// Words and signs up to which a statement is planned in no time.
+const SHORT: usize = 200;
+
+/// Plans a statement; a long one where nothing else waits.
+async fn prepare(
     sql: &str,
     tables: Tables,
-    state: &mut SessionState,
-    most_rows: usize,
-) -> Result<SqlAnswer, QueryError> {
-    let plan = plan(sql, tables, state).await.map_err(|error| explain(&error))?;
-    let passes = passes(&plan);
-    if state.config_options().optimizer.max_passes != passes {
-        state.config_mut().options_mut().optimizer.max_passes = passes;
+    mut state: SessionState,
+) -> Result<(SessionState, Result<Prepared, QueryError>), QueryError> {
+    if bounds::words(sql)? <= SHORT {
+        let prepared = prepared(sql, tables, &mut state).await;
+        return Ok((state, prepared));
+    }
+    let (sql, runtime) = (sql.to_owned(), Handle::current());
+    let planning = tokio::task::spawn_blocking(move || {
+        let prepared = runtime.block_on(prepared(&sql, tables, &mut state));
+        (state, prepared)
+    });
+    planning.await.map_err(|error| QueryError::Internal(format!("planning ended by a panic: {error}")))
+}
+
+async fn prepared(sql: &str, tables: Tables, state: &mut SessionState) -> Result<Prepared, QueryError> {
+    let plan = plan(sql, tables, state).await?;
+    let (passes, rows) = (passes(&plan), bounds::rows_at_a_time(sql));
+    let options = state.config_options();
+    if (options.optimizer.max_passes, options.execution.batch_size.get()) != (passes, rows) {
+        let options = state.config_mut().options_mut();
+        options.optimizer.max_passes = passes;
+        options.execution.batch_size = ConfigNonZeroUsize::try_new(rows).map_err(plan_error)?;
     }
     let schema = plan.schema().inner().clone();
     let plan = state.create_physical_plan(&plan).await.map_err(plan_error)?;
-    let mut stream = execute_stream(plan, task(state)).map_err(plan_error)?;
+    Ok(Prepared { schema, plan })
+}
+
+async fn collect(prepared: Prepared, task: Arc<TaskContext>, most_rows: usize) -> Result<SqlAnswer, QueryError> {
+    let kept = MemoryConsumer::new("answer").register(task.memory_pool());
+    let mut stream = execute_stream(prepared.plan, task).map_err(plan_error)?;
     let (mut batches, mut rows, mut truncated) = (Vec::new(), 0, false);
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(plan_error)?;
@@ -135,12 +172,12 @@ async fn answer(
         truncated = batch.num_rows() > room;
         let batch = batch.slice(0, room.min(batch.num_rows()));
         rows += batch.num_rows();
-        batches.push(batch);
+        batches.push(count(&kept, batch).map_err(plan_error)?);
         if truncated {
             break;
         }
     }
-    Ok(SqlAnswer { schema, batches, truncated })
+    Ok(SqlAnswer { schema: prepared.schema, batches, truncated })
 }
 
 /// How often the rules go over a plan. The second time is for what the first has brought together, which takes parts to
@@ -162,23 +199,26 @@ pub(super) fn passes(plan: &LogicalPlan) -> usize {
 }
 
 /// The plan of a statement about these tables, of which it sees the columns that it names.
-pub(super) async fn plan(sql: &str, tables: Tables, state: &mut SessionState) -> Result<LogicalPlan, DataFusionError> {
+pub(super) async fn plan(sql: &str, tables: Tables, state: &mut SessionState) -> Result<LogicalPlan, QueryError> {
     let dialect = state.config_options().sql_parser.dialect;
-    let statement = state.sql_to_statement(sql, &dialect)?;
+    let statement = state.sql_to_statement(sql, &dialect).map_err(|error| explain(&error))?;
+    bounds::check_statement(&statement)?;
     if let Some(named) = Named::by(&statement, sql) {
-        show(tables.iter().map(|(name, table)| (*name, table.narrowed(&named))), state)?;
+        show(tables.iter().map(|(name, table)| (*name, table.narrowed(&named))), state).map_err(plan_error)?;
         if let Ok(plan) = state.statement_to_plan(statement.clone()).await {
-            return read_only(plan);
+            return allowed_plan(plan);
         }
     }
     // What is wrong with a statement is told with all columns at hand.
-    show(tables.into_iter(), state)?;
-    read_only(state.statement_to_plan(statement).await?)
+    show(tables.into_iter(), state).map_err(plan_error)?;
+    allowed_plan(state.statement_to_plan(statement).await.map_err(|error| explain(&error))?)
 }
 
-fn read_only(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+/// The plan, if it only reads, and is not too large to be looked at for that.
+fn allowed_plan(plan: LogicalPlan) -> Result<LogicalPlan, QueryError> {
+    bounds::check_plan(&plan)?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    read_only.verify_plan(&plan)?;
+    read_only.verify_plan(&plan).map_err(|error| explain(&error))?;
     Ok(plan)
 }
 
@@ -222,11 +262,10 @@ fn base(options: &SqlOptions) -> Result<SessionState, DataFusionError> {
         // Spilling would put plain text on the disk.
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
         .build_arc()?;
-    let mut state = SessionStateBuilder::new()
-        .with_config(config)
-        .with_runtime_env(runtime)
-        .with_default_features()
+    let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+    let mut state = allowed::only_allowed(builder)
         .with_optimizer_rule(Arc::new(PercentilesTogether))
+        .with_physical_optimizer_rule(Arc::new(MeterWindows))
         .build();
     state.register_udf(Arc::new(match_phrase()))?;
     for function in mesh::functions() {
@@ -247,12 +286,15 @@ fn explain(error: &DataFusionError) -> QueryError {
             }
             _ => None,
         },
-        _ => None,
+        _ => unknown_function(&message).and_then(|name| suggest_field(name, &allowed::names())).map(str::to_owned),
     };
-    // The list of every valid column is longer than anyone wants to read in an error.
-    let message = match message.find("Valid fields are") {
-        Some(end) => message[..end].trim().to_owned(),
-        None => message,
-    };
+    // The list of every valid column is longer than anyone wants to read in an error. Of functions equally near one or the
+    // other is named.
+    let end = ["Valid fields are", "Did you mean"].iter().find_map(|rest| message.find(rest));
+    let message = message[..end.unwrap_or(message.len())].trim().to_owned();
     QueryError::Sql { message, position: None, suggestion }
+}
+
+fn unknown_function(message: &str) -> Option<&str> {
+    message.split_once("Invalid function '")?.1.split_once('\'').map(|(name, _)| name)
 }

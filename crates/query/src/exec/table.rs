@@ -197,6 +197,7 @@ pub(crate) fn plan_error(error: DataFusionError) -> QueryError {
         DataFusionError::External(inner) => match inner.downcast_ref::<QueryError>() {
             Some(QueryError::OverTime(time)) => QueryError::OverTime(*time),
             Some(QueryError::Cancelled) => QueryError::Cancelled,
+            Some(QueryError::OverMemory) => QueryError::OverMemory,
             _ => QueryError::Internal(inner.to_string()),
         },
         root => QueryError::Sql { message: root.strip_backtrace(), position: None, suggestion: None },

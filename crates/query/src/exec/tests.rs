@@ -16,6 +16,7 @@ use super::view::View;
 use super::{Budget, Order, QueryError, Search};
 use crate::kql::{Expr, matches, parse};
 
+mod bounds;
 mod limited;
 mod named;
 mod sql;
