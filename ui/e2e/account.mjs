@@ -140,7 +140,7 @@ async function ownSessions({ pages }) {
   await asked(there);
   await mine.reload();
   await here(mine);
-  await press(mine.getByRole("link", { name: "Search" }));
+  await press(mine.getByRole("link", { name: "Logs" }));
   await inside(mine);
 }
 

@@ -37,6 +37,30 @@ export async function ingest(url, documents) {
   equal(answer.stored, documents.length, "records stored");
 }
 
+const KINDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 };
+
+/**
+ * Sends spans as OTLP in JSON, to where the server says that it takes them. Each is `{trace, id, parent, service, name, kind, at, ms, error, attributes,
+ * events, links}`, with `at` in milliseconds since the epoch.
+ */
+export async function sendSpans(url, spans) {
+  const { receivers } = await (await fetch(`${url}/api/v1/status`)).json();
+  const { address } = receivers.find(({ protocol }) => protocol === "otlp-http");
+  const nanos = (ms) => String(BigInt(Math.round(ms * 1000)) * 1000n);
+  const pairs = (object = {}) => Object.entries(object).map(([key, value]) => ({ key, value: { stringValue: String(value) } }));
+  const resourceSpans = spans.map(({ service, ...span }) => ({
+    resource: { attributes: pairs({ "service.name": service }) },
+    scopeSpans: [{ spans: [{
+      traceId: span.trace, spanId: span.id, parentSpanId: span.parent ?? "", name: span.name, kind: KINDS[span.kind ?? "internal"], startTimeUnixNano: nanos(span.at),
+      endTimeUnixNano: nanos(span.at + span.ms), status: span.error === undefined ? {} : { code: 2, message: span.error }, attributes: pairs(span.attributes),
+      events: (span.events ?? []).map(({ name, at, attributes }) => ({ name, timeUnixNano: nanos(at), attributes: pairs(attributes) })),
+      links: (span.links ?? []).map(({ trace, id }) => ({ traceId: trace, spanId: id })),
+    }] }],
+  }));
+  const response = await fetch(`http://${address}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resourceSpans }) });
+  assert(response.ok, `OTLP answered ${response.status}: ${await response.text()}`);
+}
+
 const severities = ["info", "info", "warn", "error"];
 
 /** `count` records that all hold `word`; every fourth is an error, services alternate. */

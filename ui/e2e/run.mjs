@@ -13,15 +13,16 @@ import { auditJourneys } from "./audit.mjs";
 import { oidc } from "./oidc.mjs";
 import { peopleJourneys } from "./people.mjs";
 import { signIn } from "./signin.mjs";
+import { traceJourneys, traceStates } from "./traces.mjs";
 
-const mock = process.env.LOGKEEP_URL ? null : await startMock({ count: 3000 });
+const mock = process.env.LOGKEEP_URL ? null : await startMock({ count: 3000, big: 3000 });
 const url = (process.env.LOGKEEP_URL ?? mock.url).replace(/\/$/, "");
 const browser = await launch();
 const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...auditJourneys, ...approvalJourneys];
-const all = link ? asked : [...journeys, ...(mock ? states : [])];
+const all = link ? asked : [...journeys, ...traceJourneys, ...(mock ? [...traceStates, ...states] : [])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

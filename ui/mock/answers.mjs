@@ -55,6 +55,11 @@ export function logs(records, params) {
   return { records: page, next: more ? page[page.length - 1].id : null, partial: null, stats: stats(records) };
 }
 
+export function spans(all, params) {
+  const { records: found, ...rest } = logs(all, params);
+  return { spans: found, ...rest };
+}
+
 const WIDTHS = [1n, 2n, 5n, 10n, 15n, 30n, 60n, 120n, 300n, 600n, 900n, 1800n, 3600n, 7200n, 14400n, 43200n, 86400n].map((s) => s * SECOND);
 
 export function histogram(records, params) {
@@ -93,6 +98,7 @@ export function fields(records, params) {
   for (const record of found) {
     add("severity", record.severity);
     if (record.trace_id) add("trace_id", record.trace_id);
+    if (record.kind) for (const name of ["span.name", "span.kind", "span.status.code"]) add(name, valuesOf(record, name)[0]);
     for (const [name, value] of [...record.attributes, ...record.resource]) add(name, value);
   }
   const list = [...seen].map(([name, f]) => ({ name, types: [...f.types], count: f.count, top: tops(f.values, 10) }));

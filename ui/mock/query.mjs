@@ -89,7 +89,15 @@ function words(token) {
 
 const glob = (text) => new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*")}$`, "is");
 
+/** What only spans have. */
+const OF_SPANS = {
+  "span.name": (s) => s.name, "span.kind": (s) => s.kind, "span.parent_id": (s) => s.parent_span_id, "span.status.code": (s) => s.status_code,
+  "span.duration_ns": (s) => (s.duration_ms === null ? null : Math.round(s.duration_ms * 1e6)),
+};
+
 export function valuesOf(record, field) {
+  const ofSpan = record.span_id && OF_SPANS[field]?.(record);
+  if (ofSpan !== undefined && ofSpan !== null) return [ofSpan];
   if (field === "service") return [record.service];
   if (["severity", "severity_text", "trace_id", "span_id", "event_name", "body"].includes(field)) {
     const value = record[field];

@@ -1,21 +1,25 @@
 /**
  * A stand-in for `logkeep serve`: docs/api.md over records in memory, and the built console. For development and for
- * the browser test. `PORT`, `COUNT` (records at the start) and `RATE` (records a second) are its options;
- * `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken", "rate": n}` changes what it does.
+ * the browser test. `PORT`, `COUNT` (records at the start), `RATE` (records a second), `TRACES` and
+ * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql", "rate": n}` changes what it does.
  */
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as answers from "./answers.mjs";
+import { bigTrace, fromOtlp, seededSpans, sums, trace } from "./spans.mjs";
 import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
 
 const DIST = join(fileURLToPath(import.meta.url), "../../dist");
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const RECEIVERS = [["otlp-grpc", "127.0.0.1:4317"], ["otlp-http", "127.0.0.1:4318"], ["elasticsearch", "127.0.0.1:9200"], ["loki", "127.0.0.1:3100"], ["syslog", "127.0.0.1:5514"]];
 
-export function startMock({ port = 0, count = 4000, rate = 8 } = {}) {
+export function startMock({ port = 0, count = 4000, rate = 8, traces = 300, big = 0 } = {}) {
   const mock = { state: "ok", rate, records: seeded(7, answers.nowNs(), count, 3_600_000_000_000n), tails: new Set(), held: [] };
+  const seededOnes = seededSpans(3, answers.nowNs(), traces);
+  mock.spans = [...seededOnes.spans, ...bigTrace(big, answers.nowNs())].sort(newestFirst);
+  mock.records = [...mock.records, ...seededOnes.records].sort(newestFirst);
   const server = createServer((request, response) => void handle(mock, request, response));
   const traffic = startTraffic(mock);
   return new Promise((resolve) => {
@@ -45,22 +49,34 @@ function add(mock, record) {
   for (const tail of mock.tails) tail.offer(record);
 }
 
+const newestFirst = (a, b) => (BigInt(a.time_ns) < BigInt(b.time_ns) ? 1 : -1);
+const dataset = (mock, params) => (params.get("dataset") === "spans" ? mock.spans : mock.records);
+
 const ROUTES = [
+  [/^\/spans$/, (mock, _, params) => answers.spans(mock.spans, params)],
+  [/^\/traces\/([^/]+)$/, (mock, [id], params) => oneTrace(mock, id, params)],
   [/^\/logs$/, (mock, _, params) => answers.logs(mock.records, params)],
   [/^\/logs\/([^/]+)$/, (mock, [id]) => answers.record(mock.records, id)],
   [/^\/logs\/([^/]+)\/context$/, (mock, [id], params) => answers.context(mock.records, id, params)],
-  [/^\/histogram$/, (mock, _, params) => answers.histogram(mock.records, params)],
-  [/^\/fields$/, (mock, _, params) => answers.fields(mock.records, params)],
-  [/^\/fields\/([^/]+)\/values$/, (mock, [name], params) => answers.fieldValues(mock.records, name, params)],
+  [/^\/histogram$/, (mock, _, params) => answers.histogram(dataset(mock, params), params)],
+  [/^\/fields$/, (mock, _, params) => answers.fields(dataset(mock, params), params)],
+  [/^\/fields\/([^/]+)\/values$/, (mock, [name], params) => answers.fieldValues(dataset(mock, params), name, params)],
   [/^\/session$/, () => ({ name: "local", by: "loopback", tenant: "default", roles: [], may: ["query", "tail", "status"] })],
   [/^\/status$/, (mock, _, __, request) => status(mock, request)],
 ];
+
+function oneTrace(mock, id, params) {
+  if (!/^[0-9a-f]{1,32}$/i.test(id)) throw new answers.HttpError(400, { code: "bad_request", message: "a trace id is 1 to 32 hexadecimal digits, not all of them zero; shorter ones are padded" });
+  const found = trace(mock.spans, mock.records, id, params);
+  if (found.spans.length + found.logs.length === 0) throw new answers.HttpError(404, { code: "not_found", message: `no span and no record carries the trace id \`${id}\`` });
+  return found;
+}
 
 function status(mock, request) {
   return {
     version: "0.1.0", tenant: "default", records: mock.records.length, oldest_ns: mock.records.at(-1)?.time_ns ?? null,
     newest_ns: mock.records[0]?.time_ns ?? null, started: new Date().toISOString(),
-    receivers: RECEIVERS.map(([protocol, address]) => ({ protocol, address, state: "listening" })),
+    receivers: RECEIVERS.map(([protocol, address]) => ({ protocol, address: protocol === "otlp-http" ? request.headers.host : address, state: "listening" })),
     ingest_example: `curl -X POST http://${request.headers.host}/api/v1/ingest/ndjson \\\n  -d '{"severity":"info","service.name":"hello","message":"my first record"}'`,
   };
 }
@@ -69,11 +85,15 @@ async function handle(mock, request, response) {
   const { pathname, searchParams } = new URL(request.url, "http://mock");
   if (pathname === "/__mock") return control(mock, request, response);
   if (mock.state === "down") return void request.socket.destroy();
+  if (pathname === "/v1/traces") return receive(mock, request, response);
   if (!pathname.startsWith("/api/v1/")) return serveFile(pathname, response);
   const path = pathname.slice("/api/v1".length);
   if (path === "/ingest/ndjson") return ingest(mock, request, response);
   if (mock.state === "slow" && path !== "/status") await new Promise((release) => mock.held.push(release));
-  if (mock.state === "broken" && path === "/logs") return send(response, 408, { error: { code: "over_budget", message: "the query read 8.0 GB, its budget" } });
+  if (mock.state === "forbidden" && path !== "/status" && path !== "/session") return send(response, 403, { error: { code: "forbidden", message: "no policy permits it" } });
+  if (mock.state === "no_sql" && path === "/sql") return send(response, 408, { error: { code: "over_budget", message: "the query reached its time" } });
+  if (path === "/sql") return send(response, 200, sums(mock.spans, JSON.parse(await body(request)).sql));
+  if (mock.state === "broken" && (path === "/logs" || path === "/spans")) return send(response, 408, { error: { code: "over_budget", message: "the query read 8.0 GB, its budget" } });
   try {
     if (path === "/tail") return tail(mock, searchParams, request, response);
     for (const [pattern, answer] of ROUTES) {
@@ -101,7 +121,7 @@ async function body(request) {
 async function control(mock, request, response) {
   const change = JSON.parse((await body(request)) || "{}");
   Object.assign(mock, change);
-  if (change.state === "empty") mock.records.length = 0;
+  if (change.state === "empty") mock.records.length = mock.spans.length = 0;
   if (change.state === "down") for (const one of mock.tails) one.cut();
   if (change.state !== "slow") for (const release of mock.held.splice(0)) release();
   send(response, 200, { state: mock.state });
@@ -111,12 +131,18 @@ async function ingest(mock, request, response) {
   const lines = (await body(request)).split("\n").filter((line) => line.trim() !== "");
   for (const line of lines) {
     const document = JSON.parse(line);
-    const { message, severity, "service.name": service = "unknown", time, ...rest } = document;
+    const { message, severity, "service.name": service = "unknown", time, trace_id, span_id, ...rest } = document;
     const ns = time ? BigInt(Date.parse(time)) * 1_000_000n : answers.nowNs();
-    add(mock, makeRecord(ns, { service, severity, body: message, attributes: Object.entries(rest) }));
+    add(mock, makeRecord(ns, { service, severity, body: message, trace_id, span_id, attributes: Object.entries(rest) }));
   }
-  mock.records.sort((a, b) => (BigInt(a.time_ns) < BigInt(b.time_ns) ? 1 : -1));
+  mock.records.sort(newestFirst);
   send(response, 200, { received: lines.length, stored: lines.length, deduplicated: 0, rejected: 0, errors: [] });
+}
+
+async function receive(mock, request, response) {
+  mock.spans.push(...fromOtlp(JSON.parse(await body(request))));
+  mock.spans.sort(newestFirst);
+  send(response, 200, {});
 }
 
 function tail(mock, params, request, response) {
@@ -152,6 +178,6 @@ function serveFile(pathname, response) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const number = (name, fallback) => Number(process.env[name] ?? fallback);
-  const { url } = await startMock({ port: number("PORT", 7280), count: number("COUNT", 4000), rate: number("RATE", 8) });
+  const { url } = await startMock({ port: number("PORT", 7280), count: number("COUNT", 4000), rate: number("RATE", 8), traces: number("TRACES", 300), big: number("BIG", 0) });
   console.log(`mock Logkeep on ${url}`);
 }

@@ -1,13 +1,10 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { StrictMode } from "react";
+import { StrictMode, Suspense, lazy } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { retry } from "./api/queries";
 import { Gate } from "./components/Gate";
-import { AccountPage } from "./components/people/AccountPage";
-import { ApprovalsPage } from "./components/people/ApprovalsPage";
-import { AuditPage } from "./components/people/AuditPage";
-import { PeoplePage } from "./components/people/PeoplePage";
+import { usePath } from "./lib/place";
 import { applyTheme } from "./lib/theme";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -16,6 +13,7 @@ import "./styles/list.css";
 import "./styles/panel.css";
 import "./styles/states.css";
 import "./styles/people.css";
+import "./styles/traces.css";
 
 applyTheme();
 
@@ -24,12 +22,26 @@ const client = new QueryClient({
   defaultOptions: { queries: { retry, refetchOnWindowFocus: false, networkMode: "always" } },
 });
 
-/** Pages beside the console are few and lead away from it: each is loaded by its own address. */
+/** The list of logs comes first; what every other page is made of is loaded when one goes there. */
+const AccountPage = lazy(() => import("./components/people/AccountPage").then((file) => ({ default: file.AccountPage })));
+const ApprovalsPage = lazy(() => import("./components/people/ApprovalsPage").then((file) => ({ default: file.ApprovalsPage })));
+const AuditPage = lazy(() => import("./components/people/AuditPage").then((file) => ({ default: file.AuditPage })));
+const PeoplePage = lazy(() => import("./components/people/PeoplePage").then((file) => ({ default: file.PeoplePage })));
+const TracesPage = lazy(() => import("./components/traces/TracesPage").then((file) => ({ default: file.TracesPage })));
+const TracePage = lazy(() => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })));
+
 function Here() {
-  if (location.pathname === "/account") return <AccountPage />;
-  if (location.pathname === "/audit") return <AuditPage />;
-  if (location.pathname === "/approvals") return <ApprovalsPage />;
-  return location.pathname === "/people" ? <PeoplePage /> : <App />;
+  const path = usePath();
+  const trace = /^\/traces\/([^/]+)$/.exec(path)?.[1];
+  if (trace !== undefined) return <TracePage key={trace} id={trace} />;
+  switch (path) {
+    case "/traces": return <TracesPage />;
+    case "/account": return <AccountPage />;
+    case "/audit": return <AuditPage />;
+    case "/approvals": return <ApprovalsPage />;
+    case "/people": return <PeoplePage />;
+    default: return <App />;
+  }
 }
 
 const root = document.getElementById("root");
@@ -38,7 +50,9 @@ if (root) {
     <StrictMode>
       <QueryClientProvider client={client}>
         <Gate>
-          <Here />
+          <Suspense>
+            <Here />
+          </Suspense>
         </Gate>
       </QueryClientProvider>
     </StrictMode>,

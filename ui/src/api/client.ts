@@ -19,8 +19,11 @@ import type {
   NewToken,
   OwnSession,
   Session,
+  SpanPage,
+  SqlAnswer,
   Status,
   Token,
+  TraceAnswer,
   User,
   ValuesAnswer,
 } from "./types";
@@ -125,6 +128,17 @@ export const api = {
   fields: (window: Window, signal?: AbortSignal) => get<FieldsAnswer>("/fields", { ...window }, signal),
   values: (name: string, window: Window, limit: number, signal?: AbortSignal) =>
     get<ValuesAnswer>(`/fields/${encodeURIComponent(name)}/values`, { ...window, limit }, signal),
+  spans: (window: Window, page: { limit: number; after?: string | undefined }, signal?: AbortSignal) =>
+    get<SpanPage>("/spans", { ...window, ...page }, signal),
+  trace: (id: string, limits: { spans: number; logs: number }, signal?: AbortSignal) =>
+    get<TraceAnswer>(`/traces/${encodeURIComponent(id)}`, limits, signal),
+  spanHistogram: (window: Window, buckets: number, signal?: AbortSignal) =>
+    get<HistogramAnswer>("/histogram", { ...window, buckets, dataset: "spans" }, signal),
+  spanFields: (window: Window, signal?: AbortSignal) => get<FieldsAnswer>("/fields", { ...window, dataset: "spans" }, signal),
+  spanValues: (name: string, window: Window, limit: number, signal?: AbortSignal) =>
+    get<ValuesAnswer>(`/fields/${encodeURIComponent(name)}/values`, { ...window, limit, dataset: "spans" }, signal),
+  sql: (sql: string, signal?: AbortSignal) =>
+    call<SqlAnswer>(url("/sql"), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ sql }), signal: signal ?? null }),
   status: (signal?: AbortSignal) => get<Status>("/status", {}, signal),
   session: (signal?: AbortSignal) => get<Session>("/session", {}, signal),
   signIn: (body: { link: string } | (Password & { code?: string })) => send<unknown>("POST", "/session", body),

@@ -67,6 +67,46 @@ export function useFields(view: View, run: number, live: boolean, enabled: boole
   });
 }
 
+/** The histogram and the fields of spans, whose range the server resolved. */
+export function useSpanOverview(window: Window, run: number) {
+  const histogram = useQuery({
+    queryKey: ["spanHistogram", window, run],
+    queryFn: ({ signal }) => api.spanHistogram(window, BUCKETS, signal),
+    placeholderData: keepPreviousData,
+    staleTime: Infinity,
+  });
+  const fields = useQuery({
+    queryKey: ["spanFields", window.from, window.to, run],
+    queryFn: ({ signal }) => api.spanFields({ ...window, q: "" }, signal),
+    placeholderData: keepPreviousData,
+    staleTime: Infinity,
+  });
+  return { histogram, fields: fields.data?.fields ?? [] };
+}
+
+export function useSpans(window: Window, run: number) {
+  return useInfiniteQuery({
+    queryKey: ["spans", window, run],
+    queryFn: ({ pageParam, signal }) => api.spans(window, { limit: PAGE, after: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
+    placeholderData: keepPreviousData,
+    structuralSharing: false,
+    gcTime: 30_000,
+    staleTime: Infinity,
+  });
+}
+
+export function useTrace(id: string, spans: number, logs: number) {
+  return useQuery({
+    queryKey: ["trace", id, spans, logs],
+    queryFn: ({ signal }) => api.trace(id, { spans, logs }, signal),
+    structuralSharing: false,
+    staleTime: Infinity,
+    gcTime: 60_000,
+  });
+}
+
 export function useRecord(id: string | null, known: LogRecord | undefined) {
   return useQuery({
     queryKey: ["record", id],

@@ -51,6 +51,76 @@ export interface LogPage {
   stats: Stats;
 }
 
+export type SpanKind = "unspecified" | "internal" | "server" | "client" | "producer" | "consumer";
+
+export interface SpanEvent {
+  name: string;
+  time: string;
+  time_ns: string;
+  attributes: Attributes;
+  dropped_attributes: number;
+}
+
+export interface SpanLink {
+  trace_id: string;
+  span_id: string;
+  trace_state: string;
+  flags: number;
+  attributes: Attributes;
+  dropped_attributes: number;
+}
+
+export interface Span {
+  id: string;
+  trace_id: string;
+  span_id: string;
+  parent_span_id: string | null;
+  trace_state: string;
+  flags: number;
+  name: string;
+  kind: SpanKind;
+  service: string;
+  time: string;
+  time_ns: string;
+  end: string | null;
+  end_ns: string | null;
+  duration_ms: number | null;
+  received: string;
+  status_code: "unset" | "ok" | "error";
+  status_message: string;
+  attributes: Attributes;
+  events: SpanEvent[];
+  links: SpanLink[];
+  dropped_attributes: number;
+  dropped_events: number;
+  dropped_links: number;
+  resource: Attributes;
+  scope: { name: string; version: string; attributes: Attributes };
+}
+
+export interface SpanPage {
+  spans: Span[];
+  next: string | null;
+  partial: Partial | null;
+  stats: Stats;
+}
+
+export interface TraceAnswer {
+  trace_id: string;
+  spans: Span[];
+  logs: LogRecord[];
+  more_spans: boolean;
+  more_logs: boolean;
+  stats: Stats;
+}
+
+export interface SqlAnswer {
+  columns: { name: string; type: string }[];
+  rows: Json[][];
+  truncated: boolean;
+  stats: Stats;
+}
+
 export interface ContextAnswer {
   before: LogRecord[];
   record: LogRecord;

@@ -9,9 +9,9 @@ import { CopyButton } from "./RecordPanel";
 import { Visible } from "./Visible";
 
 export interface FieldActions {
-  columns: readonly string[];
   filter(clause: string): void;
-  toggleColumn(name: string): void;
+  /** Of a list that can show a field as a column. */
+  columns?: { shown: readonly string[]; toggle(name: string): void };
 }
 
 interface Props {
@@ -56,7 +56,8 @@ interface RowProps {
 
 function FieldRow({ name, field, value, actions, fixed }: RowProps) {
   const shown = visibleLine(name);
-  const isColumn = actions.columns.includes(field);
+  const { columns } = actions;
+  const isColumn = columns?.shown.includes(field) ?? false;
   const filterable = !fixed && canFilter(value);
   const text = value !== null && typeof value === "object" ? writeJson(value, 2) : plainText(value);
   return (
@@ -71,10 +72,12 @@ function FieldRow({ name, field, value, actions, fixed }: RowProps) {
             <IconButton name="minus" label={t.record.filterOut(shown)} onClick={() => actions.filter(negate(clauseFor(field, value)))} />
           </>
         )}
-        <IconButton
-          name="columns" label={isColumn ? t.record.uncolumn(shown) : t.record.column(shown)} pressed={isColumn}
-          onClick={() => actions.toggleColumn(field)}
-        />
+        {columns && (
+          <IconButton
+            name="columns" label={isColumn ? t.record.uncolumn(shown) : t.record.column(shown)} pressed={isColumn}
+            onClick={() => columns.toggle(field)}
+          />
+        )}
         <CopyButton label={t.record.copy} text={() => plainText(value)} />
       </div>
     </div>

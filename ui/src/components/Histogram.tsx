@@ -14,6 +14,13 @@ interface Props {
   failed: boolean;
   stale: boolean;
   onZoom(fromNs: bigint, toNs: bigint): void;
+  /** What is counted, if not records. */
+  of?: Counted;
+}
+
+interface Counted {
+  label: string;
+  count(n: number): string;
 }
 
 /** First and last bucket, both included; `from` is where the drag began. */
@@ -22,7 +29,7 @@ interface Selection {
   to: number;
 }
 
-export function Histogram({ answer, failed, stale, onZoom }: Props) {
+export function Histogram({ answer, failed, stale, onZoom, of = t.histogram }: Props) {
   const [box, width] = useWidth<HTMLDivElement>();
   const [cursor, setCursor] = useState<number | null>(null);
   const [selection, setSelection] = useState<Selection | null>(null);
@@ -76,11 +83,11 @@ export function Histogram({ answer, failed, stale, onZoom }: Props) {
     event.stopPropagation();
   };
 
-  const readout = describe(answer, selection, cursor);
+  const readout = describe(answer, selection, cursor, of);
   return (
-    <section className={`histogram ${stale ? "stale" : ""}`} aria-label={t.histogram.label}>
+    <section className={`histogram ${stale ? "stale" : ""}`} aria-label={of.label}>
       <div
-        className="histogram-plot" ref={box} tabIndex={0} role="slider" aria-label={`${t.histogram.label}. ${t.histogram.keys}`}
+        className="histogram-plot" ref={box} tabIndex={0} role="slider" aria-label={`${of.label}. ${t.histogram.keys}`}
         aria-valuemin={0} aria-valuemax={Math.max(0, last)} aria-valuenow={cursor ?? 0} aria-valuetext={readout}
         onPointerDown={onPointerDown} onPointerMove={onPointerMove} onPointerUp={onPointerUp}
         onPointerCancel={() => { dragging.current = false; setSelection(null); }}
@@ -164,17 +171,17 @@ function bucketText(answer: HistogramAnswer, fromNs: bigint, toNs: bigint): stri
   return `${days ? `${day(fromNs)} ` : ""}${clock(fromNs, false)} – ${clock(toNs, false)}`;
 }
 
-function describe(answer: HistogramAnswer | undefined, selection: Selection | null, cursor: number | null): string {
+function describe(answer: HistogramAnswer | undefined, selection: Selection | null, cursor: number | null, of: Counted): string {
   if (!answer) return "";
   const width = BigInt(answer.bucket_ns);
   const first = answer.buckets[selection ? Math.min(selection.from, selection.to) : (cursor ?? -1)];
   const final = answer.buckets[selection ? Math.max(selection.from, selection.to) : (cursor ?? -1)];
-  if (!first || !final) return t.records(answer.total);
+  if (!first || !final) return of.count(answer.total);
   const text = bucketText(answer, BigInt(first.start_ns), BigInt(final.start_ns) + width);
-  if (!selection) return t.histogram.bucket(text, first.total);
+  if (!selection) return t.histogram.bucket(text, of.count(first.total));
   const from = answer.buckets.indexOf(first);
   const total = answer.buckets.slice(from, answer.buckets.indexOf(final) + 1).reduce((sum, bucket) => sum + bucket.total, 0);
-  return t.histogram.selection(text, total);
+  return t.histogram.selection(text, of.count(total));
 }
 
 function ReadOut({ answer, bucket, x, width }: { answer: HistogramAnswer; bucket: Bucket; x: number; width: number }) {

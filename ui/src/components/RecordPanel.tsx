@@ -8,11 +8,13 @@ import { move } from "../lib/keys";
 import { addClause, clauseFor } from "../lib/query";
 import { queryName, type Place } from "../lib/record";
 import { localStamp } from "../lib/time";
+import { traceAddress } from "../lib/trace/view";
 import type { View } from "../lib/url";
 import type { Rows } from "../lib/useTail";
 import { t } from "../strings";
 import { FieldTable, type FieldActions } from "./FieldTable";
 import { Icon, IconButton } from "./Icon";
+import { Link } from "./Nav";
 import { Surrounding } from "./Surrounding";
 import { LongText } from "./LongText";
 
@@ -48,10 +50,12 @@ export function RecordPanel({ id, rows, view, update, open }: Props) {
     setTab(next);
   };
   const actions: FieldActions = {
-    columns: view.columns,
     filter: (clause) => update({ q: addClause(view.q, clause) }),
-    toggleColumn: (name) =>
-      update({ columns: view.columns.includes(name) ? view.columns.filter((c) => c !== name) : [...view.columns, name] }),
+    columns: {
+      shown: view.columns,
+      toggle: (name) =>
+        update({ columns: view.columns.includes(name) ? view.columns.filter((c) => c !== name) : [...view.columns, name] }),
+    },
   };
   return (
     <aside className="panel" aria-label={t.record.label}>
@@ -161,12 +165,12 @@ function Fields({ record, actions, update }: FieldsProps) {
         <LongText className="message" text={isText ? String(record.body) : writeJson(record.body, 2)} />
       </Section>
       {record.trace_id && (
-        <button
-          type="button" className="button trace"
-          onClick={() => update({ q: clauseFor("trace_id", record.trace_id) })}
-        >
-          <Icon name="filter" /> {t.record.trace}
-        </button>
+        <p className="trace buttons">
+          <Link className="button" to={traceAddress(record.trace_id, record.span_id)}><Icon name="trace" /> {t.record.openTrace}</Link>
+          <button type="button" className="button" onClick={() => update({ q: clauseFor("trace_id", record.trace_id) })}>
+            <Icon name="filter" /> {t.record.trace}
+          </button>
+        </p>
       )}
       <FieldTable title={t.record.attributes} pairs={record.attributes} actions={actions} named={named("attributes")} />
       <FieldTable title={t.record.resource} pairs={record.resource} actions={actions} named={named("resource")} />

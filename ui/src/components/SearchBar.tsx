@@ -4,18 +4,20 @@ import { ApiError, api } from "../api/client";
 import type { ErrorBody, Field } from "../api/types";
 import { useDismiss, useSettled } from "../lib/hooks";
 import { utf16Offset } from "../lib/query";
-import { useCompletions, type Completion } from "../lib/completion";
-import type { View } from "../lib/url";
+import { useCompletions, type Completion, type ValuesOf } from "../lib/completion";
+import type { Asked } from "../lib/url";
 import { t } from "../strings";
 import { HelpPopover } from "./HelpPopover";
 import { Icon, IconButton } from "./Icon";
 
 interface Props {
-  view: View;
-  update(patch: Partial<View>): void;
+  view: Asked;
+  update(patch: { q: string }): void;
   fields: Field[];
   error: Error | null;
   refresh(): void;
+  /** What is searched, if not logs. */
+  about?: { label: string; placeholder: string; values: ValuesOf };
 }
 
 /** Long enough that nobody is told off in the middle of a word. */
@@ -40,7 +42,9 @@ function useFault(draft: string, committed: string, error: Error | null): ErrorB
   return settled === draft ? queryFault(check.error) : null;
 }
 
-export function SearchBar({ view, update, fields, error, refresh }: Props) {
+const LOGS = { label: t.search.label, placeholder: t.search.placeholder, values: api.values };
+
+export function SearchBar({ view, update, fields, error, refresh, about = LOGS }: Props) {
   const [draft, setDraft] = useState(view.q);
   const [caret, setCaret] = useState(0);
   const [open, setOpen] = useState(false);
@@ -50,7 +54,7 @@ export function SearchBar({ view, update, fields, error, refresh }: Props) {
   const mark = useRef<HTMLDivElement>(null);
   const box = useRef<HTMLDivElement>(null);
   const listId = useId();
-  const completions = useCompletions(draft, caret, fields, view, open);
+  const completions = useCompletions(draft, caret, fields, view, open, about.values);
   const fault = useFault(draft, view.q, error);
   const shown = open && !help && completions.items.length > 0;
   const caretAfter = useRef<number | null>(null);
@@ -71,7 +75,7 @@ export function SearchBar({ view, update, fields, error, refresh }: Props) {
     setHelp(false);
     setDraft(q);
     if (q.trim() === view.q) refresh();
-    else update({ q: q.trim(), record: null });
+    else update({ q: q.trim() });
   };
   const accept = (item: Completion) => {
     const text = draft.slice(0, item.start) + item.insert + draft.slice(item.end);
@@ -98,7 +102,7 @@ export function SearchBar({ view, update, fields, error, refresh }: Props) {
       <div className="search-field">
         <ErrorMark text={draft} fault={fault} innerRef={mark} />
         <input
-          id="search" ref={input} type="text" value={draft} placeholder={t.search.placeholder} aria-label={t.search.label}
+          id="search" ref={input} type="text" value={draft} placeholder={about.placeholder} aria-label={about.label}
           autoComplete="off" autoCorrect="off" autoCapitalize="off" spellCheck={false} dir="ltr" role="combobox"
           aria-expanded={shown} aria-controls={listId} aria-autocomplete="list" aria-invalid={fault !== null}
           aria-describedby={fault ? `${listId}-fault` : undefined}

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import { t } from "../strings";
 import { IconButton } from "./Icon";
 
-export function Shortcuts({ onClose }: { onClose(): void }) {
+export function Shortcuts({ rows = t.keys.rows, onClose }: { rows?: [string, string][]; onClose(): void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => { if (!dialog.current?.open) dialog.current?.showModal(); }, []);
   return (
@@ -12,7 +12,7 @@ export function Shortcuts({ onClose }: { onClose(): void }) {
         <IconButton name="close" label={t.record.close} onClick={onClose} />
       </div>
       <dl>
-        {t.keys.rows.map(([keys, meaning]) => (
+        {rows.map(([keys, meaning]) => (
           <div key={keys}>
             <dt>{keys.split(/\s+/).map((key) => <kbd key={key}>{key}</kbd>)}</dt>
             <dd>{meaning}</dd>

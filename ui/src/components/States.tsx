@@ -57,11 +57,12 @@ export function ListState(props: ListStateProps) {
   return <NothingInRange {...props} update={update} />;
 }
 
-function Failure({ error, refresh }: { error: Error; refresh(): void }) {
+export function Failure({ error, refresh }: { error: Error; refresh(): void }) {
   if (error instanceof UnreachableError) return <Card title={t.states.awayTitle} text={t.states.awayText} />;
   const code = error instanceof ApiError ? error.body.code : "";
   if (code === "bad_query") return <Card title={t.states.queryTitle} text={error.message} alert />;
-  const over = code === "over_budget";
+  if (code === "forbidden") return <Card title={t.states.forbiddenTitle} text={error.message} alert />;
+  const over = code === "over_budget" || code === "over_export";
   return (
     <Card
       title={over ? t.states.overTitle : t.states.errorTitle} text={over ? `${error.message}. ${t.states.overText}` : error.message}
@@ -146,7 +147,7 @@ interface CardProps {
   alert?: boolean;
 }
 
-function Card({ title, text, action, onAction, alert = false }: CardProps) {
+export function Card({ title, text, action, onAction, alert = false }: CardProps) {
   return (
     <div className="state-card" role={alert ? "alert" : "status"}>
       <h2>{title}</h2>

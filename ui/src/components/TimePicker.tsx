@@ -1,15 +1,14 @@
 import { useRef, useState } from "react";
 import { useDismiss } from "../lib/hooks";
 import {
-  QUICK_RANGES, absoluteNs, clock, day, isBound, isLive, localInput, localStamp, shift, toRfc3339, zoomOut,
+  QUICK_RANGES, absoluteNs, clock, day, isBound, isLive, localInput, localStamp, shift, toRfc3339, zoomOut, type Range,
 } from "../lib/time";
-import type { View } from "../lib/url";
 import { t } from "../strings";
 import { Icon, IconButton } from "./Icon";
 
 interface Props {
-  view: View;
-  update(patch: Partial<View>): void;
+  view: Range;
+  update(patch: Range): void;
   range: { fromNs: bigint; toNs: bigint };
 }
 
@@ -43,7 +42,7 @@ export function TimePicker({ view, update, range }: Props) {
   );
 }
 
-function rangeText(view: View, { fromNs, toNs }: { fromNs: bigint; toNs: bigint }): string {
+function rangeText(view: Range, { fromNs, toNs }: { fromNs: bigint; toNs: bigint }): string {
   if (isLive(view)) return t.time.last(view.from);
   const [from, to] = [absoluteNs(view.from) ?? fromNs, absoluteNs(view.to) ?? toNs];
   const short = to - from < 10_000_000_000n;
@@ -52,7 +51,7 @@ function rangeText(view: View, { fromNs, toNs }: { fromNs: bigint; toNs: bigint 
 }
 
 interface DialogProps {
-  view: View;
+  view: Range;
   range: { fromNs: bigint; toNs: bigint };
   onChoose(from: string, to: string): void;
 }

@@ -7,6 +7,7 @@ import type { Tail } from "../lib/useTail";
 import { t } from "../strings";
 import { Account } from "./Account";
 import { Icon, IconButton } from "./Icon";
+import { Nav } from "./Nav";
 import { SearchBar } from "./SearchBar";
 import { TimePicker } from "./TimePicker";
 
@@ -28,8 +29,9 @@ export function TopBar({ view, update, range, tail, fields, error, refresh, onSh
   return (
     <header className="top">
       <h1 className="brand">{t.product}</h1>
+      <Nav />
       <IconButton name="filter" label={facetsOpen ? t.facets.hide : t.facets.show} pressed={facetsOpen} onClick={onFacets} />
-      <SearchBar view={view} update={update} fields={fields} error={error} refresh={refresh} />
+      <SearchBar view={view} update={({ q }) => update({ q, record: null })} fields={fields} error={error} refresh={refresh} />
       <TimePicker view={view} update={update} range={range} />
       <div className="top-group">
         <TailButton view={view} update={update} tail={tail} refresh={refresh} />

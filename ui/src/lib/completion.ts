@@ -6,7 +6,7 @@ import { t } from "../strings";
 import { compact, plainText, visibleLine } from "./format";
 import { MAX_FILTER_VALUE, caretContext, fieldName, literal, type CaretContext } from "./query";
 import { byImportance } from "./record";
-import type { View } from "./url";
+import type { Range } from "./time";
 
 export interface Completion {
   label: string;
@@ -18,12 +18,14 @@ export interface Completion {
 
 const LIMIT = 10;
 
-export function useCompletions(draft: string, caret: number, fields: Field[], view: View, open: boolean) {
+export type ValuesOf = typeof api.values;
+
+export function useCompletions(draft: string, caret: number, fields: Field[], view: Range, open: boolean, valuesOf: ValuesOf) {
   const context = caretContext(draft, caret);
   const wantsValues = open && context.kind === "value";
   const values = useQuery({
-    queryKey: ["completion", context.field, view.from, view.to],
-    queryFn: ({ signal }) => api.values(context.field, { q: "", from: view.from, to: view.to }, 100, signal),
+    queryKey: ["completion", context.field, view.from, view.to, valuesOf === api.values],
+    queryFn: ({ signal }) => valuesOf(context.field, { q: "", from: view.from, to: view.to }, 100, signal),
     enabled: wantsValues,
     staleTime: 30_000,
     retry: false,

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { t } from "../strings";
 
 /** `value`, once it has stayed the same for `ms`. */
 export function useSettled<T>(value: T, ms: number): T {
@@ -66,6 +67,14 @@ export function useDismiss(ref: React.RefObject<HTMLElement | null>, open: boole
       document.removeEventListener("keydown", onKey, true);
     };
   }, [ref, open]);
+}
+
+/** The title of the page while the view is shown. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} – ${t.product}`;
+    return () => { document.title = t.product; };
+  }, [title]);
 }
 
 export function copyText(text: string): Promise<boolean> {

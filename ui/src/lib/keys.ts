@@ -1,7 +1,8 @@
 /** The keyboard, in one place. Nothing here fires while a text field has the focus, Escape aside. */
 import { useEffect, useRef } from "react";
+import { go } from "./place";
 import { isLive, shift, zoomOut } from "./time";
-import type { View } from "./url";
+import { VIEWS, viewAddress, type View } from "./url";
 import type { Rows, Tail } from "./useTail";
 
 export interface KeyTargets {
@@ -79,22 +80,43 @@ export function liveRange(view: View): { from: string; to: string } {
 }
 
 export function useKeys(targets: KeyTargets): void {
-  const latest = useRef(targets);
-  latest.current = targets;
+  const bind = (actions: { [key: string]: Action }): Actions =>
+    Object.fromEntries(Object.entries(actions).map(([key, action]) => [key, () => action(targets)]));
+  usePageKeys({ keys: bind(ACTIONS), onControls: bind(CONTROL_ACTIONS), escape: () => escape(targets), asleep: targets.shortcuts });
+}
+
+export interface Actions {
+  [key: string]: () => void;
+}
+
+interface PageKeys {
+  keys: Actions;
+  /** What a control that has the focus keeps for itself. */
+  onControls?: Actions;
+  /** Whether there was anything to close. */
+  escape(): boolean;
+  asleep: boolean;
+}
+
+/** The keys of every view lead to the others. */
+export function usePageKeys(page: PageKeys): void {
+  const latest = useRef(page);
+  latest.current = page;
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      const k = latest.current;
+      const { keys, onControls = {}, escape: close, asleep } = latest.current;
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "Escape") {
         if (isTyping(event.target)) (event.target as HTMLElement).blur();
-        else if (escape(k)) event.preventDefault();
+        else if (close()) event.preventDefault();
         return;
       }
-      if (isTyping(event.target) || k.shortcuts) return;
-      const action = ACTIONS[event.key] ?? (isControl(event.target) ? undefined : CONTROL_ACTIONS[event.key]);
+      if (isTyping(event.target) || asleep) return;
+      const view = VIEWS[Number(event.key) - 1];
+      const action = view ? () => go(viewAddress(view)) : (keys[event.key] ?? (isControl(event.target) ? undefined : onControls[event.key]));
       if (!action) return;
       event.preventDefault();
-      action(k);
+      action();
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);

@@ -4,10 +4,7 @@
  */
 import { DEFAULT_RANGE, isBound, isLive, type Range } from "./time";
 
-export interface View {
-  q: string;
-  from: string;
-  to: string;
+export interface View extends Asked {
   order: "desc" | "asc";
   columns: string[];
   record: string | null;
@@ -30,23 +27,44 @@ export function parseView(search: string): View {
   };
 }
 
-function parseRange(params: URLSearchParams): Range {
+/** What every page with a time picker and a search has. */
+export interface Asked extends Range {
+  q: string;
+}
+
+export function parseRange(params: URLSearchParams): Range {
   const from = params.get("from") ?? DEFAULT_RANGE.from;
   const to = params.get("to") ?? DEFAULT_RANGE.to;
   return isBound(from) && isBound(to) ? { from, to } : DEFAULT_RANGE;
 }
 
-export function formatView(view: View): string {
+/** The parameters of search and range, as far as they are not the usual ones. */
+export function askedParams({ q, from, to }: Asked): URLSearchParams {
   const params = new URLSearchParams();
-  if (view.q) params.set("q", view.q);
-  if (view.from !== DEFAULT_RANGE.from) params.set("from", view.from);
-  if (view.to !== DEFAULT_RANGE.to) params.set("to", view.to);
+  if (q) params.set("q", q);
+  if (from !== DEFAULT_RANGE.from) params.set("from", from);
+  if (to !== DEFAULT_RANGE.to) params.set("to", to);
+  return params;
+}
+
+/** Behind the path, with its question mark where there is anything to ask. */
+export function searchText(params: URLSearchParams): string {
+  const text = params.toString();
+  return text ? `?${text}` : "";
+}
+
+export function formatView(view: View): string {
+  const params = askedParams(view);
   if (view.order !== "desc") params.set("order", view.order);
   for (const column of view.columns) params.append("col", column);
   if (view.record) params.set("record", view.record);
   if (!view.tail) params.set("tail", "0");
-  const text = params.toString();
-  return text ? `?${text}` : "";
+  return searchText(params);
+}
+
+/** The list of logs that match, over this time. */
+export function logsAddress(asked: Asked): string {
+  return `/${searchText(askedParams(asked))}`;
 }
 
 /** The tail runs only where new records belong at the top of what is shown. */
@@ -58,4 +76,12 @@ export function tailWanted(view: View): boolean {
 export function isStep(before: View, after: View): boolean {
   const key = (view: View) => [view.q, view.from, view.to, view.order].join("\0");
   return key(before) !== key(after) || (before.record === null) !== (after.record === null);
+}
+
+/** The views of what was sent. */
+export const VIEWS = ["/", "/traces"] as const;
+
+/** A view with the range that is on screen. */
+export function viewAddress(path: (typeof VIEWS)[number]): string {
+  return path + searchText(askedParams({ q: "", ...parseRange(new URLSearchParams(window.location.search)) }));
 }

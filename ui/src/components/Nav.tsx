@@ -1,0 +1,33 @@
+import type { AnchorHTMLAttributes } from "react";
+import { go, usePath } from "../lib/place";
+import { VIEWS, viewAddress } from "../lib/url";
+import { t } from "../strings";
+
+interface LinkProps extends Omit<AnchorHTMLAttributes<HTMLAnchorElement>, "href"> {
+  to: string;
+}
+
+/** A link within the console. It is a real one, so that it can be copied and opened beside. */
+export function Link({ to, onClick, ...rest }: LinkProps) {
+  const click = (event: React.MouseEvent<HTMLAnchorElement>) => {
+    onClick?.(event);
+    if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    go(to);
+  };
+  return <a {...rest} href={to} onClick={click} />;
+}
+
+const NAMES: { [path in (typeof VIEWS)[number]]: string } = { "/": t.pages.logs, "/traces": t.pages.traces };
+
+export function Nav() {
+  const here = usePath();
+  const isHere = (path: string) => (path === "/" ? here === "/" : here.startsWith(path));
+  return (
+    <nav className="nav" aria-label={t.pages.label}>
+      {VIEWS.map((path) => (
+        <Link key={path} to={viewAddress(path)} aria-current={isHere(path) ? "page" : undefined}>{NAMES[path]}</Link>
+      ))}
+    </nav>
+  );
+}
