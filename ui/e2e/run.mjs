@@ -12,6 +12,7 @@ import { approvalJourneys } from "./approvals.mjs";
 import { auditJourneys } from "./audit.mjs";
 import { oidc } from "./oidc.mjs";
 import { peopleJourneys } from "./people.mjs";
+import { serviceJourneys, serviceStates } from "./services.mjs";
 import { signIn } from "./signin.mjs";
 import { traceJourneys, traceStates } from "./traces.mjs";
 
@@ -22,7 +23,7 @@ const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...auditJourneys, ...approvalJourneys];
-const all = link ? asked : [...journeys, ...traceJourneys, ...(mock ? [...traceStates, ...states] : [])];
+const all = link ? asked : [...journeys, ...traceJourneys, ...serviceJourneys, ...(mock ? [...traceStates, ...serviceStates, ...states] : [])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

@@ -2,7 +2,7 @@
 import { violations } from "./accessible.mjs";
 import { assert, equal, ingest, param, rowCount, sendSpans } from "./harness.mjs";
 
-const put = (url, change) => fetch(`${url}/__mock`, { method: "POST", body: JSON.stringify(change) });
+export const put = (url, change) => fetch(`${url}/__mock`, { method: "POST", body: JSON.stringify(change) });
 const traces = (page) => page.locator(".trace-row");
 const lines = (page) => page.locator(".line");
 const panel = (page) => page.getByRole("complementary", { name: /Span|Record/ });
@@ -10,7 +10,7 @@ const panel = (page) => page.getByRole("complementary", { name: /Span|Record/ })
 let made = 0;
 
 /** A trace of five spans: `word-web` calls `word-pay`, whose clock is early, which fails, and a worker takes a message later. */
-async function shop(url, word, { error = true, at = Date.now() - 5000 } = {}) {
+export async function shop(url, word, { error = true, at = Date.now() - 5000 } = {}) {
   const trace = (0xabc0000 + ++made).toString(16).padStart(8, "0") + Date.now().toString(16).padStart(24, "0");
   const id = (n) => `${trace.slice(0, 8)}0000000${n}`;
   const failed = error ? { error: `${word} refused` } : {};
@@ -362,7 +362,7 @@ export const traceJourneys = [
 ];
 
 /** A test that failed half-way leaves the mock as it was: the next one starts from a healthy server all the same. */
-const healthy = (test) => async (given) => {
+export const healthy = (test) => async (given) => {
   await put(given.url, { state: "ok" });
   try {
     await test(given);

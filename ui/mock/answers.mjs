@@ -35,7 +35,7 @@ export function matcher(q) {
   }
 }
 
-function select(records, params) {
+export function select(records, params) {
   const [from, to] = [bound(params.get("from"), "-15m"), bound(params.get("to"), "now")];
   const matches = matcher(params.get("q") ?? "");
   const found = records.filter((r) => BigInt(r.time_ns) >= from && BigInt(r.time_ns) < to && matches(r));

@@ -9,6 +9,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as answers from "./answers.mjs";
 import { bigTrace, fromOtlp, seededSpans, sums, trace } from "./spans.mjs";
+import { graph, services } from "./services.mjs";
 import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
 
 const DIST = join(fileURLToPath(import.meta.url), "../../dist");
@@ -53,6 +54,8 @@ const newestFirst = (a, b) => (BigInt(a.time_ns) < BigInt(b.time_ns) ? 1 : -1);
 const dataset = (mock, params) => (params.get("dataset") === "spans" ? mock.spans : mock.records);
 
 const ROUTES = [
+  [/^\/services$/, (mock, _, params) => over(services, mock, params)],
+  [/^\/graph$/, (mock, _, params) => over(graph, mock, params)],
   [/^\/spans$/, (mock, _, params) => answers.spans(mock.spans, params)],
   [/^\/traces\/([^/]+)$/, (mock, [id], params) => oneTrace(mock, id, params)],
   [/^\/logs$/, (mock, _, params) => answers.logs(mock.records, params)],
@@ -64,6 +67,11 @@ const ROUTES = [
   [/^\/session$/, () => ({ name: "local", by: "loopback", tenant: "default", roles: [], may: ["query", "tail", "status"] })],
   [/^\/status$/, (mock, _, __, request) => status(mock, request)],
 ];
+
+function over(answer, mock, params) {
+  const { from, to, found } = answers.select(mock.spans, params);
+  return answer(found, Number(to - from) / 1e9, params);
+}
 
 function oneTrace(mock, id, params) {
   if (!/^[0-9a-f]{1,32}$/i.test(id)) throw new answers.HttpError(400, { code: "bad_request", message: "a trace id is 1 to 32 hexadecimal digits, not all of them zero; shorter ones are padded" });

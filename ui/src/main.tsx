@@ -14,6 +14,7 @@ import "./styles/panel.css";
 import "./styles/states.css";
 import "./styles/people.css";
 import "./styles/traces.css";
+import "./styles/services.css";
 
 applyTheme();
 
@@ -29,6 +30,7 @@ const AuditPage = lazy(() => import("./components/people/AuditPage").then((file)
 const PeoplePage = lazy(() => import("./components/people/PeoplePage").then((file) => ({ default: file.PeoplePage })));
 const TracesPage = lazy(() => import("./components/traces/TracesPage").then((file) => ({ default: file.TracesPage })));
 const TracePage = lazy(() => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })));
+const ServicesPage = lazy(() => import("./components/services/ServicesPage").then((file) => ({ default: file.ServicesPage })));
 
 function Here() {
   const path = usePath();
@@ -36,6 +38,7 @@ function Here() {
   if (trace !== undefined) return <TracePage key={trace} id={trace} />;
   switch (path) {
     case "/traces": return <TracesPage />;
+    case "/services": return <ServicesPage />;
     case "/account": return <AccountPage />;
     case "/audit": return <AuditPage />;
     case "/approvals": return <ApprovalsPage />;

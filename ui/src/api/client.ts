@@ -13,11 +13,13 @@ import type {
   ErrorBody,
   FieldsAnswer,
   Glass,
+  GraphAnswer,
   HistogramAnswer,
   LogPage,
   LogRecord,
   NewToken,
   OwnSession,
+  ServicesAnswer,
   Session,
   SpanPage,
   SqlAnswer,
@@ -130,6 +132,8 @@ export const api = {
     get<ValuesAnswer>(`/fields/${encodeURIComponent(name)}/values`, { ...window, limit }, signal),
   spans: (window: Window, page: { limit: number; after?: string | undefined }, signal?: AbortSignal) =>
     get<SpanPage>("/spans", { ...window, ...page }, signal),
+  services: (window: Window, limit: number, signal?: AbortSignal) => get<ServicesAnswer>("/services", { ...window, limit }, signal),
+  graph: (window: Window, limit: number, signal?: AbortSignal) => get<GraphAnswer>("/graph", { ...window, limit }, signal),
   trace: (id: string, limits: { spans: number; logs: number }, signal?: AbortSignal) =>
     get<TraceAnswer>(`/traces/${encodeURIComponent(id)}`, limits, signal),
   spanHistogram: (window: Window, buckets: number, signal?: AbortSignal) =>

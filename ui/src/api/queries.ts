@@ -107,6 +107,31 @@ export function useTrace(id: string, spans: number, logs: number) {
   });
 }
 
+export const SERVICES = 500;
+export const EDGES = 1000;
+/** Errors among which the newest of each service are looked for. */
+export const ERRORS = 500;
+
+export function useServices(window: Window, run: number) {
+  const usual = { placeholderData: keepPreviousData, staleTime: Infinity, structuralSharing: false } as const;
+  const services = useQuery({ ...usual, queryKey: ["services", window, run], queryFn: ({ signal }) => api.services(window, SERVICES, signal) });
+  const graph = useQuery({ ...usual, queryKey: ["graph", window, run], queryFn: ({ signal }) => api.graph(window, EDGES, signal) });
+  // The server says what the range comes to.
+  const bounds = useQuery({ ...usual, queryKey: ["bounds", window, run], queryFn: ({ signal }) => api.spanHistogram(window, 1, signal) });
+  const { from, to } = window;
+  const errors = useQuery({
+    ...usual, queryKey: ["newestErrors", from, to, run],
+    queryFn: async ({ signal }) => {
+      const [logs, spans] = await Promise.all([
+        api.logs({ q: "severity:error or severity:fatal", from, to }, { limit: ERRORS, order: "desc" }, signal),
+        api.spans({ q: "span.status.code:error", from, to }, { limit: ERRORS }, signal),
+      ]);
+      return { logs: logs.records, spans: spans.spans, all: logs.next === null && spans.next === null };
+    },
+  });
+  return { services, graph, bounds, errors };
+}
+
 export function useRecord(id: string | null, known: LogRecord | undefined) {
   return useQuery({
     queryKey: ["record", id],

@@ -114,6 +114,58 @@ export interface TraceAnswer {
   stats: Stats;
 }
 
+export interface Durations {
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+}
+
+/** Who saw how many calls. */
+export type SeenBy = { [who in "spans" | "caller_proxy" | "callee_proxy" | "caller_connections" | "callee_connections"]: number };
+
+interface Measured {
+  rate: number;
+  errors: number;
+  error_ratio: number;
+  duration_ms: Durations;
+  measured_by: keyof SeenBy;
+  seen_by: SeenBy;
+}
+
+export interface Service extends Measured {
+  service: string;
+  requests: number;
+}
+
+/** From the strongest to the weakest. */
+export const MTLS_STATES = ["proven", "claimed", "unproven", "plaintext"] as const;
+export type MtlsState = (typeof MTLS_STATES)[number];
+export type Mtls = { state: MtlsState } & { [state in MtlsState]: number };
+
+export interface Edge extends Measured {
+  caller: string;
+  /** Null where nobody says who was called. */
+  callee: string | null;
+  traced: boolean;
+  calls: number;
+  mesh: { caller: string | null; callee: string | null };
+  mtls: Mtls | null;
+}
+
+export interface ServicesAnswer {
+  services: Service[];
+  seconds: number;
+  more: boolean;
+  stats: Stats;
+}
+
+export interface GraphAnswer {
+  edges: Edge[];
+  seconds: number;
+  more: boolean;
+  stats: Stats;
+}
+
 export interface SqlAnswer {
   columns: { name: string; type: string }[];
   rows: Json[][];

@@ -18,7 +18,7 @@ export function Link({ to, onClick, ...rest }: LinkProps) {
   return <a {...rest} href={to} onClick={click} />;
 }
 
-const NAMES: { [path in (typeof VIEWS)[number]]: string } = { "/": t.pages.logs, "/traces": t.pages.traces };
+const NAMES: { [path in (typeof VIEWS)[number]]: string } = { "/": t.pages.logs, "/traces": t.pages.traces, "/services": t.pages.services };
 
 export function Nav() {
   const here = usePath();

@@ -1,10 +1,10 @@
 import { useEffect, useMemo, useState, type ReactNode } from "react";
-import { useStatus } from "../api/queries";
 import { UnreachableError } from "../api/client";
+import { useStatus } from "../api/queries";
 import { useTitle } from "../lib/hooks";
 import { usePageKeys, type Actions } from "../lib/keys";
 import { useTheme } from "../lib/theme";
-import { durationNs, absoluteNs, type Range } from "../lib/time";
+import { absoluteNs, durationNs, type Range } from "../lib/time";
 import { t } from "../strings";
 import { Account } from "./Account";
 import { IconButton } from "./Icon";
@@ -71,7 +71,7 @@ export function Shell({ title, tools, keys, onControls = {}, escape = () => fals
       {children}
       <footer className="footer">
         {footer}
-        <span className="footer-end muted">{status.data ? `${t.product} ${t.footer.version(status.data.version, status.data.tenant)}` : ""}</span>
+        <span className="footer-end muted wide-only">{status.data ? `${t.product} ${t.footer.version(status.data.version, status.data.tenant)}` : ""}</span>
       </footer>
       {shortcuts && <Shortcuts rows={help} onClose={() => setShortcuts(false)} />}
     </div>

@@ -11,7 +11,7 @@ const BUILT_IN = new Set([
 ]);
 
 /** The name by which a query finds this field of this record, and not another of the same name. */
-export function queryName(record: LogRecord, place: Place, name: string): string {
+export function queryName(record: Pick<LogRecord, "attributes" | "resource">, place: Place, name: string): string {
   if (place === "record") return name;
   const inner = place === "attributes" ? [] : place === "resource" ? record.attributes : [...record.attributes, ...record.resource];
   const hidden = BUILT_IN.has(name) || inner.some(([key]) => key === name);

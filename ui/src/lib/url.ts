@@ -79,7 +79,7 @@ export function isStep(before: View, after: View): boolean {
 }
 
 /** The views of what was sent. */
-export const VIEWS = ["/", "/traces"] as const;
+export const VIEWS = ["/", "/traces", "/services"] as const;
 
 /** A view with the range that is on screen. */
 export function viewAddress(path: (typeof VIEWS)[number]): string {

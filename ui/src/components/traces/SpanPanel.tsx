@@ -2,6 +2,8 @@ import { writeJson } from "../../api/json";
 import type { Attributes, LogRecord, SpanEvent, SpanLink } from "../../api/types";
 import { plainText, visibleLine } from "../../lib/format";
 import { go } from "../../lib/place";
+import { clauseFor } from "../../lib/query";
+import { queryName, type Place } from "../../lib/record";
 import { localStamp } from "../../lib/time";
 import type { Stretch } from "../../lib/trace/critical";
 import { nanos } from "../../lib/trace/scale";
@@ -10,7 +12,6 @@ import { skew } from "../../lib/trace/skew";
 import { isError, type Node, type Trace } from "../../lib/trace/tree";
 import { traceAddress, type TraceView } from "../../lib/trace/view";
 import { logsAddress } from "../../lib/url";
-import { clauseFor } from "../../lib/query";
 import { t } from "../../strings";
 import { FieldTable, type FieldActions } from "../FieldTable";
 import { Icon, IconButton } from "../Icon";
@@ -37,7 +38,7 @@ const LINKS_DRAWN = 100;
 export function SpanPanel({ node, trace, path, close, update }: SpanProps) {
   const { span } = node;
   const off = skew(node);
-  const named = (place: string) => (name: string) => `${place}${name}`;
+  const named = (place: Place) => (name: string) => queryName(span, place, name);
   const identity = Object.entries({
     trace_id: span.trace_id, span_id: span.span_id, "span.parent_id": span.parent_span_id, "span.trace_state": span.trace_state || null, "scope.name": span.scope.name || null,
     "scope.version": span.scope.version || null, time: span.time, end: span.end, received: span.received, id: span.id,
@@ -62,11 +63,11 @@ export function SpanPanel({ node, trace, path, close, update }: SpanProps) {
         </p>
         <Events node={node} />
         <Links links={span.links} dropped={span.dropped_links} />
-        <FieldTable title={t.trace.attributes} pairs={span.attributes} actions={ACTIONS} named={named("")} />
+        <FieldTable title={t.trace.attributes} pairs={span.attributes} actions={ACTIONS} named={named("attributes")} />
         <Dropped n={span.dropped_attributes} />
-        <FieldTable title={t.trace.resource} pairs={span.resource} actions={ACTIONS} named={named("")} />
-        <FieldTable title={t.trace.scope} pairs={span.scope.attributes} actions={ACTIONS} named={named("scope.")} />
-        <FieldTable title={t.trace.identity} pairs={identity} actions={ACTIONS} named={named("")} fixed={["time", "end", "received", "id"]} />
+        <FieldTable title={t.trace.resource} pairs={span.resource} actions={ACTIONS} named={named("resource")} />
+        <FieldTable title={t.trace.scope} pairs={span.scope.attributes} actions={ACTIONS} named={named("scope")} />
+        <FieldTable title={t.trace.identity} pairs={identity} actions={ACTIONS} named={named("record")} fixed={["time", "end", "received", "id"]} />
       </div>
     </aside>
   );
@@ -182,8 +183,8 @@ export function LogPanel({ record, trace, close, update }: LogProps) {
           <Link className="button" to={`${logsAddress(around)}&record=${encodeURIComponent(record.id)}`}><Icon name="filter" /> {t.trace.openLog}</Link>
           {span !== null && <button type="button" className="button" onClick={() => update({ span, record: null })}><Icon name="trace" /> {t.trace.openSpan}</button>}
         </p>
-        <FieldTable title={t.record.attributes} pairs={record.attributes} actions={{ filter }} named={(name) => name} />
-        <FieldTable title={t.record.resource} pairs={record.resource} actions={{ filter }} named={(name) => name} />
+        <FieldTable title={t.record.attributes} pairs={record.attributes} actions={{ filter }} named={(name) => queryName(record, "attributes", name)} />
+        <FieldTable title={t.record.resource} pairs={record.resource} actions={{ filter }} named={(name) => queryName(record, "resource", name)} />
       </div>
     </aside>
   );

@@ -1,11 +1,10 @@
 import type { TraceAnswer } from "../../api/types";
-import { localStamp } from "../../lib/time";
+import { clauseFor } from "../../lib/query";
+import { localStamp, toRfc3339 } from "../../lib/time";
 import { nanos } from "../../lib/trace/scale";
 import type { Trace } from "../../lib/trace/tree";
 import { SPANS, type TraceView } from "../../lib/trace/view";
-import { toRfc3339 } from "../../lib/time";
 import { logsAddress } from "../../lib/url";
-import { clauseFor } from "../../lib/query";
 import { t } from "../../strings";
 import { Icon, IconButton } from "../Icon";
 import { Link } from "../Nav";

@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { api } from "../../api/client";
 import { useSpanOverview, useSpans } from "../../api/queries";
@@ -7,14 +8,13 @@ import { absoluteRange, shift, zoomOut } from "../../lib/time";
 import { byRoots, byTrace, formatTraces, parseTraces, spanQuery, type TracesView } from "../../lib/trace/search";
 import { t } from "../../strings";
 import { Histogram } from "../Histogram";
+import { SlowNote } from "../Notes";
 import { SearchBar } from "../SearchBar";
 import { Shell, useBounds } from "../Shell";
 import { Card, Failure } from "../States";
 import { TimePicker } from "../TimePicker";
 import { TraceFilters } from "./TraceFilters";
 import { TraceList } from "./TraceList";
-import { SlowNote } from "../Notes";
-import { useQueryClient } from "@tanstack/react-query";
 
 const step = (view: TracesView) => formatTraces(view);
 const CODEC: Codec<TracesView> = { parse: parseTraces, format: formatTraces, isStep: (before, after) => step(before) !== step(after) };
