@@ -1,6 +1,5 @@
 """What takes two people, and breaking the glass, over HTTP and from the command line."""
 
-import base64
 import hashlib
 import os
 import re
@@ -9,7 +8,7 @@ import threading
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from support.notes import verified
 from support.people import CLOSED, PASSWORD, Client, administrator, approved, decide, machine, person
 from support.server import BINARY
 
@@ -63,16 +62,6 @@ def gauge(server, name):
 
 def codes(who):
     return {finding["code"] for finding in who.call("GET", "/status").json()["findings"]}
-
-
-def verified(note, key):
-    """The text of a signed note (C2SP) if the key of one line has signed it; nothing of ours but the form."""
-    name, _, encoded = key.split("+", 2)
-    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(encoded)[1:])
-    text, signatures = note.split("\n\n", 1)
-    signature = re.fullmatch(rf"— {re.escape(name)} (\S+)\n", signatures)
-    public.verify(base64.b64decode(signature[1])[4:], f"{text}\n".encode())
-    return dict(line.split(" ", 1) for line in text.splitlines()[1:])
 
 
 def test_two_people_do_it(server, root, bob):

@@ -68,6 +68,7 @@ MATRIX = [
     ("POST", "/second-factor/recovery", {"password": "wrong", "code": "000000"}, "-xxxxxxxxx......x"),
     ("DELETE", "/users/{name}/second-factor", None, "-.x......xx......"),
     ("POST", "/users/{name}/link", None, "-.x......xx......"),
+    ("DELETE", "/tenants/{name}/keys", None, "-.x......xx......"),
     ("GET", "/approvals", None, "-.x....x.xx...x.."),
     ("POST", "/approvals/{id}", {"hash": "0", "decision": "refuse"}, "-.x......x......."),
     ("GET", "/break-glass", None, "-.x....x.xx...x.."),

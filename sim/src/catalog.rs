@@ -156,6 +156,14 @@ impl Catalog for ModelCatalog {
         })
     }
 
+    async fn forget_tenant(&self, tenant: &TenantId) -> Result<(), CatalogError> {
+        self.transact(|tables| {
+            tables.keys.retain(|(of, _), _| of != tenant);
+            tables.documents.retain(|(of, ..), _| of != tenant);
+            Ok(())
+        })
+    }
+
     async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, CatalogError> {
         Ok(self.tables.lock().secrets.get(name).cloned())
     }

@@ -34,7 +34,7 @@ fn change(class: &str, add: &[&SegmentRow], remove: &[&SegmentRow], all: &[&Segm
         class: Class::new(class).unwrap(),
         add: add.iter().map(|row| (*row).clone()).collect(),
         remove: remove.iter().map(|row| row.id.clone()).collect(),
-        head: Head { flushed, segments: Head::commit_to(&all), root: [0; 32] },
+        head: Head { flushed, segments: Head::commit_to(&all), ..Head::default() },
         keys: vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }],
         documents: None,
         pages: Pages::default(),
@@ -94,6 +94,17 @@ async fn suite(catalog: &dyn Catalog) {
     assert_eq!(bodies().await, ["of 22", "of 21"]);
     assert_eq!(catalog.forget_documents(61, 100).await.unwrap(), 2);
     assert_eq!(bodies().await, ["of 21"], "by age");
+
+    let other = TenantId::new("other").unwrap();
+    let of_other = Change { tenant: other.clone(), ..change("default", &[], &[], &[]) };
+    let key = BatchKey { hmac: [7; 32], received_ns: 80 };
+    catalog.commit(Change { keys: vec![key.clone()], ..of_other }).await.unwrap();
+    catalog.forget_tenant(&TenantId::default()).await.unwrap();
+    assert_eq!((bodies().await, catalog.batch_keys(0).await.unwrap()), (vec![], vec![(other, key)]), "of one tenant");
+    let gone = change("default", &[], &[&segments(catalog).await[1].1[0]], &[]);
+    let head = Head { flushed: 5, destroyed: 5, ..gone.head.clone() };
+    catalog.commit(Change { head, ..gone }).await.unwrap();
+    assert_eq!(segments(catalog).await[1].1, [], "what was destroyed is not missed");
 
     assert_eq!(catalog.secret("signer").await.unwrap(), None);
     catalog.set_secret("signer", b"one").await.unwrap();

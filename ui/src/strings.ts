@@ -150,6 +150,7 @@ export const t = {
     refuse: "Refuse",
     refuseSure: "Really refuse it",
     takeBack: "Take it back",
+    destroyed: "It is destroyed. This is the signed statement, which is in the audit trail too:",
     notYet: "It is not done yet: another administrator must approve it.",
     close: "Close",
     emergency: "In an emergency",

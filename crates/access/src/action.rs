@@ -47,13 +47,15 @@ pub enum Action {
     BreakGlass,
     /// Saying that one has looked at what somebody did who had broken the glass.
     Review,
+    /// Asking that every key of what a tenant has be destroyed.
+    DestroyKeys,
     /// Saying who one is. No policy decides that.
     SignIn,
 }
 
 impl Action {
     /// All that policies decide about a tenant; [`Action::Unmask`] is about a field.
-    pub const DECIDED: [Self; 21] = [
+    pub const DECIDED: [Self; 22] = [
         Self::Query,
         Self::QueryAudit,
         Self::Tail,
@@ -75,6 +77,7 @@ impl Action {
         Self::Approve,
         Self::BreakGlass,
         Self::Review,
+        Self::DestroyKeys,
     ];
 
     /// As it is written.
@@ -102,6 +105,7 @@ impl Action {
             Self::Approve => "approve",
             Self::BreakGlass => "break_glass",
             Self::Review => "review",
+            Self::DestroyKeys => "destroy_keys",
             Self::SignIn => "sign_in",
         }
     }

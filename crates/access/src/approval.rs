@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use logkeep_cipher::sha256;
+use logkeep_record::TenantId;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{Rights, Role, UserName};
@@ -53,6 +54,26 @@ pub enum Act {
         /// Whose.
         user: UserName,
     },
+    /// Destroying every key of what a tenant has.
+    DestroyKeys {
+        /// Which.
+        #[serde(with = "tenant_name")]
+        tenant: TenantId,
+    },
+}
+
+/// A tenant as its name.
+mod tenant_name {
+    use logkeep_record::TenantId;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(tenant: &TenantId, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(tenant.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TenantId, D::Error> {
+        TenantId::new(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
 }
 
 /// What somebody was when an act was asked for.
@@ -72,14 +93,20 @@ struct Full<'a> {
 }
 
 impl Act {
-    /// Whom it is about.
-    pub fn target(&self) -> &UserName {
+    /// Whom it is about, if it is about somebody.
+    pub fn target(&self) -> Option<&UserName> {
         match self {
             Self::AddUser { user, .. }
             | Self::SetUser { user, .. }
             | Self::PasswordLink { user }
-            | Self::ResetSecondFactor { user } => user,
+            | Self::ResetSecondFactor { user } => Some(user),
+            Self::DestroyKeys { .. } => None,
         }
+    }
+
+    /// Whether nobody can undo it. Then nothing stands in for the second person: no emergency needs it at once.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::DestroyKeys { .. })
     }
 
     /// Its one text: JSON of one line, the members in the order of their declaration, names in the order of their bytes.
@@ -106,6 +133,9 @@ impl fmt::Display for Act {
             }
             Self::PasswordLink { user } => write!(f, "users/{user}: link for a password"),
             Self::ResetSecondFactor { user } => write!(f, "users/{user}: reset the second factor"),
+            Self::DestroyKeys { tenant } => {
+                write!(f, "tenants/{tenant}: destroy all keys, so that nobody can ever read what it has")
+            }
         }
     }
 }

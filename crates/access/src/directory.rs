@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use logkeep_catalog::{Catalog, CatalogError};
 use logkeep_cipher::random_bytes;
+use logkeep_ingest::{APPROVAL_KEYS, DESTRUCTION_ORDERS, DestructionOrder};
 use logkeep_store::Clock;
 use logkeep_tlog::{PublicKey, Signer};
 use parking_lot::{Mutex, RwLock};
@@ -105,6 +106,8 @@ struct Tables {
     requests: BTreeMap<String, Request>,
     used: Used,
     glasses: BTreeMap<String, Glass>,
+    /// By tenant, what `logkeep_ingest` has to destroy, or has destroyed.
+    orders: BTreeMap<String, DestructionOrder>,
 }
 
 /// A kind of rows that changes together with others.
@@ -116,6 +119,7 @@ enum Kind {
     Links,
     Requests,
     Used,
+    Orders,
 }
 
 /// How much of a kind is written at once, and under which name.
@@ -130,6 +134,7 @@ impl Tables {
             Kind::Links => row(link::TABLE, &self.links),
             Kind::Requests => row(request::TABLE, &self.requests),
             Kind::Used => row(carry_out::USED_TABLE, &self.used),
+            Kind::Orders => row(DESTRUCTION_ORDERS, &self.orders),
         }
     }
 
@@ -141,6 +146,7 @@ impl Tables {
             Kind::Links => std::mem::swap(&mut self.links, &mut from.links),
             Kind::Requests => std::mem::swap(&mut self.requests, &mut from.requests),
             Kind::Used => std::mem::swap(&mut self.used, &mut from.used),
+            Kind::Orders => std::mem::swap(&mut self.orders, &mut from.orders),
         }
     }
 
@@ -203,9 +209,12 @@ impl Directory {
             requests: load(&*catalog, request::TABLE).await?,
             used: load(&*catalog, carry_out::USED_TABLE).await?,
             glasses: load(&*catalog, glass::TABLE).await?,
+            orders: load(&*catalog, DESTRUCTION_ORDERS).await?,
         };
+        let signer = signer(&*catalog).await?;
+        publish_key(&*catalog, &signer).await?;
         Ok(Self {
-            signer: signer(&*catalog).await?,
+            signer,
             catalog,
             clock,
             limits,
@@ -300,6 +309,17 @@ async fn signer(catalog: &dyn Catalog) -> Result<Signer, DirectoryError> {
     let signer = Signer::from_seed(&name, random_bytes()).map_err(|error| damaged(error.to_string()))?;
     catalog.set_secret(SECRET, signer.private_text().as_bytes()).await?;
     Ok(signer)
+}
+
+/// Has the layers below know by which key our approvals are checked. Those from before a restore stay, as what they approved does.
+async fn publish_key(catalog: &dyn Catalog, signer: &Signer) -> Result<(), DirectoryError> {
+    let mut keys = catalog.secret(APPROVAL_KEYS).await?.unwrap_or_default();
+    let line = format!("{}\n", signer.public_key());
+    if String::from_utf8_lossy(&keys).lines().any(|known| known == line.trim_end()) {
+        return Ok(());
+    }
+    keys.extend_from_slice(line.as_bytes());
+    Ok(catalog.set_secret(APPROVAL_KEYS, &keys).await?)
 }
 
 /// When what began at a moment ends.

@@ -102,13 +102,13 @@ pub struct ClassState {
 }
 
 impl ClassState {
-    /// Every batch below the head is in exactly one segment, and the head names these segments.
+    /// Every batch below the head is in exactly one segment, but for those that were destroyed, and the head names these segments.
     ///
     /// # Errors
     /// [`CatalogError::Corrupt`] says which are not.
     pub fn check(&self) -> Result<(), CatalogError> {
         let place = format!("of `{}/{}`", self.tenant, self.class);
-        let mut next = 0;
+        let mut next = self.head.destroyed;
         for segment in &self.segments {
             if segment.first_batch != next {
                 return Err(CatalogError::Corrupt(format!("{place} for batch {next} is missing, or one too many")));
@@ -185,6 +185,13 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// [`CatalogError`]: nothing has changed.
     async fn commit(&self, change: Change) -> Result<(), CatalogError>;
+
+    /// Forgets by what requests and documents of a tenant would be known again, and leaves nothing of any row that was deleted
+    /// before in the files.
+    ///
+    /// # Errors
+    /// [`CatalogError`]: something of it may still be there; retry.
+    async fn forget_tenant(&self, tenant: &TenantId) -> Result<(), CatalogError>;
 
     /// A named secret of the installation, sealed at rest.
     ///

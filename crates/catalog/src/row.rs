@@ -65,6 +65,13 @@ pub struct Head {
     pub segments: [u8; 32],
     /// Root of the tree over the entries `0..flushed`.
     pub root: [u8; 32],
+    /// The keys of batches `0..destroyed` were destroyed: no segment has them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub destroyed: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Head {

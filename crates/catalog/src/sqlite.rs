@@ -39,6 +39,7 @@ impl SqliteCatalog {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "on")
+            .pragma("temp_store", "memory")
             .pragma("cell_size_check", "on");
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         migrate(&pool, path).await?;
@@ -55,6 +56,15 @@ impl SqliteCatalog {
             path.to_str().ok_or_else(|| sqlx::Error::Configuration("the path of the copy is not UTF-8".into()))?;
         sqlx::query("VACUUM INTO ?").bind(name).execute(&self.pool).await?;
         Self::connect(path, self.cipher.clone()).await
+    }
+
+    /// Writes the file anew from what is in it, and empties the journal, which has pages as they were. What is deleted is overwritten
+    /// (`secure_delete`), but of rows that have moved from page to page a part may be left where they were.
+    async fn leave_nothing_deleted(&self) -> Result<(), CatalogError> {
+        sqlx::query("VACUUM").execute(&self.pool).await?;
+        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.pool).await?;
+        let reads = || std::io::Error::new(std::io::ErrorKind::ResourceBusy, "another process reads the catalog");
+        if busy == 0 { Ok(()) } else { Err(reads().into()) }
     }
 
     /// Closes the file, folding its journal in.
@@ -259,6 +269,15 @@ impl Catalog for SqliteCatalog {
         self.page_body(tenant, class, page).await
     }
 
+    async fn forget_tenant(&self, tenant: &TenantId) -> Result<(), CatalogError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        for delete in ["DELETE FROM batch_keys WHERE tenant = ?", "DELETE FROM documents WHERE tenant = ?"] {
+            sqlx::query(delete).bind(tenant.as_str()).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        self.leave_nothing_deleted().await
+    }
+
     async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, CatalogError> {
         let sealed: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT value FROM meta WHERE name = ?").bind(name).fetch_optional(&self.pool).await?;
@@ -282,137 +301,4 @@ impl Catalog for SqliteCatalog {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{DocumentsRow, Page, Pages, SegmentId};
-
-    fn segment(first: u64, last: u64) -> SegmentRow {
-        SegmentRow {
-            id: SegmentId::new(first, last, [1; 6]),
-            first_batch: first,
-            last_batch: last,
-            records: 5,
-            min_time_ns: 1,
-            max_time_ns: 2,
-            max_received_ns: 3,
-            plain_bytes: 4,
-            sealed_bytes: 5,
-            sha256: [7; 32],
-            wrapped_key: vec![9; 61],
-        }
-    }
-
-    fn change(add: Vec<SegmentRow>, remove: Vec<SegmentId>, all: &[SegmentRow]) -> Change {
-        let flushed = all.last().map_or(0, |segment| segment.last_batch + 1);
-        let head = Head { flushed, segments: Head::commit_to(all), root: [0; 32] };
-        let keys = vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }];
-        let pages = Pages::default();
-        Change { tenant: TenantId::default(), class: Class::default(), add, remove, head, keys, documents: None, pages }
-    }
-
-    fn page(first: u64, last: u64, body: &str) -> Page {
-        Page { row: PageRow { first, last, from_minute: 7, to_minute: 8 }, body: body.into() }
-    }
-
-    #[tokio::test]
-    async fn pages_follow_each_other_and_tampering_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.sqlite");
-        let catalog = SqliteCatalog::open(&path, &DataKey::generate()).await.unwrap();
-        let turn = |flushed: u64, add: Page, remove: Vec<PageRow>| Change {
-            head: Head { flushed, ..Head::default() },
-            class: Class::ledger(),
-            pages: Pages { add: Some(add), remove },
-            ..change(vec![], vec![], &[])
-        };
-        let (a, b, ab) = (page(0, 3, "from 10.0.0.1"), page(4, 4, "b"), page(0, 4, "from 10.0.0.1 and b"));
-        catalog.commit(turn(4, a.clone(), vec![])).await.unwrap();
-        catalog.commit(turn(5, b.clone(), vec![])).await.unwrap();
-        assert_eq!(catalog.pages().await.unwrap()[0].pages, [a.row.clone(), b.row.clone()]);
-        catalog.commit(turn(5, ab.clone(), vec![a.row.clone(), b.row])).await.unwrap();
-        assert_eq!(catalog.pages().await.unwrap()[0].pages, std::slice::from_ref(&ab.row));
-        assert!(catalog.load().await.unwrap().is_empty(), "the ledger has no tree");
-        let body = catalog.page(&TenantId::default(), &Class::ledger(), &ab.row).await.unwrap();
-        assert_eq!(body, Some(ab.body));
-        assert_eq!(catalog.page(&TenantId::default(), &Class::ledger(), &a.row).await.unwrap(), None, "merged away");
-        for (tampering, named) in [
-            ("UPDATE ledger SET last = 5", "ledger/default/ledger/0-5"),
-            ("UPDATE ledger SET last = 4, tenant = 'other'", "the page of batch 0 is missing"),
-        ] {
-            sqlx::raw_sql(tampering).execute(&catalog.pool).await.unwrap();
-            let error = catalog.pages().await.unwrap_err().to_string();
-            assert!(error.contains(named), "{tampering}: {error}");
-        }
-        catalog.close().await;
-        let bytes = std::fs::read(&path).unwrap();
-        assert!(!bytes.windows(8).any(|window| window == b"10.0.0.1"));
-    }
-
-    #[tokio::test]
-    async fn documents_are_sealed_and_cannot_be_moved() {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = SqliteCatalog::open(&folder.path().join("catalog.sqlite"), &DataKey::generate()).await.unwrap();
-        let row = DocumentsRow { last: 3, received_ns: 5, documents: 1, body: b"what is known".to_vec() };
-        catalog.commit(Change { documents: Some(row), ..change(vec![], vec![], &[]) }).await.unwrap();
-        assert_eq!(catalog.documents().await.unwrap(), [b"what is known"]);
-        sqlx::raw_sql("UPDATE documents SET last = 4").execute(&catalog.pool).await.unwrap();
-        let error = catalog.documents().await.unwrap_err().to_string();
-        assert!(error.contains("documents/default/default/4"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_database_that_was_cut_off_is_damaged() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.sqlite");
-        let key = DataKey::generate();
-        let catalog = SqliteCatalog::open(&path, &key).await.unwrap();
-        for number in 0..20 {
-            catalog.set_secret(&number.to_string(), &[0; 1_000]).await.unwrap();
-        }
-        catalog.check().await.unwrap();
-        catalog.close().await;
-        let file = std::fs::File::options().write(true).open(&path).unwrap();
-        file.set_len(file.metadata().unwrap().len() - 4_096).unwrap();
-        let refusal = match SqliteCatalog::open(&path, &key).await {
-            Ok(catalog) => catalog.check().await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        assert!(refusal.is_err(), "{refusal:?}");
-    }
-
-    #[tokio::test]
-    async fn what_was_committed_is_loaded_and_tampering_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.sqlite");
-        let key = DataKey::generate();
-        let catalog = SqliteCatalog::open(&path, &key).await.unwrap();
-        let (a, b, ab) = (segment(0, 3), segment(4, 4), segment(0, 4));
-        catalog.commit(change(vec![a.clone(), b.clone()], vec![], &[a.clone(), b.clone()])).await.unwrap();
-        catalog.commit(change(vec![ab.clone()], vec![a.id, b.id], std::slice::from_ref(&ab))).await.unwrap();
-        catalog.set_secrets(&[("signer", b"other words"), ("beside", b"two")]).await.unwrap();
-        catalog.set_secret("signer", b"secret words").await.unwrap();
-        catalog.close().await;
-
-        let catalog = SqliteCatalog::open(&path, &key).await.unwrap();
-        let states = catalog.load().await.unwrap();
-        assert_eq!(states[0].segments, [ab]);
-        assert_eq!(catalog.secret("signer").await.unwrap().unwrap(), b"secret words");
-        assert_eq!(catalog.secret("beside").await.unwrap().unwrap(), b"two");
-        assert_eq!(catalog.secret("other").await.unwrap(), None);
-        let key = BatchKey { hmac: [5; 32], received_ns: 5 };
-        assert_eq!(catalog.batch_keys(5).await.unwrap(), [(TenantId::default(), key)]);
-        assert_eq!(catalog.batch_keys(6).await.unwrap(), []);
-
-        for (tampering, named) in [
-            ("UPDATE heads SET class = 'other'", "heads/default/other"),
-            ("UPDATE heads SET class = 'default'; DELETE FROM segments", "batches from 0 to 5 are missing"),
-        ] {
-            sqlx::raw_sql(tampering).execute(&catalog.pool).await.unwrap();
-            let error = catalog.load().await.unwrap_err().to_string();
-            assert!(error.contains(named), "{tampering}: {error}");
-        }
-        catalog.close().await;
-        let bytes = std::fs::read(&path).unwrap();
-        assert!(!bytes.windows(12).any(|window| window == b"secret words"));
-    }
-}
+mod tests;

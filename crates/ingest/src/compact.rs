@@ -59,6 +59,10 @@ pub(crate) fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
     let due = {
         let state = shared.state.lock();
         let due = |(key, partition): (&ClassKey, &Partition)| {
+            // What is to be destroyed is not written once more.
+            if shared.destructions.takes(&key.0, &key.1) {
+                return None;
+            }
             let run = due_run(&partition.segments, shared.config.segment_records)?;
             Some((key.clone(), partition.segments[run].to_vec()))
         };
@@ -120,17 +124,20 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
     let (first, last) = (inputs[0].row().first_batch, inputs[inputs.len() - 1].row().last_batch);
     let segment = write_segment([Ok(rows)], FULL_ZSTD_LEVEL)?;
     let key = shared.key_turn.read();
+    if shared.destructions.takes(&class.0, &class.1) {
+        return Ok(());
+    }
     let merged = store_segment(shared, class, segment, first, last)?;
     let turn = shared.catalog_turn.lock();
-    let (segments, size, root) = {
+    let (segments, head) = {
         let state = shared.state.lock();
         let Some(partition) = state.partitions.get(class) else { return Ok(()) };
         let segments = partition.segments.iter().filter(|s| s.row().first_batch < first || s.row().first_batch > last);
         let mut segments: Vec<_> = segments.cloned().chain([merged.clone()]).collect();
         segments.sort_by_key(|segment| segment.row().first_batch);
-        (segments, partition.head.flushed, Hash(partition.head.root))
+        (segments, partition.head.clone())
     };
-    let head = head_over(&segments, size, root);
+    let head = head_over(&segments, head.destroyed, head.flushed, Hash(head.root));
     let gone = inputs.iter().map(|input| input.row().id.clone()).collect();
     let change = Change {
         tenant: class.0.clone(),
@@ -146,7 +153,7 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
     {
         let mut state = shared.state.lock();
         if let Some(partition) = state.partitions.get_mut(class) {
-            partition.segments = Arc::new(segments);
+            partition.replace_segments(segments, &inputs);
             partition.head = head;
         }
         let next = state.snapshot(&shared.snapshot.load(), [class]);

@@ -22,6 +22,7 @@ use tracing::warn;
 use crate::batch::Batch;
 use crate::batch_keys::Dedupe;
 use crate::compact;
+use crate::destroy::{Destructions, orders};
 use crate::documents::{Document, Run};
 use crate::files::WalFiles;
 use crate::flush::Flusher;
@@ -184,6 +185,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: AtomicBool,
     pub(crate) open_segments: Arc<OpenSegments>,
     pub(crate) arrivals: broadcast::Sender<Arrived>,
+    /// Tenants whose data are destroyed, or to be.
+    pub(crate) destructions: Destructions,
     /// Held by whoever changes the list of segments, from reading it until the new one is in the catalog and in view.
     pub(crate) catalog_turn: Mutex<()>,
     /// Held for reading from wrapping a segment's key until the catalog has it, and for writing by whoever changes the key
@@ -313,12 +316,14 @@ impl Ingest {
             stopping: AtomicBool::new(false),
             open_segments: Arc::new(OpenSegments::new(config.open_segments_bytes)),
             arrivals: broadcast::Sender::new(ARRIVALS),
+            destructions: Destructions::default(),
             catalog_turn: Mutex::new(()),
             key_turn: RwLock::new(()),
             wake: (Mutex::new(false), Condvar::new()),
             room: Condvar::new(),
             config,
         });
+        shared.destructions.know(orders(&*shared.catalog).await?);
         let next_file = Box::pin(recover(&shared)).await?;
         let wal = WalFile::create(&*shared.disk, &shared.wal_folder, next_file.number)
             .map_err(io_error(&shared.wal_folder))?;

@@ -136,12 +136,13 @@ impl Flusher {
         let handle = store_segment(&self.shared, class, segment, first, last)?;
         self.publish_checkpoint(class)?;
         let _turn = self.shared.catalog_turn.lock();
-        let segments = {
+        let (segments, destroyed) = {
             let state = self.shared.state.lock();
-            let known = state.partitions.get(class).map(|partition| partition.segments.to_vec()).unwrap_or_default();
-            known.into_iter().chain([handle.clone()]).collect::<Vec<_>>()
+            let Some(partition) = state.partitions.get(class) else { return Ok(()) };
+            let known = partition.segments.iter().cloned();
+            (known.chain([handle.clone()]).collect::<Vec<_>>(), partition.head.destroyed)
         };
-        let head = head_over(&segments, size, root);
+        let head = head_over(&segments, destroyed, size, root);
         let pages = next_page(&self.shared, class, (first, last), &lines)?;
         let (keys, documents) = {
             let state = self.shared.state.lock();
@@ -283,9 +284,9 @@ fn small_run(live: &[Live]) -> &[Live] {
     live.split(|live| live.rows.len() >= SMALL_ROWS).max_by_key(|run| run.len()).unwrap_or_default()
 }
 
-pub(crate) fn head_over(segments: &[Arc<SegmentHandle>], flushed: u64, root: Hash) -> Head {
+pub(crate) fn head_over(segments: &[Arc<SegmentHandle>], destroyed: u64, flushed: u64, root: Hash) -> Head {
     let rows: Vec<SegmentRow> = segments.iter().map(|segment| segment.row().clone()).collect();
-    Head { flushed, segments: Head::commit_to(&rows), root: root.0 }
+    Head { flushed, segments: Head::commit_to(&rows), root: root.0, destroyed }
 }
 
 fn first_bytes([a, b, c, d, e, f, ..]: [u8; 32]) -> [u8; 6] {

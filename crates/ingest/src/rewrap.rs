@@ -48,7 +48,7 @@ impl Ingest {
     }
 
     /// The flusher takes what holds back the oldest file first.
-    async fn wait_for_older_files(&self, rotation: &RotationStep, file: u64) -> io::Result<()> {
+    pub(crate) async fn wait_for_older_files(&self, rotation: &RotationStep, file: u64) -> io::Result<()> {
         for _ in 0..LOOKS {
             if rotation.is_rid_of_files_before(file)? {
                 return Ok(());

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use logkeep_catalog::{Head, PageRow, SegmentRow};
@@ -131,6 +131,8 @@ pub(crate) struct Partition {
     pub(crate) published: u64,
     pub(crate) head: Head,
     pub(crate) segments: Arc<Vec<Arc<SegmentHandle>>>,
+    /// Out of view, and maybe still read by a question that began before.
+    pub(crate) replaced: Vec<Weak<SegmentHandle>>,
     pub(crate) live: Vec<Live>,
     pub(crate) live_since: Option<u64>,
     /// When the last live rows came.
@@ -146,11 +148,24 @@ impl Partition {
             published: 0,
             head: Head::default(),
             segments: Arc::default(),
+            replaced: Vec::new(),
             live: Vec::new(),
             live_since: None,
             grown_ns: 0,
             ledger: Ledger::default(),
         }
+    }
+
+    /// Shows these segments in the place of those before, `gone` being the ones that are not among them.
+    pub(crate) fn replace_segments(&mut self, segments: Vec<Arc<SegmentHandle>>, gone: &[Arc<SegmentHandle>]) {
+        self.segments = Arc::new(segments);
+        self.replaced.retain(|handle| handle.strong_count() > 0);
+        self.replaced.extend(gone.iter().map(Arc::downgrade));
+    }
+
+    /// Whether a segment that is out of view is still in somebody's hands.
+    pub(crate) fn is_replaced_read(&self) -> bool {
+        self.replaced.iter().any(|handle| handle.strong_count() > 0)
     }
 
     pub(crate) fn live_bytes(&self) -> usize {

@@ -17,6 +17,7 @@ use logkeep_store::{Disk, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tree, read_entries};
 
 use self::roots::{Checked, CheckedFrame, Checker, Expected};
+use crate::destroy::{Destruction, orders};
 use crate::engine::OpenError;
 use crate::ledger::stored_by_page;
 use crate::recovery::read_log;
@@ -64,8 +65,21 @@ pub struct ClassReport {
     pub batches: u64,
     /// Records hashed.
     pub records: u64,
+    /// What of it was destroyed, if that was.
+    pub destroyed: Option<DestroyedReport>,
     /// Size and root of the tree.
     pub root: Hash,
+}
+
+/// Batches of which nothing but their entries is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestroyedReport {
+    /// How many.
+    pub batches: u64,
+    /// Records in them, as their entries say.
+    pub records: u64,
+    /// By whose word.
+    pub by: Arc<Destruction>,
 }
 
 /// The outcome.
@@ -75,6 +89,8 @@ pub struct Report {
     pub classes: Vec<ClassReport>,
     /// Damage, first found first. Empty: all is as it was acknowledged.
     pub findings: Vec<Finding>,
+    /// Tenants that are ordered to be destroyed, and still have something. A server does that by itself.
+    pub to_destroy: Vec<TenantId>,
 }
 
 impl Report {
@@ -111,6 +127,13 @@ pub async fn verify(verification: &Verification) -> Report {
             return report;
         }
     };
+    let orders = match orders(&*v.catalog).await {
+        Ok(orders) => orders,
+        Err(error) => {
+            report.find("catalog", None, error);
+            return report;
+        }
+    };
     let mut classes: BTreeMap<ClassKey, ClassState> = BTreeMap::new();
     for state in states {
         classes.insert((state.tenant.clone(), state.class.clone()), state);
@@ -130,6 +153,7 @@ pub async fn verify(verification: &Verification) -> Report {
             v,
             checker: &checker,
             succeeds: successions.get(&key).map(String::as_str),
+            order: orders.get(&key.0),
             restored: HashMap::new(),
             folder: TileFolder::new(v.objects.disk(), &v.data_dir.join("tlog"), &key.0, &key.1),
             report: &mut report,
@@ -141,6 +165,7 @@ pub async fn verify(verification: &Verification) -> Report {
                 segments: 0,
                 batches: 0,
                 records: 0,
+                destroyed: None,
                 root: Hash([0; 32]),
             },
         };
@@ -150,6 +175,11 @@ pub async fn verify(verification: &Verification) -> Report {
         done.root = class.tree.root();
         report.classes.push(done);
     }
+    let is_left = |tenant: &&TenantId| {
+        let is_own = |class: &ClassReport| class.tenant == **tenant && class.class != Class::audit();
+        report.classes.iter().any(|class| is_own(class) && class.records > 0)
+    };
+    report.to_destroy = orders.keys().filter(is_left).cloned().collect();
     report
 }
 
@@ -246,6 +276,8 @@ struct ClassVerifier<'a> {
     checker: &'a Checker,
     /// The line of its checkpoints, if it was restored from a backup.
     succeeds: Option<&'a str>,
+    /// By whose word it was destroyed, or is to be.
+    order: Option<&'a Arc<Destruction>>,
     /// By the origin of a log it was restored from, how many batches were taken over.
     restored: HashMap<String, u64>,
     folder: TileFolder,
@@ -274,6 +306,7 @@ impl ClassVerifier<'_> {
             self.report.find(self.name(), None, "the entries of its tree do not add up to the root in the catalog");
         }
         self.ledger(&expected).await;
+        self.destroyed(state.head.destroyed, &expected);
         self.segments(state, expected).await;
         self.wal_batches(state.head.flushed, frames, &sizes).await;
         self.tiles(&checkpoints, state.head.flushed);
@@ -353,6 +386,18 @@ impl ClassVerifier<'_> {
             }
         }
         Some(expected)
+    }
+
+    /// What is not there any more must have been destroyed by two people's word.
+    fn destroyed(&mut self, batches: u64, expected: &[Expected]) {
+        match (batches, self.order) {
+            (0, _) => {}
+            (_, Some(by)) if self.done.class != Class::audit() => {
+                let records = expected.iter().take(batches as usize).map(|batch| u64::from(batch.records)).sum();
+                self.done.destroyed = Some(DestroyedReport { batches, records, by: by.clone() });
+            }
+            _ => self.report.find(self.name(), Some(0), "its batches were destroyed, and nobody has ordered that"),
+        }
     }
 
     async fn segments(&mut self, state: &ClassState, expected: Vec<Expected>) {

@@ -49,6 +49,9 @@ pub enum CommitError {
     /// The disk, the key provider or the queue fails at the moment. Retry later.
     #[error("storage is unavailable ({0}); nothing was stored, send again later")]
     Unavailable(String),
+    /// What this tenant has was destroyed, and it gets nothing more. Do not retry.
+    #[error("what the tenant `{0}` had was destroyed: nothing is taken in for it any more")]
+    Destroyed(TenantId),
     /// The server is stopping. Retry, at another time or place.
     #[error("the server is stopping; nothing was stored, send again later")]
     Stopping,
@@ -209,8 +212,9 @@ impl Writer {
         }
     }
 
-    /// While the disk is full, only the audit trail is written.
+    /// What may be written: nothing for tenants whose data are destroyed, and while the disk is full only the audit trail.
     fn admit(&mut self, group: Vec<Request>) -> Vec<Request> {
+        let group: Vec<Request> = group.into_iter().filter_map(|request| self.unless_destroyed(request)).collect();
         if !self.shared.reserve.is_spent() {
             return group;
         }
@@ -222,6 +226,16 @@ impl Writer {
         let (audit, rest): (Vec<_>, Vec<_>) = group.into_iter().partition(is_audit);
         rest.into_iter().for_each(|request| drop(request.reply.send(Err(CommitError::Full))));
         audit
+    }
+
+    /// Here, as the one thread that writes: what is not in the log when the next file of it begins is in none.
+    fn unless_destroyed(&self, request: Request) -> Option<Request> {
+        let is_gone = |part: &&Part| self.shared.destructions.takes(&part.tenant, &part.class);
+        let Some(tenant) = request.parts.iter().find(is_gone).map(|part| part.tenant.clone()) else {
+            return Some(request);
+        };
+        drop(request.reply.send(Err(CommitError::Destroyed(tenant))));
+        None
     }
 
     fn commit(&mut self, group: Vec<Request>) {

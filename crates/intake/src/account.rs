@@ -25,6 +25,8 @@ pub(crate) mod reason {
     /// Pieces of a message that never came.
     pub(crate) const INCOMPLETE: &str = "incomplete";
     pub(crate) const STOPPING: &str = "stopping";
+    /// For a tenant of which everything was destroyed.
+    pub(crate) const DESTROYED: &str = "destroyed";
     /// A defect of ours.
     pub(crate) const FAILED: &str = "failed";
     /// A connection that we had to end.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use logkeep_ingest::Ingest;
 use logkeep_normalize::Arrival;
 use logkeep_pipeline::{Dropped, Joining, PipelineSet, Place, Run, spec::Signal};
 use logkeep_record::{Record, TenantId};
 use logkeep_redact::{KeyLines, LeftOut, Redaction, Redactor};
 
 use crate::Intake;
+use crate::account::reason;
 use crate::origin::Origin;
 
 /// The policies of a tenant.
@@ -17,6 +19,8 @@ pub(crate) struct Policies {
     pipelines: Arc<PipelineSet>,
     redactor: Arc<Redactor>,
     tenant: TenantId,
+    /// Knows of which tenants everything was destroyed.
+    ingest: Ingest,
 }
 
 impl Policies {
@@ -44,13 +48,15 @@ pub(crate) struct Screen {
     pipelines: Option<Run>,
     /// After the pipelines, so that none can write what must not be stored.
     redaction: Redaction,
+    tenant: TenantId,
+    ingest: Ingest,
 }
 
 impl Screen {
     pub(crate) fn new(policies: &Policies, signal: Signal) -> Self {
         let pipelines = Run::new(&policies.pipelines, &policies.tenant, signal);
         let redaction = Redaction::new(policies.redactor.clone(), policies.tenant.clone());
-        Self { pipelines, redaction }
+        Self { pipelines, redaction, tenant: policies.tenant.clone(), ingest: policies.ingest.clone() }
     }
 
     /// Changes a record as the policies say, and says where it goes if they do.
@@ -62,8 +68,18 @@ impl Screen {
             Some(pipelines) => pipelines.apply(record).map_err(|Dropped(pipeline)| LeftOut(pipeline))?,
             None => None,
         };
+        if place.as_ref().is_some_and(|place| self.is_destroyed(place)) {
+            return Err(LeftOut(reason::DESTROYED.into()));
+        }
         self.redaction.apply(record)?;
         Ok(place)
+    }
+
+    /// Whether everything of the tenant that a pipeline routes to was destroyed. The others of a request are no less wanted for that;
+    /// of a sender's own tenant the sender must know.
+    fn is_destroyed(&self, place: &Place) -> bool {
+        let other = place.tenant.as_ref().filter(|tenant| **tenant != self.tenant);
+        other.is_some_and(|tenant| self.ingest.destruction(tenant).is_some())
     }
 
     /// Goes on where another stopped, whose records came before.
@@ -84,7 +100,7 @@ impl Screen {
 impl Intake {
     pub(crate) fn policies(&self, tenant: &TenantId) -> Policies {
         let redactor = self.inner.options.redactor.clone();
-        Policies { pipelines: self.pipelines(), redactor, tenant: tenant.clone() }
+        Policies { pipelines: self.pipelines(), redactor, tenant: tenant.clone(), ingest: self.inner.ingest.clone() }
     }
 
     /// The pipelines that requests pass from now on.

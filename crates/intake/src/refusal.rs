@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     TooLarge,
     /// Never send it in this form again.
     Unsupported,
-    /// Not a tenant that was declared, or not one of the sender.
+    /// Not a tenant that was declared, or not one of the sender, or one of which everything was destroyed.
     Tenant,
     /// Nobody knows who sends it.
     Unauthenticated,
@@ -109,6 +109,7 @@ impl From<CompressError> for Refusal {
 
 impl From<CommitError> for Refusal {
     fn from(error: CommitError) -> Self {
-        Self::new(Kind::Unavailable, error.to_string())
+        let kind = if matches!(error, CommitError::Destroyed(_)) { Kind::Tenant } else { Kind::Unavailable };
+        Self::new(kind, error.to_string())
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::header::USER_AGENT;
 use logkeep_access::{Leave, NoLeave};
-use logkeep_ingest::Source;
+use logkeep_ingest::{CommitError, Source};
 use logkeep_record::TenantId;
 use parking_lot::Mutex;
 
@@ -164,11 +164,12 @@ impl Intake {
     /// The tenant of what a connection sends that has no other way to say whose it is. `has_key` says that its protocol asks
     /// for a key before it takes anything.
     pub(crate) fn tenant_of_connection(&self, peer: &Peer, has_key: bool) -> Result<TenantId, Refusal> {
-        match self.leave_by_certificate(peer) {
-            Ok(leave) => Ok(leave.and_then(|leave| leave.tenant(None).cloned()).unwrap_or_default()),
-            Err(_) if has_key && peer.identity.is_none() && peer.demanded.takes_tokens() => Ok(TenantId::default()),
-            Err(refusal) => Err(refusal),
-        }
+        let tenant = match self.leave_by_certificate(peer) {
+            Ok(leave) => leave.and_then(|leave| leave.tenant(None).cloned()).unwrap_or_default(),
+            Err(_) if has_key && peer.identity.is_none() && peer.demanded.takes_tokens() => TenantId::default(),
+            Err(refusal) => return Err(refusal),
+        };
+        self.unless_destroyed(tenant)
     }
 
     /// The tenant that a header names, where that is allowed, or the sender's own.
@@ -180,14 +181,26 @@ impl Intake {
         let named = name.as_deref().map(|name| TenantId::new(name).ok());
         let Some(leave) = leave else {
             let tenant = named.unwrap_or_else(|| Some(TenantId::default()));
-            return tenant.filter(|tenant| self.has_tenant(tenant)).ok_or_else(|| undeclared(&shown()));
+            let declared = tenant.filter(|tenant| self.has_tenant(tenant)).ok_or_else(|| undeclared(&shown()))?;
+            return self.unless_destroyed(declared);
         };
         // Whether others exist is nobody's business who may not send for them.
         let own = named.map_or_else(|| leave.tenant(None), |named| leave.tenant(Some(&named?)));
         let own = own.ok_or_else(|| {
             Refusal::new(Kind::Tenant, format!("`{}` may not send for the tenant `{}`", leave.name, shown()))
         })?;
-        if self.has_tenant(own) { Ok(own.clone()) } else { Err(undeclared(own.as_str())) }
+        if !self.has_tenant(own) {
+            return Err(undeclared(own.as_str()));
+        }
+        self.unless_destroyed(own.clone())
+    }
+
+    /// A tenant whose data were destroyed gets nothing more: whoever still sends for it is told at once, and for good.
+    fn unless_destroyed(&self, tenant: TenantId) -> Result<TenantId, Refusal> {
+        if self.inner.ingest.destruction(&tenant).is_some() {
+            return Err(CommitError::Destroyed(tenant).into());
+        }
+        Ok(tenant)
     }
 
     /// Whether a tenant is declared.

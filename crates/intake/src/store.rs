@@ -85,7 +85,8 @@ impl Intake {
     ) -> Result<Stored, CommitError> {
         let received_ns = self.received_ns(&prepared);
         let (stored, left) = self.attempt(origin, prepared, key, documents).await;
-        self.count_left(origin, &left, Fate::Deferred, received_ns);
+        let fate = stored.as_ref().err().and_then(lost).unwrap_or(Fate::Deferred);
+        self.count_left(origin, &left, fate, received_ns);
         stored
     }
 
@@ -150,7 +151,7 @@ impl Intake {
             }
             Err(error) => {
                 let unstored = counts.into_iter().map(|(of, shares, _)| (of.tenant, shares)).collect();
-                (Err(error), Left { beside: Some(beside), unstored })
+                (Err(retried(origin, error)), Left { beside: Some(beside), unstored })
             }
         }
     }
@@ -158,8 +159,8 @@ impl Intake {
     /// Stores what `prepare` makes, trying again for as long as we run.
     ///
     /// # Errors
-    /// [`Unstored`]: `prepare` can never make anything of it, or we stop and one more attempt has failed. The records are
-    /// then counted as `otherwise`.
+    /// [`Unstored`]: `prepare` can never make anything of it; or we stop and one more attempt has failed, and the records are counted
+    /// as `otherwise`; or all that the tenant had was destroyed, of which only who is told to send again (`Fate::Deferred`) must know.
     pub(crate) async fn persist(
         &self,
         origin: &Origin,
@@ -195,6 +196,12 @@ impl Intake {
                 self.count_left(origin, &left, otherwise, received_ns);
                 return Ok(());
             };
+            if let Some(fate) = lost(&error) {
+                self.count_left(origin, &left, fate, received_ns);
+                // Of a sender that is never answered the ledger says it all.
+                let is_answered = matches!(otherwise, Fate::Deferred);
+                return if is_answered { Err(Unstored { records, refusal: error.into() }) } else { Ok(()) };
+            }
             if shutdown.is_cancelled() {
                 self.count_left(origin, &left, otherwise, received_ns);
                 return Err(Unstored { records, refusal: error.into() });
@@ -224,5 +231,20 @@ impl Intake {
         if records == 0 {
             self.count_refused(origin, refusal.reason());
         }
+    }
+}
+
+/// What became of records that nobody will ever take.
+fn lost(error: &CommitError) -> Option<Fate> {
+    matches!(error, CommitError::Destroyed(_)).then_some(Fate::Dropped(reason::DESTROYED))
+}
+
+/// That another tenant than the sender's own was destroyed meanwhile is nothing to the sender: the next attempt leaves it out.
+fn retried(origin: &Origin, error: CommitError) -> CommitError {
+    match error {
+        CommitError::Destroyed(tenant) if tenant != origin.tenant => {
+            CommitError::Unavailable(format!("what the tenant `{tenant}` had was destroyed meanwhile"))
+        }
+        error => error,
     }
 }

@@ -6,6 +6,7 @@ mod conformance;
 mod connections;
 mod datadog;
 mod datadog_traces;
+mod destroyed;
 mod elasticsearch;
 mod forward;
 mod gelf;

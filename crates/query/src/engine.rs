@@ -9,9 +9,10 @@ pub use follow::Follower;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use logkeep_access::Grant;
 use logkeep_ingest::{Ingest, Snapshot};
-use logkeep_record::{Class, RecordId, TimeRange, TraceId, Value};
+use logkeep_record::{Class, RecordId, TenantId, TimeRange, TraceId, Value};
 
 use crate::exec::cache::BlockCache;
 use crate::exec::scan::{Ask, Dataset, Scan};
@@ -113,10 +114,34 @@ impl QueryEngine {
         self.cache.forget_unused(after);
     }
 
+    /// Drops all that was decoded or learnt for questions: what it came from was destroyed.
+    pub fn forget_all(&self) {
+        self.cache.forget_unused(Duration::ZERO);
+        self.schemas.forget();
+    }
+
+    /// Whether there is something to ask about.
+    ///
+    /// # Errors
+    /// [`QueryError::Destroyed`]: what the tenant had was destroyed, or is being.
+    pub fn check_there(&self, tenant: &TenantId) -> Result<(), QueryError> {
+        let Some(by) = self.ingest.destruction(tenant) else { return Ok(()) };
+        let when = Timestamp::from_nanosecond(by.approved_ns.into())
+            .map_err(|error| QueryError::Internal(error.to_string()))?;
+        let (requester, approver) = (&by.requester, &by.approver);
+        Err(QueryError::Destroyed(format!(
+            "what the tenant `{tenant}` had was destroyed: its keys were, at {when:.0}, as `{requester}` asked for and `{approver}` approved; \
+            the audit trail stays (`/api/v1/audit`)"
+        )))
+    }
+
     fn scan(&self, grant: &Grant, selection: &Selection, budget: &Budget) -> Result<Scan, QueryError> {
         let Selection { dataset, filter, range } = selection;
         if !reads(grant, *dataset) {
             return Err(QueryError::Denied(dataset.name()));
+        }
+        if *dataset != Dataset::Audit {
+            self.check_there(grant.tenant())?;
         }
         let ask =
             Ask { tenant: grant.tenant(), dataset: *dataset, range: *range, filter, view: view(grant, *dataset)? };

@@ -5,6 +5,7 @@
 //! `access`, what a query means in `query`, what is stored in `ingest`.
 
 mod api;
+mod destruction;
 mod findings;
 mod guard;
 mod guest;

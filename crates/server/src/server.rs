@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::api::{self, AppState};
+use crate::destruction::Destroyer;
 use crate::guard;
 use crate::life::{InForce, Life};
 use crate::listen::{self, Endpoint, Receiver};
@@ -381,6 +382,7 @@ impl Server {
         let access = Access::new(ingest.clone(), rules).counting(exports);
         let life = Life::begin(catalog, access.clone(), in_force, waited).await?;
         let reloads = Arc::new(Reloads::default());
+        let destroyer = Destroyer::new(ingest.clone(), access.clone(), query.clone());
         let state = AppState {
             access: access.clone(),
             directory: directory.clone(),
@@ -398,6 +400,7 @@ impl Server {
             started_ns: ingest.clock().now_ns(),
             redactor: redactor.clone(),
             reloads: reloads.clone(),
+            destroyer: destroyer.clone(),
         };
         let hosts = guard::Hosts::of(bound.main_address());
         let main: Router = api::router(state).layer(axum::middleware::from_fn_with_state(hosts, guard::own_pages_only));
@@ -421,6 +424,7 @@ impl Server {
         let (data_dir, source) = (config.data_dir.clone(), config.keys);
         let rotation = Rotation { ingest: ingest.clone(), access: access.clone(), keys, data_dir, source };
         tasks.spawn(rotation.watch(stop.clone()));
+        tasks.spawn(destroyer.finish(stop.clone()));
         tasks.spawn(life.clone().say_later(stop.clone()));
         self_log.attach(ingest.clone(), redactor);
         info!(data_dir = %config.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "serving");

@@ -304,13 +304,14 @@ export interface Approval {
   what: string;
   text: string;
   requester: string;
-  about: string;
+  /** Whom it is about, if it is about somebody. */
+  about: string | null;
   requested: string;
   expires: string;
 }
 
 /** What became of something that was asked for: done, perhaps with a link that is shown once, or kept until another has approved it. */
-export type Done = { user: string; link?: string } | { approval: Approval };
+export type Done = { user: string; link?: string } | { tenant: string; statement: string } | { approval: Approval };
 
 /** That somebody has done alone what takes two. */
 export interface Glass {

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use logkeep_ingest::DestructionOrder;
+
 use super::danger::{Second, is_powerful};
 use super::glass::Glass;
 use super::link::{self, PASSWORD_LINK_LASTS, Purpose};
@@ -20,6 +22,8 @@ const REMEMBERED_NS: i64 = 30 * DAY_NS;
 /// Of them at most.
 const MOST_USED: usize = 10_000;
 
+pub(super) const TWO_ALWAYS: &str =
+    "nobody can undo this, so it takes two administrators always: with one only, add another first";
 pub(super) const CHANGED: &str = "what was approved is something else, or what it is about has changed since: ask anew";
 
 /// By what somebody acts.
@@ -37,6 +41,8 @@ struct Ready {
     hash: Option<String>,
     /// The id of the statement that is used up.
     used: Option<String>,
+    /// For what another layer does: the statement, which is kept for it.
+    order: Option<DestructionOrder>,
     now_ns: i64,
 }
 
@@ -52,9 +58,9 @@ impl Directory {
         password: Option<&str>,
         by: By<'_>,
     ) -> Result<Option<String>, DirectoryError> {
-        let hash = match password {
-            Some(password) => self.new_password(act.target(), password).await?,
-            None => None,
+        let hash = match (password, act.target()) {
+            (Some(password), Some(user)) => self.new_password(user, password).await?,
+            _ => None,
         };
         let _turn = self.turn.lock().await;
         let now_ns = self.now_ns();
@@ -73,7 +79,8 @@ impl Directory {
         if used.is_some() {
             kinds.extend([Kind::Requests, Kind::Used]);
         }
-        let ready = Ready { hash, used, now_ns };
+        let order = order(act, by, now_ns);
+        let ready = Ready { hash, used, order, now_ns };
         self.change_all(&kinds, |tables| tables.carry_out(act, ready)).await
     }
 
@@ -102,6 +109,7 @@ impl Directory {
         now_ns: i64,
     ) -> Result<(), DirectoryError> {
         match ground {
+            Ground::BreakGlass { .. } | Ground::Waived if act.is_final() => return Err(refused(TWO_ALWAYS)),
             Ground::BreakGlass { id, .. } => {
                 let is_theirs = |glass: &Glass| glass.user == *requester && self.lasts(tables, glass);
                 let is_broken = tables.glasses.get(id).is_some_and(is_theirs);
@@ -120,6 +128,12 @@ impl Directory {
     }
 }
 
+/// What is left of it for the layer that has the data (`logkeep_ingest`), which checks it again.
+fn order(act: &Act, by: By<'_>, ordered_ns: i64) -> Option<DestructionOrder> {
+    let (Act::DestroyKeys { .. }, By::Statement(note)) = (act, by) else { return None };
+    Some(DestructionOrder { note: note.to_owned(), ordered_ns })
+}
+
 impl Tables {
     /// Whether somebody may approve what another asked for.
     pub(super) fn check_approver(
@@ -132,7 +146,7 @@ impl Tables {
         if approver == requester {
             return Err(refused("nobody approves what they asked for themselves, by whatever they are known"));
         }
-        if approver == act.target() {
+        if act.target() == Some(approver) {
             return Err(refused("nobody approves what is about themselves"));
         }
         if !self.is_administrator(approver, now_ns) {
@@ -155,11 +169,15 @@ impl Tables {
             Act::PasswordLink { user } => self.check_may_have_password(user),
             Act::ResetSecondFactor { user } if self.factors.contains_key(user) => Ok(()),
             Act::ResetSecondFactor { user } => Err(second::none_of(user)),
+            Act::DestroyKeys { tenant } if self.orders.contains_key(tenant.as_str()) => {
+                Err(DirectoryError::Exists(format!("an order to destroy all keys of the tenant `{tenant}`")))
+            }
+            Act::DestroyKeys { .. } => Ok(()),
         }
     }
 
     /// Sessions and tokens of somebody end with what they could do, so that nothing stays of it.
-    fn carry_out(&mut self, act: &Act, Ready { hash, used, now_ns }: Ready) -> Option<String> {
+    fn carry_out(&mut self, act: &Act, Ready { hash, used, order, now_ns }: Ready) -> Option<String> {
         if let Some(id) = used {
             self.use_up(id, now_ns);
         }
@@ -191,6 +209,10 @@ impl Tables {
                 self.sessions.retain(|_, session| session.user != *user);
                 None
             }
+            Act::DestroyKeys { tenant } => {
+                self.orders.extend(order.map(|order| (tenant.to_string(), order)));
+                None
+            }
         }
     }
 
@@ -219,6 +241,7 @@ impl Act {
             Self::SetUser { .. } => &[Kind::Users, Kind::Sessions, Kind::Links],
             Self::PasswordLink { .. } => &[Kind::Links],
             Self::ResetSecondFactor { .. } => &[Kind::Factors, Kind::Sessions],
+            Self::DestroyKeys { .. } => &[Kind::Orders],
         }
     }
 }

@@ -73,13 +73,18 @@ impl Directory {
 impl Tables {
     /// The text of an act as things are.
     pub(super) fn text(&self, act: &Act) -> String {
-        act.text(self.users.get(act.target()).map(User::was).as_ref())
+        act.text(self.before(act).map(User::was).as_ref())
+    }
+
+    /// Whom it is about, as they are.
+    fn before(&self, act: &Act) -> Option<&User> {
+        self.users.get(act.target()?)
     }
 
     /// Whether it takes two people, if this one asks for it.
     pub(super) fn is_dangerous(&self, act: &Act, asker: Option<&UserName>) -> bool {
-        let is_own = asker == Some(act.target());
-        let before = self.users.get(act.target());
+        let is_own = asker.is_some() && asker == act.target();
+        let before = self.before(act);
         let was_powerful = before.is_some_and(|user| is_powerful(&user.roles));
         match act {
             // The first person there is has nobody to ask.
@@ -91,6 +96,7 @@ impl Tables {
                 is_made || is_let_in || (gains && (is_own || (was_powerful && is_powerful(roles))))
             }
             Act::PasswordLink { .. } | Act::ResetSecondFactor { .. } => was_powerful && !is_own,
+            Act::DestroyKeys { .. } => true,
         }
     }
 
@@ -100,9 +106,9 @@ impl Tables {
     }
 
     /// Who could approve what this person asks for.
-    pub(super) fn second(&self, requester: &UserName, target: &UserName, now_ns: i64) -> Second {
+    pub(super) fn second(&self, requester: &UserName, target: Option<&UserName>, now_ns: i64) -> Second {
         let others = || self.users.iter().filter(|(name, _)| *name != requester);
-        if others().any(|(name, user)| name != target && user.administers(now_ns)) {
+        if others().any(|(name, user)| Some(name) != target && user.administers(now_ns)) {
             Second::There
         } else if others().any(|(_, user)| user.administers(now_ns) || user.administered_lately(now_ns)) {
             Second::NotNow

@@ -9,7 +9,7 @@ use logkeep_cipher::random_bytes;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::carry_out::{CHANGED, refused};
+use super::carry_out::{CHANGED, TWO_ALWAYS, refused};
 use super::danger::Second;
 use super::{DAY_NS, Directory, DirectoryError, UserName};
 use crate::approval::{Act, Ground, Signed, Statement, hash};
@@ -92,7 +92,7 @@ impl Directory {
             requested_ns: now_ns,
             expires_ns: now_ns.saturating_add(WAITS_NS),
         };
-        if let Some((id, glass)) = self.broken(&tables, who) {
+        if let Some((id, glass)) = self.broken(&tables, who).filter(|_| !act.is_final()) {
             let ground = Ground::BreakGlass { id: id.to_owned(), reason: glass.reason.clone() };
             return self.sign(request.statement(ground, now_ns)).map(Needed::Statement);
         }
@@ -101,6 +101,7 @@ impl Directory {
         }
         match tables.second(&request.requester, act.target(), now_ns) {
             Second::There => Ok(Needed::Approval(request)),
+            Second::Nobody if act.is_final() => Err(refused(TWO_ALWAYS)),
             Second::Nobody => self.sign(request.statement(Ground::Waived, now_ns)).map(Needed::Statement),
             Second::NotNow => Err(refused(
                 "nobody could approve this: the other administrators are whom it is about, or were kept out or lost the role \

@@ -7,8 +7,10 @@
 mod file;
 mod frame;
 mod recover;
+mod wipe;
 
 pub(crate) use file::WalFile;
 pub(crate) use frame::{BatchFrame, BatchParts};
 pub use recover::Fault;
 pub(crate) use recover::{Recovered, keep_latest, list, recover};
+pub(crate) use wipe::wipe_keys;

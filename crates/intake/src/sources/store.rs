@@ -16,7 +16,7 @@ use crate::counters::add;
 use crate::entry::Entry;
 use crate::origin::Origin;
 use crate::prepare::{Prepared, Preparing};
-use crate::refusal::Refusal;
+use crate::refusal::{Kind, Refusal};
 
 /// What becomes of the messages of one sequence.
 #[derive(Clone, Debug)]
@@ -83,6 +83,8 @@ impl Intake {
         let storing = async move { intake.persist_keyed(&origin, again, Some(&key), Fate::Deferred, &shutdown).await };
         match Self::to_the_end(storing).await {
             Ok(Ok(())) => Ok(()),
+            // What the tenant had was destroyed, and this is counted as dropped: the queue need not keep it.
+            Ok(Err(unstored)) if unstored.refusal.kind == Kind::Tenant => Ok(()),
             Ok(Err(_)) | Err(_) => Err(End::Stopping),
         }
     }

@@ -12,6 +12,8 @@ use logkeep_store::KeySource;
 
 use super::folder::FolderArgs;
 use super::serve::runtime;
+use super::user::done;
+use crate::client::{Client, Server, SignIn, Verb};
 
 /// Arguments of `logkeep keys`.
 #[derive(clap::Args)]
@@ -33,12 +35,26 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
+    /// Have the server destroy every key of what a tenant has, for good, once another administrator has approved
+    Destroy {
+        /// The tenant
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        #[command(flatten)]
+        who: SignIn,
+        #[command(flatten)]
+        server: Server,
+    },
 }
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let out = &mut io::stdout().lock();
+    let out = &mut io::stdout();
     match args.action {
+        Action::Destroy { tenant, who, server } => {
+            let path = format!("/tenants/{tenant}/keys");
+            return done(&Client::signed_in(&server, &who, |client| client.act(Verb::Delete, &path))?);
+        }
         Action::Rotate(folder) => rotate(&folder.load()?, out)?,
         Action::Move { from, to } => transfer(&Config::load(Some(&from))?, &Config::load(Some(&to))?, out)?,
     }

@@ -85,6 +85,9 @@ pub(super) fn done(answer: &Value) -> Result<ExitCode> {
     if let Some(link) = answer.get("link") {
         writeln!(io::stdout().lock(), "{}", text(link))?;
     }
+    if let Some(statement) = answer.get("statement") {
+        write!(io::stdout().lock(), "{}", text(statement))?;
+    }
     let Some(request) = answer.get("approval") else { return Ok(ExitCode::SUCCESS) };
     let [id, hash, expires] = ["id", "hash", "expires"].map(|name| text(&request[name]));
     writeln!(

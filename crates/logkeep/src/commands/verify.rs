@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use logkeep_ingest::DestroyedReport;
 
 use super::folder::FolderArgs;
 use super::serve::runtime;
@@ -17,6 +19,10 @@ pub(crate) struct Args {
     /// A checkpoint that was kept elsewhere: whether what it commits to is still there. May be given several times
     #[arg(long, value_name = "CHECKPOINT")]
     since: Vec<PathBuf>,
+}
+
+fn time(ns: i64) -> String {
+    Timestamp::from_nanosecond(ns.into()).map_or_else(|_| ns.to_string(), |time| format!("{time:.0}"))
 }
 
 /// Runs the command.
@@ -37,6 +43,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             "{}/{}: {} records in {} batches, {} segments; root {}",
             class.tenant, class.class, class.records, class.batches, class.segments, class.root
         )?;
+        if let Some(DestroyedReport { batches, records, by }) = &class.destroyed {
+            writeln!(
+                out,
+                "  destroyed: {records} records in {batches} batches, as {} asked for and {} approved at {}",
+                by.requester,
+                by.approver,
+                time(by.approved_ns)
+            )?;
+        }
+    }
+    for tenant in &report.to_destroy {
+        writeln!(out, "{tenant}: is to be destroyed, and not all of it is yet: a server goes on with it")?;
     }
     let records: u64 = report.classes.iter().map(|class| class.records).sum();
     if report.findings.is_empty() {

@@ -25,6 +25,9 @@ pub enum QueryError {
     /// The grant is not for this. Do not retry.
     #[error("the grant of this request is not for {0}")]
     Denied(&'static str),
+    /// What it is about was destroyed. Do not retry.
+    #[error("{0}")]
+    Destroyed(String),
     /// It ran out of time or was cancelled. Ask for less.
     #[error("the query took longer than its {} s; narrow the time range or the filter", .0.as_secs())]
     OverTime(Duration),

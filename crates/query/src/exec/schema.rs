@@ -199,6 +199,11 @@ impl Known {
 }
 
 impl SchemaCache {
+    /// Forgets all of them.
+    pub(crate) fn forget(&self) {
+        self.0.lock().clear();
+    }
+
     /// Schemas kept.
     const PLACES: usize = 6;
 

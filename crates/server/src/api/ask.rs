@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use logkeep_access::{Act, Action, By, Grant, Identity, Needed, Request, Signed};
+use logkeep_access::{Act, Action, By, Grant, Identity, Needed, Request, Signed, UserName};
 use serde_json::{Value, json};
 
 use super::answer::{JSON, outcome, release};
@@ -17,14 +17,14 @@ pub(super) fn request_json(request: &Request) -> Value {
         "what": request.act.to_string(),
         "text": request.text,
         "requester": request.requester.as_str(),
-        "about": request.act.target().as_str(),
+        "about": request.act.target().map(UserName::as_str),
         "requested": render::time(request.requested_ns),
         "expires": render::time(request.expires_ns),
     })
 }
 
 impl AppState {
-    /// Does something to people for whoever may, or keeps it until somebody else has approved it.
+    /// Does something for whoever may, or keeps it until somebody else has approved it.
     pub(super) async fn ask(
         &self,
         who: &Identity,
@@ -33,6 +33,7 @@ impl AppState {
         password: Option<&str>,
     ) -> Result<Response, ApiError> {
         let grant = self.leave(who, action, act.to_string()).await?;
+        let (grant, ()) = outcome(grant, self.check_act(&act)).await?;
         let (grant, needed) = outcome(grant, self.directory.needed(&act, who)).await?;
         match needed {
             Needed::Nobody => self.carry_out(grant, &act, password, By::One(who.user())).await,
@@ -97,7 +98,10 @@ impl AppState {
         by: By<'_>,
     ) -> Result<Response, ApiError> {
         let (grant, link) = outcome(grant, self.directory.carry_out(act, password, by).await).await?;
-        let mut shown = json!({"user": act.target().as_str()});
+        if let Act::DestroyKeys { tenant } = act {
+            return self.destroy(grant, tenant).await;
+        }
+        let mut shown = json!({"user": act.target().map(UserName::as_str)});
         if let Some(link) = link {
             shown["link"] = json!(link);
         }

@@ -147,7 +147,8 @@ impl AppState {
     /// Whether somebody whose request lasts may go on with it, and with the same rows.
     pub(crate) fn still_may(&self, who: &Identity, action: Action) -> bool {
         let is_same = |now: &Identity| now.scopes() == who.scopes() && self.access.may(now, action);
-        !self.must_enrol(who) && self.directory.by_now(who).is_some_and(|now| is_same(&now))
+        let is_there = self.ingest.destruction(who.tenant()).is_none();
+        is_there && !self.must_enrol(who) && self.directory.by_now(who).is_some_and(|now| is_same(&now))
     }
 
     /// The refusal of a token that is none, after the audit trail has it.

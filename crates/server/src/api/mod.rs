@@ -20,6 +20,7 @@ mod sources;
 mod sql;
 mod status;
 mod tail;
+mod tenants;
 mod trace;
 
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use logkeep_record::TenantId;
 use logkeep_redact::Redactor;
 use tokio_util::sync::CancellationToken;
 
+use crate::destruction::Destroyer;
 use crate::listen::Receiver;
 use crate::pipelines::Reloads;
 use crate::server::SignInOptions;
@@ -61,6 +63,7 @@ pub(crate) struct AppState {
     pub(crate) started_ns: i64,
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) reloads: Arc<Reloads>,
+    pub(crate) destroyer: Destroyer,
 }
 
 /// Everything the main listener answers.
@@ -98,6 +101,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tokens", get(people::tokens).post(people::add_token))
         .route("/tokens/{id}", delete(people::end_token))
         .route("/access/explain", get(explain::explain))
+        .route("/tenants/{name}/keys", delete(tenants::destroy_keys))
         .route("/approvals", get(approvals::approvals))
         .route("/approvals/{id}", post(approvals::decide))
         .route("/break-glass", get(glass::glasses).post(glass::break_glass).delete(glass::end))

@@ -70,7 +70,7 @@ pub(crate) async fn tail(
     let params = state.params(query);
     let filter = params.filter()?;
     let grant = state.access.authorize(&who, Action::Tail, &params.subject("tail")).await?;
-    let follower = Follower::new(&grant, &filter);
+    let follower = state.query.check_there(grant.tenant()).and_then(|()| Follower::new(&grant, &filter));
     let (grant, follower) = outcome(grant, follower).await?;
     let arrivals = state.ingest.arrivals();
     grant.release().await?;

@@ -31,10 +31,12 @@ export function ApprovalsPage() {
 function Waiting({ session }: { session: Session }) {
   const client = useQueryClient();
   const [link, setLink] = useState<UserLink | null>(null);
+  const [statement, setStatement] = useState<string | null>(null);
   const refresh = () => void client.invalidateQueries({ queryKey: ["approvals"] });
   const [attempt, run] = useAttempt<Done>((done) => {
     refresh();
     if ("link" in done && done.link) setLink({ user: done.user, link: done.link });
+    if ("statement" in done) setStatement(done.statement);
   }, () => {
     // Somebody else may have decided, or what it is about has changed.
     refresh();
@@ -47,6 +49,7 @@ function Waiting({ session }: { session: Session }) {
     <Section title={t.approvals.waiting}>
       <Fault text={attempt.fault} />
       {link && <Once label={t.people.linkOnce(link.user)} lines={[`${location.origin}/#password=${link.link}`]} done={() => setLink(null)} />}
+      {statement && <Once label={t.approvals.destroyed} lines={statement.split("\n")} done={() => setStatement(null)} />}
       {waiting.length === 0 ? <p className="muted">{t.approvals.nothing}</p> : (
         <Table caption={t.approvals.waiting} heads={[t.approvals.what, t.approvals.by, t.approvals.until, t.people.action]}>
           {waiting.map((request) => (

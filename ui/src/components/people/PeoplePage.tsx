@@ -50,7 +50,7 @@ function Users({ users, mayChange }: { users: User[]; mayChange: boolean }) {
   const [changed, setChanged] = useState<string | null>(null);
   const settle = (answer: Done) => {
     if ("approval" in answer) setWaits(answer.approval);
-    else if (answer.link) setLink({ user: answer.user, link: answer.link });
+    else if ("link" in answer && answer.link) setLink({ user: answer.user, link: answer.link });
     setChanged(null);
     void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "users" || queryKey[0] === "sessions" });
   };

@@ -1,7 +1,10 @@
 //! What takes two people: asked for, approved and carried out over a real catalog.
 
+use logkeep_ingest::DESTRUCTION_ORDERS;
+
 use super::*;
 use crate::approval::{Act, Ground, Signed, Statement};
+use crate::directory::carry_out::TWO_ALWAYS;
 use crate::directory::{By, Needed, Request, Rights};
 use crate::identity::Identity;
 
@@ -318,6 +321,41 @@ async fn who_is_alone_does_it_with_a_waiver_and_nobody_makes_themselves_alone() 
     assert_eq!(said(carry_out(&directory, &promote_dave(), &note).await), "there is somebody else who must approve it");
     directory.set_user(&name("erin"), roles(&[]), false).await.unwrap();
     assert!(carry_out(&directory, &promote_dave(), &note).await.is_err(), "erin counts for a week");
+}
+
+#[tokio::test]
+async fn what_nobody_can_undo_takes_two_always_and_becomes_an_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let Lab { directory, clock } = with_three(folder.path()).await;
+    let alice = signed_in(&directory, "alice").await;
+    let act = Act::DestroyKeys { tenant: TenantId::new("shop").unwrap() };
+    assert!(said(directory.carry_out(&act, None, By::One(alice.user())).await).contains("takes two people"));
+    let request = asked(&directory, &alice, &act).await;
+    assert_eq!(request.text, r#"{"act":"destroy_keys","tenant":"shop","was":null}"#);
+    assert!(said(directory.approve(&request, &name("alice"))).starts_with("nobody approves what they asked for"));
+    for ground in [Ground::Waived, Ground::BreakGlass { id: "aa".into(), reason: "there is a fire".into() }] {
+        let forged = forged(&directory, &request, ground.clone(), request.requested_ns);
+        assert_eq!(said(carry_out(&directory, &act, &forged).await), TWO_ALWAYS, "{ground:?}");
+    }
+    let note = directory.approve(&request, &name("bob")).unwrap().note;
+    let other = Act::DestroyKeys { tenant: TenantId::default() };
+    assert!(said(carry_out(&directory, &other, &note).await).starts_with("what was approved is something else"));
+    assert_eq!(carry_out(&directory, &act, &note).await.unwrap(), None);
+    let kept = directory.catalog.secret(DESTRUCTION_ORDERS).await.unwrap().unwrap();
+    let expected = serde_json::json!({"shop": {"note": note, "ordered_ns": DAY_NS}});
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&kept).unwrap()["rows"], expected);
+
+    let key = directory.approval_key();
+    drop(directory);
+    let directory = lab(folder.path(), clock.clone()).await.directory;
+    assert_eq!(directory.approval_key(), key);
+    for again in [said(carry_out(&directory, &act, &note).await), said(directory.needed(&act, &alice).map(drop))] {
+        assert!(again.contains("an order to destroy all keys of the tenant `shop` exists already"), "{again}");
+    }
+    directory.set_user(&name("bob"), roles(&[]), false).await.unwrap();
+    directory.set_user(&name("carol"), roles(&[]), false).await.unwrap();
+    super::set(&clock, 8 * DAY_NS);
+    assert_eq!(said(directory.needed(&other, &alice).map(drop)), TWO_ALWAYS, "there is no waiver for it");
 }
 
 #[tokio::test]
