@@ -32,6 +32,7 @@ HOSTILE_SQL = [
     "select array_length(generate_series(1, 100000000000))",
     "select replace(repeat('a', 1000000), 'a', repeat('b', 1000000))",
     "select '" + "x" * 60000 + "' from logs",
+    "select " + ", ".join(f"repeat('x', 8000) as a{n}" for n in range(150)) + " from logs",
 ]
 
 

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
+use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{self, ObjectName, Visit as _, Visitor};
@@ -37,12 +37,6 @@ const STEPS: u64 = 500;
 const SORT_KEYS: usize = 64;
 /// and the parts of one expression, with the names of computed columns replaced by what they are computed from.
 const PARTS: u64 = 10_000;
-
-/// Rows at a time, so that what is written in a statement fits into memory for each of them.
-pub(super) fn rows_at_a_time(sql: &str) -> usize {
-    const MOST_BYTES: usize = 64 << 20;
-    (MOST_BYTES / sql.len().max(1)).min(BLOCK_ROWS)
-}
 
 /// Bytes of stack for each thread that plans or runs statements: enough for the deepest that is let through, also in a build
 /// that is not optimised. What is not used is never there.
@@ -296,4 +290,25 @@ fn subqueries(plan: &LogicalPlan) -> Vec<Arc<LogicalPlan>> {
         })
     });
     found
+}
+
+/// Rows at a time, so that the literals of a plan fit into memory for each of them.
+pub(super) fn rows_at_a_time(plan: &LogicalPlan) -> Result<usize, DataFusionError> {
+    const MOST_BYTES: usize = 64 << 20;
+    let mut bytes = 0;
+    let mut add = |expr: &Expr| match expr {
+        Expr::Literal(value, _) => {
+            bytes += value.size();
+            Ok(TreeNodeRecursion::Continue)
+        }
+        // A list is looked through, and not repeated.
+        Expr::InList(_) => Ok(TreeNodeRecursion::Jump),
+        _ => Ok(TreeNodeRecursion::Continue),
+    };
+    plan.apply_with_subqueries(|node| match node {
+        // A scan takes all rows of a block at once.
+        LogicalPlan::TableScan(_) => Ok(TreeNodeRecursion::Continue),
+        _ => node.apply_expressions(|expr| expr.apply(&mut add)),
+    })?;
+    Ok((MOST_BYTES / bytes.max(1)).clamp(1, BLOCK_ROWS))
 }

@@ -15,8 +15,10 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-/// What a function may make of a batch of rows at most, in bytes.
+/// What a function may make of a batch of rows at most, in bytes,
 const MOST_BYTES: u64 = 64 << 20;
+/// and of literals alone: as long as a literal may be, and for the same reason.
+const MOST_OF_LITERALS: u64 = 8 << 10;
 
 /// How long a function's value may be, by what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,8 +105,9 @@ impl Bounded {
 
     /// The value for these rows, as long as `left` bytes are.
     fn value(&self, args: ScalarFunctionArgs, left: &mut u64) -> Result<ColumnarValue> {
-        let rows = if args.args.iter().any(is_array) { args.number_rows } else { 1 };
-        if self.growth.bytes(&args.args, rows) <= MOST_BYTES {
+        let (rows, most) =
+            if args.args.iter().any(is_array) { (args.number_rows, MOST_BYTES) } else { (1, MOST_OF_LITERALS) };
+        if self.growth.bytes(&args.args, rows) <= most {
             let value = self.inner.invoke_with_args(args)?;
             return match left.checked_sub(bytes(&value, 1)) {
                 Some(still) => {
@@ -127,7 +130,7 @@ impl Bounded {
 
     fn too_much(&self) -> DataFusionError {
         let name = self.inner.name();
-        DataFusionError::ResourcesExhausted(format!("`{name}` would make more than {MOST_BYTES} bytes at a time"))
+        DataFusionError::ResourcesExhausted(format!("`{name}` would make too much"))
     }
 }
 

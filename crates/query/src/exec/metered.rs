@@ -1,7 +1,8 @@
-//! Memory that operators take without asking.
+//! Memory and time that operators take without asking.
 //!
 //! DataFusion's operators ask the pool for what they keep, with one exception: a window function keeps every row it is given.
-//! So what goes into one is counted, until the one above has been answered.
+//! So what goes into one is counted, until the one above has been answered. And they give way to others when they read, but a
+//! join may make rows for hours of what it has read: it is made to give way when it hands them on.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,19 +15,26 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::joins::{
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PiecewiseMergeJoinExec, SortMergeJoinExec,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt as _;
 
-/// Puts a meter below each operator that keeps rows without asking.
+/// Puts a meter below each operator that keeps rows without asking, and a place to give way above each that joins.
 #[derive(Debug)]
-pub(super) struct MeterWindows;
+pub(super) struct MeterAndYield;
 
-impl PhysicalOptimizerRule for MeterWindows {
+impl PhysicalOptimizerRule for MeterAndYield {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let metered = plan.transform_up(|node| {
+            if joins(&*node) {
+                return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node))));
+            }
             if !(node.is::<WindowAggExec>() || node.is::<BoundedWindowAggExec>()) {
                 return Ok(Transformed::no(node));
             }
@@ -39,12 +47,20 @@ impl PhysicalOptimizerRule for MeterWindows {
     }
 
     fn name(&self) -> &str {
-        "meter_windows"
+        "meter_and_yield"
     }
 
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+fn joins(node: &dyn ExecutionPlan) -> bool {
+    node.is::<CrossJoinExec>()
+        || node.is::<NestedLoopJoinExec>()
+        || node.is::<HashJoinExec>()
+        || node.is::<SortMergeJoinExec>()
+        || node.is::<PiecewiseMergeJoinExec>()
 }
 
 /// Hands on what it is given, and has the pool account for it until it is dropped.

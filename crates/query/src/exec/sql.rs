@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::functions::match_phrase;
-use super::metered::{MeterWindows, count};
+use super::metered::{MeterAndYield, count};
 use super::named::Named;
 use super::percentiles::PercentilesTogether;
 use super::table::{LogsTable, plan_error};
@@ -150,15 +150,17 @@ async fn prepare(
 
 async fn prepared(sql: &str, tables: Tables, state: &mut SessionState) -> Result<Prepared, QueryError> {
     let plan = plan(sql, tables, state).await?;
-    let (passes, rows) = (passes(&plan), bounds::rows_at_a_time(sql));
-    let options = state.config_options();
-    if (options.optimizer.max_passes, options.execution.batch_size.get()) != (passes, rows) {
-        let options = state.config_mut().options_mut();
-        options.optimizer.max_passes = passes;
-        options.execution.batch_size = ConfigNonZeroUsize::try_new(rows).map_err(plan_error)?;
+    let (schema, passes) = (plan.schema().inner().clone(), passes(&plan));
+    if state.config_options().optimizer.max_passes != passes {
+        state.config_mut().options_mut().optimizer.max_passes = passes;
     }
-    let schema = plan.schema().inner().clone();
-    let plan = state.create_physical_plan(&plan).await.map_err(plan_error)?;
+    let plan = state.optimize(&plan).map_err(plan_error)?;
+    let rows = bounds::rows_at_a_time(&plan).map_err(plan_error)?;
+    if state.config_options().execution.batch_size.get() != rows {
+        let rows = ConfigNonZeroUsize::try_new(rows).map_err(plan_error)?;
+        state.config_mut().options_mut().execution.batch_size = rows;
+    }
+    let plan = state.query_planner().create_physical_plan(&plan, state).await.map_err(plan_error)?;
     Ok(Prepared { schema, plan })
 }
 
@@ -265,7 +267,7 @@ fn base(options: &SqlOptions) -> Result<SessionState, DataFusionError> {
     let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
     let mut state = allowed::only_allowed(builder)
         .with_optimizer_rule(Arc::new(PercentilesTogether))
-        .with_physical_optimizer_rule(Arc::new(MeterWindows))
+        .with_physical_optimizer_rule(Arc::new(MeterAndYield))
         .build();
     state.register_udf(Arc::new(match_phrase()))?;
     for function in mesh::functions() {

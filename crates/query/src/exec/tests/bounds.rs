@@ -4,7 +4,7 @@ use datafusion::execution::SessionStateDefaults;
 
 use super::super::allowed::{GROWING, PLAIN};
 use super::super::{QueryError, STACK_BYTES};
-use super::sql::{lines, run_sql};
+use super::sql::{answer_within, lines, run_sql};
 use super::*;
 
 /// With the stack that they have.
@@ -194,6 +194,22 @@ async fn a_function_that_is_not_there_has_neighbours() {
         let QueryError::Sql { message, suggestion, .. } = &error else { panic!("{error}") };
         assert!(message.contains("Invalid function") && !message.contains("Did you mean"), "{message}");
         assert_eq!(suggestion.as_deref(), nearest, "{text}");
+    }
+}
+
+/// Rows that are made of rows that have been read already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_gives_way_when_its_time_is_over() {
+    let data = data().await;
+    let snapshot = data.ingest.snapshot();
+    let many = "(select 1 from generate_series(1, 1000000))";
+    let crossed = format!("select count(*) from {many} a, {many} b, {many} c");
+    let less =
+        "select count(*) from generate_series(1, 1000000) a, generate_series(1, 1000000) b where a.value < b.value";
+    for text in [&crossed, less] {
+        let budget = Budget::new(Duration::from_secs(1));
+        let answer = answer_within(&snapshot, text, &budget).await;
+        assert!(matches!(answer, Err(QueryError::OverTime(_))), "{text}: {answer:?}");
     }
 }
 

@@ -108,6 +108,11 @@ pub(super) async fn answer_as(
     Ok(answer(text, table, &budget).await?.batches)
 }
 
+/// As long as the budget says, which may be shorter than that of the scan.
+pub(super) async fn answer_within(snapshot: &Snapshot, text: &str, budget: &Budget) -> Result<SqlAnswer, QueryError> {
+    answer(text, table(snapshot)?.0, budget).await
+}
+
 async fn answer(text: &str, table: LogsTable, budget: &Budget) -> Result<SqlAnswer, QueryError> {
     let room = SqlRoom::new(SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 })?;
     sql::run(text, vec![("logs", table)], &room, budget).await
