@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use logkeep_catalog::{Change, Pages};
 use logkeep_segment::{Rows, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Entry, Hash, read_entry};
@@ -18,6 +17,7 @@ use tracing::{debug, warn};
 use crate::batch::recompute_root;
 use crate::engine::Shared;
 use crate::flush::{FlushError, head_over, store_segment};
+use crate::replace::{Replacement, replace};
 use crate::state::{ClassKey, Partition, SegmentHandle};
 
 /// Segments of about one size that are merged together.
@@ -138,27 +138,8 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
         (segments, partition.head.clone())
     };
     let head = head_over(&segments, head.destroyed, head.flushed, Hash(head.root));
-    let gone = inputs.iter().map(|input| input.row().id.clone()).collect();
-    let change = Change {
-        tenant: class.0.clone(),
-        class: class.1.clone(),
-        add: vec![merged.row().clone()],
-        remove: gone,
-        head: head.clone(),
-        keys: vec![],
-        documents: None,
-        pages: Pages::default(),
-    };
-    shared.runtime.block_on(shared.catalog.commit(change))?;
-    {
-        let mut state = shared.state.lock();
-        if let Some(partition) = state.partitions.get_mut(class) {
-            partition.replace_segments(segments, &inputs);
-            partition.head = head;
-        }
-        let next = state.snapshot(&shared.snapshot.load(), [class]);
-        shared.snapshot.store(Arc::new(next));
-    }
+    let add = vec![merged.row().clone()];
+    replace(shared, class, Replacement { segments, add, gone: &inputs, head })?;
     drop((turn, key));
     for input in &inputs {
         let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, input.row().id.as_str())?;

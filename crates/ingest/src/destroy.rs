@@ -19,7 +19,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use logkeep_catalog::{CatalogError, Change, Head, Pages};
+use logkeep_catalog::{CatalogError, Head};
 use logkeep_record::TenantId;
 
 pub use order::{APPROVAL_KEYS, DESTRUCTION_ORDERS, Destruction, DestructionOrder};
@@ -28,6 +28,7 @@ use statement::{Gone, Progress};
 
 use crate::engine::{Ingest, Shared};
 use crate::flush::FlushError;
+use crate::replace::{Replacement, replace};
 use crate::state::{ClassKey, Partition};
 
 /// How often to look whether somebody still reads what is destroyed, and how often at most: longer than any question may take.
@@ -172,23 +173,5 @@ fn destroy_class(shared: &Shared, class: &ClassKey) -> Result<(), FlushError> {
         let head = Head { destroyed: flushed, segments: Head::commit_to(&[]), ..partition.head.clone() };
         (partition.segments.clone(), head)
     };
-    let change = Change {
-        tenant: class.0.clone(),
-        class: class.1.clone(),
-        add: vec![],
-        remove: segments.iter().map(|segment| segment.row().id.clone()).collect(),
-        head: head.clone(),
-        keys: vec![],
-        documents: None,
-        pages: Pages::default(),
-    };
-    shared.runtime.block_on(shared.catalog.commit(change))?;
-    let mut state = shared.state.lock();
-    if let Some(partition) = state.partitions.get_mut(class) {
-        partition.replace_segments(Vec::new(), &segments);
-        partition.head = head;
-    }
-    let next = state.snapshot(&shared.snapshot.load(), [class]);
-    shared.snapshot.store(Arc::new(next));
-    Ok(())
+    replace(shared, class, Replacement { segments: vec![], add: vec![], gone: &segments, head })
 }

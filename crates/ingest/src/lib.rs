@@ -21,6 +21,7 @@ mod log_keys;
 mod open_segments;
 mod published;
 mod recovery;
+mod replace;
 mod reserve;
 mod rewrap;
 mod signing;

@@ -13,8 +13,8 @@ use logkeep_record::{Class, TenantId};
 use logkeep_store::{Disk, DiskEntry, DiskFile, SealedObjects, system_disk};
 use parking_lot::Mutex;
 
-use super::tests::{filled, is_destroyed, ordered, refuses};
-use crate::tests::{copy, open, parts, verify_folder, wait_until};
+use super::tests::{begun, is_destroyed, refuses};
+use crate::tests::{copy, open, parts, verify_folder};
 use crate::{Ingest, IngestConfig, Parts};
 
 const FOLDER: &str = "LOGKEEP_TEST_KILLED_FOLDER";
@@ -244,13 +244,7 @@ async fn is_done_before(step: u32, begun: &Path) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wherever_it_is_killed_the_next_start_finishes() {
-    let folder = tempfile::tempdir().unwrap();
-    let ingest = filled(folder.path()).await;
-    ordered(&ingest).await;
-    let checkpoint = folder.path().join("data/tlog/shop/default/checkpoint");
-    wait_until("the last checkpoint", || checkpoint.exists()).await;
-    let begun = tempfile::tempdir().unwrap();
-    copy(folder.path(), begun.path());
+    let (_folder, ingest, begun) = begun().await;
     ingest.close();
     let mut steps = 0;
     loop {

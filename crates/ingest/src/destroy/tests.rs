@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use logkeep_catalog::Catalog;
 use logkeep_record::{Class, Record, Resource, TenantId, Value};
 use logkeep_tlog::{PublicKey, open_statement};
+use tempfile::TempDir;
 
 use super::order::tests::{act, key, order};
 use super::statement::Progress;
@@ -216,8 +217,8 @@ async fn a_segment_that_was_merged_away_is_waited_for_as_well() {
     ingest.close();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_a_kill_leaves_is_destroyed_after_the_next_start() {
+/// A folder in which it is ordered, with what runs there; and a copy from before anything was done.
+pub(super) async fn begun() -> (TempDir, Ingest, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let ingest = filled(folder.path()).await;
     ordered(&ingest).await;
@@ -225,6 +226,12 @@ async fn whatever_a_kill_leaves_is_destroyed_after_the_next_start() {
     wait_until("the last checkpoint", || checkpoint.exists()).await;
     let begun = tempfile::tempdir().unwrap();
     copy(folder.path(), begun.path());
+    (folder, ingest, begun)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_kill_leaves_is_destroyed_after_the_next_start() {
+    let (folder, ingest, begun) = begun().await;
     ingest.destroy(&TenantId::default()).await.unwrap();
     ingest.close();
 

@@ -16,17 +16,18 @@ use datafusion::sql::sqlparser::ast::{self, ObjectName, Visit as _, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-
 use logkeep_segment::BLOCK_ROWS;
 
 use super::QueryError;
 
 /// Words and signs without literals and commas. Nothing in a statement is deeper than this.
-pub(super) const WORDS: usize = 2_000;
+const WORDS: usize = 2_000;
 /// Brackets, and what is between `case` and `end`, within one another.
 const BRACKETS: usize = 12;
 /// Bytes of one literal, which may be repeated for each row of a batch.
-const LITERAL: usize = 8 << 10;
+pub(super) const LITERAL: usize = 8 << 10;
+/// Bytes that the values made for one batch of rows may have.
+pub(super) const BATCH_BYTES: usize = 64 << 20;
 /// Operators and calls within one another, as each `or` is within the next.
 const DEPTH: usize = 300;
 /// Tables, common ones written out wherever they are named.
@@ -294,7 +295,6 @@ fn subqueries(plan: &LogicalPlan) -> Vec<Arc<LogicalPlan>> {
 
 /// Rows at a time, so that the literals of a plan fit into memory for each of them.
 pub(super) fn rows_at_a_time(plan: &LogicalPlan) -> Result<usize, DataFusionError> {
-    const MOST_BYTES: usize = 64 << 20;
     let mut bytes = 0;
     let mut add = |expr: &Expr| match expr {
         Expr::Literal(value, _) => {
@@ -310,5 +310,5 @@ pub(super) fn rows_at_a_time(plan: &LogicalPlan) -> Result<usize, DataFusionErro
         LogicalPlan::TableScan(_) => Ok(TreeNodeRecursion::Continue),
         _ => node.apply_expressions(|expr| expr.apply(&mut add)),
     })?;
-    Ok((MOST_BYTES / bytes.max(1)).clamp(1, BLOCK_ROWS))
+    Ok((BATCH_BYTES / bytes.max(1)).clamp(1, BLOCK_ROWS))
 }

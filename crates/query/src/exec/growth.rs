@@ -15,10 +15,10 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-/// What a function may make of a batch of rows at most, in bytes,
-const MOST_BYTES: u64 = 64 << 20;
-/// and of literals alone: as long as a literal may be, and for the same reason.
-const MOST_OF_LITERALS: u64 = 8 << 10;
+use super::bounds::{BATCH_BYTES, LITERAL};
+
+/// What a function may make of a batch of rows at most, in bytes. What it makes of literals alone is no longer than one.
+const MOST_BYTES: u64 = BATCH_BYTES as u64;
 
 /// How long a function's value may be, by what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,7 +106,7 @@ impl Bounded {
     /// The value for these rows, as long as `left` bytes are.
     fn value(&self, args: ScalarFunctionArgs, left: &mut u64) -> Result<ColumnarValue> {
         let (rows, most) =
-            if args.args.iter().any(is_array) { (args.number_rows, MOST_BYTES) } else { (1, MOST_OF_LITERALS) };
+            if args.args.iter().any(is_array) { (args.number_rows, MOST_BYTES) } else { (1, LITERAL as u64) };
         if self.growth.bytes(&args.args, rows) <= most {
             let value = self.inner.invoke_with_args(args)?;
             return match left.checked_sub(bytes(&value, 1)) {
@@ -176,7 +176,8 @@ impl ScalarUDFImpl for Bounded {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        self.value(args, &mut MOST_BYTES.clone())
+        let mut left = MOST_BYTES;
+        self.value(args, &mut left)
     }
 }
 

@@ -108,9 +108,10 @@ impl SqlRoom {
 
 /// Runs one SELECT. The tables are the only things it can name: no files, no settings, no writes.
 pub(crate) async fn run(sql: &str, tables: Tables, room: &SqlRoom, budget: &Budget) -> Result<SqlAnswer, QueryError> {
+    let is_long = bounds::words(sql)? > SHORT;
     let state = room.lend();
     let answer = async {
-        let (state, prepared) = prepare(sql, tables, state).await?;
+        let (state, prepared) = prepare(sql, is_long, tables, state).await?;
         let task = task(&state);
         room.take_back(state);
         collect(prepared?, task, room.options.rows).await
@@ -133,10 +134,11 @@ const SHORT: usize = 200;
 /// Plans a statement; a long one where nothing else waits.
 async fn prepare(
     sql: &str,
+    is_long: bool,
     tables: Tables,
     mut state: SessionState,
 ) -> Result<(SessionState, Result<Prepared, QueryError>), QueryError> {
-    if bounds::words(sql)? <= SHORT {
+    if !is_long {
         let prepared = prepared(sql, tables, &mut state).await;
         return Ok((state, prepared));
     }
