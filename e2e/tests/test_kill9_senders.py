@@ -15,7 +15,8 @@ import graypy
 import pytest
 from fluent.sender import FluentSender
 from jaeger_client import Config
-from logstash_async.transport import HttpTransport, UdpTransport
+from logstash_async.constants import constants as logstash_constants
+from logstash_async.handler import AsynchronousLogstashHandler
 
 from support import journal
 from support.envoy import Envoy
@@ -57,13 +58,23 @@ def graylog(handler):
 
 
 def logstash(transport):
+    """Its own thread sends, at most a few times a second here, and keeps what a transport refused for the next time."""
+
     @contextmanager
     def way(port, folder):
-        made = transport("127.0.0.1", port, timeout=5, ssl_enable=False)
-        yield lambda text: made.send([json.dumps({"message": text}).encode() + b"\n"])
+        made = AsynchronousLogstashHandler("127.0.0.1", port, None, transport=f"logstash_async.transport.{transport}")
+        logger = logging.Logger("shop")
+        logger.addHandler(made)
+        yield logger.info
         made.close()
 
     return way
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    monkeypatch.setattr(logstash_constants, "QUEUE_CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr(logstash_constants, "QUEUED_EVENTS_FLUSH_INTERVAL", 0.1)
 
 
 @contextmanager
@@ -145,8 +156,9 @@ WAYS = {
     "graypy-udp": ("gelf-udp", graylog(graypy.GELFUDPHandler)),
     "graypy-tcp": ("gelf-tcp", graylog(graypy.GELFTCPHandler)),
     "graypy-http": ("gelf-http", graylog(graypy.GELFHTTPHandler)),
-    "logstash-async-udp": ("json-udp", logstash(UdpTransport)),
-    "logstash-async-http": ("json-http", logstash(HttpTransport)),
+    "logstash-async-udp": ("json-udp", logstash("UdpTransport")),
+    "logstash-async-tcp": ("json-tcp", logstash("TcpTransport")),
+    "logstash-async-http": ("json-http", logstash("HttpTransport")),
     "rsyslog-tcp": ("syslog-tcp", rsyslog_tcp),
     "haproxy-udp": ("syslog-udp", proxied(haproxy)),
     "haproxy-tcp": ("syslog-tcp", proxied(haproxy_over_tcp)),
