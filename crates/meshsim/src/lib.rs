@@ -7,6 +7,7 @@
 mod audit;
 mod bench_profile;
 mod event;
+mod families;
 mod labelled;
 pub mod render;
 mod rng;
@@ -17,6 +18,7 @@ mod topology;
 mod words;
 
 pub use event::{Access, AppLog, Audit, Event, Kind, Level, Side, Trace};
+pub use families::{Family, Written, families};
 pub use labelled::{Labelled, labelled};
 pub use rng::Rng;
 pub use sim::{Fault, Mix, Options, Simulator};
