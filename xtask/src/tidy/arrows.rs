@@ -6,12 +6,13 @@
 use crate::manifest::Manifest;
 
 /// Rooms, each allowed to use those before it.
-const ROOMS: [&str; 21] = [
+const ROOMS: [&str; 22] = [
     "logkeep-record",
     "logkeep-tlog",
     "logkeep-cipher",
     "logkeep-wire",
     "logkeep-normalize",
+    "logkeep-pattern",
     "logkeep-redact",
     "logkeep-pipeline",
     "logkeep-store",
