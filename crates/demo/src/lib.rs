@@ -2,7 +2,7 @@
 //!
 //! The demo must show what a user's own senders will do, so nothing here is special to Logkeep: each service speaks
 //! OTLP, Elasticsearch bulk, Loki push or syslog to an ordinary listener, waits for its acknowledgement, and backs off
-//! when refused. The last minutes are sent first and fast, so that the first screen is full.
+//! when refused. The spans of the requests that the logs are about go over OTLP. The last minutes are sent first and fast, so that the first screen is full.
 
 pub mod encode;
 mod http;

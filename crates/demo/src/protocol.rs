@@ -7,7 +7,7 @@ use logkeep_meshsim::Pod;
 /// Where the receivers listen. A service whose protocol has no address uses another that has one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Targets {
-    /// OTLP over HTTP with protobuf, `POST /v1/logs`.
+    /// OTLP over HTTP with protobuf, `POST /v1/logs` and `POST /v1/traces`.
     pub otlp_http: Option<SocketAddr>,
     /// Elasticsearch, `POST /_bulk`.
     pub elasticsearch: Option<SocketAddr>,
@@ -21,7 +21,7 @@ impl Targets {
     /// The address for a protocol.
     pub fn address(&self, protocol: Protocol) -> Option<SocketAddr> {
         match protocol {
-            Protocol::OtlpHttp => self.otlp_http,
+            Protocol::OtlpHttp | Protocol::OtlpTraces => self.otlp_http,
             Protocol::Elasticsearch => self.elasticsearch,
             Protocol::LokiProtobuf | Protocol::LokiJson => self.loki,
             Protocol::Syslog => self.syslog,
@@ -42,11 +42,16 @@ pub enum Protocol {
     LokiJson,
     /// RFC 5424 over TCP, octet-counted, as rsyslog and syslog-ng send.
     Syslog,
+    /// OTLP over HTTP with protobuf, spans: every application's tracer speaks it, whatever carries its logs.
+    OtlpTraces,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::OtlpHttp, Self::Elasticsearch, Self::LokiProtobuf, Self::LokiJson, Self::Syslog];
+    pub const ALL: [Self; 6] =
+        [Self::OtlpHttp, Self::Elasticsearch, Self::LokiProtobuf, Self::LokiJson, Self::Syslog, Self::OtlpTraces];
+    /// Those that carry logs.
+    const OF_LOGS: [Self; 5] = [Self::OtlpHttp, Self::Elasticsearch, Self::LokiProtobuf, Self::LokiJson, Self::Syslog];
 
     /// A name to show.
     pub fn name(self) -> &'static str {
@@ -56,6 +61,7 @@ impl Protocol {
             Self::LokiProtobuf => "loki-protobuf",
             Self::LokiJson => "loki-json",
             Self::Syslog => "syslog",
+            Self::OtlpTraces => "otlp-traces",
         }
     }
 
@@ -64,7 +70,7 @@ impl Protocol {
         self as usize
     }
 
-    /// What all pods of the service speak: syslog on the legacy mesh, the others in turn elsewhere.
+    /// What carries the logs of all pods of the service: syslog on the legacy mesh, the others in turn elsewhere.
     pub fn of(pod: &Pod, targets: &Targets) -> Option<Self> {
         let preferred = match (pod.mesh, pod.index % 6) {
             ("legacy", _) => Self::Syslog,
@@ -73,6 +79,6 @@ impl Protocol {
             (_, 4) => Self::LokiJson,
             _ => Self::Elasticsearch,
         };
-        std::iter::once(preferred).chain(Self::ALL).find(|protocol| targets.address(*protocol).is_some())
+        std::iter::once(preferred).chain(Self::OF_LOGS).find(|protocol| targets.address(*protocol).is_some())
     }
 }

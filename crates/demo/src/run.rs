@@ -1,22 +1,21 @@
 //! The clock of the demo: what happened lately, as fast as it is taken, then what happens now, as it happens.
 
 use std::future::Future;
-use std::iter::Peekable;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use logkeep_meshsim::{Event, Fault, Mesh, Mix, Options, Simulator};
+use logkeep_meshsim::{Event, Fault, Mesh, Mix, Options, Simulator, Span};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinSet;
 
 use crate::protocol::{Protocol, Targets};
-use crate::sender::{self, Progress, Summary};
+use crate::sender::{self, Batch, Progress, Summary};
 
 /// The service whose deploy goes wrong.
 pub const FAULTY_SERVICE: &str = "checkout";
 
-/// Events of one request to a receiver.
+/// Events, or spans, of one request to a receiver.
 const BATCH_EVENTS: usize = 400;
 /// Requests that wait for a receiver, per protocol.
 const WAITING_BATCHES: usize = 8;
@@ -44,7 +43,7 @@ impl Default for DemoOptions {
             events_per_second: 50,
             seed: 1,
             fault_after: Duration::from_secs(60),
-            back_fill: Duration::from_secs(15 * 60),
+            back_fill: Duration::from_secs(30 * 60),
         }
     }
 }
@@ -83,7 +82,7 @@ pub async fn run_with_progress(
     progress.summary()
 }
 
-type Queues = [Option<Sender<Vec<Event>>>; Protocol::ALL.len()];
+type Queues = [Option<Sender<Batch>>; Protocol::ALL.len()];
 
 /// Never ends.
 async fn feed(targets: &Targets, options: &DemoOptions, queues: &Queues) {
@@ -96,34 +95,51 @@ async fn feed(targets: &Targets, options: &DemoOptions, queues: &Queues) {
         mix: Mix::default(),
         fault: Some(Fault { service: FAULTY_SERVICE.to_owned(), at_ns: fault_at, until_ns: None }),
     };
-    let mut events = Simulator::new(Mesh::shop(), simulation).peekable();
+    let mut shop = Simulator::new(Mesh::shop(), simulation);
+    if targets.address(Protocol::OtlpTraces).is_some() {
+        shop = shop.traced();
+    }
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        send_due(&mut events, self::now_ns(), targets, queues).await;
+        send_due(&mut shop, self::now_ns(), targets, queues).await;
     }
 }
 
 /// Sends all events up to `until_ns`. Waits where a queue is full.
-async fn send_due(events: &mut Peekable<Simulator>, until_ns: i64, targets: &Targets, queues: &Queues) {
+async fn send_due(shop: &mut Simulator, until_ns: i64, targets: &Targets, queues: &Queues) {
     let mut batches: [Vec<Event>; Protocol::ALL.len()] = Default::default();
-    while let Some(event) = events.next_if(|event| event.time_ns <= until_ns) {
+    let mut unfinished = 0;
+    while let Some(event) = shop.next_until(until_ns) {
+        if shop.waiting_spans() >= unfinished + BATCH_EVENTS {
+            send_spans(shop.take_spans(event.time_ns), queues).await;
+            unfinished = shop.waiting_spans();
+        }
         let Some(protocol) = Protocol::of(&event.pod, targets) else { continue };
         let batch = &mut batches[protocol.index()];
         batch.push(event);
         if batch.len() == BATCH_EVENTS {
-            enqueue(queues, protocol, std::mem::take(batch)).await;
+            enqueue(queues, protocol, Batch::Logs(std::mem::take(batch))).await;
         }
     }
     for (protocol, batch) in Protocol::ALL.into_iter().zip(batches) {
         if !batch.is_empty() {
-            enqueue(queues, protocol, batch).await;
+            enqueue(queues, protocol, Batch::Logs(batch)).await;
         }
+    }
+    send_spans(shop.take_spans(until_ns), queues).await;
+}
+
+/// A span is sent once it has ended, as tracers do.
+async fn send_spans(mut spans: Vec<Span>, queues: &Queues) {
+    while !spans.is_empty() {
+        let rest = spans.split_off(spans.len().min(BATCH_EVENTS));
+        enqueue(queues, Protocol::OtlpTraces, Batch::Spans(std::mem::replace(&mut spans, rest))).await;
     }
 }
 
-async fn enqueue(queues: &Queues, protocol: Protocol, batch: Vec<Event>) {
+async fn enqueue(queues: &Queues, protocol: Protocol, batch: Batch) {
     if let Some(queue) = &queues[protocol.index()] {
         // The task ends only with its queue, so this cannot fail; if it ever did, there is no one to send to.
         let _ = queue.send(batch).await;

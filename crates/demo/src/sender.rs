@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use logkeep_meshsim::Event;
+use logkeep_meshsim::{Event, Span};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -63,12 +64,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Records sent over all protocols.
+    /// Records and spans sent over all protocols.
     pub fn sent(&self) -> u64 {
         self.protocols.iter().map(|protocol| protocol.sent).sum()
     }
 
-    /// Records acknowledged over all protocols.
+    /// Records and spans acknowledged over all protocols.
     pub fn acked(&self) -> u64 {
         self.protocols.iter().map(|protocol| protocol.acked).sum()
     }
@@ -101,14 +102,13 @@ enum Verdict {
 pub(crate) async fn run(
     protocol: Protocol,
     address: SocketAddr,
-    mut batches: Receiver<Vec<Event>>,
+    mut batches: Receiver<Batch>,
     progress: Arc<Progress>,
 ) {
     let counts = &progress.counts[protocol.index()];
     let mut link = Link::new(protocol, address);
-    while let Some(events) = batches.recv().await {
-        let body = Bytes::from(encode_batch(protocol, &events));
-        let records = events.len() as u64;
+    while let Some(batch) = batches.recv().await {
+        let (body, records) = batch.encoded(protocol);
         counts.sent.fetch_add(records, Ordering::Relaxed);
         let mut pause = FIRST_PAUSE;
         let rejected = loop {
@@ -128,9 +128,27 @@ pub(crate) async fn run(
     }
 }
 
-fn encode_batch(protocol: Protocol, events: &[Event]) -> Vec<u8> {
+/// What one request carries.
+#[derive(Debug)]
+pub(crate) enum Batch {
+    Logs(Vec<Event>),
+    Spans(Vec<Span>),
+}
+
+impl Batch {
+    /// The bytes, and how many records or spans they hold.
+    fn encoded(&self, protocol: Protocol) -> (Bytes, u64) {
+        let (bytes, count) = match self {
+            Self::Logs(events) => (encode_logs(protocol, events), events.len()),
+            Self::Spans(spans) => (encode::traces(spans), spans.len()),
+        };
+        (Bytes::from(bytes), count as u64)
+    }
+}
+
+fn encode_logs(protocol: Protocol, events: &[Event]) -> Vec<u8> {
     match protocol {
-        Protocol::OtlpHttp => encode::logs(events),
+        Protocol::OtlpHttp | Protocol::OtlpTraces => encode::logs(events),
         Protocol::Elasticsearch => encode::bulk(events),
         Protocol::LokiProtobuf => encode::push_protobuf(events),
         Protocol::LokiJson => encode::push_json(events),
@@ -177,6 +195,7 @@ fn endpoint(protocol: Protocol) -> (&'static str, &'static str) {
         Protocol::Elasticsearch => ("/_bulk", "application/x-ndjson"),
         Protocol::LokiProtobuf => ("/loki/api/v1/push", "application/x-protobuf"),
         Protocol::LokiJson => ("/loki/api/v1/push", "application/json"),
+        Protocol::OtlpTraces => ("/v1/traces", "application/x-protobuf"),
         Protocol::Syslog => ("", ""),
     }
 }
@@ -216,6 +235,10 @@ fn rejected(protocol: Protocol, body: &[u8]) -> u64 {
             let partial = ExportLogsServiceResponse::decode(body).ok().and_then(|answer| answer.partial_success);
             partial.map_or(0, |partial| partial.rejected_log_records.max(0) as u64)
         }
+        Protocol::OtlpTraces => {
+            let partial = ExportTraceServiceResponse::decode(body).ok().and_then(|answer| answer.partial_success);
+            partial.map_or(0, |partial| partial.rejected_spans.max(0) as u64)
+        }
         Protocol::Elasticsearch => {
             let answer: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
             let failed =
@@ -234,6 +257,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsPartialSuccess;
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTracePartialSuccess;
 
     use super::*;
 
@@ -257,6 +281,10 @@ mod tests {
         let partial = ExportLogsServiceResponse { partial_success: Some(partial) }.encode_to_vec();
         check(Protocol::OtlpHttp, 200, &partial, Some(3));
         check(Protocol::OtlpHttp, 200, b"", Some(0));
+        let partial = ExportTracePartialSuccess { rejected_spans: 4, error_message: String::new() };
+        let partial = ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+        check(Protocol::OtlpTraces, 200, &partial, Some(4));
+        check(Protocol::OtlpTraces, 200, b"", Some(0));
         check(Protocol::LokiJson, 204, b"", Some(0));
         check(Protocol::LokiJson, 400, b"too old", Some(10));
         for status in [408, 429, 500, 503] {

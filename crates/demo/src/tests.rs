@@ -12,7 +12,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -66,6 +69,7 @@ impl Recorder {
                     requests.iter().filter(|(path, media_type, _)| keep(path, media_type)).count()
                 };
                 count(&|path, _| path == "/v1/logs") >= batches
+                    && count(&|path, _| path == "/v1/traces") >= batches
                     && count(&|path, _| path == "/_bulk") >= batches
                     && count(&|path, kind| path.starts_with("/loki") && kind == "application/json") >= batches
                     && count(&|path, kind| path.starts_with("/loki") && kind != "application/json") >= batches
@@ -136,6 +140,7 @@ async fn demo(busy: usize, hang_ups: usize) -> (Arc<Recorder>, Summary) {
 fn services(protocol: Protocol, media_type: &str, body: &Bytes) -> Vec<String> {
     match protocol {
         Protocol::OtlpHttp => otlp_services(body),
+        Protocol::OtlpTraces => trace_services(body),
         Protocol::Elasticsearch => {
             let text = std::str::from_utf8(body).unwrap();
             let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -184,6 +189,33 @@ fn otlp_services(body: &Bytes) -> Vec<String> {
     services
 }
 
+fn trace_services(body: &Bytes) -> Vec<String> {
+    let request = ExportTraceServiceRequest::decode(body.clone()).unwrap();
+    let mut services = Vec::new();
+    for resource in request.resource_spans {
+        let name = text_of(&resource.resource.unwrap().attributes, "service.name").unwrap();
+        for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+            assert_eq!((span.trace_id.len(), span.span_id.len()), (16, 8));
+            assert!(span.start_time_unix_nano > 0 && span.start_time_unix_nano <= span.end_time_unix_nano);
+            let failed = span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error);
+            assert_eq!(failed, text_of(&span.attributes, "error.type").is_some(), "{span:?}");
+            let is_server = span.kind() == SpanKind::Server;
+            assert_eq!(failed && is_server, span.events.iter().any(|event| event.name == "exception"), "{span:?}");
+            assert_eq!(is_server, text_of(&span.attributes, "http.route").is_some(), "{span:?}");
+            assert!(is_server || text_of(&span.attributes, "url.full").is_some() && !span.parent_span_id.is_empty());
+            services.push(name.clone());
+        }
+    }
+    services
+}
+
+fn text_of(attributes: &[KeyValue], key: &str) -> Option<String> {
+    match attributes.iter().find(|pair| pair.key == key)?.value.as_ref()?.value.as_ref()? {
+        any_value::Value::StringValue(text) => Some(text.clone()),
+        other => panic!("`{key}` is {other:?}"),
+    }
+}
+
 /// Application names of octet-counted messages, and the bytes that follow the last whole one.
 fn syslog_services(mut bytes: &[u8]) -> Vec<String> {
     let mut services = Vec::new();
@@ -202,6 +234,7 @@ fn syslog_services(mut bytes: &[u8]) -> Vec<String> {
 fn protocol_of(path: &str, media_type: &str) -> Protocol {
     match (path, media_type) {
         ("/v1/logs", _) => Protocol::OtlpHttp,
+        ("/v1/traces", _) => Protocol::OtlpTraces,
         ("/_bulk", _) => Protocol::Elasticsearch,
         ("/loki/api/v1/push", "application/json") => Protocol::LokiJson,
         ("/loki/api/v1/push", _) => Protocol::LokiProtobuf,
@@ -226,6 +259,8 @@ fn check(recorder: &Recorder, summary: &Summary) {
             speakers.entry(service.clone()).or_default().insert(*protocol);
         }
     }
+    let traced = speakers.values_mut().filter_map(|protocols| protocols.take(&Protocol::OtlpTraces)).count();
+    assert!(traced >= 14, "every service sends spans: {speakers:?}");
     assert!(speakers.len() >= 14, "{speakers:?}");
     assert!(speakers.values().all(|protocols| protocols.len() == 1), "one protocol a service: {speakers:?}");
 }
@@ -254,5 +289,5 @@ async fn a_missing_protocol_is_spoken_by_none() {
     let options = DemoOptions { back_fill: Duration::from_secs(20), ..DemoOptions::default() };
     let summary = run(targets, options, recorder.news.notified()).await;
     let sent: Vec<u64> = summary.protocols.iter().map(|protocol| protocol.sent).collect();
-    assert!(sent[0] == 0 && sent[1] == 0 && sent[4] == 0 && sent[2] + sent[3] > 500, "{sent:?}");
+    assert!(sent[0] == 0 && sent[1] == 0 && sent[4] == 0 && sent[5] == 0 && sent[2] + sent[3] > 500, "{sent:?}");
 }

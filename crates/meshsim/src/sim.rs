@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::event::{Access, AppLog, Event, Kind, Level, Side, Trace};
+use crate::span::{Exception, Span, caller_half};
 use crate::topology::{Mesh, Platform, Pod, Route, Service};
 use crate::{Rng, audit, words};
 
@@ -71,6 +72,8 @@ pub struct Simulator {
     app_credit: i64,
     audit_credit: i64,
     deploys_told: usize,
+    /// Those not taken yet; `None` where nobody wants them.
+    spans: Option<Vec<Span>>,
 }
 
 #[derive(Debug)]
@@ -117,6 +120,14 @@ struct Hop<'a> {
     took_us: u64,
     status: u16,
     broken: bool,
+    /// The part of it in which the request is on its way.
+    way_us: u64,
+}
+
+/// Who asks.
+struct Caller<'a> {
+    pod: &'a Arc<Pod>,
+    span_id: u64,
 }
 
 /// How a hop looks to its caller.
@@ -150,7 +161,25 @@ impl Simulator {
             app_credit: 0,
             audit_credit: 0,
             deploys_told: 0,
+            spans: None,
         }
+    }
+
+    /// Makes spans as well ([`Self::take_spans`]), and gives the callers' lines the ids of the callers' spans.
+    pub fn traced(mut self) -> Self {
+        self.spans = Some(Vec::new());
+        self
+    }
+
+    /// The spans that had ended by then and were not taken before. Who wants them takes them now and then: they are kept.
+    pub fn take_spans(&mut self, ended_by_ns: i64) -> Vec<Span> {
+        let spans = self.spans.as_mut();
+        spans.map_or_else(Vec::new, |spans| spans.extract_if(.., |span| span.end_ns <= ended_by_ns).collect())
+    }
+
+    /// Spans that wait to be taken, those that have not ended among them.
+    pub fn waiting_spans(&self) -> usize {
+        self.spans.as_ref().map_or(0, Vec::len)
     }
 
     /// Who is in it.
@@ -189,7 +218,7 @@ impl Simulator {
         self.next_arrival_ns = at_ns + pause;
     }
 
-    fn hop(&mut self, request: &Request, caller: Option<&Arc<Pod>>, callee: usize, at_ns: i64, depth: u8) -> Outcome {
+    fn hop(&mut self, request: &Request, caller: Option<Caller<'_>>, callee: usize, at_ns: i64, depth: u8) -> Outcome {
         let mesh = Arc::clone(&self.mesh);
         let service = &mesh.services[callee];
         let active = self.fault_active(service, at_ns);
@@ -199,13 +228,20 @@ impl Simulator {
         let trace = Trace { trace_id: request.trace_id, span_id, depth };
         let slower = if broken { 8 } else { 1 };
         let mut took_us = self.rng.latency(service.latency_us * slower);
+        let way_us = (took_us / 16).min(MOST_WAY_US);
         let mut status = self.own_status(service, broken);
         if status < 400 {
             for call in &service.calls {
                 if !self.rng.chance(call.per_million) {
                     continue;
                 }
-                let child = self.hop(request, Some(pod), call.callee, at_ns + took_us as i64 * 1_000, depth + 1);
+                let child = self.hop(
+                    request,
+                    Some(Caller { pod, span_id }),
+                    call.callee,
+                    at_ns + took_us as i64 * 1_000,
+                    depth + 1,
+                );
                 took_us += child.took_us;
                 if child.status >= 500 && self.rng.chance(600_000) {
                     status = if child.status == 503 { 503 } else { 502 };
@@ -213,10 +249,15 @@ impl Simulator {
                 }
             }
         }
-        let hop = Hop { service, pod, trace, at_ns, took_us, status, broken };
-        let access = self.access(request, caller, &hop);
+        let hop = Hop { service, pod, trace, at_ns, took_us, status, broken, way_us };
+        let route = pick_route(&service.routes, &mut self.rng);
+        let access = self.access(request, caller.as_ref().map(|caller| caller.pod), route, &hop);
+        let told = self.spans.is_some().then(|| access.clone());
         self.access_lines(access, &hop);
-        self.app_lines(&hop);
+        let exception = self.app_lines(&hop);
+        if let Some(access) = told {
+            self.spans_of(access, route, caller.map(|caller| caller.span_id), exception, &hop);
+        }
         Outcome { status, took_us }
     }
 
@@ -232,9 +273,8 @@ impl Simulator {
         }
     }
 
-    fn access(&mut self, request: &Request, caller: Option<&Arc<Pod>>, hop: &Hop<'_>) -> Access {
+    fn access(&mut self, request: &Request, caller: Option<&Arc<Pod>>, route: &Route, hop: &Hop<'_>) -> Access {
         let Hop { service, pod, took_us, status, .. } = *hop;
-        let route = pick_route(&service.routes, &mut self.rng);
         let unanswered = status == 503 || status == 504;
         let (flags, details, transport_failure) = match (status, self.rng.below(3)) {
             (503, 0) => ("UF,URX", "upstream_reset_before_response_started{connection_failure}", Some(REFUSED)),
@@ -281,7 +321,8 @@ impl Simulator {
                 duration_us: access.duration_us + self.rng.between(200, 1_500),
                 ..access.clone()
             };
-            self.push(time_ns, caller, Some(trace), kind_for(seen, caller_platform));
+            let span_id = if self.spans.is_some() { caller_half(trace.span_id) } else { trace.span_id };
+            self.push(time_ns, caller, Some(Trace { span_id, ..trace }), kind_for(seen, caller_platform));
             lines += 1;
         }
         let pod = Arc::clone(&access.server);
@@ -290,10 +331,12 @@ impl Simulator {
         self.audit_credit += i64::from(self.options.mix.audit * lines);
     }
 
-    fn app_lines(&mut self, hop: &Hop<'_>) {
+    /// The application's lines, the first of them of its failure if it fails; that is answered.
+    fn app_lines(&mut self, hop: &Hop<'_>) -> Option<Exception> {
         let Hop { service, pod, at_ns, took_us, status, broken, .. } = *hop;
         let span_ns = took_us * 1_000;
         let logger = words::logger(pod.language, &mut self.rng);
+        let mut exception = None;
         if status >= 500 {
             let message = if broken && self.rng.chance(750_000) {
                 words::fill(words::FAULT_MESSAGE, &mut self.rng)
@@ -301,6 +344,7 @@ impl Simulator {
                 words::message(service, Level::Error, &mut self.rng)
             };
             let stack = self.rng.chance(600_000).then(|| words::stack(pod.language, &mut self.rng));
+            exception = Some(Exception { message: message.clone(), stack: stack.clone() });
             self.app_line(hop, at_ns + span_ns as i64, AppLog { level: Level::Error, logger, message, stack });
         }
         while self.app_credit >= 1_000 {
@@ -315,6 +359,42 @@ impl Simulator {
             let at_ns = at_ns + self.rng.below(span_ns) as i64;
             self.app_line(hop, at_ns, AppLog { level, logger, message, stack });
         }
+        exception
+    }
+
+    /// The caller waits as long as the whole hop takes, and the other works from when it has the request.
+    fn spans_of(
+        &mut self,
+        access: Access,
+        route: &Route,
+        parent_id: Option<u64>,
+        exception: Option<Exception>,
+        hop: &Hop<'_>,
+    ) {
+        let Some(spans) = &mut self.spans else { return };
+        let Trace { trace_id, span_id, .. } = hop.trace;
+        let (start_ns, end_ns) = (hop.at_ns, hop.at_ns + hop.took_us as i64 * 1_000);
+        let callers = parent_id.map(|_| Span {
+            trace_id,
+            span_id: caller_half(span_id),
+            parent_id,
+            start_ns,
+            end_ns,
+            route: route.pattern,
+            access: Access { side: Side::Outbound, ..access.clone() },
+            exception: None,
+        });
+        spans.push(Span {
+            trace_id,
+            span_id,
+            parent_id: callers.as_ref().map(|span| span.span_id),
+            start_ns: start_ns + hop.way_us as i64 * 1_000,
+            end_ns,
+            route: route.pattern,
+            access,
+            exception,
+        });
+        spans.extend(callers);
     }
 
     fn app_line(&mut self, hop: &Hop<'_>, at_ns: i64, line: AppLog) {
@@ -353,22 +433,34 @@ impl Simulator {
     }
 }
 
-impl Iterator for Simulator {
-    type Item = Event;
-
-    fn next(&mut self) -> Option<Event> {
+impl Simulator {
+    /// The next event, if it is not later than that.
+    pub fn next_until(&mut self, until_ns: i64) -> Option<Event> {
         loop {
             // Access logs are cut to the millisecond, so a later request can still precede this one within its own.
             let floor = self.next_arrival_ns - self.next_arrival_ns.rem_euclid(MS);
             match self.pending.peek() {
                 Some(Reverse(first)) if first.time_ns < floor => {
-                    return self.pending.pop().map(|Reverse(queued)| queued.event);
+                    let is_due = first.time_ns <= until_ns;
+                    return is_due.then(|| self.pending.pop()).flatten().map(|Reverse(queued)| queued.event);
                 }
+                _ if floor > until_ns => return None,
                 _ => self.arrive(),
             }
         }
     }
 }
+
+impl Iterator for Simulator {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        self.next_until(i64::MAX)
+    }
+}
+
+/// A request is on its way no longer than that.
+const MOST_WAY_US: u64 = 400;
 
 const REFUSED: &str = "delayed connect error: Connection refused";
 

@@ -37,7 +37,7 @@ fn scope(event: &Event) -> &'static str {
     }
 }
 
-fn resource(pod: &Pod) -> Vec<KeyValue> {
+pub(super) fn resource(pod: &Pod) -> Vec<KeyValue> {
     let pairs = [
         ("service.name", pod.service.as_str()),
         ("service.version", pod.version),
@@ -78,7 +78,7 @@ fn exception(app: &AppLog) -> Vec<KeyValue> {
     app.stack.iter().map(|stack| attribute("exception.stacktrace", stack)).collect()
 }
 
-fn attribute(key: &str, value: &str) -> KeyValue {
+pub(super) fn attribute(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(text(value)), ..Default::default() }
 }
 

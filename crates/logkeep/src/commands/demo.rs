@@ -17,7 +17,7 @@ use super::serve::{runtime, server_config, start_log, stop_signal};
 /// Arguments of `logkeep demo`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Log records a second, after the last quarter of an hour has been filled in
+    /// Log records a second, after the last half hour has been filled in
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     rate: u32,
     /// Another number gives another run of the same shop
@@ -71,7 +71,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         if let Ok(summary) = senders.await {
             writeln!(
                 std::io::stdout().lock(),
-                "\nThe mesh sent {} records; {} were acknowledged.",
+                "\nThe mesh sent {} records and spans; {} were acknowledged.",
                 summary.sent(),
                 summary.acked()
             )?;
@@ -99,7 +99,7 @@ fn announce(running: &Running, guest: &Guest, scratch: &Scratch, fault_after: u6
     writeln!(out, "The link signs in once, within a day.")?;
     writeln!(
         out,
-        "A shop on three meshes sends its logs. In {fault_after} s a bad deploy of `{FAULTY_SERVICE}` begins."
+        "A shop on three meshes sends its logs and traces. In {fault_after} s a bad deploy of `{FAULTY_SERVICE}` begins."
     )?;
     writeln!(out, "\nThree things to try:")?;
     writeln!(out, "  1. Open the link and click `error` in the list of severities: which service, since when?")?;

@@ -111,3 +111,71 @@ fn a_bad_deploy_shows() {
     assert!(during[2] * 5 > during[3] && before[2] * 20 < before[3].max(20), "{phases:?}");
     assert!(after[4] <= 2, "{phases:?}");
 }
+
+#[test]
+fn what_is_due_is_what_comes_next() {
+    let (mut all, mut due) = (simulator(Mesh::shop(), 7, None), simulator(Mesh::shop(), 7, None));
+    for step in 1..200 {
+        let until_ns = START + step * 37_000_000;
+        while let Some(event) = due.next_until(until_ns) {
+            assert!(event.time_ns <= until_ns);
+            assert_eq!(Some(event.time_ns), all.next().map(|event| event.time_ns));
+        }
+    }
+    assert!(all.next().unwrap().time_ns > START + 199 * 37_000_000, "nothing that was due is left");
+}
+
+#[test]
+fn spans_change_no_line() {
+    let lines = |simulator: Simulator| {
+        let mut out = String::new();
+        simulator
+            .take(3_000)
+            .filter(|event| event.access().is_none_or(|access| access.side == Side::Inbound))
+            .for_each(|event| {
+                crate::render::document(&event, &mut out);
+                out.push('\n');
+            });
+        out
+    };
+    assert_eq!(lines(simulator(Mesh::shop(), 9, None)), lines(simulator(Mesh::shop(), 9, None).traced()));
+    let mut untraced = simulator(Mesh::shop(), 9, None);
+    assert!(untraced.next().is_some() && untraced.take_spans(i64::MAX).is_empty() && untraced.waiting_spans() == 0);
+}
+
+#[test]
+fn every_line_of_a_request_has_its_span_and_every_span_its_parent() {
+    let fault = Fault { service: "checkout".to_owned(), at_ns: START, until_ns: None };
+    let mut simulator = simulator(Mesh::shop(), 3, Some(fault)).traced();
+    let events: Vec<Event> = simulator.by_ref().take(8_000).collect();
+    let early = simulator.take_spans(START + 20_000_000_000);
+    assert!(!early.is_empty() && early.iter().all(|span| span.end_ns <= START + 20_000_000_000));
+    let rest = simulator.take_spans(i64::MAX);
+    assert!(simulator.waiting_spans() == 0 && rest.iter().all(|span| span.end_ns > START + 20_000_000_000));
+    let spans: Vec<Span> = early.into_iter().chain(rest).collect();
+    let by_id: HashMap<u64, &Span> = spans.iter().map(|span| (span.span_id, span)).collect();
+    assert_eq!(by_id.len(), spans.len(), "no id twice");
+    for event in events.iter().filter(|event| event.trace.is_some()) {
+        let span = by_id[&event.trace.unwrap().span_id];
+        assert_eq!(span.trace_id, event.trace.unwrap().trace_id);
+        assert_eq!(span.pod().name, event.pod.name, "who writes the line made the span");
+        let Some(access) = event.access() else { continue };
+        assert_eq!(
+            (span.access.side, span.access.status, &span.access.path),
+            (access.side, access.status, &access.path)
+        );
+    }
+    for span in &spans {
+        let Some(parent) = span.parent_id.map(|id| by_id[&id]) else {
+            assert!(span.access.caller.is_none() && span.access.side == Side::Inbound);
+            continue;
+        };
+        assert!(parent.start_ns <= span.start_ns && span.end_ns <= parent.end_ns, "{span:?} is not within {parent:?}");
+        assert_ne!(parent.access.side, span.access.side);
+        assert_eq!(span.access.caller.as_ref().unwrap().name, parent.pod().name, "the parent is the caller's");
+    }
+    let failed: Vec<&Span> = spans.iter().filter(|span| span.failed()).collect();
+    assert!(failed.len() > 50 && failed.iter().all(|span| span.access.status >= 500));
+    let thrown = spans.iter().filter(|span| span.exception.is_some()).count();
+    assert_eq!(thrown, failed.iter().filter(|span| span.access.side == Side::Inbound).count());
+}
