@@ -24,6 +24,7 @@ READS = [
     ("GET", "/histogram", None),
     ("GET", "/fields", None),
     ("GET", "/fields/service.name/values", None),
+    ("GET", "/overview", None),
     ("GET", "/services", None),
     ("GET", "/graph", None),
     ("GET", "/tail?q=nothing", None),

@@ -99,6 +99,7 @@ READS = [
     ("GET", "/logs/default.0.0/context", None),
     ("GET", "/spans", None),
     ("GET", f"/traces/{'1' * 32}", None),
+    ("GET", "/overview", None),
     ("GET", "/services", None),
     ("GET", "/graph", None),
     ("GET", "/histogram", None),

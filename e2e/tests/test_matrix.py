@@ -39,6 +39,7 @@ MATRIX = [
     ("GET", "/logs/{id}/context", None, "-..xx.x....xxx..."),
     ("GET", "/spans", None, "-..xx.x....xxx..."),
     ("GET", "/traces/{id}", None, "-..xx.x....xxx..."),
+    ("GET", "/overview", None, "-..xx.x....xxx..."),
     ("GET", "/services", None, "-..xx.x....xxx..."),
     ("GET", "/graph", None, "-..xx.x....xxx..."),
     ("GET", "/sources", None, "-.xx...x.xxx..x.."),

@@ -368,6 +368,7 @@ def asked(rng):
             get("/histogram", dataset=rng.choice(["logs", "spans"])),
             get("/fields"),
             get(f"/fields/{rng.choice(['service.name', 'severity', f'{GUESS}.key', 'body'])}/values", prefix=rng.choice(["", GUESS])),
+            get("/overview"),
             get("/services"),
             get("/graph"),
             get("/sources"),

@@ -10,5 +10,6 @@ pub mod mask;
 pub mod time;
 
 pub use engine::audit::{AuditEntry, AuditPage};
+pub use engine::services::overview;
 pub use engine::services::{Edge, Figures, Most, Mtls, SeenBy, Service};
 pub use engine::{Context, Follower, QueryEngine, QueryOptions, Selection, Trace};

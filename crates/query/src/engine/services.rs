@@ -8,6 +8,7 @@
 //! sampled, and proxies that write only some of their requests, are outdone by whoever saw more.
 
 mod access;
+pub mod overview;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -144,19 +145,7 @@ impl QueryEngine {
     ) -> Result<Most<Service>, QueryError> {
         let _turn = self.sql.turn(budget).await?;
         let (spans, logs) = self.both(grant, selection, budget).await?;
-        let traced = spans.has("service.name").then(|| {
-            format!(
-                "traced as (select {SERVICE} as service, cast(0 as bigint) as seen_by, status_code = 'error' as failed, \
-                 duration_ms from spans where kind in ('server', 'consumer') or parent_span_id is null)"
-            )
-        });
-        let logged = access::calls(&logs);
-        let Some(served) = union(&[
-            (&traced, "select * from traced"),
-            (&logged, "select callee as service, seen_by, failed, duration_ms from logged where callee is not null"),
-        ]) else {
-            return Ok(Most { items: Vec::new(), more: false });
-        };
+        let Some(served) = served(&spans, &logs) else { return Ok(Most { items: Vec::new(), more: false }) };
         let text = format!(
             "with {served}, groups as (select service, seen_by, {FIGURES} from both_kinds group by service, seen_by), {} \
              select service, {CHOSEN} from ranked where place = 1 order by calls desc, service limit {}",
@@ -228,6 +217,24 @@ impl QueryEngine {
         let spans = self.table(grant, &of(Dataset::Spans), budget).await?;
         Ok((spans, self.table(grant, &of(Dataset::Logs), budget).await?))
     }
+}
+
+/// The requests that services served, as expressions for `with`, the last of which, `both_kinds`, has a row for each:
+/// `service`, `seen_by`, `failed`, `duration_ms`, `time`. `None` if there can be none.
+fn served(spans: &LogsTable, logs: &LogsTable) -> Option<String> {
+    let traced = spans.has("service.name").then(|| {
+        format!(
+            "traced as (select {SERVICE} as service, cast(0 as bigint) as seen_by, status_code = 'error' as failed, \
+             duration_ms, time from spans where kind in ('server', 'consumer') or parent_span_id is null)"
+        )
+    });
+    union(&[
+        (&traced, "select service, seen_by, failed, duration_ms, time from traced"),
+        (
+            &access::calls(logs),
+            "select callee as service, seen_by, failed, duration_ms, time from logged where callee is not null",
+        ),
+    ])
 }
 
 /// Calls that spans of callers tell: whom, by the span of the one that was called, else by what the caller says.

@@ -9,6 +9,7 @@ mod error;
 mod explain;
 mod glass;
 mod oidc;
+mod overview;
 mod params;
 mod people;
 mod render;
@@ -75,6 +76,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/logs/{id}/context", get(search::context))
         .route("/spans", get(search::spans))
         .route("/traces/{id}", get(trace::trace))
+        .route("/overview", get(overview::overview))
         .route("/services", get(services::services))
         .route("/graph", get(services::graph))
         .route("/sources", get(sources::sources))

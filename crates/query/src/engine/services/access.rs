@@ -39,7 +39,7 @@ const ATTRIBUTES: &[(&str, &str)] = &[
 ];
 
 /// Hubble has flows of packets and of names too, and two of a request that was let through. A reply goes the other way.
-const LINES: &str = "select mesh, mtls, service, derived_from, lower(direction) as direction, sent_to, \
+const LINES: &str = "select time, mesh, mtls, service, derived_from, lower(direction) as direction, sent_to, \
     method is null and status is null as is_connection, try_cast(took as double) as duration_ms, \
     mesh_service(source_service) as source_service, mesh_service(destination_service) as destination_service, \
     coalesce(flow_source, mesh_workload(source_pod)) as source, \
@@ -76,11 +76,11 @@ const CALLS: &str = "select coalesce(source_service, case when side = 'caller' t
     coalesce(destination_service, case when side = 'callee' then own end, to_whom, \
     case when side = 'caller' then address end) as callee, \
     cast(case when is_connection then 3 else 1 end + case when side = 'callee' then 1 else 0 end as bigint) as seen_by, \
-    failed, duration_ms, mesh, mtls from ends where side is not null";
+    failed, duration_ms, mesh, mtls, time from ends where side is not null";
 
 /// Expressions for `with`, the last of which, `logged`, has a row for each call that a record of the table `logs` is of:
-/// `caller`, `callee`, `seen_by` (the place in [`super::SeenBy::ALL`]), `failed`, `duration_ms`, `mesh`, `mtls`. `None` if
-/// none can be.
+/// `caller`, `callee`, `seen_by` (the place in [`super::SeenBy::ALL`]), `failed`, `duration_ms`, `mesh`, `mtls`, `time`. `None`
+/// if none can be.
 pub(super) fn calls(logs: &LogsTable) -> Option<String> {
     if !logs.has(ATTRIBUTES[0].0) {
         return None;
@@ -88,7 +88,7 @@ pub(super) fn calls(logs: &LogsTable) -> Option<String> {
     let columns: Vec<String> =
         ATTRIBUTES.iter().map(|(name, short)| format!("{} as {short}", quoted(logs, name))).collect();
     Some(format!(
-        "attributes as (select {} from logs), lines as ({LINES}), sides as ({SIDES}), ends as ({ENDS}), logged as ({CALLS})",
+        "attributes as (select time, {} from logs), lines as ({LINES}), sides as ({SIDES}), ends as ({ENDS}), logged as ({CALLS})",
         columns.join(", ")
     ))
 }

@@ -67,14 +67,14 @@ impl Row<'_> {
         matches!(&self.columns.0[column], Column::Bool(values) if values.value(self.place))
     }
 
-    fn count(&self, column: usize) -> u64 {
+    pub(super) fn count(&self, column: usize) -> u64 {
         match &self.columns.0[column] {
             Column::Count(counts) if counts.is_valid(self.place) => counts.value(self.place).unsigned_abs(),
             _ => 0,
         }
     }
 
-    fn number(&self, column: usize) -> Option<f64> {
+    pub(super) fn number(&self, column: usize) -> Option<f64> {
         match &self.columns.0[column] {
             Column::Number(numbers) if numbers.is_valid(self.place) => Some(numbers.value(self.place)),
             _ => None,
