@@ -16,7 +16,7 @@ export async function violations(page) {
 export async function accessible({ pages, url, token }) {
   await ingest(url, some(`${token}axe`, 30));
   for (const colorScheme of ["light", "dark"]) {
-    const page = await pages.visit(`/?q=${token}axe&col=test.parity`, { colorScheme, bypassCSP: true, reducedMotion: "reduce" });
+    const page = await pages.visit(`/logs?q=${token}axe&col=test.parity`, { colorScheme, bypassCSP: true, reducedMotion: "reduce" });
     await rowCount(page, 30);
     await page.locator(".facet").first().waitFor();
     equal(await violations(page), [], `the list, ${colorScheme}`);

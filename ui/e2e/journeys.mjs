@@ -4,7 +4,7 @@ import { assert, equal, ingest, live, param, rowCount, rows, search, some } from
 
 async function opensLive({ pages, url, token }) {
   const word = `${token}first`;
-  const page = await pages.visit();
+  const page = await pages.visit("/logs");
   await live(page);
   await ingest(url, some(word, 1));
   await page.getByText(`${word} number 0`).waitFor();
@@ -14,7 +14,7 @@ async function opensLive({ pages, url, token }) {
 async function searches({ pages, url, token }) {
   const word = `${token}search`;
   await ingest(url, some(word, 8));
-  const page = await pages.visit();
+  const page = await pages.visit("/logs");
   await search(page, word);
   await rowCount(page, 8);
   await search(page, `${word} and not severity:error`);
@@ -27,7 +27,7 @@ async function searches({ pages, url, token }) {
 async function completes({ pages, url, token }) {
   const word = `${token}complete`;
   await ingest(url, some(word, 4));
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await rowCount(page, 4);
   const field = page.locator('.facet[data-field="test.parity"]');
   await field.waitFor();
@@ -49,7 +49,7 @@ async function completes({ pages, url, token }) {
 async function zooms({ pages, url, token }) {
   const word = `${token}zoom`;
   await ingest(url, some(word, 4));
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await page.locator(".histogram rect[class^=fill]").first().waitFor();
   const box = await page.locator(".histogram-plot").boundingBox();
   await page.mouse.move(box.x + box.width * 0.7, box.y + 40);
@@ -70,7 +70,7 @@ async function zooms({ pages, url, token }) {
 
 async function zoomsByKey({ pages, url, token }) {
   await ingest(url, some(`${token}keys`, 2));
-  const page = await pages.visit(`/?q=${token}keys`);
+  const page = await pages.visit(`/logs?q=${token}keys`);
   await page.locator(".histogram rect[class^=fill]").first().waitFor();
   await page.locator(".histogram-plot").focus();
   await page.keyboard.press("ArrowLeft");
@@ -83,7 +83,7 @@ async function zoomsByKey({ pages, url, token }) {
 async function opensRecord({ pages, url, token }) {
   const word = `${token}open`;
   await ingest(url, some(word, 4));
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await rowCount(page, 4);
   await page.getByText(`${word} number 2`).click();
   const panel = page.getByRole("complementary", { name: "Record" });
@@ -102,7 +102,7 @@ async function opensRecord({ pages, url, token }) {
 async function filtersByClick({ pages, url, token }) {
   const word = `${token}click`;
   await ingest(url, some(word, 8));
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await rowCount(page, 8);
   const facet = page.locator('.facet[data-field="service.name"]');
   await facet.getByRole("button", { name: `Only ${word}-a` }).click();
@@ -123,7 +123,7 @@ async function filtersByClick({ pages, url, token }) {
 async function followsTail({ pages, url, token }) {
   const word = `${token}tail`;
   await ingest(url, some(word, 40));
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await rowCount(page, 40);
   await live(page);
   await ingest(url, [{ severity: "error", "service.name": word, message: `${word} fresh one` }]);
@@ -146,7 +146,7 @@ async function followsTail({ pages, url, token }) {
 async function pausesOnScroll({ pages, url, token }) {
   const word = `${token}scroll`;
   await ingest(url, some(word, 120));
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await rowCount(page, 120);
   await live(page);
   await page.locator(".scroller").hover();
@@ -157,7 +157,7 @@ async function pausesOnScroll({ pages, url, token }) {
 async function roundTrip({ pages, url, token }) {
   const word = `${token}trip`;
   await ingest(url, some(word, 6));
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await rowCount(page, 6);
   await page.keyboard.press("j");
   await page.keyboard.press("j");
@@ -180,7 +180,7 @@ async function roundTrip({ pages, url, token }) {
 
 async function marksError({ pages }) {
   pages.allow("400");
-  const page = await pages.visit();
+  const page = await pages.visit("/logs");
   await page.locator("#search").fill("service.name:x and status>=");
   await page.locator(".search-fault").waitFor();
   equal(await page.locator("#search").getAttribute("aria-invalid"), "true", "aria-invalid");
@@ -197,7 +197,7 @@ async function inert({ pages, url, token }) {
     severity: "info", "service.name": `<b>${word}</b>`, message: `${word} <img src=x onerror="document.title='owned'"><script>alert(1)</script>`,
     "<i>key</i>": "<u>value</u>", "bidi": `\u202e${word}`,
   }]);
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await rowCount(page, 1);
   await rows(page).first().click();
   await page.locator(".panel .field").first().waitFor();
@@ -210,7 +210,7 @@ async function inert({ pages, url, token }) {
 async function namesClause({ pages, url, token }) {
   const word = `${token}clause`;
   await ingest(url, some(word, 4));
-  const page = await pages.visit(`/?q=${word} and service.name:no-such-service and severity:*`);
+  const page = await pages.visit(`/logs?q=${word} and service.name:no-such-service and severity:*`);
   await page.locator(".culprit").getByText("service.name:no-such-service").waitFor();
   equal(await page.locator(".culprit").count(), 1, "clauses named");
   await page.getByRole("button", { name: "Drop it" }).click();
@@ -219,7 +219,7 @@ async function namesClause({ pages, url, token }) {
 
 async function jumpsToData({ pages, url, token }) {
   await ingest(url, some(`${token}jump`, 2));
-  const page = await pages.visit("/?from=2001-01-01T00:00:00Z&to=2001-01-01T01:00:00Z");
+  const page = await pages.visit("/logs?from=2001-01-01T00:00:00Z&to=2001-01-01T01:00:00Z");
   await page.getByRole("button", { name: "Jump to the nearest data" }).click();
   await rows(page).first().waitFor();
 }
@@ -227,7 +227,7 @@ async function jumpsToData({ pages, url, token }) {
 async function keyboard({ pages, url, token }) {
   const word = `${token}board`;
   await ingest(url, some(word, 5));
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await rowCount(page, 5);
   await page.keyboard.press("?");
   await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
@@ -249,7 +249,7 @@ async function keyboard({ pages, url, token }) {
 async function narrow({ pages, url, token }) {
   const word = `${token}phone`;
   await ingest(url, some(word, 5));
-  const page = await pages.visit(`/?q=${word}`, { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
+  const page = await pages.visit(`/logs?q=${word}`, { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
   await rowCount(page, 5);
   await rows(page).nth(1).tap();
   await page.locator(".panel .field").first().waitFor();

@@ -22,7 +22,7 @@ async function through(page, provider, user) {
 async function signsInAtTheProvider({ pages, provider }) {
   pages.allow("401", "404", "ERR_FAILED");
   pages.allowHost(provider);
-  const page = await pages.visit("/?q=hello", { bypassCSP: true });
+  const page = await pages.visit("/logs?q=hello", { bypassCSP: true });
   await through(page, provider, "dev-jane");
   await inside(page);
   equal(new URL(page.url()).searchParams.get("q"), "hello", "where she wanted to go");

@@ -10,6 +10,7 @@ import { journeys } from "./journeys.mjs";
 import { accountJourneys } from "./account.mjs";
 import { approvalJourneys } from "./approvals.mjs";
 import { auditJourneys } from "./audit.mjs";
+import { overviewJourneys, overviewStates } from "./overview.mjs";
 import { oidc } from "./oidc.mjs";
 import { peopleJourneys } from "./people.mjs";
 import { serviceJourneys, serviceStates } from "./services.mjs";
@@ -23,7 +24,7 @@ const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...auditJourneys, ...approvalJourneys];
-const all = link ? asked : [...journeys, ...traceJourneys, ...serviceJourneys, ...(mock ? [...traceStates, ...serviceStates, ...states] : [])];
+const all = link ? asked : [...overviewJourneys, ...journeys, ...traceJourneys, ...serviceJourneys, ...(mock ? [...overviewStates, ...traceStates, ...serviceStates, ...states] : [])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

@@ -75,7 +75,7 @@ async function byKeyboard({ pages, url, token }) {
   await shop(url, word);
   const page = await pages.visit("/traces");
   await page.locator(".trace-row").first().waitFor();
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   await page.getByRole("tab", { name: "Services" }).waitFor();
   await page.keyboard.press("/");
   await page.keyboard.type(`service.name:${word}*`);

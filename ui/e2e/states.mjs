@@ -1,10 +1,11 @@
 /** States that a healthy server does not get into; the mock is put into them. The last test empties it. */
+import { violations } from "./accessible.mjs";
 import { equal, live, rows } from "./harness.mjs";
 
 const put = (url, change) => fetch(`${url}/__mock`, { method: "POST", body: JSON.stringify(change) });
 
 async function slowAndCancel({ pages, url }) {
-  const page = await pages.visit();
+  const page = await pages.visit("/logs");
   await live(page);
   await put(url, { state: "slow" });
   try {
@@ -21,7 +22,7 @@ async function slowAndCancel({ pages, url }) {
 async function overBudget({ pages, url }) {
   pages.allow("408");
   await put(url, { state: "broken" });
-  const page = await pages.visit();
+  const page = await pages.visit("/logs");
   await page.getByText("The search reached its budget").waitFor();
   await put(url, { state: "ok" });
   await page.getByRole("alert").getByRole("button", { name: "Try again" }).click();
@@ -30,7 +31,7 @@ async function overBudget({ pages, url }) {
 
 async function awayAndBack({ pages, url }) {
   pages.allow("ERR_", "Failed to load resource");
-  const page = await pages.visit();
+  const page = await pages.visit("/logs");
   await live(page);
   const before = await rows(page).count();
   await put(url, { state: "down" });
@@ -43,7 +44,7 @@ async function awayAndBack({ pages, url }) {
 
 async function pagesToEnd({ pages, url }) {
   await put(url, { rate: 0 });
-  const page = await pages.visit("/?from=-2h&tail=0");
+  const page = await pages.visit("/logs?from=-2h&tail=0");
   await rows(page).first().waitFor();
   // Down to the very end: every page is fetched, and only what is on screen is in the document.
   await page.waitForFunction(() => {
@@ -59,11 +60,17 @@ async function pagesToEnd({ pages, url }) {
 
 async function neverSent({ pages, url }) {
   await put(url, { state: "empty" });
-  const page = await pages.visit();
-  await page.getByText("Waiting for the first record").waitFor();
-  await page.getByText("/api/v1/ingest/ndjson").waitFor();
-  await page.getByText("otlp-grpc").waitFor();
+  const page = await pages.visit("/logs");
+  const overview = await pages.visit("/", { bypassCSP: true, reducedMotion: "reduce" });
+  for (const one of [page, overview]) {
+    await one.getByText("Waiting for the first record").waitFor();
+    await one.getByText("/api/v1/ingest/ndjson").waitFor();
+    await one.getByText("otlp-grpc").waitFor();
+  }
+  await overview.getByText("logkeep demo").waitFor();
+  equal(await violations(overview), [], "the first start");
   await put(url, { state: "ok" });
+  await overview.locator(".overview-service").first().waitFor();
   await rows(page).first().waitFor();
   await live(page);
 }

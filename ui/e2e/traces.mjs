@@ -113,7 +113,7 @@ async function reads({ pages, url, token }) {
 async function toLogsAndBack({ pages, url, token }) {
   const word = `${token}both`;
   const { trace, id } = await shop(url, word);
-  const page = await pages.visit(`/?q=${word}`);
+  const page = await pages.visit(`/logs?q=${word}`);
   await rowCount(page, 1);
   await page.locator(".log-row").first().click();
   await page.getByRole("link", { name: "Open the trace" }).click();
@@ -133,9 +133,9 @@ async function toLogsAndBack({ pages, url, token }) {
 async function byKeyboard({ pages, url, token }) {
   const word = `${token}keyed`;
   const { id } = await shop(url, word);
-  const page = await pages.visit("/?from=-1h");
+  const page = await pages.visit("/logs?from=-1h");
   await page.locator(".log-row").first().waitFor();
-  await page.keyboard.press("2");
+  await page.keyboard.press("3");
   await page.locator(".traces").waitFor();
   equal(param(page, "from"), "-1h", "the range goes with one");
   await page.keyboard.press("/");

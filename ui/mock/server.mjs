@@ -1,7 +1,7 @@
 /**
  * A stand-in for `logkeep serve`: docs/api.md over records in memory, and the built console. For development and for
  * the browser test. `PORT`, `COUNT` (records at the start), `RATE` (records a second), `TRACES` and
- * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql", "rate": n}` changes what it does.
+ * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial", "rate": n}` changes what it does.
  */
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -9,6 +9,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as answers from "./answers.mjs";
 import { bigTrace, fromOtlp, seededSpans, sums, trace } from "./spans.mjs";
+import { overview } from "./overview.mjs";
 import { graph, services } from "./services.mjs";
 import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
 
@@ -54,6 +55,7 @@ const newestFirst = (a, b) => (BigInt(a.time_ns) < BigInt(b.time_ns) ? 1 : -1);
 const dataset = (mock, params) => (params.get("dataset") === "spans" ? mock.spans : mock.records);
 
 const ROUTES = [
+  [/^\/overview$/, (mock, _, params) => overview(mock, params)],
   [/^\/services$/, (mock, _, params) => over(services, mock, params)],
   [/^\/graph$/, (mock, _, params) => over(graph, mock, params)],
   [/^\/spans$/, (mock, _, params) => answers.spans(mock.spans, params)],
@@ -97,7 +99,7 @@ async function handle(mock, request, response) {
   if (!pathname.startsWith("/api/v1/")) return serveFile(pathname, response);
   const path = pathname.slice("/api/v1".length);
   if (path === "/ingest/ndjson") return ingest(mock, request, response);
-  if (mock.state === "slow" && path !== "/status") await new Promise((release) => mock.held.push(release));
+  if (mock.state === "slow" && path !== "/status" && path !== "/session") await new Promise((release) => mock.held.push(release));
   if (mock.state === "forbidden" && path !== "/status" && path !== "/session") return send(response, 403, { error: { code: "forbidden", message: "no policy permits it" } });
   if (mock.state === "no_sql" && path === "/sql") return send(response, 408, { error: { code: "over_budget", message: "the query reached its time" } });
   if (path === "/sql") return send(response, 200, sums(mock.spans, JSON.parse(await body(request)).sql));

@@ -1,9 +1,10 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode, Suspense, lazy } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./App";
 import { retry } from "./api/queries";
 import { Gate } from "./components/Gate";
+import { OverviewPage } from "./components/overview/OverviewPage";
+import { movedTo } from "./lib/overview";
 import { usePath } from "./lib/place";
 import { applyTheme } from "./lib/theme";
 import "./styles/tokens.css";
@@ -15,15 +16,20 @@ import "./styles/states.css";
 import "./styles/people.css";
 import "./styles/traces.css";
 import "./styles/services.css";
+import "./styles/overview.css";
 
 applyTheme();
+
+const moved = movedTo(window.location.pathname, window.location.search);
+if (moved !== null) window.history.replaceState(null, "", moved + window.location.hash);
 
 const client = new QueryClient({
   // A server on this machine is reachable although the browser says that it is offline.
   defaultOptions: { queries: { retry, refetchOnWindowFocus: false, networkMode: "always" } },
 });
 
-/** The list of logs comes first; what every other page is made of is loaded when one goes there. */
+/** The overview comes first; what every other page is made of is loaded when one goes there. */
+const App = lazy(() => import("./App").then((file) => ({ default: file.App })));
 const AccountPage = lazy(() => import("./components/people/AccountPage").then((file) => ({ default: file.AccountPage })));
 const ApprovalsPage = lazy(() => import("./components/people/ApprovalsPage").then((file) => ({ default: file.ApprovalsPage })));
 const AuditPage = lazy(() => import("./components/people/AuditPage").then((file) => ({ default: file.AuditPage })));
@@ -43,7 +49,8 @@ function Here() {
     case "/audit": return <AuditPage />;
     case "/approvals": return <ApprovalsPage />;
     case "/people": return <PeoplePage />;
-    default: return <App />;
+    case "/logs": return <App />;
+    default: return <OverviewPage />;
   }
 }
 

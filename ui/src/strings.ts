@@ -8,6 +8,17 @@ const counted = (n: number, one: string, many: string) => (n === 1 ? `1 ${one}` 
 const spans = (n: number) => counted(n, "span", "spans");
 const traces = (n: number) => counted(n, "trace", "traces");
 
+interface Share {
+  errors: number;
+  of: number;
+}
+
+type Counted = "requests" | "records";
+
+const ORDINAL: { [percentile: number]: string } = { 50: "Half of the requests take more than", 95: "Every twentieth request takes more than" };
+const percent = ({ errors, of }: Share) => (errors === 0 || of === 0 ? "0 %" : errors / of < 0.001 ? "< 0.1 %" : `${((100 * errors) / of).toFixed(1)} %`);
+const factor = (times: number) => (times < 10 ? `${times.toFixed(1).replace(/\.0$/, "")} times` : `${whole(Math.round(times))} times`);
+
 export const t = {
   product: "Logkeep",
   records,
@@ -50,7 +61,7 @@ export const t = {
       unavailable: "The provider does not answer as it should. Please try again later.",
     } as { [code: string]: string },
   },
-  pages: { label: "Pages", skip: "To the content", logs: "Logs", traces: "Traces", services: "Services", account: "Account", people: "People", approvals: "Approvals", audit: "Audit trail" },
+  pages: { label: "Pages", skip: "To the content", overview: "Overview", logs: "Logs", traces: "Traces", services: "Services", account: "Account", people: "People", approvals: "Approvals", audit: "Audit trail" },
   account: {
     nobody: "You are let in without signing in, so there is nothing here that is yours.",
     who: (name: string, roles: string[]) => `You are signed in as ${name}: ${roles.join(", ") || "no role"}.`,
@@ -276,7 +287,7 @@ export const t = {
       ["[  ]", "older, newer range"],
       ["-", "zoom out"],
       ["r", "refresh"],
-      ["1  2  3", "logs, traces, services"],
+      ["1  2  3  4", "overview, logs, traces, services"],
       ["?", "this list"],
     ] as [string, string][],
   },
@@ -359,7 +370,7 @@ export const t = {
       ["z  0", "zoom to the span, whole trace"],
       ["l", "logs in line on or off"],
       ["c", "critical path on or off"],
-      ["1  2  3", "logs, traces, services"],
+      ["1  2  3  4", "overview, logs, traces, services"],
       ["?", "this list"],
     ] as [string, string][],
   },
@@ -434,7 +445,52 @@ export const t = {
       ["[  ]", "older, newer range"],
       ["-", "zoom out"],
       ["r", "refresh"],
-      ["1  2  3", "logs, traces, services"],
+      ["1  2  3  4", "overview, logs, traces, services"],
+      ["?", "this list"],
+    ] as [string, string][],
+  },
+  overview: {
+    title: "Overview",
+    changed: "What changed",
+    against: (width: string) => `against the ${width} before`,
+    none: (width: string) => `Nothing stands out: volumes, errors and durations are about as in the ${width} before.`,
+    noBefore: (width: string) => `There is too little from the ${width} before to compare with. Changes appear here once there is.`,
+    partial: (reason: string) => `Only records of logs are counted here: ${reason}.`,
+    moreChanges: (n: number) => `${counted(n, "smaller change", "smaller changes")} left out.`,
+    everything: "Everything",
+    errors: (now: Share, before: Share, what: Counted) =>
+      `${percent(now)} of ${what === "requests" ? "requests fail" : "records are errors"}, ${percent(before)} before (${whole(now.errors)} of ${whole(now.of)}, then ${whole(before.errors)} of ${whole(before.of)})`,
+    slower: (percentile: number, now: string, before: string, times: number) => `${ORDINAL[percentile] ?? `p${percentile}`} ${now}, ${before} before: ${factor(times)} as slow`,
+    faster: (percentile: number, now: string, before: string) => `${ORDINAL[percentile] ?? `p${percentile}`} ${now}, ${before} before: faster`,
+    silent: (width: string, expected: number) => `Silent for ${width}, in which about ${compact(Math.round(expected))} records and requests should have come`,
+    allSilent: (width: string) => `Nothing at all has come for ${width}`,
+    fresh: (since: string, count: number) => `New: first seen at ${since}, ${counted(count, "time", "times")} since`,
+    more: (what: Counted, now: string, before: string, times: number) => `${Number.isFinite(times) ? `${factor(times)} as many ${what}` : `Many more ${what}`}: ${now}, ${before} before`,
+    fewer: (what: Counted, now: string, before: string, part: number) => `Only ${Math.max(1, Math.round(part * 100))} % as many ${what}: ${now}, ${before} before`,
+    ways: { logs: "Logs", traces: "Traces", map: "Map" },
+    wayOf: (way: string, name: string) => `${way} of ${name}`,
+    services: "Services",
+    heads: { name: "Service", chart: "Over time", count: "Volume", errors: "Errors", p95: "p95", newest: "Newest error" },
+    counted: { requests: (n: number) => counted(n, "request", "requests"), records },
+    chart: (what: string, width: string, errors: number) => `${what} in ${width}, ${counted(errors, "error", "errors")}; each bar is a thirtieth`,
+    p95: (ms: string) => `95 % of the requests took no longer than ${ms}`,
+    noP95: "Nobody says how long it took",
+    noError: "none",
+    perhaps: "–",
+    perhapsTitle: "None among the newest errors of all services",
+    loading: "Looking at all services",
+    emptyTitle: "Nothing came in this range",
+    emptyText: "Services appear here as soon as anything of theirs arrives.",
+    demo: "Or see it with a simulated shop first:",
+    demoCommand: "logkeep demo",
+    shown: (n: number, more: boolean) => (more ? `The ${whole(n)} services with most; there are more` : counted(n, "service", "services")),
+    auto: { on: "Live", off: "Paused", stop: "Pause (p)", start: "Go on (p)", fixed: "Show the last 15 minutes, and go on (p)" },
+    keys: [
+      ["p", "pause, or go on"],
+      ["[  ]", "older, newer range"],
+      ["-", "zoom out"],
+      ["r", "refresh"],
+      ["1  2  3  4", "overview, logs, traces, services"],
       ["?", "this list"],
     ] as [string, string][],
   },
@@ -552,7 +608,7 @@ export const t = {
       ["o", "turn the order round"],
       ["f", "show or hide the fields"],
       ["g", "back to the top"],
-      ["1  2  3", "logs, traces, services"],
+      ["1  2  3  4", "overview, logs, traces, services"],
       ["?", "this list"],
     ] as [string, string][],
   },

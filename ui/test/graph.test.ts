@@ -128,7 +128,7 @@ describe("the address", () => {
   it("leads to the logs and traces of a call", () => {
     const [call] = named([edge("a b", "c")]);
     const range = { from: "-15m", to: "now" };
-    expect(decodeURIComponent(edgeLogs(call!, range)).replaceAll("+", " ")).toBe('/?q=service.name:"a b" or service.name:c');
+    expect(decodeURIComponent(edgeLogs(call!, range)).replaceAll("+", " ")).toBe('/logs?q=service.name:"a b" or service.name:c');
     expect(edgeTraces(call!, range)).toBe("/traces?service=c&through=a+b");
     expect(decodeURIComponent(edgeTraces({ ...call!, traced: false }, range))).toContain("q=peer.service:c+or+server.address:c");
   });

@@ -18,6 +18,7 @@ import type {
   LogPage,
   LogRecord,
   NewToken,
+  OverviewAnswer,
   OwnSession,
   ServicesAnswer,
   Session,
@@ -132,6 +133,7 @@ export const api = {
     get<ValuesAnswer>(`/fields/${encodeURIComponent(name)}/values`, { ...window, limit }, signal),
   spans: (window: Window, page: { limit: number; after?: string | undefined }, signal?: AbortSignal) =>
     get<SpanPage>("/spans", { ...window, ...page }, signal),
+  overview: (range: { from: string; to: string }, limit: number, signal?: AbortSignal) => get<OverviewAnswer>("/overview", { ...range, limit }, signal),
   services: (window: Window, limit: number, signal?: AbortSignal) => get<ServicesAnswer>("/services", { ...window, limit }, signal),
   graph: (window: Window, limit: number, signal?: AbortSignal) => get<GraphAnswer>("/graph", { ...window, limit }, signal),
   trace: (id: string, limits: { spans: number; logs: number }, signal?: AbortSignal) =>

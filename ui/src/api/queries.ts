@@ -1,5 +1,6 @@
 /** What is fetched, under which key, and when again. `run` counts the reader's own refreshes of a relative range. */
 import { keepPreviousData, useInfiniteQuery, useQuery, type QueryClient } from "@tanstack/react-query";
+import { againAfter, type OverviewView } from "../lib/overview";
 import type { View } from "../lib/url";
 import { ApiError, api, type Window } from "./client";
 import type { LogRecord } from "./types";
@@ -130,6 +131,23 @@ export function useServices(window: Window, run: number) {
     },
   });
   return { services, graph, bounds, errors };
+}
+
+export const OVERVIEW_SERVICES = 100;
+
+export function useOverview(view: OverviewView, run: number) {
+  return useQuery({
+    queryKey: ["overview", view.from, view.to, run],
+    queryFn: async ({ signal }) => {
+      const started = performance.now();
+      const answer = await api.overview({ from: view.from, to: view.to }, OVERVIEW_SERVICES, signal);
+      return { answer, elapsedMs: performance.now() - started };
+    },
+    placeholderData: keepPreviousData,
+    structuralSharing: false,
+    staleTime: Infinity,
+    refetchInterval: ({ state }) => againAfter(view, state.data?.answer, state.data?.elapsedMs ?? 0) ?? false,
+  });
 }
 
 export function useRecord(id: string | null, known: LogRecord | undefined) {

@@ -159,6 +159,58 @@ export interface ServicesAnswer {
   stats: Stats;
 }
 
+export interface OverviewService {
+  service: string;
+  /** What `count`, `errors` and `series` are of. */
+  counted: "requests" | "records";
+  count: number;
+  errors: number;
+  before: { count: number; errors: number };
+  records: number;
+  error_records: number;
+  duration_ms: Edge["duration_ms"] | null;
+  series: { counts: number[]; errors: number[] };
+  newest_error: {
+    time_ns: string;
+    kind: "record" | "span";
+    id: string;
+    text: string;
+    trace_id: string | null;
+    span_id: string | null;
+  } | null;
+}
+
+interface Portion {
+  errors: number;
+  of: number;
+}
+
+interface ChangeKinds {
+  errors: { before: Portion; now: Portion };
+  latency: { percentile: number; before_ms: number; now_ms: number };
+  silent: { since_ns: string; seconds: number; expected: number };
+  new: { since_ns: string; count: number };
+  volume: { before_rate: number; now_rate: number };
+}
+
+/** A change of one kind; without a service it is of everything together. */
+export type ChangeOf<K extends keyof ChangeKinds> = ChangeKinds[K] & { kind: K; service: string | null; counted: OverviewService["counted"] };
+export type Change = { [K in keyof ChangeKinds]: ChangeOf<K> }[keyof ChangeKinds];
+
+export interface OverviewAnswer {
+  from_ns: string;
+  to_ns: string;
+  bucket_ns: string;
+  /** Null where there is too little of the time before to compare with. */
+  compared: { from_ns: string; seconds: number; seconds_now: number } | null;
+  changes: Change[];
+  more_changes: number;
+  services: OverviewService[];
+  more: boolean;
+  partial: Partial | null;
+  stats: Stats;
+}
+
 export interface GraphAnswer {
   edges: Edge[];
   seconds: number;

@@ -18,11 +18,11 @@ export function Link({ to, onClick, ...rest }: LinkProps) {
   return <a {...rest} href={to} onClick={click} />;
 }
 
-const NAMES: { [path in (typeof VIEWS)[number]]: string } = { "/": t.pages.logs, "/traces": t.pages.traces, "/services": t.pages.services };
+const NAMES: { [path in (typeof VIEWS)[number]]: string } = { "/": t.pages.overview, "/logs": t.pages.logs, "/traces": t.pages.traces, "/services": t.pages.services };
 
 export function Nav() {
   const here = usePath();
-  const isHere = (path: string) => (path === "/" ? here === "/" : here.startsWith(path));
+  const isHere = (path: string) => (path === "/" ? here === "/" || here === "/overview" : here.startsWith(path));
   return (
     <nav className="nav" aria-label={t.pages.label}>
       {VIEWS.map((path) => (

@@ -8,10 +8,11 @@ import type { View } from "../lib/url";
 import { t } from "../strings";
 import { CopyButton } from "./RecordPanel";
 
-export function NeverSent({ status }: { status: Status | undefined }) {
+export function NeverSent({ status, id = "records", demo = false }: { status: Status | undefined; id?: string; demo?: boolean }) {
   const receivers = status?.receivers ?? [];
   return (
-    <main className="state state-never" id="records">
+    <main className="state state-never" id={id}>
+      {demo && <h1 className="offscreen">{t.overview.title}</h1>}
       <div className="state-card">
         <h2><span className="pulse" aria-hidden="true" />{t.states.neverTitle}</h2>
         <p>{t.states.neverText}</p>
@@ -30,6 +31,15 @@ export function NeverSent({ status }: { status: Status | undefined }) {
             </li>
           ))}
         </ul>
+        {demo && (
+          <>
+            <h3>{t.overview.demo}</h3>
+            <div className="example">
+              <pre tabIndex={0}>{t.overview.demoCommand}</pre>
+              <CopyButton label={t.record.copy} text={() => t.overview.demoCommand} />
+            </div>
+          </>
+        )}
       </div>
     </main>
   );

@@ -64,7 +64,7 @@ export function formatView(view: View): string {
 
 /** The list of logs that match, over this time. */
 export function logsAddress(asked: Asked): string {
-  return `/${searchText(askedParams(asked))}`;
+  return `/logs${searchText(askedParams(asked))}`;
 }
 
 /** The tail runs only where new records belong at the top of what is shown. */
@@ -79,9 +79,11 @@ export function isStep(before: View, after: View): boolean {
 }
 
 /** The views of what was sent. */
-export const VIEWS = ["/", "/traces", "/services"] as const;
+export const VIEWS = ["/", "/logs", "/traces", "/services"] as const;
 
 /** A view with the range that is on screen. */
 export function viewAddress(path: (typeof VIEWS)[number]): string {
-  return path + searchText(askedParams({ q: "", ...parseRange(new URLSearchParams(window.location.search)) }));
+  const search = searchText(askedParams({ q: "", ...parseRange(new URLSearchParams(window.location.search)) }));
+  // What `/` with something behind it meant before there was an overview is kept for old links.
+  return path === "/" && search !== "" ? `/overview${search}` : path + search;
 }

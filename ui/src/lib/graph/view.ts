@@ -36,6 +36,10 @@ export function formatServices(view: ServicesView): string {
   return searchText(params);
 }
 
+export function servicesAddress(view: Partial<ServicesView>): string {
+  return `/services${formatServices({ ...parseServices(""), ...view })}`;
+}
+
 export function isServicesStep(before: ServicesView, after: ServicesView): boolean {
   const step = (view: ServicesView) => formatServices({ ...view, sort: "requests", turned: false, service: view.service && "x", caller: "" });
   return step(before) !== step(after);
