@@ -74,14 +74,14 @@ fn sent() -> Vec<(Class, Record<'static>)> {
     let mut sent = Vec::new();
     for seconds in 1..=600 {
         let now = seconds <= 300;
-        sent.push(log("web", seconds, Severity::Info, "served"));
+        sent.push(log("web", seconds, Severity::INFO, "served"));
         let status = if now && seconds % 4 == 0 { SpanStatus::Error } else { SpanStatus::Ok };
         sent.push(span("web", seconds, if now { 80 } else { 20 }, status));
-        sent.extend((seconds <= 100).then(|| log("jobs", seconds, Severity::Info, "ran")));
+        sent.extend((seconds <= 100).then(|| log("jobs", seconds, Severity::INFO, "ran")));
     }
-    sent.push(log("jobs", 20, Severity::Error, "it broke"));
-    sent.push(log("jobs", 30, Severity::Error, "it broke before"));
-    sent.push(log("web", 400, Severity::Error, "before the range"));
+    sent.push(log("jobs", 20, Severity::ERROR, "it broke"));
+    sent.push(log("jobs", 30, Severity::ERROR, "it broke before"));
+    sent.push(log("web", 400, Severity::ERROR, "before the range"));
     sent
 }
 
@@ -133,7 +133,7 @@ async fn most_of_many() {
     let ingest = open(folder.path()).await;
     let mut sent = Vec::new();
     for (name, times) in [("a", 1), ("b", 3), ("c", 2)] {
-        sent.extend((0..times).map(|at| log(name, at + 1, Severity::Info, "x")));
+        sent.extend((0..times).map(|at| log(name, at + 1, Severity::INFO, "x")));
     }
     store(&ingest, &sent).await;
     let names = |overview: &Overview| overview.services.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
