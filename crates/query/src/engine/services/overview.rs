@@ -247,7 +247,7 @@ impl QueryEngine {
             let (Some(name), Some(seen_by)) = (service, seen_by_number(seen_by)) else { continue };
             more |= nth > limit as u64;
             let one = services.entry(name.clone()).or_insert_with(|| ServiceOverview::new(name));
-            let requests = one.requests.get_or_insert_with(|| Requests {
+            let requests = one.requests.get_or_insert(Requests {
                 measured_by: seen_by,
                 counts: [0; ALL_SLOTS],
                 errors: [0; ALL_SLOTS],
