@@ -82,6 +82,28 @@ impl SqliteCatalog {
         serde_json::from_slice(&plain).map_err(|error| CatalogError::Corrupt(format!("`{name}`: {error}")))
     }
 
+    /// Whether each secret opens.
+    async fn check_secrets(&self) -> Result<(), CatalogError> {
+        let rows = sqlx::query("SELECT name, value FROM meta").fetch_all(&self.pool).await?;
+        rows.into_iter().try_for_each(|row| self.open_secret(row.try_get("name")?, row.try_get("value")?).map(drop))
+    }
+
+    fn open_secret(&self, name: &str, sealed: &[u8]) -> Result<Vec<u8>, CatalogError> {
+        self.cipher.open(&format!("meta/{name}"), sealed).map_err(|error| CatalogError::Corrupt(error.to_string()))
+    }
+
+    async fn all_batch_keys(&self) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
+        let rows = sqlx::query("SELECT tenant, hmac, received_ns FROM batch_keys").fetch_all(&self.pool).await?;
+        let read = |row: SqliteRow| {
+            let corrupt = |what: String| CatalogError::Corrupt(format!("of a batch key: {what}"));
+            let tenant = TenantId::new(row.try_get("tenant")?).map_err(|error| corrupt(error.to_string()))?;
+            let hmac: Vec<u8> = row.try_get("hmac")?;
+            let hmac = hmac.try_into().map_err(|_| corrupt("it is not 32 bytes".into()))?;
+            Ok((tenant, BatchKey { hmac, received_ns: row.try_get("received_ns")? }))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// Every class with its head.
     async fn heads(&self, tx: &mut SqliteConnection) -> Result<Vec<(TenantId, Class, Head)>, CatalogError> {
         let rows = sqlx::query("SELECT tenant, class, body FROM heads ORDER BY tenant, class").fetch_all(tx).await?;
@@ -230,9 +252,12 @@ impl Catalog for SqliteCatalog {
     async fn check(&self) -> Result<(), CatalogError> {
         let faults: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(10)").fetch_all(&self.pool).await?;
         match faults.as_slice() {
-            [fine] if fine == "ok" => Ok(()),
-            faults => Err(CatalogError::Damaged(faults.join("; "))),
+            [fine] if fine == "ok" => {}
+            faults => return Err(CatalogError::Damaged(faults.join("; "))),
         }
+        self.check_secrets().await?;
+        self.all_batch_keys().await?;
+        self.all_documents().await.map(drop)
     }
 
     async fn forget_batch_keys(&self, since_ns: i64) -> Result<(), CatalogError> {
@@ -242,15 +267,7 @@ impl Catalog for SqliteCatalog {
 
     async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
         self.forget_batch_keys(since_ns).await?;
-        let rows = sqlx::query("SELECT tenant, hmac, received_ns FROM batch_keys").fetch_all(&self.pool).await?;
-        let read = |row: SqliteRow| {
-            let corrupt = |what: String| CatalogError::Corrupt(format!("of a batch key: {what}"));
-            let tenant = TenantId::new(row.try_get("tenant")?).map_err(|error| corrupt(error.to_string()))?;
-            let hmac: Vec<u8> = row.try_get("hmac")?;
-            let hmac = hmac.try_into().map_err(|_| corrupt("it is not 32 bytes".into()))?;
-            Ok((tenant, BatchKey { hmac, received_ns: row.try_get("received_ns")? }))
-        };
-        rows.into_iter().map(read).collect()
+        self.all_batch_keys().await
     }
 
     async fn forget_documents(&self, since_ns: i64, most: u64) -> Result<u64, CatalogError> {
@@ -281,8 +298,7 @@ impl Catalog for SqliteCatalog {
     async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, CatalogError> {
         let sealed: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT value FROM meta WHERE name = ?").bind(name).fetch_optional(&self.pool).await?;
-        let open = |sealed: Vec<u8>| self.cipher.open(&format!("meta/{name}"), &sealed);
-        sealed.map(open).transpose().map_err(|error| CatalogError::Corrupt(error.to_string()))
+        sealed.map(|sealed| self.open_secret(name, &sealed)).transpose()
     }
 
     async fn set_secrets(&self, secrets: &[(&str, &[u8])]) -> Result<(), CatalogError> {

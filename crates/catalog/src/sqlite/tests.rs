@@ -177,6 +177,25 @@ async fn a_database_that_was_cut_off_is_damaged() {
 }
 
 #[tokio::test]
+async fn a_check_names_what_only_a_server_would_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = SqliteCatalog::open(&folder.path().join("catalog.sqlite"), &DataKey::generate()).await.unwrap();
+    catalog.set_secrets(&[("directory/tokens", b"two"), ("signer", b"one")]).await.unwrap();
+    let documents = Some(DocumentsRow { last: 0, received_ns: 7, documents: 1, body: b"ids".to_vec() });
+    catalog.commit(Change { documents, ..change(vec![], vec![], &[]) }).await.unwrap();
+    catalog.check().await.unwrap();
+    for (tampering, named) in [
+        ("UPDATE documents SET body = x'00'", "documents/"),
+        ("UPDATE batch_keys SET hmac = x'00'", "a batch key"),
+        ("UPDATE meta SET value = x'00' WHERE name = 'directory/tokens'", "meta/directory/tokens"),
+    ] {
+        sqlx::raw_sql(tampering).execute(&catalog.pool).await.unwrap();
+        let error = catalog.check().await.unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_committed_is_loaded_and_tampering_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.sqlite");
