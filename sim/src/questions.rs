@@ -127,7 +127,7 @@ impl<'a> Asker<'a> {
         let there = of_tenant(there, grant);
         let range = any_range(rng, &there);
         let filter = kql::parse(&condition.text()).map_err(|error| error.to_string())?;
-        let selection = Selection { dataset: Dataset::Logs, filter, range };
+        let selection = Selection { filter, range, ..Selection::all(Dataset::Logs) };
         let matching = there.into_iter().filter(|(key, record)| {
             condition.holds(*record) && range.start_ns() <= key.time_ns && key.time_ns < range.end_ns()
         });

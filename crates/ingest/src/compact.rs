@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use logkeep_pattern::{Limits, Miner};
 use logkeep_segment::{Rows, merge, write_segment};
 use logkeep_store::{ObjectKind, ObjectPath};
 use logkeep_tlog::{Entry, Hash, read_entry};
@@ -114,7 +115,7 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
     let started = Instant::now();
     let mut parts = Vec::with_capacity(inputs.len());
     for input in &inputs {
-        parts.push(input.segment()?.rows_where(None)?);
+        parts.push(input.segment()?.rows_to_merge()?);
     }
     let Some(rows) = merge(parts)? else { return Ok(()) };
     check_roots(shared, class, &rows)?;
@@ -122,7 +123,9 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
         return Ok(());
     }
     let (first, last) = (inputs[0].row().first_batch, inputs[inputs.len() - 1].row().last_batch);
-    let segment = write_segment([Ok(rows)], FULL_ZSTD_LEVEL)?;
+    // Only what an older program wrote has no templates yet.
+    let mut miner = class.1.holds_logs().then(|| Miner::new(Limits::default()));
+    let segment = write_segment([Ok(rows)], FULL_ZSTD_LEVEL, miner.as_mut())?;
     let key = shared.key_turn.read();
     if shared.destructions.takes(&class.0, &class.1) {
         return Ok(());

@@ -17,6 +17,7 @@ use crate::compact::{FULL_ZSTD_LEVEL, is_full_size};
 use crate::engine::{Shared, open_with};
 use crate::ledger::{Ledger, join_pages, next_page, store_waiting};
 use crate::log_keys::wrap_blocking;
+use crate::miners::Miners;
 use crate::reserve::is_full;
 use crate::state::{ClassKey, Live, Partition, SegmentHandle};
 use crate::wal;
@@ -42,11 +43,12 @@ pub type FlushError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Flusher {
     shared: Arc<Shared>,
     last_checkpoint_ns: u64,
+    miners: Miners,
 }
 
 impl Flusher {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { last_checkpoint_ns: shared.clock.elapsed_ns(), shared }
+        Self { last_checkpoint_ns: shared.clock.elapsed_ns(), shared, miners: Miners::default() }
     }
 
     pub(crate) fn run(mut self) {
@@ -79,6 +81,8 @@ impl Flusher {
         for class in self.due(all) {
             self.flush(&class)?;
         }
+        self.miners.keep_bounds();
+        self.miners.retain(|(tenant, class)| !self.shared.destructions.takes(tenant, class));
         if stopping || self.shared.waited(self.last_checkpoint_ns) >= CHECKPOINT_INTERVAL {
             self.last_checkpoint_ns = self.shared.clock.elapsed_ns();
             self.publish_checkpoints()?;
@@ -114,11 +118,12 @@ impl Flusher {
         state.partitions.iter().filter_map(due).collect()
     }
 
-    fn flush(&self, class: &ClassKey) -> Result<(), FlushError> {
-        let (live, lines, size, root) = {
+    fn flush(&mut self, class: &ClassKey) -> Result<(), FlushError> {
+        let (live, lines, size, root, segments) = {
             let state = self.shared.state.lock();
             let Some(partition) = state.partitions.get(class) else { return Ok(()) };
-            (partition.live.clone(), partition.ledger.clone(), partition.tree.size(), partition.tree.root())
+            let (live, lines, segments) = (&partition.live, &partition.ledger, &partition.segments);
+            (live.clone(), lines.clone(), partition.tree.size(), partition.tree.root(), segments.clone())
         };
         let (Some(first), Some(last)) = (live.first().map(|l| l.first), live.last().map(|l| l.last)) else {
             return Ok(());
@@ -130,7 +135,7 @@ impl Flusher {
         let config = &self.shared.config;
         let full = bytes >= config.flush_bytes || is_full_size(merged.len() as u64, config.segment_records);
         let level = if full { FULL_ZSTD_LEVEL } else { SMALL_ZSTD_LEVEL };
-        let segment = write_segment(merged.stretches(), level)?;
+        let segment = write_segment(merged.stretches(), level, self.miners.of(class, &segments))?;
         drop(merged);
         let _key = self.shared.key_turn.read();
         let handle = store_segment(&self.shared, class, segment, first, last)?;

@@ -18,6 +18,7 @@ mod files;
 mod flush;
 mod ledger;
 mod log_keys;
+mod miners;
 mod open_segments;
 mod published;
 mod recovery;

@@ -257,3 +257,39 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// The ids of all templates in segments, and how many records have each.
+fn templates(ingest: &Ingest) -> std::collections::BTreeMap<(String, String), u64> {
+    let snapshot = ingest.snapshot();
+    let view = snapshot.class(&TenantId::default(), &Class::default()).unwrap();
+    let mut counts = std::collections::BTreeMap::new();
+    for segment in view.segments.iter() {
+        for known in segment.segment().unwrap().templates().unwrap().unwrap().list() {
+            let name = (known.listed.id.to_string(), known.listed.template.to_string());
+            *counts.entry(name).or_default() += known.listed.count;
+        }
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_keep_their_ids_over_restarts_and_merges() {
+    let folder = tempfile::tempdir().unwrap();
+    let names =
+        |range: std::ops::Range<u32>| range.map(|n| format!("peer-{n}-x said hello to {n}")).collect::<Vec<_>>();
+    let mut seen = Vec::new();
+    for start in 0..9 {
+        let ingest = open(folder.path(), usize::MAX).await;
+        store(&ingest, &names(start * 10..start * 10 + 10), None).await;
+        ingest.close();
+        seen.push(templates(&ingest));
+    }
+    let of_all: std::collections::BTreeSet<_> = seen.iter().flat_map(|templates| templates.keys()).collect();
+    assert_eq!(of_all.len(), 1, "{of_all:?}");
+    let merged = open(folder.path(), usize::MAX).await;
+    wait_until("the merge", || segments(&merged) < 9).await;
+    assert_eq!(templates(&merged).into_values().collect::<Vec<_>>(), [90]);
+    assert_eq!(templates(&merged).keys().collect::<Vec<_>>(), of_all.into_iter().collect::<Vec<_>>());
+    merged.close();
+    assert_eq!(verify_folder(folder.path(), vec![]).await.findings, []);
+}

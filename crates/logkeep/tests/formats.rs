@@ -134,7 +134,7 @@ async fn a_segment_of_another_version_is_refused() {
         content[at] = 9;
     };
     let refusal = refusal(async |data| fixture::replace_segment(data, alter).await).await;
-    says(&refusal, &["default/default/segment/", "format version 9", "reads up to 2", "use a newer logkeep"]);
+    says(&refusal, &["default/default/segment/", "format version 9", "reads up to 3", "use a newer logkeep"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -122,7 +122,7 @@ impl Template {
     }
 
     /// Bytes of memory, roughly.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.form.len() + self.words.len() * size_of::<Place>() + self.kinds.len() + size_of::<Self>()
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 mod follow;
+mod patterns;
 pub(crate) mod services;
 
 pub use follow::Follower;
@@ -19,9 +20,11 @@ use crate::exec::scan::{Ask, Dataset, Scan};
 use crate::exec::schema::{SchemaCache, TableSchema};
 use crate::exec::sql;
 use crate::exec::table::LogsTable;
+use crate::exec::templates::TemplateFilter;
 use crate::exec::view::View;
 use crate::exec::{
-    Budget, FieldValues, Fields, Found, Histogram, Order, Page, PageKey, QueryError, Search, SqlAnswer, SqlOptions,
+    AskedTemplate, Budget, FieldValues, Fields, Found, Histogram, Order, Page, PageKey, QueryError, Search, SqlAnswer,
+    SqlOptions,
 };
 use crate::kql::{Expr, Predicate, Span};
 use crate::mask::Mask;
@@ -46,12 +49,14 @@ pub struct Selection {
     pub filter: Expr,
     /// Those within it.
     pub range: TimeRange,
+    /// Those of one message template.
+    pub template: Option<AskedTemplate>,
 }
 
 impl Selection {
     /// All of a dataset.
     pub fn all(dataset: Dataset) -> Self {
-        Self { dataset, filter: Expr::All, range: TimeRange::ALL }
+        Self { dataset, filter: Expr::All, range: TimeRange::ALL, template: None }
     }
 }
 
@@ -136,16 +141,26 @@ impl QueryEngine {
     }
 
     fn scan(&self, grant: &Grant, selection: &Selection, budget: &Budget) -> Result<Scan, QueryError> {
-        let Selection { dataset, filter, range } = selection;
+        let Selection { dataset, filter, range, template } = selection;
         if !reads(grant, *dataset) {
             return Err(QueryError::Denied(dataset.name()));
         }
         if *dataset != Dataset::Audit {
             self.check_there(grant.tenant())?;
         }
-        let ask =
-            Ask { tenant: grant.tenant(), dataset: *dataset, range: *range, filter, view: view(grant, *dataset)? };
-        Scan::new(&self.snapshot(), ask, budget.clone(), self.cache.clone())
+        let view = view(grant, *dataset)?;
+        let by_lists = !view.is_limited();
+        let ask = Ask { tenant: grant.tenant(), dataset: *dataset, range: *range, filter, view };
+        let snapshot = self.snapshot();
+        let mut scan = Scan::new(&snapshot, ask, budget.clone(), self.cache.clone())?;
+        if let Some(asked) = template {
+            if matches!(asked, AskedTemplate::Id(_)) && !by_lists {
+                return Err(QueryError::NoTemplateIds);
+            }
+            let segments = patterns::segments(&snapshot, grant);
+            scan.template = Some(Arc::new(TemplateFilter::new(asked.clone(), by_lists, segments)));
+        }
+        Ok(scan)
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

@@ -46,6 +46,8 @@ pub mod fixed {
     pub const SHAPE: &str = "shape";
     /// Binary, canonical bytes of the values that have no column of their own, in the order of the shape.
     pub const OVERFLOW: &str = "overflow";
+    /// UInt32, number of the message template; null where the body is no text. Only segments have it.
+    pub const TEMPLATE: &str = "template";
     /// UInt64, leaf index of the batch.
     pub const BATCH: &str = "batch";
     /// UInt32, index within the batch.

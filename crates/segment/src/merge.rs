@@ -18,6 +18,7 @@ use crate::index::BLOCK_ROWS;
 use crate::layout::Layout;
 use crate::rows::{BatchInfo, RowError, Rows};
 use crate::shape::{Forms, Shape};
+use crate::templates::Templates;
 
 /// Merges and sorts by stream (service name, then the rest of the resource), time, batch and index.
 ///
@@ -37,6 +38,7 @@ pub struct Merge {
     streams: Arc<Vec<Arc<Resource>>>,
     forms: Arc<Forms>,
     batches: Vec<BatchInfo>,
+    templates: Option<Arc<Templates>>,
 }
 
 impl Merge {
@@ -60,6 +62,7 @@ impl Merge {
         let (streams, stream_maps) = merge_streams(&inputs);
         let (shapes, shape_maps) = merge_table(&inputs, |forms| &forms.shapes, Shape::encode);
         let (layouts, layout_maps) = merge_table(&inputs, |forms| &forms.layouts, Layout::encode);
+        let (templates, template_maps) = merge_templates(&inputs);
         let order = sorted_order(&inputs, &stream_maps);
         let batches = inputs.iter().flat_map(|rows| rows.batches().iter().cloned()).collect();
         let longest = inputs.iter().map(Rows::len).max().unwrap_or_default();
@@ -71,6 +74,7 @@ impl Merge {
                 (fixed::STREAM, Some(column)) => mapped(&column, &stream_maps[input]),
                 (fixed::SHAPE, Some(column)) => mapped(&column, &shape_maps[input]),
                 (fixed::LAYOUT, Some(column)) => mapped(&column, &layout_maps[input]),
+                (fixed::TEMPLATE, Some(column)) => mapped(&column, &template_maps[input]),
                 (_, Some(column)) => column,
                 (_, None) => absent.clone(),
             };
@@ -78,7 +82,7 @@ impl Merge {
             columns.push((name, parts));
         }
         let forms = Arc::new(Forms { shapes, layouts });
-        Ok(Some(Self { columns, order, streams: Arc::new(streams), forms, batches }))
+        Ok(Some(Self { columns, order, streams: Arc::new(streams), forms, batches, templates }))
     }
 
     /// Number of rows.
@@ -109,7 +113,8 @@ impl Merge {
     }
 
     fn rows(&self, table: RecordBatch) -> Rows {
-        Rows::new(table, self.streams.clone(), self.forms.clone(), self.batches.clone())
+        let rows = Rows::new(table, self.streams.clone(), self.forms.clone(), self.batches.clone());
+        rows.with_templates(self.templates.clone())
     }
 }
 
@@ -182,9 +187,21 @@ fn merge_table<T: Clone>(
     (items, maps)
 }
 
+/// The templates of those inputs that have some, and for each input what its numbers are now.
+fn merge_templates(inputs: &[Rows]) -> (Option<Arc<Templates>>, Vec<Vec<u32>>) {
+    if inputs.iter().all(|rows| rows.templates().is_none()) {
+        return (None, vec![Vec::new(); inputs.len()]);
+    }
+    let none = Arc::default();
+    let all: Vec<&Templates> = inputs.iter().map(|rows| &**rows.templates().unwrap_or(&none)).collect();
+    let (templates, maps) = Templates::merged(&all);
+    (Some(Arc::new(templates)), maps)
+}
+
+/// A number that points nowhere is none.
 fn mapped(column: &ArrayRef, map: &[u32]) -> ArrayRef {
     let column = column.as_primitive::<UInt32Type>();
-    Arc::new(column.iter().map(|id| id.map(|id| map[id as usize])).collect::<UInt32Array>())
+    Arc::new(column.iter().map(|id| map.get(id? as usize).copied()).collect::<UInt32Array>())
 }
 
 /// (input, row) of every row, in the order of the result.

@@ -17,6 +17,7 @@ use logkeep_record::{
 use crate::columns::{AttributeColumn, ValueType, fixed};
 use crate::layout::Layout;
 use crate::shape::{Forms, OverflowKeys, Shape, Slot, overflow_keys};
+use crate::templates::Templates;
 use crate::types::{AttributeTypes, attribute_types};
 
 /// What rows keep about each batch they hold.
@@ -45,6 +46,8 @@ pub struct Rows {
     streams: Arc<Vec<Arc<Resource>>>,
     forms: Arc<Forms>,
     batches: Vec<BatchInfo>,
+    /// What the column `template` points into, where it was asked for.
+    templates: Option<Arc<Templates>>,
     /// Made when a record is first put together; a scan, which makes rows for every block, never needs it.
     plan: OnceLock<Arc<Plan>>,
     attribute_types: OnceLock<Arc<AttributeTypes>>,
@@ -63,6 +66,7 @@ impl Rows {
             streams,
             forms,
             batches,
+            templates: None,
             plan: OnceLock::new(),
             attribute_types: OnceLock::new(),
             time_bounds: OnceLock::new(),
@@ -81,6 +85,24 @@ impl Rows {
 
     pub(crate) fn forms(&self) -> &Arc<Forms> {
         &self.forms
+    }
+
+    /// What the column `template` points into, where it was asked for.
+    pub(crate) fn templates(&self) -> Option<&Arc<Templates>> {
+        self.templates.as_ref()
+    }
+
+    pub(crate) fn with_templates(self, templates: Option<Arc<Templates>>) -> Self {
+        Self { templates, ..self }
+    }
+
+    /// The same rows with this column, in the place of the one that is called so.
+    pub(crate) fn with_column(&self, name: &str, column: ArrayRef) -> Self {
+        let kept = self.table.schema_ref().fields().iter().zip(self.table.columns());
+        let kept = kept.filter(|(field, _)| field.name() != name);
+        let mut columns: Vec<_> = kept.map(|(field, column)| (field.name().clone(), column.clone())).collect();
+        columns.push((name.to_owned(), column));
+        self.with_table(crate::builder::table(columns)).with_templates(self.templates.clone())
     }
 
     /// The batches whose records these are.

@@ -25,11 +25,15 @@ use crate::layout::Layout;
 use crate::payload::take_list;
 use crate::rows::{BatchInfo, Rows};
 use crate::shape::{Forms, OverflowKeys, Shape, overflow_keys};
+use crate::templates::Templates;
 use crate::types::{AttributeTypes, attribute_types};
 
 const MAGIC: &[u8; 4] = b"LKS1";
-const VERSION: u32 = 2;
-const TRAILER_BYTES: usize = 6 * 8 + 4 + 4;
+const VERSION: u32 = 3;
+const TRAILER_BYTES: usize = 7 * 8 + 4 + 4;
+/// Before version 3 there were no templates, and no length of them in the trailer.
+const BEFORE_TEMPLATES: u32 = 2;
+const TRAILER_BYTES_BEFORE: usize = TRAILER_BYTES - 8;
 
 /// Why a segment cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -85,11 +89,13 @@ impl RangeReader for Bytes {
     }
 }
 
-/// The last bytes of a segment: six u64 LE, the version as u32 LE and the magic.
+/// The last bytes of a segment: seven u64 LE, the version as u32 LE and the magic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Trailer {
     pub(crate) parquet_bytes: u64,
     pub(crate) tables_bytes: u64,
+    /// 0 where the rows have no templates.
+    pub(crate) templates_bytes: u64,
     pub(crate) index_bytes: u64,
     pub(crate) rows: u64,
     pub(crate) min_time_ns: i64,
@@ -99,38 +105,41 @@ pub(crate) struct Trailer {
 impl Trailer {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(TRAILER_BYTES);
-        for number in [self.parquet_bytes, self.tables_bytes, self.index_bytes, self.rows] {
+        let lengths = [self.parquet_bytes, self.tables_bytes, self.templates_bytes, self.index_bytes];
+        for number in lengths.into_iter().chain([self.rows, self.min_time_ns as u64, self.max_time_ns as u64]) {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        out.extend_from_slice(&self.min_time_ns.to_le_bytes());
-        out.extend_from_slice(&self.max_time_ns.to_le_bytes());
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(MAGIC);
         out
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, SegmentError> {
-        if bytes.len() != TRAILER_BYTES || &bytes[TRAILER_BYTES - 4..] != MAGIC {
-            return Err(SegmentError::Format("it does not end as one"));
+    /// The trailer at the end of these bytes, and how long it is.
+    fn decode(bytes: &[u8]) -> Result<(Self, usize), SegmentError> {
+        let no_end = SegmentError::Format("it does not end as one");
+        let Some((rest, [a, b, c, d, magic @ ..])) = bytes.split_last_chunk::<8>() else { return Err(no_end) };
+        if magic != MAGIC {
+            return Err(no_end);
         }
-        let number = |place: usize| {
-            let mut eight = [0; 8];
-            eight.copy_from_slice(&bytes[place * 8..place * 8 + 8]);
-            u64::from_le_bytes(eight)
+        let length = match u32::from_le_bytes([*a, *b, *c, *d]) {
+            VERSION => TRAILER_BYTES,
+            BEFORE_TEMPLATES => TRAILER_BYTES_BEFORE,
+            other => return Err(SegmentError::Version(other)),
         };
-        let mut version = [0; 4];
-        version.copy_from_slice(&bytes[48..52]);
-        match u32::from_le_bytes(version) {
-            VERSION => Ok(Self {
-                parquet_bytes: number(0),
-                tables_bytes: number(1),
-                index_bytes: number(2),
-                rows: number(3),
-                min_time_ns: number(4) as i64,
-                max_time_ns: number(5) as i64,
-            }),
-            other => Err(SegmentError::Version(other)),
-        }
+        let start = bytes.len().checked_sub(length).ok_or(SegmentError::Format("it is too short"))?;
+        let (numbers, _) = rest[start..].as_chunks::<8>();
+        let mut numbers = numbers.iter().map(|eight| u64::from_le_bytes(*eight));
+        let mut number = || numbers.next().unwrap_or_default();
+        let trailer = Self {
+            parquet_bytes: number(),
+            tables_bytes: number(),
+            templates_bytes: if length == TRAILER_BYTES { number() } else { 0 },
+            index_bytes: number(),
+            rows: number(),
+            min_time_ns: number() as i64,
+            max_time_ns: number() as i64,
+        };
+        Ok((trailer, length))
     }
 }
 
@@ -161,16 +170,19 @@ impl Segment {
     /// [`SegmentError`]; only `Read` may pass by itself.
     pub fn open(object: Arc<dyn RangeReader>) -> Result<Self, SegmentError> {
         let len = object.len();
-        let start = len.checked_sub(TRAILER_BYTES as u64).ok_or(SegmentError::Format("it is too short"))?;
-        let trailer = Trailer::decode(&object.read(start..len)?)?;
-        let parts = [trailer.parquet_bytes, trailer.tables_bytes, trailer.index_bytes];
+        let end = object.read(len.saturating_sub(TRAILER_BYTES as u64)..len)?;
+        let (trailer, trailer_bytes) = Trailer::decode(&end)?;
+        let start = len - trailer_bytes as u64;
+        let parts = [trailer.parquet_bytes, trailer.tables_bytes, trailer.templates_bytes, trailer.index_bytes];
         let sum = parts.iter().try_fold(0u64, |sum, part| sum.checked_add(*part));
         if sum != Some(start) {
             return Err(SegmentError::Format("its parts do not add up to its length"));
         }
         let tables_end = trailer.parquet_bytes + trailer.tables_bytes;
         let (streams, forms, batches) = read_tables(&object.read(trailer.parquet_bytes..tables_end)?)?;
-        let index = TokenIndex::decode(object.read(tables_end..start)?).ok_or(SegmentError::Format("token index"))?;
+        let templates_end = tables_end + trailer.templates_bytes;
+        let index =
+            TokenIndex::decode(object.read(templates_end..start)?).ok_or(SegmentError::Format("token index"))?;
         let parquet = ParquetPart { object: object.clone(), len: trailer.parquet_bytes };
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
         let metadata = ArrowReaderMetadata::load(&parquet, options)?;
@@ -210,6 +222,24 @@ impl Segment {
     /// The batches in it, each whole.
     pub fn batches(&self) -> &[BatchInfo] {
         &self.batches
+    }
+
+    /// Whether its rows have templates: those of an older segment, or of records that are no logs, have none.
+    pub fn has_templates(&self) -> bool {
+        self.trailer.templates_bytes > 0
+    }
+
+    /// What the column `template` points into, read anew each time: it is seldom asked for, and may be large.
+    ///
+    /// # Errors
+    /// [`SegmentError`]; only `Read` may pass by itself.
+    pub fn templates(&self) -> Result<Option<Templates>, SegmentError> {
+        if !self.has_templates() {
+            return Ok(None);
+        }
+        let start = self.trailer.parquet_bytes + self.trailer.tables_bytes;
+        let bytes = self.object.read(start..start + self.trailer.templates_bytes)?;
+        Templates::decode(&bytes).map(Some).ok_or(SegmentError::Format("templates"))
     }
 
     /// Its token index.
@@ -301,6 +331,14 @@ impl Segment {
         let table =
             arrow::compute::concat_batches(self.schema(), &batches).map_err(parquet::errors::ParquetError::from)?;
         Ok(self.rows_of(table))
+    }
+
+    /// All rows with all that a merge needs of them.
+    ///
+    /// # Errors
+    /// As [`Segment::read`].
+    pub fn rows_to_merge(&self) -> Result<Rows, SegmentError> {
+        Ok(self.rows_where(None)?.with_templates(self.templates()?.map(Arc::new)))
     }
 
     /// A table read from this segment, with what its numbers point into.

@@ -135,7 +135,7 @@ proptest! {
         let rows = merge(parts).unwrap().unwrap();
         check_all(&rows, &expected);
 
-        let bytes = write_segment([Ok(rows.clone())], 1).unwrap().bytes;
+        let bytes = write_segment([Ok(rows.clone())], 1, None).unwrap().bytes;
         let segment = Segment::open(Arc::new(bytes::Bytes::from(bytes))).unwrap();
         let read = segment.rows_where(None).unwrap();
         check_all(&read, &expected);
@@ -229,8 +229,8 @@ fn stretches_are_the_whole_in_pieces() {
     assert!(pieces.len() > 2);
     let tables: Vec<_> = pieces.iter().map(|rows| rows.table().clone()).collect();
     assert_eq!(arrow::compute::concat_batches(&tables[0].schema(), &tables).unwrap(), *whole.table());
-    let at_once = write_segment([Ok(whole)], 1).unwrap();
-    let in_pieces = write_segment(pieces.into_iter().map(Ok), 1).unwrap();
+    let at_once = write_segment([Ok(whole)], 1, None).unwrap();
+    let in_pieces = write_segment(pieces.into_iter().map(Ok), 1, None).unwrap();
     assert_eq!((at_once.records, at_once.time_bounds), (in_pieces.records, in_pieces.time_bounds));
     let read = |bytes: Vec<u8>| Segment::open(Arc::new(bytes::Bytes::from(bytes))).unwrap();
     let (at_once, in_pieces) = (read(at_once.bytes), read(in_pieces.bytes));

@@ -1,13 +1,14 @@
 //! Rows to the bytes of a segment.
 //!
 //! ```text
-//! Parquet │ tables (zstd): streams, shapes, layouts, batches │ token index │ trailer (56 bytes)
+//! Parquet │ tables (zstd): streams, shapes, layouts, batches │ templates (zstd) │ token index │ trailer (64 bytes)
 //! ```
-//! The trailer gives the lengths of the three parts, rows and time bounds, and the format version; see
+//! The trailer gives the lengths of the four parts, rows and time bounds, and the format version; see
 //! `docs/formats/segment.md`. The whole is sealed by `store`, which also guards it against change: no checksum here.
 
 use std::sync::Arc;
 
+use logkeep_pattern::Miner;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -16,10 +17,12 @@ use parquet::schema::types::ColumnPath;
 use crate::columns::fixed;
 use crate::index::{BLOCK_ROWS, IndexBuilder};
 use crate::layout::Layout;
+use crate::mining::Mining;
 use crate::payload::put_list;
 use crate::rows::{RowError, Rows};
 use crate::segment::{SegmentError, Trailer};
 use crate::shape::Shape;
+use crate::templates::Templates;
 
 /// A segment, ready to be stored.
 pub struct Encoded {
@@ -32,23 +35,32 @@ pub struct Encoded {
 }
 
 /// A segment of rows that come in order, merged and with their batches, some whole blocks at a time (the last may be
-/// short): see [`crate::Merge::stretches`]. `zstd_level` 1 to 22.
+/// short): see [`crate::Merge::stretches`]. `zstd_level` 1 to 22. The miner gives templates to rows that have none yet;
+/// without one none are given.
 ///
 /// # Errors
 /// [`SegmentError`] if Parquet refuses the rows, or there are none; nothing has been written anywhere.
 pub fn write_segment(
     stretches: impl IntoIterator<Item = Result<Rows, RowError>>,
     zstd_level: i32,
+    miner: Option<&mut Miner>,
 ) -> Result<Encoded, SegmentError> {
     let mut stretches = stretches.into_iter();
     let first = stretches.next().ok_or_else(|| SegmentError::Write("it would have no rows".into()))??;
+    let mut mining = miner.map(|miner| Mining::new(miner, first.streams(), first.templates()));
+    let mut mined = |rows: Rows| match &mut mining {
+        Some(mining) => mining.add(&rows),
+        None => Ok(rows),
+    };
+    let first = mined(first)?;
     let properties = properties(&first, zstd_level)?;
     let mut parquet = ArrowWriter::try_new(Vec::new(), first.table().schema(), Some(properties))?;
     let mut index = IndexBuilder::new(first.streams());
     let mut records = 0;
     let mut bounds = first.time_bounds();
     let tables = tables(&first, zstd_level)?;
-    for rows in std::iter::once(Ok(first)).chain(stretches) {
+    let others = stretches.map(|rows| mined(rows?));
+    for rows in std::iter::once(Ok(first)).chain(others) {
         let rows = rows?;
         parquet.write(rows.table())?;
         index.push(&rows);
@@ -59,11 +71,14 @@ pub fn write_segment(
     let mut bytes = parquet.into_inner()?;
     let parquet_bytes = bytes.len() as u64;
     bytes.extend_from_slice(&tables);
+    let templates = mining.map(|mining| encode(&mining.finish(), zstd_level)).transpose()?.unwrap_or_default();
+    bytes.extend_from_slice(&templates);
     let index = index.finish().encode();
     bytes.extend_from_slice(&index);
     let trailer = Trailer {
         parquet_bytes,
         tables_bytes: tables.len() as u64,
+        templates_bytes: templates.len() as u64,
         index_bytes: index.len() as u64,
         rows: records,
         min_time_ns: bounds.0,
@@ -81,6 +96,10 @@ fn tables(rows: &Rows, zstd_level: i32) -> Result<Vec<u8>, SegmentError> {
     put_list(&mut tables, rows.forms().layouts.iter().map(Layout::encode));
     put_list(&mut tables, rows.batches().iter().map(encode_batch));
     zstd::bulk::compress(&tables, zstd_level).map_err(|error| SegmentError::Write(error.to_string()))
+}
+
+fn encode(templates: &Templates, zstd_level: i32) -> Result<Vec<u8>, SegmentError> {
+    templates.encode(zstd_level).map_err(|error| SegmentError::Write(error.to_string()))
 }
 
 fn encode_batch(batch: &crate::BatchInfo) -> Vec<u8> {

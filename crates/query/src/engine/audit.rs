@@ -45,7 +45,7 @@ impl QueryEngine {
         budget: &Budget,
     ) -> Result<AuditPage, QueryError> {
         let filter = Expr::and(vec![filter.clone(), Expr::Not(Box::new(is_closing()))]);
-        let selection = Selection { dataset: Dataset::Audit, filter, range };
+        let selection = Selection { filter, range, ..Selection::all(Dataset::Audit) };
         let Page { records, more } = self.search(grant, &selection, search, budget).await?;
         let mut closings = self.closings(grant, &records, budget).await?;
         let entry = |opened: Found| {

@@ -28,6 +28,11 @@ pub enum QueryError {
     /// What it is about was destroyed. Do not retry.
     #[error("{0}")]
     Destroyed(String),
+    /// Ids of templates tell of records that this reader may not see. Ask by text.
+    #[error(
+        "templates have ids for those only who may see every record and field; give the template's text as `template` instead"
+    )]
+    NoTemplateIds,
     /// It ran out of time or was cancelled. Ask for less.
     #[error("the query took longer than its {} s; narrow the time range or the filter", .0.as_secs())]
     OverTime(Duration),

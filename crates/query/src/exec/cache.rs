@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{Array as _, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
-use logkeep_segment::{BLOCK_ROWS, Segment};
+use logkeep_segment::{BLOCK_ROWS, Segment, Templates};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::QueryError;
@@ -43,9 +43,21 @@ impl quick_cache::Weighter<Key, ArrayRef> for Memory {
     }
 }
 
+impl quick_cache::Weighter<u64, Arc<Templates>> for Memory {
+    fn weight(&self, _: &u64, templates: &Arc<Templates>) -> u64 {
+        templates.memory_bytes().max(1) as u64
+    }
+}
+
+/// Lists of templates that are kept, in bytes, and what a usual one takes.
+const LISTS_BYTES: u64 = 16 << 20;
+const USUAL_LIST_BYTES: u64 = 32 << 10;
+
 /// The cache, bounded in bytes.
 pub(crate) struct BlockCache {
     columns: quick_cache::sync::Cache<Key, ArrayRef, Memory>,
+    /// Lists of templates by segment.
+    lists: quick_cache::sync::Cache<u64, Arc<Templates>, Memory>,
     born: Instant,
     /// Milliseconds after `born` at which it was last asked.
     used_ms: AtomicU64,
@@ -55,15 +67,33 @@ impl BlockCache {
     pub(crate) fn new(bytes: usize) -> Self {
         let bytes = bytes as u64;
         let columns = quick_cache::sync::Cache::with_weighter((bytes / USUAL_BYTES) as usize, bytes, Memory);
-        Self { columns, born: Instant::now(), used_ms: AtomicU64::new(0) }
+        let places = (LISTS_BYTES / USUAL_LIST_BYTES) as usize;
+        let lists = quick_cache::sync::Cache::with_weighter(places, LISTS_BYTES, Memory);
+        Self { columns, lists, born: Instant::now(), used_ms: AtomicU64::new(0) }
     }
 
     /// Gives the memory back if nobody has asked for that long.
     pub(crate) fn forget_unused(&self, after: Duration) {
         let used = Duration::from_millis(self.used_ms.load(Ordering::Relaxed));
-        if !self.columns.is_empty() && self.born.elapsed().saturating_sub(used) >= after {
+        if !(self.columns.is_empty() && self.lists.is_empty()) && self.born.elapsed().saturating_sub(used) >= after {
             self.columns.clear();
+            self.lists.clear();
         }
+    }
+
+    /// The templates of a segment, if it lists some.
+    pub(crate) fn templates(&self, segment: &Segment) -> Result<Option<Arc<Templates>>, QueryError> {
+        self.note_use();
+        if let Some(templates) = self.lists.get(&segment.serial()) {
+            return Ok(Some(templates));
+        }
+        let Some(templates) = segment.templates()?.map(Arc::new) else { return Ok(None) };
+        self.lists.insert(segment.serial(), templates.clone());
+        Ok(Some(templates))
+    }
+
+    fn note_use(&self) {
+        self.used_ms.store(self.born.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
     /// Whole blocks of some columns, in the order given. Columns the segment does not have are left out.
@@ -73,7 +103,7 @@ impl BlockCache {
         columns: &Wanted,
         blocks: &'a [usize],
     ) -> Result<Blocks<'a>, QueryError> {
-        self.used_ms.store(self.born.elapsed().as_millis() as u64, Ordering::Relaxed);
+        self.note_use();
         let fields = segment.schema().fields().iter().enumerate();
         let places: Vec<usize> =
             fields.filter(|(_, field)| columns.contains(field.name())).map(|(place, _)| place).collect();

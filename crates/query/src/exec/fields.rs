@@ -66,15 +66,16 @@ pub struct FieldValues {
     pub values: Vec<ValueCount>,
 }
 
+/// The values of a field, counted.
 #[derive(Default)]
-struct Tally {
+pub(super) struct Tally {
     types: ValueTypes,
     count: u64,
     values: HashMap<String, u64>,
 }
 
 impl Tally {
-    fn add(&mut self, value: &Value<'_>, times: u64) {
+    pub(super) fn add(&mut self, value: &Value<'_>, times: u64) {
         self.types.add(ValueType::of(value));
         self.count += times;
         match value {
@@ -91,7 +92,12 @@ impl Tally {
         }
     }
 
-    fn top(self, limit: usize) -> Vec<ValueCount> {
+    /// Whether there may be more distinct values than are counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.values.len() >= DISTINCT
+    }
+
+    pub(super) fn top(self, limit: usize) -> Vec<ValueCount> {
         let mut values: Vec<ValueCount> =
             self.values.into_iter().map(|(value, count)| ValueCount { value, count }).collect();
         values.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));

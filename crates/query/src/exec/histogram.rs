@@ -116,7 +116,8 @@ impl Scan {
     }
 }
 
-fn empty(range: &TimeRange, wanted: usize) -> Histogram {
+/// Buckets without anything in them, about so many.
+pub(super) fn empty(range: &TimeRange, wanted: usize) -> Histogram {
     let span = i128::from(range.end_ns()) - i128::from(range.start_ns());
     let fits = |width: &&i64| span / i128::from(**width) < wanted as i128 + 1;
     let last = WIDTHS_NS[WIDTHS_NS.len() - 1];

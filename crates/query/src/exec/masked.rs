@@ -58,6 +58,9 @@ impl Scan {
         if let Some(filter) = &self.filter {
             Filter::prepare(filter, source, &mut columns)?;
         }
+        if let Some(template) = &self.template {
+            columns.extend(template.columns(source)?);
+        }
         if columns.iter().all(|column| PLAIN.contains(&column.as_str())) {
             return Ok(false);
         }

@@ -20,7 +20,9 @@ mod mesh;
 mod metered;
 mod moving;
 mod named;
+mod parameters;
 mod partition;
+mod patterns;
 mod percentiles;
 mod plan;
 mod project;
@@ -30,6 +32,7 @@ pub(crate) mod schema;
 mod search;
 pub(crate) mod sql;
 pub(crate) mod table;
+pub(crate) mod templates;
 pub(crate) mod view;
 
 #[cfg(test)]
@@ -39,7 +42,10 @@ pub use bounds::STACK_BYTES;
 pub use budget::{Budget, QueryError, Stats};
 pub use fields::{FieldSummary, FieldValues, Fields, ValueCount};
 pub use histogram::{Bucket, Histogram};
+pub use parameters::{Parameters, Variable};
+pub use patterns::{Pattern, PatternSearch, Patterns};
 pub(crate) use prune::Needs;
 pub use scan::Dataset;
 pub use search::{Found, Order, Page, PageKey, Search};
 pub use sql::{SqlAnswer, SqlOptions};
+pub use templates::AskedTemplate;

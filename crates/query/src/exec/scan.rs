@@ -16,6 +16,7 @@ use super::chunk::{Chunk, Place, Source, Wanted};
 use super::condition::Condition;
 use super::filter::Filter;
 use super::prune::Needs;
+use super::templates::{RowTest, TemplateFilter};
 use super::view::View;
 use super::{Budget, QueryError};
 use crate::kql::{Compiled, Expr};
@@ -51,6 +52,8 @@ pub(crate) struct Scan {
     pub(crate) range: TimeRange,
     pub(crate) budget: Budget,
     pub(crate) filter: Option<Arc<Compiled>>,
+    /// Only records of one message template.
+    pub(crate) template: Option<Arc<TemplateFilter>>,
     pub(crate) needs: Arc<Needs>,
     pub(crate) cache: Arc<BlockCache>,
     pub(crate) view: Arc<View>,
@@ -112,6 +115,7 @@ impl Scan {
             range,
             budget,
             filter: if filter_all { None } else { Some(Arc::new(Compiled::new(filter)?)) },
+            template: None,
             needs: Arc::new(needs),
             cache,
             view,
@@ -126,7 +130,8 @@ impl Scan {
 
     /// Whether it is of all rows, as they are stored.
     pub(crate) fn takes_all(&self) -> bool {
-        self.filter.is_none() && self.range == TimeRange::ALL && !self.view.is_limited()
+        let is_all = self.filter.is_none() && self.template.is_none() && self.range == TimeRange::ALL;
+        is_all && !self.view.is_limited()
     }
 
     /// False only if bounds and index say that nothing in the source matches.
@@ -175,8 +180,15 @@ impl Scan {
         if admitted.is_some() {
             tested.insert(fixed::STREAM.to_owned());
         }
+        let template = self.template.as_deref().map(|template| template.prepare(source, &self.cache)).transpose()?;
+        if let Some(template) = &self.template {
+            tested.extend(template.columns(source)?);
+        }
+        if template.as_ref().is_some_and(RowTest::is_never) {
+            return Ok(ControlFlow::Continue(()));
+        }
         let conditions = conditions.all.clone();
-        let pass = Pass { scan: self, class: &source.class, filter, conditions, whole, admitted };
+        let pass = Pass { scan: self, class: &source.class, filter, template, conditions, whole, admitted };
         let all: Wanted = wanted.union(&tested).cloned().collect();
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
@@ -202,7 +214,8 @@ impl Scan {
     ) -> Result<ControlFlow<()>, QueryError> {
         let all: Wanted = source.schema()?.fields().iter().map(|field| field.name().clone()).collect();
         let admitted = self.view.admitted(source)?;
-        let pass = Pass { scan: self, class: &source.class, filter: None, conditions: Vec::new(), whole, admitted };
+        let (filter, template, conditions) = (None, None, Vec::new());
+        let pass = Pass { scan: self, class: &source.class, filter, template, conditions, whole, admitted };
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
             Place::Segment(handle) => {
@@ -237,6 +250,7 @@ struct Pass<'a> {
     scan: &'a Scan,
     class: &'a Class,
     filter: Option<Filter<'a>>,
+    template: Option<RowTest<'a>>,
     conditions: Vec<&'a Condition>,
     /// Every row is in the range of time.
     whole: bool,
@@ -247,7 +261,8 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Whether every row matches.
     fn takes_all(&self) -> bool {
-        self.whole && self.filter.is_none() && self.conditions.is_empty() && self.admitted.is_none()
+        let is_asked = self.filter.is_some() || self.template.is_some() || !self.conditions.is_empty();
+        self.whole && !is_asked && self.admitted.is_none()
     }
 
     /// Those of the blocks that have a stream of which the conditions accept records. Rows lie in the order of their
@@ -283,6 +298,11 @@ impl Pass<'_> {
             // What may not be seen is not asked about either: an error of a later condition would tell.
             let admitted = of_streams(admitted, &chunk)?;
             chunk.retain(Some(kept.take().map_or(admitted.clone(), |kept| &kept & &admitted)))?;
+        }
+        if let Some(template) = &self.template {
+            chunk.retain(kept.take())?;
+            let of_template = template.mask(&chunk)?;
+            chunk.retain(Some(of_template))?;
         }
         if let Some(filter) = &self.filter {
             chunk.retain(kept.take())?;
@@ -510,6 +530,39 @@ fn of_streams(accepted: &[bool], chunk: &Chunk<'_>) -> Result<BooleanBuffer, Que
     Ok(BooleanBuffer::collect_bool(streams.len(), |row| accepted[streams[row] as usize]))
 }
 
+/// A column of texts of some rows of a source, in the order given, as they are stored.
+pub(crate) fn texts(source: &Source, column: &str, rows: &[u32]) -> Result<Vec<Option<String>>, QueryError> {
+    let table = match &source.place {
+        Place::Live(all) => {
+            let place = all.table().schema_ref().index_of(column).map_err(arrow_error)?;
+            let table = all.table().project(&[place]).map_err(arrow_error)?;
+            take_record_batch(&table, &UInt32Array::from(rows.to_vec())).map_err(arrow_error)?
+        }
+        Place::Segment(handle) => {
+            let segment = handle.segment()?;
+            let (sorted, order) = sorted_rows(rows);
+            let read = segment.read(&[column], Some(row_selection(&sorted, segment.rows())), sorted.len().max(1))?;
+            let tables = read.collect::<Result<Vec<_>, _>>().map_err(read_error)?;
+            let Some(schema) = tables.first().map(RecordBatch::schema) else { return Ok(vec![None; rows.len()]) };
+            let table = concat_batches(&schema, &tables).map_err(arrow_error)?;
+            take_record_batch(&table, &order).map_err(arrow_error)?
+        }
+    };
+    let texts = table.column(0).as_string_opt::<i32>();
+    let texts = texts.ok_or_else(|| QueryError::Internal(format!("column `{column}` is not of texts")))?;
+    Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
+}
+
+/// Each of these rows once, in order, and where each of those given is among them.
+fn sorted_rows(rows: &[u32]) -> (Vec<u32>, UInt32Array) {
+    let mut sorted = rows.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let place = |row: &u32| sorted.binary_search(row).unwrap_or_default() as u32;
+    let order = rows.iter().map(place).collect();
+    (sorted, order)
+}
+
 /// All columns of some rows of a source, in the order given, as they are stored.
 pub(crate) fn fetch(source: &Source, rows: &[u32]) -> Result<Rows, QueryError> {
     match &source.place {
@@ -519,12 +572,8 @@ pub(crate) fn fetch(source: &Source, rows: &[u32]) -> Result<Rows, QueryError> {
         }
         Place::Segment(handle) => {
             let segment = handle.segment()?;
-            let mut sorted = rows.to_vec();
-            sorted.sort_unstable();
-            sorted.dedup();
+            let (sorted, order) = sorted_rows(rows);
             let found = segment.rows_where(Some(row_selection(&sorted, segment.rows())))?;
-            let place = |row: &u32| sorted.binary_search(row).unwrap_or_default() as u32;
-            let order: UInt32Array = rows.iter().map(place).collect();
             Ok(found.with_table(take_record_batch(found.table(), &order).map_err(arrow_error)?))
         }
     }

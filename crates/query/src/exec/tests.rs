@@ -19,6 +19,7 @@ use crate::kql::{Expr, matches, parse};
 mod bounds;
 mod limited;
 mod named;
+mod patterns;
 mod sql;
 
 /// One for all tests, so that questions find what others left, and small enough to push things out.

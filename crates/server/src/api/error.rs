@@ -110,6 +110,7 @@ impl From<QueryError> for ApiError {
                 Self { status: StatusCode::BAD_REQUEST, body, retry_after: 1 }
             }
             QueryError::Destroyed(_) => Self::new(StatusCode::GONE, "destroyed", error),
+            QueryError::NoTemplateIds => Self::bad_request(error),
             QueryError::Denied(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", error),
             QueryError::OverTime(_) | QueryError::OverMemory | QueryError::Cancelled => {
                 Self::new(StatusCode::REQUEST_TIMEOUT, "over_budget", error)

@@ -11,6 +11,7 @@ mod glass;
 mod oidc;
 mod overview;
 mod params;
+mod patterns;
 mod people;
 mod render;
 mod search;
@@ -77,6 +78,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/spans", get(search::spans))
         .route("/traces/{id}", get(trace::trace))
         .route("/overview", get(overview::overview))
+        .route("/patterns", get(patterns::patterns))
+        .route("/patterns/parameters", get(patterns::parameters))
         .route("/services", get(services::services))
         .route("/graph", get(services::graph))
         .route("/sources", get(sources::sources))

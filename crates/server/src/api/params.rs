@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use logkeep_query::Selection;
-use logkeep_query::exec::{Dataset, PageKey};
+use logkeep_query::exec::{AskedTemplate, Dataset, PageKey};
 use logkeep_query::kql::{Expr, parse};
 use logkeep_record::TimeRange;
 
@@ -71,9 +71,20 @@ impl Params {
         }
     }
 
-    /// What `q`, `from` and `to` select.
+    /// `template`: the id or the text of a message template.
+    fn template(&self, dataset: Dataset) -> Result<Option<AskedTemplate>, ApiError> {
+        match (self.text("template"), dataset) {
+            ("", _) => Ok(None),
+            (text, Dataset::Logs) => {
+                text.parse().map(Some).map_err(|error| ApiError::bad_request(format!("`template`: {error}")))
+            }
+            _ => Err(ApiError::bad_request("only logs have templates: leave out `template`")),
+        }
+    }
+
+    /// What `q`, `from`, `to` and `template` select.
     pub(crate) fn selection(&self, dataset: Dataset) -> Result<Selection, ApiError> {
-        Ok(Selection { dataset, filter: self.filter()?, range: self.range()? })
+        Ok(Selection { dataset, filter: self.filter()?, range: self.range()?, template: self.template(dataset)? })
     }
 
     /// Where a page begins: behind the `next` of the one before.
@@ -92,9 +103,8 @@ impl Params {
     /// The same of a question whose filter is made of more than `q`.
     pub(crate) fn subject_of(&self, what: &str, query: String) -> Vec<(&'static str, String)> {
         let mut subject = vec![("audit.object", what.to_owned()), ("audit.query", query)];
-        for (name, key) in
-            [("from", "audit.from"), ("to", "audit.to"), ("dataset", "audit.dataset"), ("protocol", "audit.protocol")]
-        {
+        let keys = [("from", "audit.from"), ("to", "audit.to"), ("dataset", "audit.dataset")];
+        for (name, key) in keys.into_iter().chain([("protocol", "audit.protocol"), ("template", "audit.template")]) {
             if !self.text(name).is_empty() {
                 subject.push((key, self.text(name).to_owned()));
             }

@@ -185,7 +185,7 @@ pub(crate) async fn histogram(
     release(grant, body.to_string(), JSON, histogram.buckets.len() as u64).await
 }
 
-fn counts(values: &[ValueCount]) -> serde_json::Value {
+pub(crate) fn counts(values: &[ValueCount]) -> serde_json::Value {
     values.iter().map(|value| json!({"value": value.value, "count": value.count})).collect()
 }
 

@@ -21,7 +21,7 @@ use super::{FIGURES, SERVICE, SeenBy, served, sum_if};
 use crate::engine::{QueryEngine, Selection};
 use crate::exec::table::LogsTable;
 use crate::exec::{Budget, Dataset, Found, Order, QueryError, Search};
-use crate::kql::{Expr, parse};
+use crate::kql::parse;
 
 /// Newest errors, of logs and of spans, among which that of each service is looked for.
 const ERRORS: usize = 500;
@@ -149,7 +149,7 @@ impl QueryEngine {
     ) -> Result<Overview, QueryError> {
         let _turn = self.sql.turn(budget).await?;
         let grid = Grid::over(&range);
-        let both = Selection { dataset: Dataset::Spans, filter: Expr::All, range: grid.whole() };
+        let both = Selection { range: grid.whole(), ..Selection::all(Dataset::Spans) };
         let (spans, logs) = self.both(grant, &both, budget).await?;
         let mut services = BTreeMap::new();
         let mut more = self.count_records(&logs, grid, limit, &mut services, budget).await?;
@@ -281,7 +281,7 @@ impl QueryEngine {
     ) -> Result<HashMap<String, NewestError>, QueryError> {
         let mut newest: HashMap<String, NewestError> = HashMap::new();
         for (dataset, filter) in [(Dataset::Logs, LOG_ERRORS), (Dataset::Spans, SPAN_ERRORS)] {
-            let selection = Selection { dataset, filter: parse(filter)?, range };
+            let selection = Selection { filter: parse(filter)?, range, ..Selection::all(dataset) };
             let search = Search { limit: ERRORS, order: Order::Descending, after: None };
             for found in &self.search(grant, &selection, search, budget).await?.records {
                 let Some((service, error)) = newest_error(found, dataset == Dataset::Spans)? else { continue };
