@@ -25,6 +25,8 @@ READS = [
     ("GET", "/fields", None),
     ("GET", "/fields/service.name/values", None),
     ("GET", "/overview", None),
+    ("GET", "/patterns", None),
+    ("GET", "/patterns/parameters?template=x", None),
     ("GET", "/services", None),
     ("GET", "/graph", None),
     ("GET", "/tail?q=nothing", None),

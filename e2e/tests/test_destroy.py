@@ -100,6 +100,8 @@ READS = [
     ("GET", "/spans", None),
     ("GET", f"/traces/{'1' * 32}", None),
     ("GET", "/overview", None),
+    ("GET", "/patterns", None),
+    ("GET", "/patterns/parameters?template=x", None),
     ("GET", "/services", None),
     ("GET", "/graph", None),
     ("GET", "/histogram", None),

@@ -40,6 +40,8 @@ MATRIX = [
     ("GET", "/spans", None, "-..xx.x....xxx..."),
     ("GET", "/traces/{id}", None, "-..xx.x....xxx..."),
     ("GET", "/overview", None, "-..xx.x....xxx..."),
+    ("GET", "/patterns", None, "-..xx.x....xxx..."),
+    ("GET", "/patterns/parameters?template=x", None, "-..xx.x....xxx..."),
     ("GET", "/services", None, "-..xx.x....xxx..."),
     ("GET", "/graph", None, "-..xx.x....xxx..."),
     ("GET", "/sources", None, "-.xx...x.xxx..x.."),

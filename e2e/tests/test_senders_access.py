@@ -369,6 +369,7 @@ def asked(rng):
             get("/fields"),
             get(f"/fields/{rng.choice(['service.name', 'severity', f'{GUESS}.key', 'body'])}/values", prefix=rng.choice(["", GUESS])),
             get("/overview"),
+            get("/patterns"),
             get("/services"),
             get("/graph"),
             get("/sources"),
