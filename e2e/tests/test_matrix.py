@@ -32,7 +32,7 @@ WHO = [
     "break-glass",
 ]
 
-# x allowed, . denied (403), - not known (401), t allowed but there is no such table (400)
+# x allowed, . denied (403), - not known (401), t allowed but there is no such table, or no template is named (400)
 MATRIX = [
     ("GET", "/logs", None, "-..xx.x....xxx..."),
     ("GET", "/logs/{id}", None, "-..xx.x....xxx..."),
@@ -41,7 +41,7 @@ MATRIX = [
     ("GET", "/traces/{id}", None, "-..xx.x....xxx..."),
     ("GET", "/overview", None, "-..xx.x....xxx..."),
     ("GET", "/patterns", None, "-..xx.x....xxx..."),
-    ("GET", "/patterns/parameters?template=x", None, "-..xx.x....xxx..."),
+    ("GET", "/patterns/parameters", None, "-..tt.t....ttt..."),
     ("GET", "/services", None, "-..xx.x....xxx..."),
     ("GET", "/graph", None, "-..xx.x....xxx..."),
     ("GET", "/sources", None, "-.xx...x.xxx..x.."),

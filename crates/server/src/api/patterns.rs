@@ -90,11 +90,11 @@ pub(crate) async fn parameters(
 ) -> Result<Response, ApiError> {
     let params = state.params(query);
     let selection = params.selection(Dataset::Logs)?;
-    if selection.template.is_none() {
-        return Err(ApiError::bad_request("`template` is missing: the id or the text of one"));
-    }
     let limit = params.count("limit", VALUES.0, VALUES.1)?;
     let grant = state.grant(&who, &params, "patterns/parameters").await?;
+    let is_asked = selection.template.is_some();
+    let missing = || ApiError::bad_request("`template` is missing: the id or the text of one");
+    let (grant, ()) = outcome(grant, is_asked.then_some(()).ok_or_else(missing)).await?;
     let budget = state.query.budget();
     let found = state.query.parameters(&grant, &selection, limit, &budget).await;
     let (grant, found) = outcome(grant, found).await?;
