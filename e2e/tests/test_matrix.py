@@ -133,7 +133,7 @@ def asked(client, who, method, path, body, ids):
     known = {401: "-", 403: "."}
     if path in OWN and answer.status in (401, 429) and "sign in" not in answer.text:
         return "x"  # They may, if they know the password or the code.
-    if answer.status == 400 and path == "/sql":
+    if answer.status == 400 and path in ("/sql", "/patterns/parameters"):
         return "t"
     assert answer.status in (200, 400, 401, 403, 404, 409), f"{who} {method} {path}: {answer.status} {answer.text}"
     return known.get(answer.status, "x")

@@ -226,26 +226,23 @@ impl QueryEngine {
         budget: &Budget,
     ) -> Result<bool, QueryError> {
         let Some(served) = served(spans, logs) else { return Ok(false) };
-        let tables = || vec![("spans", spans.clone()), ("logs", logs.clone())];
-        let with = format!(
-            "with {served}, slotted as (select service, seen_by, failed, duration_ms, {} as slot from both_kinds \
-                 where service is not null)",
-            slot_of(grid)
-        );
+        // Both by slot and by period in one pass: to read what a line of an access log says takes most of the time.
         let text = format!(
-            "{with}, groups as (select service, seen_by, slot, count(*) as calls, {} as errors from slotted \
-                 group by service, seen_by, slot), {} \
-             select service, seen_by, slot, calls, errors, nth from chosen where nth <= {}",
-            sum_if("failed", "1"),
+            "with {served}, slotted as (select service, seen_by, failed, duration_ms, {} as slot from both_kinds \
+                 where service is not null), \
+             periods as (select *, slot >= {SLOTS} as is_now from slotted), \
+             groups as (select service, seen_by, slot, is_now, {FIGURES} from periods \
+                 group by grouping sets ((service, seen_by, slot), (service, seen_by, is_now))), {} \
+             select service, seen_by, slot, is_now, calls, errors, p50, p95, p99, nth from chosen where nth <= {}",
+            slot_of(grid),
             chosen(),
             limit + 1
         );
-        let answer = self.select(&text, tables(), budget).await?;
-        let row = |row: &Row<'_>| (row.text(0), row.count(1), row.count(2), row.count(3), row.count(4), row.count(5));
+        let answer = self.select(&text, vec![("spans", spans.clone()), ("logs", logs.clone())], budget).await?;
         let mut more = false;
-        for (service, seen_by, slot, calls, errors, nth) in most(&answer, usize::MAX, row)?.items {
-            let (Some(name), Some(seen_by)) = (service, seen_by_number(seen_by)) else { continue };
-            more |= nth > limit as u64;
+        for counted in most(&answer, usize::MAX, Counted::read)?.items {
+            let (Some(name), Some(seen_by)) = (counted.service, seen_by_number(counted.seen_by)) else { continue };
+            more |= counted.nth > limit as u64;
             let one = services.entry(name.clone()).or_insert_with(|| ServiceOverview::new(name));
             let requests = one.requests.get_or_insert(Requests {
                 measured_by: seen_by,
@@ -253,21 +250,11 @@ impl QueryEngine {
                 errors: [0; ALL_SLOTS],
                 duration_ms: [[None; 3]; 2],
             });
-            put(&mut requests.counts, &mut requests.errors, slot, calls, errors);
-        }
-        let text = format!(
-            "{with}, periods as (select service, seen_by, failed, duration_ms, slot >= {SLOTS} as is_now from slotted), \
-             groups as (select service, seen_by, is_now, {FIGURES} from periods group by service, seen_by, is_now), {} \
-             select service, seen_by, is_now, p50, p95, p99 from chosen where nth <= {}",
-            chosen(),
-            limit + 1
-        );
-        let answer = self.select(&text, tables(), budget).await?;
-        let row = |row: &Row<'_>| (row.text(0), row.count(1), row.is_true(2), [3, 4, 5].map(|place| row.number(place)));
-        for (service, seen_by, is_now, duration_ms) in most(&answer, usize::MAX, row)?.items {
-            let requests = service.and_then(|name| services.get_mut(&name)).and_then(|one| one.requests.as_mut());
-            if let Some(requests) = requests.filter(|requests| Some(requests.measured_by) == seen_by_number(seen_by)) {
-                requests.duration_ms[usize::from(is_now)] = duration_ms;
+            match counted.of {
+                Of::Slot { slot, calls, errors } => {
+                    put(&mut requests.counts, &mut requests.errors, slot, calls, errors)
+                }
+                Of::Period { is_now, duration_ms } => requests.duration_ms[usize::from(is_now)] = duration_ms,
             }
         }
         Ok(more)
@@ -295,13 +282,39 @@ impl QueryEngine {
     }
 }
 
+/// What was counted of a service, as one that saw it tells.
+struct Counted {
+    service: Option<String>,
+    seen_by: u64,
+    nth: u64,
+    of: Of,
+}
+
+/// Of which time.
+enum Of {
+    Slot { slot: u64, calls: u64, errors: u64 },
+    Period { is_now: bool, duration_ms: [Option<f64>; 3] },
+}
+
+impl Counted {
+    fn read(row: &Row<'_>) -> Self {
+        // A whole period is of no slot.
+        let of = match row.counted(2) {
+            Some(slot) => Of::Slot { slot, calls: row.count(4), errors: row.count(5) },
+            None => Of::Period { is_now: row.is_true(3), duration_ms: [6, 7, 8].map(|place| row.number(place)) },
+        };
+        Self { service: row.text(0), seen_by: row.count(1), nth: row.count(9), of }
+    }
+}
+
 /// As SQL has the number of the slot that `time` is in.
 fn slot_of(grid: Grid) -> String {
     format!("(cast(time as bigint) / 2 - ({})) / {}", grid.first_ns / 2, grid.slot_ns / 2)
 }
 
 /// Of `groups` with `service`, `seen_by` and `calls`, those by whom figures are taken as [`super::ranked`] says, over all rows
-/// of a service together, as `chosen`; `nth` is the service's place by how much there is.
+/// of a service together, as `chosen`; `nth` is the service's place by how much there is. Where each is counted twice, by slot and by
+/// period, all are.
 fn chosen() -> String {
     let order: String =
         SeenBy::OF_SERVICES.iter().zip(0..).map(|(by, at)| format!(" when {} then {at}", *by as u8)).collect();

@@ -74,6 +74,12 @@ impl Row<'_> {
         }
     }
 
+    /// A count where there is one.
+    pub(super) fn counted(&self, column: usize) -> Option<u64> {
+        matches!(&self.columns.0[column], Column::Count(counts) if counts.is_valid(self.place))
+            .then(|| self.count(column))
+    }
+
     pub(super) fn number(&self, column: usize) -> Option<f64> {
         match &self.columns.0[column] {
             Column::Number(numbers) if numbers.is_valid(self.place) => Some(numbers.value(self.place)),
