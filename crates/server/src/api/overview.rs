@@ -26,7 +26,7 @@ pub(crate) async fn overview(
     let budget = state.query.budget();
     let found = state.query.overview(&grant, range, limit, &budget).await;
     let (grant, found) = outcome(grant, found).await?;
-    let partial = found.missing.as_ref().map(|missing| json!({"reason": missing.reason, "missing": "requests"}));
+    let partial = found.missing.as_ref().map(|missing| json!({"reason": missing.reason, "missing": missing.what}));
     let compared = found.compared.map(|slots| {
         let seconds = |slots: u64| slots as f64 * found.grid.slot_ns as f64 / 1e9;
         json!({"from_ns": found.grid.first_ns.to_string(), "seconds": seconds(slots.before), "seconds_now": seconds(slots.now)})
@@ -108,12 +108,20 @@ fn change(change: &Change, found: &Overview) -> Value {
         What::New { first, count } => {
             ("new", json!({"since_ns": found.grid.start_ns(*first).to_string(), "count": count}))
         }
+        What::Pattern { id, template, first_ns, count } => {
+            let id = id.map(|id| id.to_string());
+            (
+                "pattern",
+                json!({"id": id, "template": template, "since_ns": first_ns.to_string(), "count": share(count)}),
+            )
+        }
         What::Volume { before, now } => ("volume", json!({"before_rate": before / seconds, "now_rate": now / seconds})),
     };
     let known = found.services.iter().find(|one| Some(&one.name) == change.service.as_ref());
     out["kind"] = json!(kind);
     out["service"] = json!(change.service);
     // What the counts are of: of a service that is not in the list any more, whatever came of it.
-    out["counted"] = json!(known.map_or("records", counted));
+    let is_of_records = matches!(change.what, What::Pattern { .. });
+    out["counted"] = json!(known.filter(|_| !is_of_records).map_or("records", counted));
     out
 }

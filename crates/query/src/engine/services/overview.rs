@@ -1,7 +1,7 @@
 //! All services over a range and the time before it: how much, how much of it failed, and what has changed.
 //!
 //! What it costs is bounded by the range, twice its length, and by the budget of the question: the columns of time, service and
-//! severity of all its logs, two statements over its access logs and spans, and the newest errors. Records of logs come first, so
+//! severity of all its logs, a statement over its access logs and spans, the newest errors, and the templates of its messages. Records of logs come first, so
 //! that there is an answer, if a smaller one, where there is no time for the rest.
 
 mod changes;
@@ -47,11 +47,13 @@ pub struct Overview {
     pub missing: Option<Missing>,
 }
 
-/// Requests were not counted.
+/// Something was not counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// Why.
     pub reason: String,
+    /// `requests`, or only `patterns`.
+    pub what: &'static str,
 }
 
 /// One service.
@@ -154,20 +156,30 @@ impl QueryEngine {
         let mut services = BTreeMap::new();
         let mut more = self.count_records(&logs, grid, limit, &mut services, budget).await?;
         let errors = self.newest_errors(grant, range, budget).await?;
-        let missing = match self.count_requests(&spans, &logs, grid, limit, &mut services, budget).await {
+        let mut missing = match self.count_requests(&spans, &logs, grid, limit, &mut services, budget).await {
             Ok(others) => {
                 more |= others;
                 None
             }
             Err(error @ (QueryError::OverTime(_) | QueryError::OverMemory)) => {
-                Some(Missing { reason: error.to_string() })
+                Some(Missing { reason: error.to_string(), what: "requests" })
+            }
+            Err(error) => return Err(error),
+        };
+        let messages = Selection { range, ..Selection::all(Dataset::Logs) };
+        let patterns = match self.patterns(grant, &messages, 1, true, budget).await {
+            Ok(found) => found.patterns,
+            Err(error @ (QueryError::OverTime(_) | QueryError::OverMemory)) => {
+                missing.get_or_insert(Missing { reason: error.to_string(), what: "patterns" });
+                Vec::new()
             }
             Err(error) => return Err(error),
         };
         let mut services: Vec<ServiceOverview> = services.into_values().collect();
         let everything = total(&services);
         let series: Vec<(&str, Series)> = services.iter().map(|one| (one.name.as_str(), one.series())).collect();
-        let changes = changes(series.iter().map(|(name, series)| (*name, series)), &everything);
+        let changes =
+            changes(series.iter().map(|(name, series)| (*name, series)), &everything, (&patterns, range.start_ns()));
         // Those of which there is nothing in the range are among the changes.
         services.retain(|one| one.activity()[SLOTS..].iter().any(|count| *count > 0));
         services.sort_by_key(|one| std::cmp::Reverse(one.volume()));

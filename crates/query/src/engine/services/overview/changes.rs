@@ -6,8 +6,17 @@
 //! in which nothing came from anybody (before the first record, while the server was down) says nothing of anybody: it is no
 //! time in which something could have been counted.
 
-use super::grid::{ALL_SLOTS, Counts, SLOTS};
+use std::collections::BTreeSet;
 
+use logkeep_pattern::TemplateId;
+
+use super::grid::{ALL_SLOTS, Counts, SLOTS};
+use crate::exec::Pattern;
+
+/// New templates that are told of: a new version of a program has many at once.
+const MOST_PATTERNS: usize = 5;
+/// The least severity number of an error.
+const ERROR: usize = 17;
 /// Changes of one answer.
 pub const MOST_CHANGES: usize = 20;
 /// Slots of the time before in which there was anything, below which nothing is compared.
@@ -91,6 +100,17 @@ pub enum What {
         /// How often it was seen since.
         count: u64,
     },
+    /// It writes messages of a kind that nobody has written before.
+    Pattern {
+        /// What the template is called, if the reader may know, and it has a name already.
+        id: Option<TemplateId>,
+        /// Its text.
+        template: String,
+        /// Its first record, nanoseconds.
+        first_ns: i64,
+        /// Records, and errors among them.
+        count: Share,
+    },
     /// There is much more of it, or much less.
     Volume {
         /// Then, in a slot in which there was anything.
@@ -140,14 +160,28 @@ impl Covered {
     }
 }
 
-/// All changes, the most important first.
-pub(super) fn changes<'s>(services: impl Iterator<Item = (&'s str, &'s Series)>, everything: &Counts) -> Vec<Change> {
+/// All changes, the most important first. `patterns` are the templates of the range, if they are known.
+pub(super) fn changes<'s>(
+    services: impl Iterator<Item = (&'s str, &'s Series)>,
+    everything: &Counts,
+    (patterns, start_ns): (&[Pattern], i64),
+) -> Vec<Change> {
     let covered = Covered::by(everything);
     let mut found = Vec::new();
     found.extend(silence(everything, &Covered([true; ALL_SLOTS])).map(|what| changed(None, what)));
+    let mut there_before = BTreeSet::new();
     for (name, series) in services {
         let what = of_service(series, &covered);
+        if series.activity[..SLOTS].iter().any(|count| *count > 0) {
+            there_before.insert(name);
+        }
         found.extend(what.into_iter().map(|what| changed(Some(name.to_owned()), what)));
+    }
+    if let Some(compared) = covered.compared() {
+        let mut new: Vec<Change> =
+            patterns.iter().filter_map(|one| pattern(one, start_ns, compared, &there_before)).collect();
+        new.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+        found.extend(new.into_iter().take(MOST_PATTERNS));
     }
     // Names, so that two of the same weight stay where they are.
     found.sort_by(|one, other| other.weight.total_cmp(&one.weight).then_with(|| one.service.cmp(&other.service)));
@@ -171,6 +205,7 @@ impl What {
             Self::Volume { before, now } if now < before => (1.5, (before - now) * SLOTS as f64),
             Self::Volume { before, now } => (1.0, (now - before) * SLOTS as f64),
             Self::New { count, .. } => (1.0, *count as f64),
+            Self::Pattern { count, .. } => (0.5 + 3.5 * count.value(), count.of as f64),
         };
         factor * (1.0 + touched.max(0.0)).log2()
     }
@@ -254,9 +289,25 @@ fn longest_pause(activity: &[u64], covered: &[bool]) -> u64 {
 fn appearance(activity: &Counts, slots: Compared) -> Option<What> {
     let first = activity.iter().position(|count| *count > 0).filter(|first| *first >= SLOTS)?;
     let count: u64 = activity.iter().sum();
+    is_no_chance(count, slots).then_some(What::New { first, count })
+}
+
+/// A kind of message that nobody has written before, of a service that was there.
+fn pattern(one: &Pattern, start_ns: i64, slots: Compared, there_before: &BTreeSet<&str>) -> Option<Change> {
+    let is_first = one.before == 0 && one.first_seen_ns.is_none_or(|first| first >= start_ns);
+    if !is_first || !is_no_chance(one.count, slots) {
+        return None;
+    }
+    let (service, _) = one.services.first().filter(|(service, _)| there_before.contains(service.as_str()))?;
+    let count = Share { errors: one.severity[ERROR..].iter().sum(), of: one.count };
+    let what = What::Pattern { id: one.id, template: one.template.to_string(), first_ns: one.times_ns.0, count };
+    Some(changed(Some(service.clone()), what))
+}
+
+/// Whether so many would seldom all fall into the range by chance.
+fn is_no_chance(count: u64, slots: Compared) -> bool {
     let share_of_time = slots.now as f64 / (slots.before + slots.now) as f64;
-    let is_new = share_of_time.powf(count as f64) <= UNLIKELY;
-    is_new.then_some(What::New { first, count })
+    share_of_time.powf(count as f64) <= UNLIKELY
 }
 
 /// The range in which the mean lies of which this many came by chance (Anscombe's root of a Poisson count).

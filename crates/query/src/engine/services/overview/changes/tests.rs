@@ -1,3 +1,5 @@
+use logkeep_pattern::Template;
+
 use super::*;
 
 /// The same in each slot of the time before, and in each of the range.
@@ -17,6 +19,7 @@ fn shown(change: &Change) -> String {
         What::Latency { percentile, before_ms, now_ms } => format!("{name} p{percentile} {before_ms} → {now_ms} ms"),
         What::Silent { slots, expected } => format!("{name} silent for {slots}, expected {expected:.0}"),
         What::New { first, count } => format!("{name} new at {first}, {count}"),
+        What::Pattern { template, count, .. } => format!("{name} says {template}, {}", share(count)),
         What::Volume { before, now } => format!("{name} volume {before:.1} → {now:.1}"),
     }
 }
@@ -29,7 +32,7 @@ fn check(one: Series, expected: &[&str]) {
 
 fn check_all(services: &[(&str, Series)], expected: &[&str]) {
     let everything = std::array::from_fn(|slot| services.iter().map(|(_, one)| one.activity[slot]).sum());
-    let found = changes(services.iter().map(|(name, one)| (*name, one)), &everything);
+    let found = changes(services.iter().map(|(name, one)| (*name, one)), &everything, (&[], 0));
     assert_eq!(found.iter().map(shown).collect::<Vec<_>>(), expected);
 }
 
@@ -203,4 +206,41 @@ fn ranges_are_those_of_the_books() {
     let (low, high) = wilson(Share { errors: 0, of: 100 });
     assert!(low.abs() < 1e-9 && (0.09..0.11).contains(&high), "{low} {high}");
     assert_eq!(wilson(Share { errors: 0, of: 0 }), (0.0, 1.0));
+}
+
+/// A template of the service `one`, first seen then.
+fn template(text: &str, counts: (u64, u64), errors: u64, first_seen_ns: Option<i64>) -> Pattern {
+    let mut severity = [0; 25];
+    (severity[9], severity[17]) = (counts.1 - errors, errors);
+    Pattern {
+        id: None,
+        template: Template::parse(text).unwrap(),
+        count: counts.1,
+        before: counts.0,
+        severity,
+        services: vec![("one".to_owned(), counts.1)],
+        times_ns: (5, 9),
+        first_seen_ns,
+        series: Vec::new(),
+        example: None,
+    }
+}
+
+#[test]
+fn new_messages_are_told_those_of_errors_first() {
+    let patterns = [
+        template("it <num> goes on", (40, 60), 0, Some(1)),
+        template("it failed", (0, 30), 30, Some(5)),
+        template("it was there long ago", (0, 90), 0, Some(-900)),
+        template("nobody knows since when", (0, 60), 0, None),
+        template("by chance", (0, 9), 0, Some(5)),
+    ];
+    let of = |activity| vec![("one", series(activity, steady(0, 0))), ("two", series(steady(9, 9), steady(0, 0)))];
+    let told = |services: Vec<(&'static str, Series)>| {
+        let everything = std::array::from_fn(|slot| services.iter().map(|(_, one)| one.activity[slot]).sum());
+        let found = changes(services.iter().map(|(name, one)| (*name, one)), &everything, (&patterns, 0));
+        found.iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(told(of(steady(9, 9))), ["one says it failed, 30/30", "one says nobody knows since when, 0/60"]);
+    assert_eq!(told(of(steady(0, 9))), ["one new at 30, 270"], "of a new service all is new");
 }
