@@ -94,6 +94,10 @@ async fn what_was_cut_off_makes_room_for_what_follows() {
         let ingest = open(copy.path(), usize::MAX).await;
         assert_eq!(at(&ingest, PLACES[2]).len(), round, "nothing of it comes back");
         assert_eq!(store(&ingest, "default", "again", &PLACES, Some(b"k")).await, round == 0);
+        // It would go on to bring what older files of the log hold to segments, while the next one reads them.
+        if round == 1 {
+            ingest.close();
+        }
     }
     let ingest = open(copy.path(), usize::MAX).await;
     ingest.close();
