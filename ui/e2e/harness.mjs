@@ -24,11 +24,11 @@ export function equal(actual, expected, what) {
   assert(a === b, `${what}: got ${a}, expected ${b}`);
 }
 
-/** Sends records the way the guide says; answers once they are durable and searchable. */
-export async function ingest(url, documents) {
+/** Sends records the way the guide says, calling itself `sender`; answers once they are durable and searchable. */
+export async function ingest(url, documents, sender = "e2e") {
   const response = await fetch(`${url}/api/v1/ingest/ndjson`, {
     method: "POST",
-    headers: { "content-type": "application/x-ndjson" },
+    headers: { "content-type": "application/x-ndjson", "user-agent": sender },
     body: documents.map((document) => JSON.stringify(document)).join("\n"),
   });
   const text = await response.text();

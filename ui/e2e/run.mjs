@@ -15,6 +15,7 @@ import { oidc } from "./oidc.mjs";
 import { peopleJourneys } from "./people.mjs";
 import { serviceJourneys, serviceStates } from "./services.mjs";
 import { signIn } from "./signin.mjs";
+import { sourceJourneys, sourceStates } from "./sources.mjs";
 import { traceJourneys, traceStates } from "./traces.mjs";
 
 const mock = process.env.LOGKEEP_URL ? null : await startMock({ count: 3000, big: 3000 });
@@ -24,7 +25,7 @@ const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...auditJourneys, ...approvalJourneys];
-const all = link ? asked : [...overviewJourneys, ...journeys, ...traceJourneys, ...serviceJourneys, ...(mock ? [...overviewStates, ...traceStates, ...serviceStates, ...states] : [])];
+const all = link ? asked : [...overviewJourneys, ...journeys, ...traceJourneys, ...serviceJourneys, ...sourceJourneys, ...(mock ? [...overviewStates, ...traceStates, ...serviceStates, ...sourceStates, ...states] : [])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

@@ -363,11 +363,11 @@ export const traceJourneys = [
 
 /** A test that failed half-way leaves the mock as it was: the next one starts from a healthy server all the same. */
 export const healthy = (test) => async (given) => {
-  await put(given.url, { state: "ok" });
+  await put(given.url, { state: "ok", session: null });
   try {
     await test(given);
   } finally {
-    await put(given.url, { state: "ok" });
+    await put(given.url, { state: "ok", session: null });
   }
 };
 

@@ -35,8 +35,12 @@ export function matcher(q) {
   }
 }
 
+export function rangeOf(params, since = "-15m") {
+  return [bound(params.get("from"), since), bound(params.get("to"), "now")];
+}
+
 export function select(records, params) {
-  const [from, to] = [bound(params.get("from"), "-15m"), bound(params.get("to"), "now")];
+  const [from, to] = rangeOf(params);
   const matches = matcher(params.get("q") ?? "");
   const found = records.filter((r) => BigInt(r.time_ns) >= from && BigInt(r.time_ns) < to && matches(r));
   return { from, to, found };

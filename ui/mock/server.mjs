@@ -1,7 +1,7 @@
 /**
  * A stand-in for `logkeep serve`: docs/api.md over records in memory, and the built console. For development and for
  * the browser test. `PORT`, `COUNT` (records at the start), `RATE` (records a second), `TRACES` and
- * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial", "rate": n}` changes what it does.
+ * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial" | "unbalanced", "rate": n, "session": null | "nobody" | "analyst" | "administrator"}` changes what it does.
  */
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -9,8 +9,10 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as answers from "./answers.mjs";
 import { bigTrace, fromOtlp, seededSpans, sums, trace } from "./spans.mjs";
+import { PEOPLE } from "./people.mjs";
 import { overview } from "./overview.mjs";
 import { graph, services } from "./services.mjs";
+import { ledger, sources } from "./sources.mjs";
 import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
 
 const DIST = join(fileURLToPath(import.meta.url), "../../dist");
@@ -18,7 +20,7 @@ const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", "
 const RECEIVERS = [["otlp-grpc", "127.0.0.1:4317"], ["otlp-http", "127.0.0.1:4318"], ["elasticsearch", "127.0.0.1:9200"], ["loki", "127.0.0.1:3100"], ["syslog", "127.0.0.1:5514"]];
 
 export function startMock({ port = 0, count = 4000, rate = 8, traces = 300, big = 0 } = {}) {
-  const mock = { state: "ok", rate, records: seeded(7, answers.nowNs(), count, 3_600_000_000_000n), tails: new Set(), held: [] };
+  const mock = { state: "ok", rate, records: seeded(7, answers.nowNs(), count, 3_600_000_000_000n), tails: new Set(), held: [], senders: new Map(), session: null, started: new Date(Date.now() - 7_200_000).toISOString() };
   const seededOnes = seededSpans(3, answers.nowNs(), traces);
   mock.spans = [...seededOnes.spans, ...bigTrace(big, answers.nowNs())].sort(newestFirst);
   mock.records = [...mock.records, ...seededOnes.records].sort(newestFirst);
@@ -58,6 +60,7 @@ const ROUTES = [
   [/^\/overview$/, (mock, _, params) => overview(mock, params)],
   [/^\/services$/, (mock, _, params) => over(services, mock, params)],
   [/^\/graph$/, (mock, _, params) => over(graph, mock, params)],
+  [/^\/sources$/, (mock, _, params) => sources(mock, params)],
   [/^\/spans$/, (mock, _, params) => answers.spans(mock.spans, params)],
   [/^\/traces\/([^/]+)$/, (mock, [id], params) => oneTrace(mock, id, params)],
   [/^\/logs$/, (mock, _, params) => answers.logs(mock.records, params)],
@@ -66,8 +69,8 @@ const ROUTES = [
   [/^\/histogram$/, (mock, _, params) => answers.histogram(dataset(mock, params), params)],
   [/^\/fields$/, (mock, _, params) => answers.fields(dataset(mock, params), params)],
   [/^\/fields\/([^/]+)\/values$/, (mock, [name], params) => answers.fieldValues(dataset(mock, params), name, params)],
-  [/^\/session$/, () => ({ name: "local", by: "loopback", tenant: "default", roles: [], may: ["query", "tail", "status"] })],
   [/^\/status$/, (mock, _, __, request) => status(mock, request)],
+  ...PEOPLE,
 ];
 
 function over(answer, mock, params) {
@@ -85,7 +88,7 @@ function oneTrace(mock, id, params) {
 function status(mock, request) {
   return {
     version: "0.1.0", tenant: "default", records: mock.records.length, oldest_ns: mock.records.at(-1)?.time_ns ?? null,
-    newest_ns: mock.records[0]?.time_ns ?? null, started: new Date().toISOString(),
+    newest_ns: mock.records[0]?.time_ns ?? null, started: mock.started,
     receivers: RECEIVERS.map(([protocol, address]) => ({ protocol, address: protocol === "otlp-http" ? request.headers.host : address, state: "listening" })),
     ingest_example: `curl -X POST http://${request.headers.host}/api/v1/ingest/ndjson \\\n  -d '{"severity":"info","service.name":"hello","message":"my first record"}'`,
   };
@@ -99,6 +102,8 @@ async function handle(mock, request, response) {
   if (!pathname.startsWith("/api/v1/")) return serveFile(pathname, response);
   const path = pathname.slice("/api/v1".length);
   if (path === "/ingest/ndjson") return ingest(mock, request, response);
+  // Nobody has said who they are.
+  if (mock.session === "nobody") return send(response, 401, { error: { code: "unauthenticated", message: "who asks is not known" }, oidc: { label: "Example ID" } });
   if (mock.state === "slow" && path !== "/status" && path !== "/session") await new Promise((release) => mock.held.push(release));
   if (mock.state === "forbidden" && path !== "/status" && path !== "/session") return send(response, 403, { error: { code: "forbidden", message: "no policy permits it" } });
   if (mock.state === "no_sql" && path === "/sql") return send(response, 408, { error: { code: "over_budget", message: "the query reached its time" } });
@@ -132,20 +137,23 @@ async function control(mock, request, response) {
   const change = JSON.parse((await body(request)) || "{}");
   Object.assign(mock, change);
   if (change.state === "empty") mock.records.length = mock.spans.length = 0;
+  if (change.state === "empty") mock.senders.clear();
   if (change.state === "down") for (const one of mock.tails) one.cut();
   if (change.state !== "slow") for (const release of mock.held.splice(0)) release();
   send(response, 200, { state: mock.state });
 }
 
 async function ingest(mock, request, response) {
+  const sender = request.headers["user-agent"] ?? null;
   const lines = (await body(request)).split("\n").filter((line) => line.trim() !== "");
   for (const line of lines) {
     const document = JSON.parse(line);
     const { message, severity, "service.name": service = "unknown", time, trace_id, span_id, ...rest } = document;
     const ns = time ? BigInt(Date.parse(time)) * 1_000_000n : answers.nowNs();
-    add(mock, makeRecord(ns, { service, severity, body: message, trace_id, span_id, attributes: Object.entries(rest) }));
+    add(mock, makeRecord(ns, { service, severity, body: message, trace_id, span_id, attributes: [...Object.entries(rest), ["logkeep.protocol", "ndjson"], ["logkeep.source", "127.0.0.1"]] }));
   }
   mock.records.sort(newestFirst);
+  ledger(mock, sender, lines.length);
   send(response, 200, { received: lines.length, stored: lines.length, deduplicated: 0, rejected: 0, errors: [] });
 }
 

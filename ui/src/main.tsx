@@ -37,6 +37,7 @@ const PeoplePage = lazy(() => import("./components/people/PeoplePage").then((fil
 const TracesPage = lazy(() => import("./components/traces/TracesPage").then((file) => ({ default: file.TracesPage })));
 const TracePage = lazy(() => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })));
 const ServicesPage = lazy(() => import("./components/services/ServicesPage").then((file) => ({ default: file.ServicesPage })));
+const SourcesPage = lazy(() => import("./components/sources/SourcesPage").then((file) => ({ default: file.SourcesPage })));
 
 function Here() {
   const path = usePath();
@@ -45,6 +46,7 @@ function Here() {
   switch (path) {
     case "/traces": return <TracesPage />;
     case "/services": return <ServicesPage />;
+    case "/sources": return <SourcesPage />;
     case "/account": return <AccountPage />;
     case "/audit": return <AuditPage />;
     case "/approvals": return <ApprovalsPage />;

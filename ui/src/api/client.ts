@@ -22,6 +22,7 @@ import type {
   OwnSession,
   ServicesAnswer,
   Session,
+  SourcesAnswer,
   SpanPage,
   SqlAnswer,
   Status,
@@ -135,6 +136,8 @@ export const api = {
     get<SpanPage>("/spans", { ...window, ...page }, signal),
   overview: (range: { from: string; to: string }, limit: number, signal?: AbortSignal) => get<OverviewAnswer>("/overview", { ...range, limit }, signal),
   services: (window: Window, limit: number, signal?: AbortSignal) => get<ServicesAnswer>("/services", { ...window, limit }, signal),
+  sources: (range: { from: string; to: string }, lines: { series?: string; limit: number }, signal?: AbortSignal) =>
+    get<SourcesAnswer>("/sources", { ...range, ...lines }, signal),
   graph: (window: Window, limit: number, signal?: AbortSignal) => get<GraphAnswer>("/graph", { ...window, limit }, signal),
   trace: (id: string, limits: { spans: number; logs: number }, signal?: AbortSignal) =>
     get<TraceAnswer>(`/traces/${encodeURIComponent(id)}`, limits, signal),
@@ -163,6 +166,8 @@ export const api = {
   choosePassword: (body: { link: string; password: string }) => send<unknown>("POST", "/password", body),
   audit: (asked: AuditAsked, page: { limit: number; after: string | undefined }, signal?: AbortSignal) =>
     get<AuditAnswer>("/audit", { ...asked, ...page }, signal),
+  uncleanStarts: (range: { from: string; to: string }, limit: number, signal?: AbortSignal) =>
+    get<AuditAnswer>("/audit", { ...range, q: "server.before:unclean", limit }, signal),
   users: (signal?: AbortSignal) => get<{ users: User[] }>("/users", {}, signal),
   addUser: (body: { user: string; roles: string[] }) => send<Done>("POST", "/users", body),
   setUser: (user: string, body: { roles: string[]; disabled: boolean }) => send<Done>("PUT", `/users/${encodeURIComponent(user)}`, body),

@@ -32,7 +32,7 @@ export function useLogs(view: View, run: number) {
 }
 
 /** While live, again after 5 s, or ten times as long as the last one took, so that watching never is the load. */
-function liveInterval(live: boolean, elapsedMs: number, floorMs: number): number | false {
+export function liveInterval(live: boolean, elapsedMs: number, floorMs: number): number | false {
   return live ? Math.max(floorMs, elapsedMs * 10) : false;
 }
 

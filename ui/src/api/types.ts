@@ -211,6 +211,50 @@ export interface OverviewAnswer {
   stats: Stats;
 }
 
+/** What became of records, and of requests of which nothing was taken. */
+export interface SourceCounts {
+  received: number;
+  stored: number;
+  deduplicated: number;
+  deferred: number;
+  rejected: number;
+  rejected_for: { [reason: string]: number };
+  dropped: number;
+  dropped_for: { [reason: string]: number };
+  refused_requests: number;
+  refused_for: { [reason: string]: number };
+  bytes: number;
+  balanced: boolean;
+}
+
+/** A minute, or an hour. */
+export interface SourceLine extends SourceCounts {
+  time: string;
+}
+
+/** Who sends, as far as it is known, and what became of it. */
+export interface Source extends SourceCounts {
+  protocol: string;
+  peer: string | null;
+  sender: string | null;
+  identity: string | null;
+  /** All of a protocol for which there was no room. */
+  others: boolean;
+  last_seen: string | null;
+  silent_seconds: number | null;
+  newest: string | null;
+  lag_seconds: number | null;
+  series?: SourceLine[];
+}
+
+export interface SourcesAnswer {
+  sources: Source[];
+  totals: SourceCounts;
+  balanced: boolean;
+  from: string;
+  more: boolean;
+}
+
 export interface GraphAnswer {
   edges: Edge[];
   seconds: number;
@@ -272,8 +316,12 @@ export interface ValuesAnswer {
 
 export interface Receiver {
   protocol: string;
-  address: string;
+  /** None where it does not listen. */
+  address: string | null;
   state: string;
+  tls?: boolean;
+  /** What it demands of senders. */
+  senders?: string;
 }
 
 export interface Status {

@@ -2,6 +2,7 @@
 const PATHS = {
   search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M10.5 10.5 14 14",
   close: "M4 4l8 8M12 4l-8 8",
+  check: "M3 8.5 6.5 12 13 4.5",
   plus: "M8 3v10M3 8h10",
   minus: "M3 8h10",
   columns: "M2.5 3h11v10h-11zM6.5 3v10M10.5 3v10",

@@ -18,7 +18,9 @@ export function Link({ to, onClick, ...rest }: LinkProps) {
   return <a {...rest} href={to} onClick={click} />;
 }
 
-const NAMES: { [path in (typeof VIEWS)[number]]: string } = { "/": t.pages.overview, "/logs": t.pages.logs, "/traces": t.pages.traces, "/services": t.pages.services };
+const NAMES: { [path in (typeof VIEWS)[number]]: string } = {
+  "/": t.pages.overview, "/logs": t.pages.logs, "/traces": t.pages.traces, "/services": t.pages.services, "/sources": t.pages.sources,
+};
 
 export function Nav() {
   const here = usePath();

@@ -53,7 +53,8 @@ export function steady(before: OverviewAnswer, now: OverviewAnswer): OverviewAns
   return { ...now, services: inOrderOf(before.services, now.services, ({ service }) => service), changes: inOrderOf(before.changes, now.changes, keyOf) };
 }
 
-function inOrderOf<T>(before: readonly T[], now: readonly T[], keyOf: (one: T) => string): T[] {
+/** What there was before in its order, what is new last. */
+export function inOrderOf<T>(before: readonly T[], now: readonly T[], keyOf: (one: T) => string): T[] {
   const places = new Map(before.map((one, at) => [keyOf(one), at]));
   const place = (one: T) => places.get(keyOf(one)) ?? before.length;
   return [...now].sort((a, b) => place(a) - place(b));

@@ -79,7 +79,7 @@ export function isStep(before: View, after: View): boolean {
 }
 
 /** The views of what was sent. */
-export const VIEWS = ["/", "/logs", "/traces", "/services"] as const;
+export const VIEWS = ["/", "/logs", "/traces", "/services", "/sources"] as const;
 
 /** A view with the range that is on screen. */
 export function viewAddress(path: (typeof VIEWS)[number]): string {

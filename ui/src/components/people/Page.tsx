@@ -11,7 +11,9 @@ export function Page({ title, session, children }: { title: string; session: Ses
   useEffect(() => {
     document.title = `${title} – ${t.product}`;
   }, [title]);
-  const links: [string, string][] = [["/", t.pages.overview], ["/logs", t.pages.logs], ["/traces", t.pages.traces], ["/services", t.pages.services], ["/account", t.pages.account]];
+  const links: [string, string][] = [
+    ["/", t.pages.overview], ["/logs", t.pages.logs], ["/traces", t.pages.traces], ["/services", t.pages.services], ["/sources", t.pages.sources], ["/account", t.pages.account],
+  ];
   if (session?.may.includes("list_users")) links.push(["/people", t.pages.people]);
   if (session?.may.includes("query_audit")) links.push(["/audit", t.pages.audit]);
   if (session?.may.some((action) => action === "list_approvals" || action === "break_glass")) links.push(["/approvals", t.pages.approvals]);
