@@ -50,7 +50,7 @@ export function useLedger(range: Range, run: number) {
   });
   const earlier = timeBefore(range);
   const before = useQuery({
-    ...USUAL, queryKey: ["ledgerBefore", from, run], queryFn: ({ signal }) => readBefore(earlier ?? range, range, signal), enabled: earlier !== null, refetchInterval: BEFORE_AGAIN_MS,
+    ...USUAL, queryKey: ["ledgerBefore", from], queryFn: ({ signal }) => readBefore(earlier ?? range, range, signal), enabled: earlier !== null, refetchInterval: BEFORE_AGAIN_MS,
   });
   return { ledger, before: earlier === null ? undefined : before.data };
 }

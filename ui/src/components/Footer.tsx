@@ -28,7 +28,7 @@ export function Footer({ status, total, stats, tail, partial, refresh }: Props) 
             : t.footer.took(millis(stats.elapsed_ms), stats.scanned_rows, bytes(stats.scanned_bytes ?? 0))}
         </span>
       )}
-      <span className="footer-end muted">{status ? `${t.product} ${t.footer.version(status.version, status.tenant)}` : ""}</span>
+      <span className="footer-end muted wide-only">{status ? `${t.product} ${t.footer.version(status.version, status.tenant)}` : ""}</span>
     </footer>
   );
 }

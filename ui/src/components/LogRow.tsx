@@ -52,7 +52,7 @@ export function Body({ record, role }: { record: LogRecord; role?: "gridcell" })
   const access = accessLine(record);
   if (access) return <Access line={access} role={role} />;
   const text = record.body === null ? record.event_name : plainText(record.body);
-  return <bdi role={role} className="body ellipsis">{text === "" ? <i className="muted">{t.list.empty}</i> : <Visible text={cut(text)} />}</bdi>;
+  return <bdi role={role} className="body ellipsis" title={visibleLine(cut(text))}>{text === "" ? <i className="muted">{t.list.empty}</i> : <Visible text={cut(text)} />}</bdi>;
 }
 
 function statusClass(status: number): string {
@@ -62,7 +62,7 @@ function statusClass(status: number): string {
 
 function Access({ line, role }: { line: AccessLine; role: "gridcell" | undefined }) {
   return (
-    <span role={role} className="body access ellipsis">
+    <span role={role} className="body access ellipsis" title={visibleLine(`${line.status} ${cut(line.method)} ${cut(line.path)}`)}>
       <span className={`status ${statusClass(line.status)}`}>{line.status}</span>
       <span className="method"><Visible text={cut(line.method)} /></span>
       <bdi className="path"><Visible text={cut(line.path)} /></bdi>

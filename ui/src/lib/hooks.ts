@@ -69,6 +69,13 @@ export function useDismiss(ref: React.RefObject<HTMLElement | null>, open: boole
   }, [ref, open]);
 }
 
+/** The latest that there was: an error takes none of it away. */
+export function useLast<T>(value: T | undefined): T | undefined {
+  const last = useRef(value);
+  useEffect(() => { last.current = value ?? last.current; }, [value]);
+  return value ?? last.current;
+}
+
 /** The title of the page while the view is shown. */
 export function useTitle(title: string): void {
   useEffect(() => {

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { UnreachableError } from "../../api/client";
 import type { OverviewAnswer } from "../../api/types";
 import { useOverview, useStatus } from "../../api/queries";
+import { useLast } from "../../lib/hooks";
 import { formatOverview, isOverviewStep, overviewAddress, parseOverview, steady, type OverviewView } from "../../lib/overview";
 import { go, useViewOf, type Codec } from "../../lib/place";
 import { DEFAULT_RANGE, isLive, shift, widthText, zoomOut, type Range } from "../../lib/time";
@@ -28,7 +29,7 @@ export function OverviewPage() {
   const { data, error: latest, isPlaceholderData } = useOverview(view, run);
   const status = useStatus();
   const [held, setHeld] = useState(false);
-  const answer = useSteady(data?.answer, held);
+  const answer = useSteady(useLast(data?.answer), held);
   // While the server is away, what was there stays: the frame says so.
   const error = answer && latest instanceof UnreachableError ? null : latest;
   const range = useBounds(view, answer);

@@ -4,6 +4,7 @@ import { ApiError, api, type AuditAsked } from "../../api/client";
 import { retry } from "../../api/queries";
 import { useSession } from "../../api/session";
 import type { AuditRow } from "../../api/types";
+import { visibleLine } from "../../lib/format";
 import { t } from "../../strings";
 import { Choice, Fault, Field, Form } from "../Form";
 import { Visible } from "../Visible";
@@ -11,6 +12,8 @@ import { Moment, Table } from "./Lists";
 import { Page, Section } from "./Page";
 
 const PAGE = 100;
+/** Of what stands in a title; the details have the rest. */
+const CUT = 600;
 const FIRST: AuditAsked = { user: "", action: "", decision: "", object: "", from: "-24h" };
 
 /** Who asked for what, what was decided, and what came of it. */
@@ -86,7 +89,7 @@ function Rows({ rows }: { rows: AuditRow[] }) {
               <th scope="row"><Moment at={row.time} /></th>
               <td><Visible text={who(row)} /></td>
               <td>{row.action ?? row.event}</td>
-              <td className="what"><Visible text={what(row)} /></td>
+              <td className="what" title={visibleLine(what(row).slice(0, CUT))}><Visible text={what(row)} /></td>
               <td className={row.decision === "deny" ? "denied" : undefined}>{row.decision}</td>
               <td>{row.outcome}</td>
               <td>{row.rows}</td>

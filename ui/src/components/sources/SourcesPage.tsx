@@ -4,6 +4,7 @@ import { useLedger, useUncleanStarts, type LedgerOf } from "../../api/ledger";
 import { useStatus } from "../../api/queries";
 import { useSession } from "../../api/session";
 import type { AuditRow, Source, SourcesAnswer } from "../../api/types";
+import { useLast } from "../../lib/hooks";
 import { focusSearch } from "../../lib/keys";
 import { inOrderOf } from "../../lib/overview";
 import { useViewOf, type Codec } from "../../lib/place";
@@ -88,13 +89,6 @@ export function SourcesPage() {
       )}
     </Shell>
   );
-}
-
-/** The latest that there was: an error takes none of it away. */
-function useLast<T>(value: T | undefined): T | undefined {
-  const last = useRef(value);
-  useEffect(() => { last.current = value ?? last.current; }, [value]);
-  return value ?? last.current;
 }
 
 const SOON_MS = 2000;
@@ -182,7 +176,7 @@ function Shown({ ledger, all, shown, view, update, starts, tenant }: ShownProps)
     <div
       className="sources-body" onPointerEnter={() => setHeld(true)} onPointerLeave={() => setHeld(false)} onFocus={() => setHeld(true)} onBlur={() => setHeld(false)}
     >
-      <Equation counts={counts} broken={shown.filter(({ balanced }) => !balanced).length} tenant={tenant} />
+      {all.sources.length > 0 && <Equation counts={counts} broken={shown.filter(({ balanced }) => !balanced).length} tenant={tenant} />}
       <Unclean starts={starts} />
       {all.sources.length === 0 && <Card title={t.sources.nothingTitle} text={t.sources.nothingText} action={t.sources.widen} onAction={() => update({ from: "-24h", to: "now" })} />}
       {all.sources.length > 0 && rows.length === 0 && <Card title={t.sources.noneTitle} action={t.sources.clear} onAction={clear} />}

@@ -1,4 +1,5 @@
 import type { TraceAnswer } from "../../api/types";
+import { visibleLine } from "../../lib/format";
 import { clauseFor } from "../../lib/query";
 import { localStamp, toRfc3339 } from "../../lib/time";
 import { nanos } from "../../lib/trace/scale";
@@ -53,7 +54,7 @@ export function TraceHead({ answer, trace, view, update }: { answer: TraceAnswer
   const orphans = trace.nodes.filter((node) => node.orphan).length;
   return (
     <section className="trace-head" aria-label={t.trace.about}>
-      <h1 className="ellipsis">
+      <h1 className="ellipsis" title={root && visibleLine(`${root.service} ${root.name}`.slice(0, 500))}>
         <bdi className="muted"><Visible text={root?.service.slice(0, 200) || t.trace.unnamed} /></bdi> <bdi><Visible text={root ? root.name.slice(0, 300) || t.traces.noName : t.trace.noSpans} /></bdi>
       </h1>
       <p className="trace-facts">
