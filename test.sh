@@ -62,8 +62,11 @@ if [ -n "$(git ls-files --others --exclude-standard ui/dist)" ]; then
   exit 1
 fi
 
-step "console in a browser: every state, against recorded answers"
+step "console in a browser: every state, against recorded answers, and pictures of them"
 (cd ui && npm run e2e)
+# For people to look at. What a machine can tell fails: errors of the page, and what is cut off.
+pictures=$(realpath -m "${CI_ARTIFACTS:-${CARGO_TARGET_DIR:-target}}/console")
+(cd ui && npm run --silent shots -- "$pictures")
 
 step "end to end: the program, its senders, a browser"
 e2e/run.sh

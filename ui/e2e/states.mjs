@@ -62,6 +62,11 @@ async function neverSent({ pages, url }) {
   await put(url, { state: "empty" });
   const page = await pages.visit("/logs");
   const overview = await pages.visit("/", { bypassCSP: true, reducedMotion: "reduce" });
+  const sources = await pages.visit("/sources", { bypassCSP: true, reducedMotion: "reduce" });
+  await sources.getByText("Nothing has been sent yet").waitFor();
+  await sources.getByLabel("OpenTelemetry SDK", { exact: true }).getByText("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317").waitFor();
+  await sources.getByRole("row", { name: "otlp-grpc 127.0.0.1:4317" }).waitFor();
+  equal(await violations(sources), [], "the first start, as sources");
   for (const one of [page, overview]) {
     await one.getByText("Waiting for the first record").waitFor();
     await one.getByText("/api/v1/ingest/ndjson").waitFor();
@@ -73,6 +78,7 @@ async function neverSent({ pages, url }) {
   await overview.locator(".overview-service").first().waitFor();
   await rows(page).first().waitFor();
   await live(page);
+  await sources.locator("tr[data-source]").first().waitFor();
 }
 
 /** A test that failed half-way leaves the mock as it was: the next one starts from a healthy server all the same. */

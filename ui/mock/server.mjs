@@ -1,7 +1,7 @@
 /**
  * A stand-in for `logkeep serve`: docs/api.md over records in memory, and the built console. For development and for
  * the browser test. `PORT`, `COUNT` (records at the start), `RATE` (records a second), `TRACES` and
- * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial" | "unbalanced", "rate": n, "session": null | "nobody" | "analyst" | "administrator"}` changes what it does.
+ * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial" | "unbalanced" | "masked" | "behind", "rate": n, "session": null | "nobody" | "analyst" | "administrator"}` changes what it does.
  */
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -63,7 +63,7 @@ const ROUTES = [
   [/^\/sources$/, (mock, _, params) => sources(mock, params)],
   [/^\/spans$/, (mock, _, params) => answers.spans(mock.spans, params)],
   [/^\/traces\/([^/]+)$/, (mock, [id], params) => oneTrace(mock, id, params)],
-  [/^\/logs$/, (mock, _, params) => answers.logs(mock.records, params)],
+  [/^\/logs$/, (mock, _, params) => partly(mock, answers.logs(mock.records, params))],
   [/^\/logs\/([^/]+)$/, (mock, [id]) => answers.record(mock.records, id)],
   [/^\/logs\/([^/]+)\/context$/, (mock, [id], params) => answers.context(mock.records, id, params)],
   [/^\/histogram$/, (mock, _, params) => answers.histogram(dataset(mock, params), params)],
@@ -72,6 +72,10 @@ const ROUTES = [
   [/^\/status$/, (mock, _, __, request) => status(mock, request)],
   ...PEOPLE,
 ];
+
+function partly(mock, answer) {
+  return mock.state === "partial" ? { ...answer, partial: { reason: "two of nine workers did not answer", missing: "records before 09:30" } } : answer;
+}
 
 function over(answer, mock, params) {
   const { from, to, found } = answers.select(mock.spans, params);
@@ -113,13 +117,25 @@ async function handle(mock, request, response) {
     if (path === "/tail") return tail(mock, searchParams, request, response);
     for (const [pattern, answer] of ROUTES) {
       const match = pattern.exec(path);
-      if (match) return send(response, 200, answer(mock, match.slice(1).map(decodeURIComponent), searchParams, request));
+      if (match) return send(response, 200, seen(mock, answer(mock, match.slice(1).map(decodeURIComponent), searchParams, request)));
     }
     throw new answers.HttpError(404, { code: "not_found", message: `there is no \`${path}\`` });
   } catch (error) {
     if (!(error instanceof answers.HttpError)) throw error;
     send(response, error.status, { error: error.body });
   }
+}
+
+const MASKED = "client.address";
+
+/** What somebody sees who may not see everything. */
+function seen(mock, value) {
+  if (mock.state !== "masked") return value;
+  if (Array.isArray(value)) return value[0] === MASKED ? [MASKED, "[masked]"] : value.map((one) => seen(mock, one));
+  if (value === null || typeof value !== "object") return value;
+  if (value.name === MASKED) return { ...value, top: [{ value: "[masked]", count: value.count }] };
+  const hidden = { scanned_rows: null, scanned_bytes: null, segments: null, segments_pruned: null, oldest_ns: null, newest_ns: null, original: "[masked]" };
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, name in hidden && one !== null ? hidden[name] : seen(mock, one)]));
 }
 
 function send(response, code, value) {
@@ -180,7 +196,7 @@ function tail(mock, params, request, response) {
     cut: () => request.socket.destroy(),
   };
   mock.tails.add(one);
-  const timer = setInterval(() => event("status", count), 1000);
+  const timer = setInterval(() => event("status", mock.state === "behind" ? { ...count, dropped: 120 } : count), 1000);
   response.on("close", () => {
     clearInterval(timer);
     mock.tails.delete(one);

@@ -1,0 +1,114 @@
+/** What there is a picture of: where it is, the state that the mock is in, and how one knows that it is there. */
+const BIG = "b16".padEnd(32, "0");
+const NASTY = "bad".padEnd(32, "0");
+const LONG_AGO = "from=2001-01-01T00:00:00Z&to=2001-01-01T01:00:00Z";
+const REFUSED = ["Failed to load resource"];
+
+const there = (selector) => (page) => page.locator(selector).first().waitFor();
+const says = (text) => (page) => page.getByText(text).first().waitFor();
+const heading = (name) => (page) => page.getByRole("heading", { name, exact: true }).waitFor();
+
+/** One step after another. */
+const steps = (...all) => async (page, put) => {
+  for (const step of all) await step(page, put);
+};
+const click = (selector) => (page) => page.locator(selector).first().click();
+const press = (key) => (page) => page.keyboard.press(key);
+const tab = (name) => (page) => page.getByRole("tab", { name }).click();
+const change = (state) => (_, put) => put({ state });
+
+const scene = (name, path, ready, rest = {}) => ({ name, path, ready, ...rest });
+const forbidden = (name, path) => scene(`${name}-forbidden`, path, says("You may not see this"), { mock: { state: "forbidden" }, allow: REFUSED });
+const away = (name, path, there_) => scene(`${name}-away`, path, steps(there_, change("down"), press("r"), says("The server does not answer")), { allow: ["ERR_", ...REFUSED] });
+
+const overview = [
+  scene("overview", "/", there(".overview-service")),
+  scene("overview-hour", "/overview?from=-1h", there(".change")),
+  scene("overview-nothing", `/overview?${LONG_AGO}`, says("Nothing came in this range")),
+  scene("overview-partial", "/", says("Only records of logs are counted here"), { mock: { state: "partial" } }),
+  forbidden("overview", "/"),
+  away("overview", "/", there(".overview-service")),
+];
+
+const logs = [
+  scene("logs", "/logs", there(".log-row")),
+  scene("logs-columns", "/logs?tail=0&from=-1h&col=http.response.status_code&col=k8s.pod.name", there(".log-row")),
+  scene("logs-out-of-range", `/logs?${LONG_AGO}`, says("No records in this range")),
+  scene("logs-excluded", "/logs?q=service.name:checkout and nosuchwordanywhere&from=-1h", there(".culprit")),
+  scene("logs-bad-query", "/logs?q=level:", there(".search-bad"), { allow: REFUSED }),
+  scene("logs-partial", "/logs", says("two of nine workers did not answer"), { mock: { state: "partial" } }),
+  scene("logs-over-budget", "/logs", says("The search reached its budget"), { mock: { state: "broken" }, allow: REFUSED }),
+  scene("logs-slow", "/logs", steps(there('[data-tail="live"]'), change("slow"), press("-"), says("Still searching"))),
+  scene("logs-behind", "/logs", steps(there(".log-row"), there("footer .link.text-warn")), { mock: { state: "behind" } }),
+  forbidden("logs", "/logs"),
+  away("logs", "/logs", there('[data-tail="live"]')),
+  scene("record", "/logs?tail=0&from=-1h", steps(there(".log-row"), click(".log-row >> nth=8"), there(".panel .field"))),
+  scene("record-surrounding", "/logs?tail=0&from=-1h", steps(click(".log-row >> nth=8"), tab("Surrounding"), there(".context-current"))),
+  scene("record-json", "/logs?tail=0&from=-1h", steps(click(".log-row >> nth=8"), tab("JSON"), there(".panel .long-text"))),
+  scene("record-masked", "/logs?tail=0&from=-1h&q=client.address:*", steps(there(".log-row"), click(".log-row >> nth=2"), there(".panel .field"), says("[masked]")), { mock: { state: "masked" } }),
+  scene("search-help", "/logs?tail=0", steps(there(".log-row"), (page) => page.getByRole("button", { name: "How to search" }).click(), there(".help"))),
+  scene("times", "/logs?tail=0", steps(there(".log-row"), click(".time-button"), there(".time-dialog"))),
+  scene("keyboard", "/logs?tail=0", steps(there(".log-row"), press("?"), there(".shortcuts"))),
+];
+
+const traces = [
+  scene("traces", "/traces", there(".trace-row")),
+  scene("traces-nothing", `/traces?${LONG_AGO}`, there(".state-card")),
+  scene("traces-searched", "/traces?from=-1h&service=payment&errors=1&least=50ms", there(".trace-row")),
+  forbidden("traces", "/traces"),
+  scene("trace", "/traces?from=-1h&errors=1&service=frontend", steps(click(".trace-row a"), there(".line"))),
+  scene("trace-span", "/traces?from=-1h&errors=1&service=frontend", steps(click(".trace-row a"), there(".line"), click(".line >> nth=5"), there(".panel .span-name"))),
+  scene("trace-large", `/traces/${BIG}`, there(".line")),
+  scene("trace-odd", `/traces/${NASTY}`, there(".line")),
+  scene("trace-none", "/traces/1234", says("no span and no record"), { allow: REFUSED }),
+];
+
+const services = [
+  scene("services", "/services?from=-1h", there("tr[data-service]")),
+  scene("services-map", "/services?from=-1h&show=map", there(".node")),
+  scene("services-calls", "/services?from=-1h&show=calls", there("tr[data-call]")),
+  scene("services-details", "/services?from=-1h&show=map&service=checkout", there(".panel .call-list")),
+  scene("services-call", "/services?from=-1h&show=calls&service=payment&caller=checkout", there(".panel .facts")),
+  scene("services-nothing", `/services?${LONG_AGO}`, says("No requests in this range")),
+  forbidden("services", "/services"),
+];
+
+const sources = [
+  scene("sources", "/sources", there("tr[data-source]")),
+  scene("sources-day", "/sources?from=-24h&sort=rejected", there("tr[data-source]")),
+  scene("sources-details", "/sources?source=syslog%7C10.1.9.40", there(".panel .line-table")),
+  scene("sources-missing", "/sources?sort=missing&source=syslog%7C10.1.9.40", there(".panel .fate-missing"), { mock: { state: "unbalanced" } }),
+  scene("sources-unclean", "/sources", there(".unclean"), { mock: { session: "administrator" } }),
+  scene("sources-nothing", `/sources?${LONG_AGO}`, says("Nothing arrived in this range")),
+  scene("sources-no-match", "/sources?q=nobody", says("No source matches")),
+  forbidden("sources", "/sources"),
+  away("sources", "/sources", there("tr[data-source]")),
+];
+
+const people = [
+  scene("sign-in", "/", heading("Sign in"), { mock: { session: "nobody" }, allow: REFUSED }),
+  scene("set-up", "/#set-up=lkl_00.00", heading("Set up the first administrator"), { mock: { session: "nobody" }, allow: REFUSED }),
+  scene("choose-password", "/#password=lkl_00.00", heading("Choose your password"), { mock: { session: "nobody" }, allow: REFUSED }),
+  scene("account", "/account", there("table"), { mock: { session: "administrator" } }),
+  scene("account-nobody", "/account", says("You are let in without signing in")),
+  scene("people", "/people", there("table"), { mock: { session: "administrator" } }),
+  scene("people-change", "/people", steps(there("table"), (page) => page.getByRole("button", { name: "Change Nils Okafor" }).click(), there("form")), { mock: { session: "administrator" } }),
+  scene("people-forbidden", "/people", heading("People"), { mock: { session: "analyst" } }),
+  scene("approvals", "/approvals", there("table"), { mock: { session: "administrator" } }),
+  scene("break-glass", "/approvals", there("form"), { mock: { session: "analyst" } }),
+  scene("audit", "/audit", there("table"), { mock: { session: "administrator" } }),
+  scene("audit-details", "/audit", steps(there("table"), click("tbody button"), there(".details")), { mock: { session: "administrator" } }),
+  scene("audit-forbidden", "/audit", heading("Audit trail"), { mock: { session: "analyst" } }),
+  scene("overview-signed-in", "/", there(".overview-service"), { mock: { session: "administrator" } }),
+];
+
+/** These leave the mock empty, so they come last. */
+const first = [
+  scene("first-overview", "/", says("Waiting for the first record"), { mock: { state: "empty" } }),
+  scene("first-logs", "/logs", says("Waiting for the first record"), { mock: { state: "empty" } }),
+  scene("first-traces", "/traces", there(".state-card"), { mock: { state: "empty" } }),
+  scene("first-services", "/services", there(".state-card"), { mock: { state: "empty" } }),
+  scene("first-sources", "/sources", says("Nothing has been sent yet"), { mock: { state: "empty" } }),
+];
+
+export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...people, ...first];
