@@ -82,6 +82,7 @@ const sources = [
   scene("sources-nothing", `/sources?${LONG_AGO}`, says("Nothing arrived in this range")),
   scene("sources-no-match", "/sources?q=nobody", says("No source matches")),
   forbidden("sources", "/sources"),
+  scene("sources-not-for-you", "/sources", says("The ledger is for administrators"), { mock: { session: "engineer" } }),
   away("sources", "/sources", there("tr[data-source]")),
 ];
 

@@ -23,7 +23,7 @@ const [folder = join(process.env.CARGO_TARGET_DIR ?? "../target", "console"), on
 async function draw(pages, page, device, scene, url) {
   const problems = [];
   pages.faults.length = 0;
-  pages.allowed = ["favicon", ...(scene.allow ?? [])];
+  pages.allowed = scene.allow ?? [];
   await put(url, { ...USUAL, ...scene.mock });
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   // So that an address with only another part behind `#` is loaded as well.

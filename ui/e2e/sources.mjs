@@ -202,6 +202,13 @@ async function forbidden({ pages, url }) {
   await page.getByText("You may not see this").waitFor();
 }
 
+async function notForEverybody({ pages, url }) {
+  await put(url, { session: "engineer" });
+  const page = await pages.visit("/sources", { bypassCSP: true });
+  await page.getByText("The ledger is for administrators").waitFor();
+  equal(await violations(page), [], "what is not for everybody");
+}
+
 async function awayAndBack({ pages, url }) {
   pages.allow("ERR_", "Failed to load resource");
   const page = await pages.visit("/sources");
@@ -230,5 +237,6 @@ export const sourceStates = [
   ["sources: say why records were not stored", saysWhy],
   ["sources: say when the server ended without a stop", saysWhenItEndedWithoutAStop],
   ["sources: forbidden says so", forbidden],
+  ["sources: are not for everybody", notForEverybody],
   ["sources: server away and back", awayAndBack],
 ].map(([name, test]) => [name, healthy(test)]);

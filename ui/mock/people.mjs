@@ -6,6 +6,7 @@ const ALL = [...READER, "list_users", "manage_users", "list_tokens", "manage_tok
 
 const SESSIONS = {
   reader: { name: "local", by: "loopback", tenant: "default", roles: [], may: READER },
+  engineer: { name: "eve", by: "session", tenant: "default", roles: ["engineer"], may: ["query", "tail", "status"], second_factor: { on: false, needed: false, recovery_codes: null } },
   analyst: { name: "nils", shown: "Nils Okafor", by: "session", tenant: "default", roles: ["analyst", "break-glass"], may: [...READER, "break_glass", "create_token"], break_glass: null, second_factor: { on: false, needed: false, recovery_codes: null } },
   administrator: { name: "mira", shown: "Mira Sandoval", by: "session", tenant: "default", roles: ["administrator"], may: ALL, break_glass: null, second_factor: { on: true, needed: false, recovery_codes: 8 } },
 };

@@ -1,7 +1,7 @@
 /**
  * A stand-in for `logkeep serve`: docs/api.md over records in memory, and the built console. For development and for
  * the browser test. `PORT`, `COUNT` (records at the start), `RATE` (records a second), `TRACES` and
- * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial" | "unbalanced" | "masked" | "behind", "rate": n, "session": null | "nobody" | "analyst" | "administrator"}` changes what it does.
+ * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial" | "unbalanced" | "masked" | "behind", "rate": n, "session": null | "nobody" | "engineer" | "analyst" | "administrator"}` changes what it does.
  */
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";

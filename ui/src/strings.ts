@@ -545,6 +545,7 @@ export const t = {
     silentCount: (n: number) => `${whole(n)} silent`,
     unclean: (when: string) => `The server came up at ${when} after an end without a stop. What was stored is counted in full; of what was counted beside it (rejected, refused, dropped, deferred, repeated) about the last second before may be missing.`,
     moreUnclean: (n: number) => `So it did ${counted(n, "time", "times")} more in this range.`,
+    notForYou: "The ledger is for administrators, auditors, and analysts who are not held to some services.",
     nothingTitle: "Nothing arrived in this range",
     nothingText: "The ledger counts by the time of arrival.",
     widen: "Show the last 24 hours",

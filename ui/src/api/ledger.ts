@@ -42,23 +42,23 @@ function readBefore(earlier: Range, range: Range, signal: AbortSignal): Promise<
   return api.sources({ from: earlier.from, to: earlier.to }, { series: step, limit }, signal);
 }
 
-export function useLedger(range: Range, run: number) {
+export function useLedger(range: Range, run: number, may: boolean) {
   const { from, to } = range;
   const ledger = useQuery({
-    ...USUAL, placeholderData: keepPreviousData, queryKey: ["ledger", from, to, run], queryFn: ({ signal }) => read({ from, to }, signal),
+    ...USUAL, placeholderData: keepPreviousData, queryKey: ["ledger", from, to, run], queryFn: ({ signal }) => read({ from, to }, signal), enabled: may,
     refetchInterval: ({ state }) => liveInterval(isLive(range), state.data?.elapsedMs ?? 0, AGAIN_MS),
   });
   const earlier = timeBefore(range);
   const before = useQuery({
-    ...USUAL, queryKey: ["ledgerBefore", from], queryFn: ({ signal }) => readBefore(earlier ?? range, range, signal), enabled: earlier !== null, refetchInterval: BEFORE_AGAIN_MS,
+    ...USUAL, queryKey: ["ledgerBefore", from], queryFn: ({ signal }) => readBefore(earlier ?? range, range, signal), enabled: may && earlier !== null, refetchInterval: BEFORE_AGAIN_MS,
   });
   return { ledger, before: earlier === null ? undefined : before.data };
 }
 
 /** When the server came up after an end without a stop, for those who may read the audit trail: it alone says so. */
-export function useUncleanStarts({ from, to }: Range, may: boolean) {
+export function useUncleanStarts({ from, to }: Range, may: boolean, started: string | undefined) {
   const found = useQuery({
-    ...USUAL, queryKey: ["uncleanStarts", from, to], queryFn: ({ signal }) => api.uncleanStarts({ from, to }, STARTS, signal), enabled: may,
+    ...USUAL, placeholderData: keepPreviousData, queryKey: ["uncleanStarts", from, to, started], queryFn: ({ signal }) => api.uncleanStarts({ from, to }, STARTS, signal), enabled: may,
   });
   return found.data?.rows ?? [];
 }

@@ -32,10 +32,11 @@ export function SourcesPage() {
   const [run, setRun] = useState(0);
   const refresh = useCallback(() => setRun((n) => n + 1), []);
   const { data: session } = useSession();
-  const { ledger, before } = useLedger(view, run);
+  const may = session?.may.includes("sources") ?? true;
+  const { ledger, before } = useLedger(view, run, may);
   const found = useLast(ledger.data);
-  const starts = useUncleanStarts(view, session?.may.includes("query_audit") ?? false);
   const status = useStatus();
+  const starts = useUncleanStarts(view, session?.may.includes("query_audit") ?? false, status.data?.started);
   // While the server is away, what was there stays: the frame says so.
   const error = found && ledger.error instanceof UnreachableError ? null : ledger.error;
   const all = useSourcesOf(found, before, status.data?.started);
@@ -74,7 +75,8 @@ export function SourcesPage() {
           <section className={`list sources ${ledger.isPlaceholderData ? "stale" : ""}`}>
             <h1 className="offscreen">{t.sources.title}</h1>
             {error && <Failure error={error} refresh={refresh} />}
-            {!error && !found && <div className="state-quiet muted" role="status">{t.sources.loading}…</div>}
+            {!may && <Card title={t.states.forbiddenTitle} text={t.sources.notForYou} alert />}
+            {may && !error && !found && <div className="state-quiet muted" role="status">{t.sources.loading}…</div>}
             {!error && found && (
               <Shown ledger={found} all={all} shown={shown} view={view} update={update} starts={starts} tenant={status.data?.tenant} />
             )}
