@@ -53,7 +53,7 @@ function Ways({ source, view }: { source: Source; view: SourcesView }) {
         {logs !== null && <Link className="button" to={logs}><Icon name="lines" /> {t.sources.logs}</Link>}
         {traces !== null && <Link className="button" to={traces}><Icon name="trace" /> {t.sources.traces}</Link>}
       </p>
-      <p className="muted">{t.sources.shared}</p>
+      <p className="muted source-note">{t.sources.shared}</p>
     </>
   );
 }

@@ -122,7 +122,8 @@ function useSourcesOf(ledger: LedgerOf | undefined, before: SourcesAnswer | unde
     const silent = new Map<string, number>();
     for (const source of before ? [...here, ...gone] : []) {
       const old = earlier.get(keyOf(source));
-      const lines = [...(old?.series ?? []), ...(old === source ? [] : (source.series ?? []))];
+      // The minute in which the range begins is in both answers.
+      const lines = [...(old?.series ?? []).filter(({ time }) => time < answer.from), ...(old === source ? [] : (source.series ?? []))];
       const seconds = silence(source, lines, grain.slotMs, upSeconds(source, started));
       if (seconds !== null) silent.set(keyOf(source), seconds);
     }
