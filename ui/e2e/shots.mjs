@@ -10,7 +10,7 @@ import { cutOff, settled } from "./looks.mjs";
 import { SCENES } from "./scenes.mjs";
 import { put } from "./traces.mjs";
 
-const LONGEST_MS = 240_000;
+const LONGEST_MS = 480_000;
 const DEVICES = {
   desk: { viewport: { width: 1440, height: 900 } },
   phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
