@@ -40,7 +40,7 @@ impl Scan {
     /// Of the template that the scan is for; `None` if nothing is known of it.
     pub(crate) fn parameters(&self, limit: usize) -> Result<Option<Parameters>, QueryError> {
         let Some(filter) = &self.template else { return Ok(None) };
-        let Some(template) = filter.text(&self.cache)?.cloned() else { return Ok(None) };
+        let Some(template) = filter.text(&self.cache, &self.budget)?.cloned() else { return Ok(None) };
         let wanted: Wanted = [fixed::BODY.to_owned()].into();
         let mut reader = Reader::default();
         let mut variables: Vec<(Kind, Tally)> = Vec::new();

@@ -222,7 +222,7 @@ impl Scan {
     /// say what templates are called, and since when there are any.
     pub(crate) fn patterns(&self, search: &PatternSearch, all: &[Arc<SegmentHandle>]) -> Result<Patterns, QueryError> {
         let mut counting = Counting::new(search);
-        let known = if self.view.is_limited() { Vec::new() } else { lists(all, &self.cache)? };
+        let known = if self.view.is_limited() { Vec::new() } else { lists(all, &self.cache, &self.budget)? };
         let mut miner = Miner::new(Limits::default());
         let newest = known.iter().rev().take(RESTORED).flat_map(|list| list.list());
         newest.for_each(|known| miner.restore(&known.listed));

@@ -180,7 +180,8 @@ impl Scan {
         if admitted.is_some() {
             tested.insert(fixed::STREAM.to_owned());
         }
-        let template = self.template.as_deref().map(|template| template.prepare(source, &self.cache)).transpose()?;
+        let template =
+            self.template.as_deref().map(|template| template.prepare(source, &self.cache, &self.budget)).transpose()?;
         if let Some(template) = &self.template {
             tested.extend(template.columns(source)?);
         }

@@ -13,9 +13,9 @@ use logkeep_ingest::SegmentHandle;
 use logkeep_pattern::{Listed, Reader, StreamKey, Template, TemplateId};
 use logkeep_segment::{Templates, fixed, stream_key};
 
-use super::QueryError;
 use super::cache::BlockCache;
 use super::chunk::{Chunk, Place, Source, Wanted};
+use super::{Budget, QueryError};
 
 /// What is asked for by whoever wants the records of one template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,22 +115,22 @@ impl TemplateFilter {
     }
 
     /// What is asked for means; reads lists, blocking, the first time.
-    pub(crate) fn meant(&self, cache: &BlockCache) -> Result<&Meant, QueryError> {
+    fn meant(&self, cache: &BlockCache, budget: &Budget) -> Result<&Meant, QueryError> {
         if let Some(meant) = self.meant.get() {
             return Ok(meant);
         }
         let meant = match &self.asked {
-            AskedTemplate::Id(id) if self.by_lists => Meant::of(*id, &lists(&self.segments, cache)?),
+            AskedTemplate::Id(id) if self.by_lists => Meant::of(*id, &lists(&self.segments, cache, budget)?),
             AskedTemplate::Id(_) | AskedTemplate::Text(_) => Meant::default(),
         };
         Ok(self.meant.get_or_init(|| meant))
     }
 
     /// The text that covers most of what is asked for; `None` if nothing is known by the id.
-    pub(crate) fn text(&self, cache: &BlockCache) -> Result<Option<&Template>, QueryError> {
+    pub(crate) fn text(&self, cache: &BlockCache, budget: &Budget) -> Result<Option<&Template>, QueryError> {
         Ok(match &self.asked {
             AskedTemplate::Text(template) => Some(template),
-            AskedTemplate::Id(_) => self.meant(cache)?.most_general(),
+            AskedTemplate::Id(_) => self.meant(cache, budget)?.most_general(),
         })
     }
 
@@ -145,8 +145,13 @@ impl TemplateFilter {
         Ok(self.by_lists && matches!(self.asked, AskedTemplate::Id(_)) && is_numbered(source)?)
     }
 
-    pub(crate) fn prepare(&self, source: &Source, cache: &BlockCache) -> Result<RowTest<'_>, QueryError> {
-        let meant = self.meant(cache)?;
+    pub(crate) fn prepare(
+        &self,
+        source: &Source,
+        cache: &BlockCache,
+        budget: &Budget,
+    ) -> Result<RowTest<'_>, QueryError> {
+        let meant = self.meant(cache, budget)?;
         let Place::Segment(handle) = &source.place else { return Ok(RowTest::Bodies(self)) };
         if !self.uses_numbers(source)? {
             return Ok(RowTest::Bodies(self));
@@ -208,9 +213,14 @@ pub(crate) fn is_numbered(source: &Source) -> Result<bool, QueryError> {
 }
 
 /// The lists of those segments that have one.
-pub(crate) fn lists(segments: &[Arc<SegmentHandle>], cache: &BlockCache) -> Result<Vec<Arc<Templates>>, QueryError> {
+pub(crate) fn lists(
+    segments: &[Arc<SegmentHandle>],
+    cache: &BlockCache,
+    budget: &Budget,
+) -> Result<Vec<Arc<Templates>>, QueryError> {
     let mut lists = Vec::with_capacity(segments.len());
     for handle in segments {
+        budget.check()?;
         lists.extend(cache.templates(&*handle.segment()?)?);
     }
     Ok(lists)
