@@ -10,6 +10,7 @@ import { RecordPanel } from "./components/RecordPanel";
 import { Shortcuts } from "./components/Shortcuts";
 import { AwayBanner, SlowNote } from "./components/Notes";
 import { ListState, NeverSent } from "./components/States";
+import { OneTemplate } from "./components/Template";
 import { TopBar } from "./components/TopBar";
 import { useMedia } from "./lib/hooks";
 import { useKeys } from "./lib/keys";
@@ -33,7 +34,7 @@ export function App() {
 
   const status = useStatus();
   const logs = useLogs(view, run);
-  const listKey = [view.q, view.from, view.to, view.order].join("\0");
+  const listKey = [view.q, view.from, view.to, view.template, view.order].join("\0");
   const wanted = tailWanted(view) && !(logs.isError && !(logs.error instanceof UnreachableError));
   const tail = useTail({ q: view.q, list: listKey, wanted, run, resync: refresh });
   const live = tail.state === "live";
@@ -90,6 +91,7 @@ export function App() {
         facetsOpen={facetsOpen}
       />
       <AwayBanner away={away} />
+      {view.template !== "" && <OneTemplate view={view} update={update} />}
       {never ? (
         <NeverSent status={status.data} />
       ) : (

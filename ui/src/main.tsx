@@ -17,6 +17,7 @@ import "./styles/people.css";
 import "./styles/traces.css";
 import "./styles/services.css";
 import "./styles/overview.css";
+import "./styles/patterns.css";
 
 applyTheme();
 
@@ -34,6 +35,7 @@ const AccountPage = lazy(() => import("./components/people/AccountPage").then((f
 const ApprovalsPage = lazy(() => import("./components/people/ApprovalsPage").then((file) => ({ default: file.ApprovalsPage })));
 const AuditPage = lazy(() => import("./components/people/AuditPage").then((file) => ({ default: file.AuditPage })));
 const PeoplePage = lazy(() => import("./components/people/PeoplePage").then((file) => ({ default: file.PeoplePage })));
+const PatternsPage = lazy(() => import("./components/patterns/PatternsPage").then((file) => ({ default: file.PatternsPage })));
 const TracesPage = lazy(() => import("./components/traces/TracesPage").then((file) => ({ default: file.TracesPage })));
 const TracePage = lazy(() => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })));
 const ServicesPage = lazy(() => import("./components/services/ServicesPage").then((file) => ({ default: file.ServicesPage })));
@@ -45,6 +47,7 @@ function Here() {
   if (trace !== undefined) return <TracePage key={trace} id={trace} />;
   switch (path) {
     case "/traces": return <TracesPage />;
+    case "/patterns": return <PatternsPage />;
     case "/services": return <ServicesPage />;
     case "/sources": return <SourcesPage />;
     case "/account": return <AccountPage />;

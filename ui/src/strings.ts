@@ -1,5 +1,6 @@
 /** Every English text of the console, so that it reads as one voice and can be translated in one place. */
 import { compact, whole } from "./lib/format";
+import type { Change as PatternChange } from "./lib/patterns";
 import type { Sums } from "./lib/trace/search";
 
 const records = (n: number) => (n === 1 ? "1 record" : `${whole(n)} records`);
@@ -18,6 +19,9 @@ type Counted = "requests" | "records";
 const ORDINAL: { [percentile: number]: string } = { 50: "Half of the requests take more than", 95: "Every twentieth request takes more than" };
 const percent = ({ errors, of }: Share) => (errors === 0 || of === 0 ? "0 %" : errors / of < 0.001 ? "< 0.1 %" : `${((100 * errors) / of).toFixed(1)} %`);
 const factor = (times: number) => (times < 10 ? `${times.toFixed(1).replace(/\.0$/, "")} times` : `${whole(Math.round(times))} times`);
+
+/** In every list of keys. */
+const VIEW_KEYS: [string, string] = ["1  …  6", "overview, logs, traces, services, sources, patterns"];
 
 export const t = {
   product: "Logkeep",
@@ -61,7 +65,7 @@ export const t = {
       unavailable: "The provider does not answer as it should. Please try again later.",
     } as { [code: string]: string },
   },
-  pages: { label: "Pages", skip: "To the content", overview: "Overview", logs: "Logs", traces: "Traces", services: "Services", sources: "Sources", account: "Account", people: "People", approvals: "Approvals", audit: "Audit trail" },
+  pages: { label: "Pages", skip: "To the content", overview: "Overview", logs: "Logs", patterns: "Patterns", traces: "Traces", services: "Services", sources: "Sources", account: "Account", people: "People", approvals: "Approvals", audit: "Audit trail" },
   account: {
     nobody: "You are let in without signing in, so there is nothing here that is yours.",
     who: (name: string, roles: string[]) => `You are signed in as ${name}: ${roles.join(", ") || "no role"}.`,
@@ -224,6 +228,7 @@ export const t = {
     start: "Start the live tail",
     stop: "Stop the live tail",
     states: { off: "Tail off", connecting: "Connecting", live: "Live", paused: "Paused", away: "Reconnecting" },
+    oneTemplate: "The live tail is off while one template is shown: what just came has none yet",
     unavailable: "The live tail needs a range that ends now, newest first",
     fresh: (n: number) => (n === 1 ? "1 new record" : `${whole(n)} new records`),
     lost: (n: number) => `${whole(n)} not shown`,
@@ -287,7 +292,7 @@ export const t = {
       ["[  ]", "older, newer range"],
       ["-", "zoom out"],
       ["r", "refresh"],
-      ["1  …  5", "overview, logs, traces, services, sources"],
+      VIEW_KEYS,
       ["?", "this list"],
     ] as [string, string][],
   },
@@ -370,7 +375,7 @@ export const t = {
       ["z  0", "zoom to the span, whole trace"],
       ["l", "logs in line on or off"],
       ["c", "critical path on or off"],
-      ["1  …  5", "overview, logs, traces, services, sources"],
+      VIEW_KEYS,
       ["?", "this list"],
     ] as [string, string][],
   },
@@ -445,9 +450,98 @@ export const t = {
       ["[  ]", "older, newer range"],
       ["-", "zoom out"],
       ["r", "refresh"],
-      ["1  …  5", "overview, logs, traces, services, sources"],
+      VIEW_KEYS,
       ["?", "this list"],
     ] as [string, string][],
+  },
+  patterns: {
+    loading: "Counting templates",
+    shown: (templates: number, total: number) => `${counted(templates, "template", "templates")} of ${records(total)}`,
+    shows: { all: "All", new: "New", gone: "Gone" },
+    showTitles: { all: "All templates of the range", new: "None of it in the time before (n)", gone: "In the time before, and not in the range" },
+    find: "Find in the templates",
+    service: "Service",
+    allServices: "All services",
+    heads: { template: "Template", count: "Count", trend: "Trend", change: "Change", first: "First seen", services: "Services" },
+    countTitle: (count: number, before: number, share: string) => `${records(count)}, ${share}; ${whole(before)} in the time before`,
+    countOf: (count: number, total: number) => `${whole(count)} of ${records(total)}`,
+    trendLabel: (count: number, most: number, bars: number) => `${records(count)}, at most ${whole(most)} in one of ${bars} parts of the range`,
+    change: (change: PatternChange) => {
+      switch (change.kind) {
+        case "new": return "new";
+        case "gone": return "gone";
+        case "same": return "about the same";
+        case "more": return `${factor(change.times)} more`;
+        case "less": return `${factor(change.times)} less`;
+      }
+    },
+    changeTitle: (count: string, before: string) => `${count} now, ${before} in the time before`,
+    ago: (width: string) => `${width} ago`,
+    notListed: "Not known: it is in no list yet, or not for you to see",
+    moreServices: (n: number) => `and ${whole(n)} more`,
+    servicesLeft: (n: number) => `${counted(n, "more service", "more services")}.`,
+    without: (n: number) => `Not counted by template: ${records(n)} whose message is no text.`,
+    others: (n: number) => `${records(n)} are of templates beyond the 20,000 that are counted one by one.`,
+    noBefore: (width: string) => `Nothing came in the ${width} before: so all are new.`,
+    more: (shown: number, more: number) => `These are the ${whole(shown)} most frequent; ${whole(more)} more are not listed. Narrow the search to see them.`,
+    nothing: {
+      find: "No template has this text",
+      findClear: "Show all of them",
+      new: (width: string) => `Nothing is new: each template has been in the ${width} before`,
+      gone: (width: string) => `Nothing is gone: each template of the ${width} before is here`,
+      showAll: "Show all",
+      search: "No records match",
+      text: "Templates are found in the messages of records; there is no record in this range.",
+    },
+    panel: "Template",
+    previous: "Template above (k)",
+    next: "Template below (j)",
+    notHere: "No record of this template matches in this range or the time before.",
+    logs: "Show its logs",
+    copy: "Copy the template",
+    facts: { count: "Records", change: "Change", first: "First seen", last: "Last seen" },
+    trend: "Records of the template over time",
+    severities: "Severities",
+    narrow: (value: string) => `Search only ${value}, or not any more`,
+    variables: "What varies",
+    noVariables: "Nothing: it is the same in each record.",
+    withValue: (value: string) => `Logs of the template with ${value}`,
+    moreValues: "There may be more values than could be counted.",
+    topValues: (n: string) => `The ${n} most frequent.`,
+    otherwise: (n: number) => `${records(n)} ${n === 1 ? "is" : "are"} of a narrower form of the template, in which other places vary.`,
+    example: "Example",
+    openExample: "Open the record",
+    keys: [
+      ["/", "search"],
+      ["j  k", "next, previous template"],
+      ["Enter", "details"],
+      ["Esc", "close what is open"],
+      ["n", "only what is new, or all"],
+      ["c  d  f", "sort by count, change, first seen; again turns it round"],
+      ["[  ]", "older, newer range"],
+      ["-", "zoom out"],
+      ["r", "refresh"],
+      VIEW_KEYS,
+      ["?", "this list"],
+    ] as [string, string][],
+  },
+  template: {
+    label: "One template",
+    only: "Only",
+    remove: "Show all records again",
+    details: "Details of the template",
+    noTail: "No live tail: what just came has no template yet.",
+    unknown: "template",
+    kinds: {
+      var: "varies: of several kinds", num: "varies: a number", hex: "varies: digits of base 16", id: "varies: an identifier", uuid: "varies: a UUID", ip: "varies: an IP address", mac: "varies: a hardware address",
+      time: "varies: a time", str: "varies: text in quotes", path: "varies: a path", url: "varies: a URL", email: "varies: an address of e-mail", list: "varies: a list", "*": "varies: anything without blanks", "...": "whatever follows",
+    },
+    names: { "*": "any", "...": "…" } as { [kind: string]: string },
+    nothingTitle: "No records of this template here",
+    nothingText: "There may be some at another time, or with another search.",
+    like: "Logs like this one",
+    looking: "Looking for its template",
+    noTemplate: "It has no template: its message is no text, or none that was counted.",
   },
   overview: {
     title: "Overview",
@@ -490,7 +584,7 @@ export const t = {
       ["[  ]", "older, newer range"],
       ["-", "zoom out"],
       ["r", "refresh"],
-      ["1  …  5", "overview, logs, traces, services, sources"],
+      VIEW_KEYS,
       ["?", "this list"],
     ] as [string, string][],
   },
@@ -603,7 +697,7 @@ export const t = {
       ["[  ]", "older, newer range"],
       ["-", "zoom out"],
       ["r", "refresh"],
-      ["1  …  5", "overview, logs, traces, services, sources"],
+      VIEW_KEYS,
       ["?", "this list"],
     ] as [string, string][],
   },
@@ -721,7 +815,7 @@ export const t = {
       ["o", "turn the order round"],
       ["f", "show or hide the fields"],
       ["g", "back to the top"],
-      ["1  …  5", "overview, logs, traces, services, sources"],
+      VIEW_KEYS,
       ["?", "this list"],
     ] as [string, string][],
   },

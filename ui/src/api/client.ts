@@ -20,6 +20,7 @@ import type {
   NewToken,
   OverviewAnswer,
   OwnSession,
+  PatternsAnswer,
   ServicesAnswer,
   Session,
   SourcesAnswer,
@@ -30,6 +31,7 @@ import type {
   TraceAnswer,
   User,
   ValuesAnswer,
+  VariablesAnswer,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -116,6 +118,8 @@ export interface Window {
   q: string;
   from: string;
   to: string;
+  /** The id or the text of a template, of records of logs. */
+  template?: string;
 }
 
 /** What of the audit trail is to be shown. */
@@ -135,6 +139,10 @@ export const api = {
   spans: (window: Window, page: { limit: number; after?: string | undefined }, signal?: AbortSignal) =>
     get<SpanPage>("/spans", { ...window, ...page }, signal),
   overview: (range: { from: string; to: string }, limit: number, signal?: AbortSignal) => get<OverviewAnswer>("/overview", { ...range, limit }, signal),
+  patterns: (window: Window, asked: { limit: number; buckets: number; compare?: "true"; show?: "new" | "gone" }, signal?: AbortSignal) =>
+    get<PatternsAnswer>("/patterns", { ...window, ...asked }, signal),
+  variables: (window: Window & { template: string }, limit: number, signal?: AbortSignal) =>
+    get<VariablesAnswer>("/patterns/parameters", { ...window, limit }, signal),
   services: (window: Window, limit: number, signal?: AbortSignal) => get<ServicesAnswer>("/services", { ...window, limit }, signal),
   sources: (range: { from: string; to: string }, lines: { series?: string; limit: number }, signal?: AbortSignal) =>
     get<SourcesAnswer>("/sources", { ...range, ...lines }, signal),

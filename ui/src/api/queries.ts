@@ -1,15 +1,18 @@
 /** What is fetched, under which key, and when again. `run` counts the reader's own refreshes of a relative range. */
 import { keepPreviousData, useInfiniteQuery, useQuery, type QueryClient } from "@tanstack/react-query";
 import { againAfter, type OverviewView } from "../lib/overview";
+import { onlyNew, type PatternsView } from "../lib/patterns";
+import { isTemplateId } from "../lib/template";
+import { absoluteRange, type Range } from "../lib/time";
 import type { View } from "../lib/url";
 import { ApiError, api, type Window } from "./client";
-import type { LogRecord } from "./types";
+import type { LogRecord, PatternsAnswer } from "./types";
 
 export const PAGE = 500;
 export const BUCKETS = 72;
 
-export function windowOf(view: View): Window {
-  return { q: view.q, from: view.from, to: view.to };
+export function windowOf(view: Pick<View, "q" | "from" | "to"> & Partial<Pick<View, "template">>): Window {
+  return { q: view.q, from: view.from, to: view.to, template: view.template ?? "" };
 }
 
 /** A wrong request stays wrong; a busy server deserves another try or two. An absent one is watched by the status. */
@@ -52,7 +55,7 @@ export function useHistogram(view: View, run: number, live: boolean, enabled: bo
   });
 }
 
-export function useFields(view: View, run: number, live: boolean, enabled: boolean) {
+export function useFields(view: Parameters<typeof windowOf>[0], run: number, live: boolean, enabled: boolean) {
   const window = windowOf(view);
   return useQuery({
     queryKey: ["fields", window, run],
@@ -148,6 +151,91 @@ export function useOverview(view: OverviewView, run: number) {
     staleTime: Infinity,
     refetchInterval: ({ state }) => againAfter(view, state.data?.answer, state.data?.elapsedMs ?? 0) ?? false,
   });
+}
+
+export const PATTERNS = 500;
+/** Bars of a chart in a row. */
+const TREND = 30;
+
+/** All of them, with how many are new and gone; those alone are asked for only where that is more than the first answer has. */
+export function usePatterns({ q, from, to, show }: PatternsView, run: number) {
+  const asked = { limit: PATTERNS, buckets: TREND, compare: "true" } as const;
+  const all = useQuery({
+    queryKey: ["patterns", { q, from, to }, run],
+    queryFn: ({ signal }) => api.patterns({ q, from, to }, asked, signal),
+    placeholderData: keepPreviousData,
+    structuralSharing: false,
+    staleTime: Infinity,
+  });
+  const answer = all.data;
+  const fresh = answer && onlyNew(answer);
+  const isPart = answer !== undefined && !all.isPlaceholderData && (show === "gone" || (show === "new" && !fresh));
+  const part = useQuery({
+    queryKey: ["patterns", "part", q, answer?.from_ns, answer?.to_ns, show],
+    queryFn: ({ signal }) => api.patterns({ q, ...resolved(answer!) }, { ...asked, show: show === "gone" ? "gone" : "new" }, signal),
+    enabled: isPart,
+    structuralSharing: false,
+    staleTime: Infinity,
+  });
+  const whole = show === "all" ? answer?.patterns : show === "new" && fresh ? fresh : undefined;
+  const shown = isPart ? { patterns: part.data?.patterns, more: part.data?.more ?? 0, error: part.error } : { patterns: whole, more: whole && show === "all" ? answer!.more : 0, error: null };
+  return { all, shown, fetching: all.isFetching || part.isFetching };
+}
+
+/** The same time, however much later one asks. */
+function resolved({ from_ns: from, to_ns: to }: PatternsAnswer): Range {
+  return absoluteRange(BigInt(from), BigInt(to));
+}
+
+/** One that is not among those that are listed. */
+export function useOnePattern({ q, open }: PatternsView, answer: PatternsAnswer, enabled: boolean) {
+  const window = { q, ...resolved(answer), template: open };
+  return useQuery({
+    queryKey: ["pattern", window],
+    queryFn: async ({ signal }) => {
+      const { patterns } = await api.patterns(window, { limit: 1, buckets: TREND, compare: "true" }, signal);
+      return patterns[0] ?? (await api.patterns(window, { limit: 1, buckets: TREND, compare: "true", show: "gone" }, signal)).patterns[0] ?? null;
+    },
+    enabled,
+    staleTime: Infinity,
+    retry,
+  });
+}
+
+export function usePatternHistogram(window: Window) {
+  return useQuery({
+    queryKey: ["patternHistogram", window],
+    queryFn: ({ signal }) => api.histogram(window, BUCKETS, signal),
+    staleTime: Infinity,
+  });
+}
+
+/** Values of one variable. */
+export const VALUES = 10;
+
+export function useVariables(window: Window & { template: string }) {
+  return useQuery({
+    queryKey: ["variables", window],
+    queryFn: ({ signal }) => api.variables(window, VALUES, signal),
+    staleTime: Infinity,
+    retry,
+  });
+}
+
+/** So little time that next to nothing is read: the text of a template is in lists. */
+const NO_TIME = { q: "", from: "-1ms", to: "now" };
+
+/** The text behind an id; a text is its own. */
+export function useTemplateText(asked: string) {
+  const isId = isTemplateId(asked);
+  const answer = useQuery({
+    queryKey: ["templateText", asked],
+    queryFn: ({ signal }) => api.variables({ ...NO_TIME, template: asked }, 1, signal),
+    enabled: isId,
+    staleTime: Infinity,
+    retry,
+  });
+  return isId ? answer.data?.template : asked;
 }
 
 export function useRecord(id: string | null, known: LogRecord | undefined) {

@@ -255,6 +255,55 @@ export interface SourcesAnswer {
   more: boolean;
 }
 
+/** One statement of a program, as its records show it. */
+export interface Pattern {
+  /** Null where there is none yet that lasts, or none for this reader: then its text selects its records. */
+  id: string | null;
+  template: string;
+  count: number;
+  /** In the time of the same length before, if that was asked for. */
+  before: number | null;
+  severity: { [severity in Severity]?: number };
+  services: { service: string; count: number }[];
+  more_services: number;
+  first_ns: string;
+  last_ns: string;
+  first_seen_ns: string | null;
+  series: number[];
+  example: { id: string; body: Json } | null;
+}
+
+export interface PatternsAnswer {
+  from_ns: string;
+  to_ns: string;
+  first_ns: string;
+  bucket_ns: string;
+  total: number;
+  without: number;
+  others: number;
+  templates: number;
+  new: number | null;
+  gone: number | null;
+  patterns: Pattern[];
+  more: number;
+  stats: Stats;
+}
+
+/** What a template leaves open. */
+export interface Variable {
+  kind: string;
+  values: ValueCount[];
+  more_values: boolean;
+}
+
+export interface VariablesAnswer {
+  template: string;
+  total: number;
+  otherwise: number;
+  variables: Variable[];
+  stats: Stats;
+}
+
 export interface GraphAnswer {
   edges: Edge[];
   seconds: number;

@@ -47,7 +47,7 @@ export function LogList(props: Props) {
   useEffect(() => { virtual.measure(); }, [rowPx, virtual]);
   const scrollTo = useCallback((index: number) => virtual.scrollToIndex(index, { align: "auto" }), [virtual]);
   const [cursor, setCursor] = useCursor(rows, view.record, openRecord, scrollTo, tail.pause);
-  useTopOnChange(scroller, [view.q, view.from, view.to, view.order].join("\0"));
+  useTopOnChange(scroller, [view.q, view.from, view.to, view.template, view.order].join("\0"));
 
   const items = virtual.getVirtualItems();
   const lastShown = items[items.length - 1]?.index ?? 0;

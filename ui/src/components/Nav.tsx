@@ -1,6 +1,6 @@
 import type { AnchorHTMLAttributes } from "react";
 import { go, usePath } from "../lib/place";
-import { VIEWS, viewAddress } from "../lib/url";
+import { PATHS, viewAddress, type Path } from "../lib/url";
 import { t } from "../strings";
 
 interface LinkProps extends Omit<AnchorHTMLAttributes<HTMLAnchorElement>, "href"> {
@@ -18,16 +18,14 @@ export function Link({ to, onClick, ...rest }: LinkProps) {
   return <a {...rest} href={to} onClick={click} />;
 }
 
-const NAMES: { [path in (typeof VIEWS)[number]]: string } = {
-  "/": t.pages.overview, "/logs": t.pages.logs, "/traces": t.pages.traces, "/services": t.pages.services, "/sources": t.pages.sources,
-};
+const NAMES: { [path in Path]: string } = { "/": t.pages.overview, "/logs": t.pages.logs, "/patterns": t.pages.patterns, "/traces": t.pages.traces, "/services": t.pages.services, "/sources": t.pages.sources };
 
 export function Nav() {
   const here = usePath();
   const isHere = (path: string) => (path === "/" ? here === "/" || here === "/overview" : here.startsWith(path));
   return (
     <nav className="nav" aria-label={t.pages.label}>
-      {VIEWS.map((path) => (
+      {PATHS.map((path) => (
         <Link key={path} to={viewAddress(path)} aria-current={isHere(path) ? "page" : undefined}>{NAMES[path]}</Link>
       ))}
     </nav>

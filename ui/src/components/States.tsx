@@ -63,6 +63,7 @@ export function ListState(props: ListStateProps) {
   if (cancelled) return <Card title={t.states.cancelled} action={t.states.retry} onAction={refresh} />;
   if (loading) return <div className="state-quiet muted" role="status">{t.states.loading}…</div>;
   if (error) return <Failure error={error} refresh={refresh} />;
+  if (view.template !== "") return <Card title={t.template.nothingTitle} text={t.template.nothingText} action={t.template.remove} onAction={() => update({ template: "" })} />;
   if (clauses(view.q).length > 0) return <Excluded {...props} />;
   return <NothingInRange {...props} update={update} />;
 }

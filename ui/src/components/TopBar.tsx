@@ -53,16 +53,18 @@ export function TopBar({ view, update, range, tail, fields, error, refresh, onSh
 
 function TailButton({ view, update, tail, refresh }: Pick<Props, "view" | "update" | "tail" | "refresh">) {
   const on = tail.state !== "off";
+  const barred = view.template !== "";
   const click = () => {
+    if (barred) return;
     if (tail.state === "paused") tail.resume();
     else if (on) update({ tail: false });
     else if (tailWanted(view)) refresh();
     else update({ ...liveRange(view), tail: true, order: "desc" });
   };
-  const label = on ? t.tail.stop : isLive(view) ? t.tail.start : t.tail.unavailable;
+  const label = barred ? t.tail.oneTemplate : on ? t.tail.stop : isLive(view) ? t.tail.start : t.tail.unavailable;
   return (
     <button
-      type="button" className={`button tail tail-${tail.state}`} onClick={click} aria-pressed={on} title={label}
+      type="button" className={`button tail tail-${tail.state}`} onClick={click} aria-pressed={on} aria-disabled={barred} title={label}
       data-tail={tail.state}
     >
       <span className="tail-dot" aria-hidden="true" />

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "react";
 import { go } from "./place";
 import { isLive, shift, zoomOut } from "./time";
-import { VIEWS, viewAddress, type View } from "./url";
+import { pathByKey, viewAddress, type View } from "./url";
 import type { Rows, Tail } from "./useTail";
 
 export interface KeyTargets {
@@ -59,7 +59,7 @@ const ACTIONS: { [key: string]: Action } = {
   ArrowDown: () => move("down"),
   ArrowUp: () => move("up"),
   g: () => move("top"),
-  t: (k) => k.update(k.view.tail && isLive(k.view) ? { tail: false } : { ...liveRange(k.view), tail: true, order: "desc" }),
+  t: (k) => k.update(toggledTail(k.view)),
   "[": (k) => k.update(shift(k.range.fromNs, k.range.toNs, -1)),
   "]": (k) => k.update(shift(k.range.fromNs, k.range.toNs, 1)),
   "-": (k) => k.update(zoomOut(k.view, k.range.fromNs, k.range.toNs, nowNs())),
@@ -77,6 +77,11 @@ const CONTROL_ACTIONS: { [key: string]: Action } = {
 /** Starting the tail from a fixed range goes back to the last 15 minutes. */
 export function liveRange(view: View): { from: string; to: string } {
   return isLive(view) ? { from: view.from, to: view.to } : { from: "-15m", to: "now" };
+}
+
+function toggledTail(view: View): Partial<View> {
+  if (view.template !== "") return {};
+  return view.tail && isLive(view) ? { tail: false } : { ...liveRange(view), tail: true, order: "desc" };
 }
 
 export function useKeys(targets: KeyTargets): void {
@@ -112,7 +117,7 @@ export function usePageKeys(page: PageKeys): void {
         return;
       }
       if (isTyping(event.target) || asleep) return;
-      const view = VIEWS[Number(event.key) - 1];
+      const view = pathByKey(event.key);
       const action = view ? () => go(viewAddress(view)) : (keys[event.key] ?? (isControl(event.target) ? undefined : onControls[event.key]));
       if (!action) return;
       event.preventDefault();

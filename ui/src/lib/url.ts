@@ -5,6 +5,8 @@
 import { DEFAULT_RANGE, isBound, isLive, type Range } from "./time";
 
 export interface View extends Asked {
+  /** The id or the text of the one template whose records are shown; empty for all. */
+  template: string;
   order: "desc" | "asc";
   columns: string[];
   record: string | null;
@@ -20,6 +22,7 @@ export function parseView(search: string): View {
   return {
     q: params.get("q") ?? "",
     ...range,
+    template: params.get("template") ?? "",
     order: params.get("order") === "asc" ? "asc" : "desc",
     columns: [...new Set(columns)].slice(0, MAX_COLUMNS),
     record: params.get("record") || null,
@@ -55,6 +58,7 @@ export function searchText(params: URLSearchParams): string {
 
 export function formatView(view: View): string {
   const params = askedParams(view);
+  if (view.template) params.set("template", view.template);
   if (view.order !== "desc") params.set("order", view.order);
   for (const column of view.columns) params.append("col", column);
   if (view.record) params.set("record", view.record);
@@ -63,27 +67,38 @@ export function formatView(view: View): string {
 }
 
 /** The list of logs that match, over this time. */
-export function logsAddress(asked: Asked): string {
-  return `/logs${searchText(askedParams(asked))}`;
+export function logsAddress({ template = "", record = null, ...asked }: Asked & Partial<Pick<View, "template" | "record">>): string {
+  return `/logs${formatView({ ...parseView(""), ...asked, template, record })}`;
 }
 
-/** The tail runs only where new records belong at the top of what is shown. */
+/** The tail runs only where new records belong at the top of what is shown; it knows no templates. */
 export function tailWanted(view: View): boolean {
-  return view.tail && view.order === "desc" && isLive(view);
+  return view.tail && view.template === "" && view.order === "desc" && isLive(view);
 }
 
 /** The change that a step back should undo; everything else replaces the address in place. */
 export function isStep(before: View, after: View): boolean {
-  const key = (view: View) => [view.q, view.from, view.to, view.order].join("\0");
+  const key = (view: View) => [view.q, view.from, view.to, view.template, view.order].join("\0");
   return key(before) !== key(after) || (before.record === null) !== (after.record === null);
 }
 
-/** The views of what was sent. */
-export const VIEWS = ["/", "/logs", "/traces", "/services", "/sources"] as const;
+/** The views of what was sent, with the key that leads to each. */
+export const VIEWS = { "/": "1", "/logs": "2", "/patterns": "6", "/traces": "3", "/services": "4", "/sources": "5" } as const;
+export type Path = keyof typeof VIEWS;
+export const PATHS = Object.keys(VIEWS) as Path[];
 
-/** A view with the range that is on screen. */
-export function viewAddress(path: (typeof VIEWS)[number]): string {
-  const search = searchText(askedParams({ q: "", ...parseRange(new URLSearchParams(window.location.search)) }));
+export function pathByKey(key: string): Path | undefined {
+  return PATHS.find((path) => VIEWS[path] === key);
+}
+
+/** Those whose search selects records of logs, so that it can be taken from one to the other. */
+const OF_LOGS: readonly string[] = ["/logs", "/patterns"] satisfies Path[];
+
+/** A view with the range that is on screen, and the search where it means the same. */
+export function viewAddress(path: Path): string {
+  const params = new URLSearchParams(window.location.search);
+  const q = OF_LOGS.includes(path) && OF_LOGS.includes(window.location.pathname) ? (params.get("q") ?? "") : "";
+  const search = searchText(askedParams({ q, ...parseRange(params) }));
   // What `/` with something behind it meant before there was an overview is kept for old links.
   return path === "/" && search !== "" ? `/overview${search}` : path + search;
 }
