@@ -466,10 +466,10 @@ export const t = {
     countTitle: (count: number, before: number, share: string) => `${records(count)}, ${share}; ${whole(before)} in the time before`,
     countOf: (count: number, total: number) => `${whole(count)} of ${records(total)}`,
     trendLabel: (count: number, most: number, bars: number) => `${records(count)}, at most ${whole(most)} in one of ${bars} parts of the range`,
-    change: (change: PatternChange) => {
+    change: (change: PatternChange, before: number) => {
       switch (change.kind) {
         case "new": return "new";
-        case "gone": return "gone";
+        case "gone": return `gone, ${compact(before)} before`;
         case "same": return "about the same";
         case "more": return `${factor(change.times)} more`;
         case "less": return `${factor(change.times)} less`;

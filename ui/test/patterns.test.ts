@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { url } from "../src/api/client";
 import type { Pattern, PatternsAnswer } from "../src/api/types";
 import {
-  askedBy, barPath, changeOf, chosenService, formatPatterns, found, hasBefore, isPatternsStep, moodOf, onlyNew, parsePatterns, patternLogs, patternsAddress, rangeOf, servicesOf, sorted, withService,
+  askedBy, barPath, changeOf, chosenService, formatPatterns, found, hasBefore, isPatternsStep, momentOf, moodOf, onlyNew, parsePatterns, patternLogs, patternsAddress, rangeOf, servicesOf, sorted, templateOf, withService,
   withValue, type PatternsView,
 } from "../src/lib/patterns";
 import { isTemplateId, kindOf, likeness, parts, surroundings } from "../src/lib/template";
@@ -162,6 +162,22 @@ describe("the logs of a template", () => {
   });
   it("are found by text where there is no id", () => expect(askedBy(pattern({ id: null }))).toBe("order <num> placed"));
   it("are narrowed by a value as a phrase", () => expect(withValue("a or b", 'x "y"')).toBe('(a or b) and "x \\"y\\""'));
+});
+
+describe("the template of a record", () => {
+  const at = (template: string, id: string | null = null) => pattern({ template, example: id === null ? null : { id, body: "" } });
+  const all = [at("order <num> placed", "default.1.1"), at("order <num> placed by <*>"), at("<*> joined", "default.1.3")];
+  const check = (id: string, body: string, expected: string | null) => it(body, () => expect(templateOf({ id, body }, all)?.template ?? null).toBe(expected));
+  check("default.1.3", "of which it is the example", "<*> joined");
+  check("default.1.9", "order 7 placed by ann", "order <num> placed by <*>");
+  check("default.1.9", "order 7 placed", "order <num> placed");
+  check("default.1.9", "another line", null);
+  it("has none if it is no text", () => expect(templateOf({ id: "default.1.1", body: { a: 1 } }, all)).toBeNull());
+  it("is looked for at its moment, in its service", () => {
+    const time_ns = "1795168800000000007";
+    expect(momentOf({ time_ns, resource: [["service.name", "a b"]] })).toEqual({ q: 'service.name:"a b"', from: "2026-11-20T10:00:00.000000007Z", to: "2026-11-20T10:00:00.000000008Z" });
+    expect(momentOf({ time_ns, resource: [] }).q).toBe("");
+  });
 });
 
 describe("a chart", () => {

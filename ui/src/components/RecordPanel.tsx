@@ -16,6 +16,7 @@ import { FieldTable, type FieldActions } from "./FieldTable";
 import { Icon, IconButton } from "./Icon";
 import { Link } from "./Nav";
 import { Surrounding } from "./Surrounding";
+import { LikeThis } from "./LikeThis";
 import { LongText } from "./LongText";
 
 interface Props {
@@ -172,6 +173,7 @@ function Fields({ record, actions, update }: FieldsProps) {
           </button>
         </p>
       )}
+      {isText && <LikeThis key={record.id} record={record} update={update} />}
       <FieldTable title={t.record.attributes} pairs={record.attributes} actions={actions} named={named("attributes")} />
       <FieldTable title={t.record.resource} pairs={record.resource} actions={actions} named={named("resource")} />
       <FieldTable title={t.record.scope} pairs={scopePairs} actions={actions} named={named("record")} />

@@ -1,6 +1,7 @@
 /** The templates of a range: what of them is on screen, what became of each since the time before, and where they lead. Nothing here draws. */
-import type { Pattern, PatternsAnswer } from "../api/types";
+import type { LogRecord, Pattern, PatternsAnswer } from "../api/types";
 import { addClause, clauseFor, clauses, quote, removeClause, unquote } from "./query";
+import { likeness } from "./template";
 import { absoluteRange, type Range } from "./time";
 import { askedParams, logsAddress, parseRange, searchText, type Asked } from "./url";
 
@@ -167,6 +168,23 @@ export function rangeOf({ count }: Pick<Pattern, "count">, bounds: Bounds): Rang
 export function patternLogs(pattern: Pick<Pattern, "id" | "template" | "count">, view: Asked, bounds: Bounds | undefined, more: { q?: string; record?: string } = {}): string {
   const range = pattern.count > 0 || !bounds ? { from: view.from, to: view.to } : rangeOf(pattern, bounds);
   return logsAddress({ q: more.q ?? view.q, ...range, template: askedBy(pattern), record: more.record ?? null });
+}
+
+/** Which of the templates of its moment a record is of; null if none is like it. */
+export function templateOf(record: Pick<LogRecord, "id" | "body">, patterns: readonly Pattern[]): Pattern | null {
+  const { id, body } = record;
+  if (typeof body !== "string") return null;
+  const shown = patterns.find(({ example }) => example?.id === id);
+  if (shown) return shown;
+  const alike = patterns.map((one) => ({ one, same: likeness(one.template, body) })).filter(({ same }) => same >= 0);
+  return alike.sort((a, b) => b.same - a.same)[0]?.one ?? null;
+}
+
+/** What selects the records of the same service at the same moment: few, and this one is among them. */
+export function momentOf(record: Pick<LogRecord, "time_ns" | "resource">): Asked {
+  const ns = BigInt(record.time_ns);
+  const service = record.resource.find(([name]) => name === "service.name")?.[1];
+  return { q: typeof service === "string" && service !== "" ? clauseFor("service.name", service) : "", ...absoluteRange(ns, ns + 1n) };
 }
 
 /** A value of a variable as a part of the query. */

@@ -81,7 +81,7 @@ function Body({ view, update, pattern, answer }: BodyProps) {
       <Section title={t.patterns.heads.services}>
         <BarList
           total={counted}
-          items={pattern.services.map(({ service, count }) => ({ key: service, text: service || t.services.noName, count, hint: t.patterns.narrow(service), pick: () => narrow("service.name", service), off: service === "" }))}
+          items={pattern.services.map(({ service, count }) => ({ key: service, text: service || t.services.noName, count: pattern.count > 0 ? count : null, hint: t.patterns.narrow(service), pick: () => narrow("service.name", service), off: service === "" }))}
         />
         {pattern.more_services > 0 && <p className="muted">{t.patterns.servicesLeft(pattern.more_services)}</p>}
       </Section>

@@ -114,7 +114,7 @@ export function ChangeText({ one }: { one: Pattern }) {
   if (one.before === null) return <span className="muted">–</span>;
   const change = changeOf({ count: one.count, before: one.before });
   const title = t.patterns.changeTitle(whole(one.count), whole(one.before));
-  return <span className={`pattern-${change.kind}`} title={title} data-change={change.kind}>{t.patterns.change(change)}</span>;
+  return <span className={`pattern-${change.kind}`} title={title} data-change={change.kind}>{t.patterns.change(change, one.before)}</span>;
 }
 
 /** The row that the keyboard is on: a template and not a number, so it stays when the order changes. */
