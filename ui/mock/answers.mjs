@@ -1,4 +1,5 @@
 /** The answers of docs/api.md over a plain array of records, newest first. */
+import { isOf } from "./patterns.mjs";
 import { QueryError, parse, valuesOf } from "./query.mjs";
 
 export class HttpError extends Error {
@@ -41,8 +42,8 @@ export function rangeOf(params, since = "-15m") {
 
 export function select(records, params) {
   const [from, to] = rangeOf(params);
-  const matches = matcher(params.get("q") ?? "");
-  const found = records.filter((r) => BigInt(r.time_ns) >= from && BigInt(r.time_ns) < to && matches(r));
+  const [matches, isOne] = [matcher(params.get("q") ?? ""), isOf(params.get("template"))];
+  const found = records.filter((r) => BigInt(r.time_ns) >= from && BigInt(r.time_ns) < to && matches(r) && isOne(r));
   return { from, to, found };
 }
 

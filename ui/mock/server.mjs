@@ -11,6 +11,7 @@ import * as answers from "./answers.mjs";
 import { bigTrace, fromOtlp, seededSpans, sums, trace } from "./spans.mjs";
 import { PEOPLE } from "./people.mjs";
 import { overview } from "./overview.mjs";
+import { parameters, patterns, isOf } from "./patterns.mjs";
 import { graph, services } from "./services.mjs";
 import { ledger, sources } from "./sources.mjs";
 import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
@@ -58,6 +59,8 @@ const dataset = (mock, params) => (params.get("dataset") === "spans" ? mock.span
 
 const ROUTES = [
   [/^\/overview$/, (mock, _, params) => overview(mock, params)],
+  [/^\/patterns$/, (mock, _, params) => allPatterns(mock, params)],
+  [/^\/patterns\/parameters$/, (mock, _, params) => variables(mock, params)],
   [/^\/services$/, (mock, _, params) => over(services, mock, params)],
   [/^\/graph$/, (mock, _, params) => over(graph, mock, params)],
   [/^\/sources$/, (mock, _, params) => sources(mock, params)],
@@ -80,6 +83,20 @@ function partly(mock, answer) {
 function over(answer, mock, params) {
   const { from, to, found } = answers.select(mock.spans, params);
   return answer(found, Number(to - from) / 1e9, params);
+}
+
+function allPatterns(mock, params) {
+  const bounds = answers.select([], params);
+  const [matches, isOne] = [answers.matcher(params.get("q") ?? ""), isOf(params.get("template"))];
+  const answer = patterns(mock.records.filter((r) => matches(r) && isOne(r)), bounds, params);
+  return mock.state === "partial" ? { ...answer, without: 3, others: 1204, more: 17 } : answer;
+}
+
+function variables(mock, params) {
+  const asked = params.get("template");
+  const found = parameters(mock.records, answers.select(mock.records, params).found, asked, Number(params.get("limit") ?? 10));
+  if (!found) throw new answers.HttpError(404, { code: "not_found", message: `no template is known by \`${asked}\`` });
+  return found;
 }
 
 function oneTrace(mock, id, params) {
@@ -112,7 +129,7 @@ async function handle(mock, request, response) {
   if (mock.state === "forbidden" && path !== "/status" && path !== "/session") return send(response, 403, { error: { code: "forbidden", message: "no policy permits it" } });
   if (mock.state === "no_sql" && path === "/sql") return send(response, 408, { error: { code: "over_budget", message: "the query reached its time" } });
   if (path === "/sql") return send(response, 200, sums(mock.spans, JSON.parse(await body(request)).sql));
-  if (mock.state === "broken" && (path === "/logs" || path === "/spans")) return send(response, 408, { error: { code: "over_budget", message: "the query read 8.0 GB, its budget" } });
+  if (mock.state === "broken" && ["/logs", "/spans", "/patterns"].includes(path)) return send(response, 408, { error: { code: "over_budget", message: "the query read 8.0 GB, its budget" } });
   try {
     if (path === "/tail") return tail(mock, searchParams, request, response);
     for (const [pattern, answer] of ROUTES) {

@@ -28,7 +28,7 @@ export function OneTemplate({ view, update }: { view: View; update(patch: Partia
   const { q, from, to, template } = view;
   const text = useTemplateText(template);
   return (
-    <div className="narrowed" role="group" aria-label={t.template.label} data-template={template}>
+    <section className="narrowed" aria-label={t.template.label} data-template={template}>
       <span className="narrowed-chip" title={visibleLine((text ?? template).slice(0, 2000))}>
         <span className="muted">{t.template.only}</span>
         <span className="ellipsis">{text === undefined ? <code>{t.template.unknown} {visibleLine(template)}</code> : <TemplateText text={text} />}</span>
@@ -36,6 +36,6 @@ export function OneTemplate({ view, update }: { view: View; update(patch: Partia
       </span>
       <Link to={patternsAddress({ q, from, to, open: template })}>{t.template.details}</Link>
       <span className="muted">{t.template.noTail}</span>
-    </div>
+    </section>
   );
 }

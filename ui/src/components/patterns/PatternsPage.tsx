@@ -30,6 +30,7 @@ export function PatternsPage() {
   const answer = all.data;
   const range = useBounds(view, answer);
   const error = all.error ?? shown.error;
+  const cancelled = !error && !fetching && (!shown.patterns || all.isPlaceholderData);
   const never = answer?.total === 0 && status.data?.records === 0;
   const listed = useMemo(() => sorted(found(shown.patterns ?? [], view.find), view.sort, view.turned), [shown.patterns, view.find, view.sort, view.turned]);
   const open = shown.patterns?.find((one) => askedBy(one) === view.open || one.template === view.open);
@@ -65,10 +66,9 @@ export function PatternsPage() {
             <div className="services-body" role="tabpanel" id="patterns-body" aria-labelledby={`show-${view.show}`}>
               {answer && !error && <Notes answer={answer} width={widthText(range.toNs - range.fromNs)} />}
               {error && <Failure error={error} refresh={refresh} />}
-              {!error && !shown.patterns && (fetching || all.isPending
-                ? <div className="state-quiet muted" role="status">{t.patterns.loading}…</div>
-                : <Card title={t.states.cancelled} action={t.states.retry} onAction={refresh} />)}
-              {!error && answer && shown.patterns && (listed.length > 0
+              {!error && !shown.patterns && fetching && <div className="state-quiet muted" role="status">{t.patterns.loading}…</div>}
+              {cancelled && <Card title={t.states.cancelled} action={t.states.retry} onAction={refresh} />}
+              {!error && !cancelled && answer && shown.patterns && (listed.length > 0
                 ? <PatternTable patterns={listed} view={view} update={update} answer={answer} sort={sort} />
                 : <Nothing view={view} update={update} all={shown.patterns} width={widthText(range.toNs - range.fromNs)} />)}
               {answer && !error && shown.more > 0 && <p className="patterns-note muted">{t.patterns.more(PATTERNS, shown.more)}</p>}
