@@ -86,6 +86,15 @@ const sources = [
   away("sources", "/sources", there("tr[data-source]")),
 ];
 
+const patterns = [
+  scene("patterns", "/patterns?from=-1h", there(".patterns-table tbody tr")),
+  scene("patterns-details", "/patterns?from=-1h", steps(click(".patterns-table tbody tr button, .patterns-table tbody tr a"), there(".panel .panel-section"))),
+  scene("patterns-new", "/patterns?from=-1h&show=new", there(".tabs")),
+  scene("patterns-nothing", `/patterns?${LONG_AGO}`, there(".state-card")),
+  forbidden("patterns", "/patterns"),
+  away("patterns", "/patterns", there(".patterns-table tbody tr")),
+];
+
 const people = [
   scene("sign-in", "/", heading("Sign in"), { mock: { session: "nobody" }, allow: REFUSED }),
   scene("set-up", "/#set-up=lkl_00.00", heading("Set up the first administrator"), { mock: { session: "nobody" }, allow: REFUSED }),
@@ -109,7 +118,8 @@ const first = [
   scene("first-logs", "/logs", says("Waiting for the first record"), { mock: { state: "empty" } }),
   scene("first-traces", "/traces", there(".state-card"), { mock: { state: "empty" } }),
   scene("first-services", "/services", there(".state-card"), { mock: { state: "empty" } }),
+  scene("first-patterns", "/patterns", there(".state-card"), { mock: { state: "empty" } }),
   scene("first-sources", "/sources", says("Nothing has been sent yet"), { mock: { state: "empty" } }),
 ];
 
-export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...people, ...first];
+export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...people, ...first];

@@ -47,8 +47,9 @@ function changes(services, from, to) {
     of("volume", b, { before_rate: 10.2, now_rate: 25.5 }),
     of("volume", c, { before_rate: 10.2, now_rate: 0.4 }),
     of("new", "gift-cards", { since_ns: since, count: 412 }),
+    of("pattern", b, { id: null, template: "payment <id> refused by <var>: <...>", since_ns: since, count: { errors: 31, of: 31 } }),
     // Of a server that knows more than this console.
-    of("pattern", a, {}),
+    of("tide", a, {}),
   ];
 }
 

@@ -549,7 +549,8 @@ export const t = {
     against: (width: string) => `against the ${width} before`,
     none: (width: string) => `Nothing stands out: volumes, errors and durations are about as in the ${width} before.`,
     noBefore: (width: string) => `There is too little from the ${width} before to compare with. Changes appear here once there is.`,
-    partial: (reason: string) => `Only records of logs are counted here: ${reason}.`,
+    partial: (reason: string, missing: string) =>
+      missing === "patterns" ? `New messages were not looked for: ${reason}.` : `Only records of logs are counted here: ${reason}.`,
     moreChanges: (n: number) => `${counted(n, "smaller change", "smaller changes")} left out.`,
     everything: "Everything",
     errors: (now: Share, before: Share, what: Counted) =>
@@ -559,6 +560,8 @@ export const t = {
     silent: (width: string, expected: number) => `Silent for ${width}, in which about ${compact(Math.round(expected))} records and requests should have come`,
     allSilent: (width: string) => `Nothing at all has come for ${width}`,
     fresh: (since: string, count: number) => `New: first seen at ${since}, ${counted(count, "time", "times")} since`,
+    newMessage: (template: string, since: string, count: Share) =>
+      `New message since ${since}: “${template}”, ${counted(count.of, "time", "times")}${count.errors > 0 ? `, ${count.errors === count.of ? "all" : whole(count.errors)} of them errors` : ""}`,
     more: (what: Counted, now: string, before: string, times: number) => `${Number.isFinite(times) ? `${factor(times)} as many ${what}` : `Many more ${what}`}: ${now}, ${before} before`,
     fewer: (what: Counted, now: string, before: string, part: number) => `Only ${Math.max(1, Math.round(part * 100))} % as many ${what}: ${now}, ${before} before`,
     ways: { logs: "Logs", traces: "Traces", map: "Map" },

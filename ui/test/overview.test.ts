@@ -79,7 +79,7 @@ describe("changes", () => {
   const volume = make("volume", { before_rate: 1, now_rate: 4 });
 
   it("are those that there are words for", () => {
-    expect(known([errors, make("pattern", {}), fresh])).toEqual([errors, fresh]);
+    expect(known([errors, make("tide", {}), fresh])).toEqual([errors, fresh]);
   });
 
   it("are red where requests fail, and amber where they wait or nothing comes", () => {
@@ -95,6 +95,9 @@ describe("changes", () => {
     expect(waysOf({ ...errors, counted: "records" }, RANGE, ANSWER).map(({ target }) => target)).toEqual(["logs", "map"]);
     expect(search(ways(slower)[0]!.to)).toEqual({ service: "pay & go", least: "100ms", from: "-1h" });
     expect(search(ways(volume)[0]!.to)).toEqual({ q: 'service.name:"pay & go"', from: "-1h" });
+    const saying = (errors: number) => make("pattern", { id: null, template: "a <num> & b", since_ns: "1795172000000000000", count: { errors, of: 9 } });
+    expect(search(ways(saying(0))[0]!.to)).toEqual({ template: "a <num> & b", from: "-1h" });
+    expect([saying(0), saying(2)].map(mood)).toEqual(["note", "bad"]);
     expect(search(ways(fresh)[1]!.to)).toEqual({ show: "map", service: "pay & go", from: "-1h" });
     // What there was until it fell silent, and a little of the silence.
     expect(search(ways(silent)[0]!.to)).toEqual({ q: 'service.name:"pay & go"', from: "2026-11-20T10:23:20Z", to: "2026-11-20T10:55:20Z" });

@@ -190,6 +190,8 @@ interface ChangeKinds {
   latency: { percentile: number; before_ms: number; now_ms: number };
   silent: { since_ns: string; seconds: number; expected: number };
   new: { since_ns: string; count: number };
+  /** A message of a kind that nobody wrote before; the count is of records. */
+  pattern: { id: string | null; template: string; since_ns: string; count: Portion };
   volume: { before_rate: number; now_rate: number };
 }
 

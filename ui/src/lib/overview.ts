@@ -85,7 +85,7 @@ export function ratio(errors: number, of: number): number {
   return of === 0 ? 0 : errors / of;
 }
 
-const KINDS: readonly string[] = ["errors", "latency", "silent", "new", "volume"] satisfies Change["kind"][];
+const KINDS: readonly string[] = ["errors", "latency", "silent", "new", "pattern", "volume"] satisfies Change["kind"][];
 
 /** Those that this console has words for: a newer server may know of others. */
 export function known(changes: readonly Change[]): Change[] {
@@ -96,6 +96,7 @@ export type Mood = "bad" | "warn" | "note";
 
 export function mood(change: Change): Mood {
   if (change.kind === "errors") return "bad";
+  if (change.kind === "pattern") return change.count.errors > 0 ? "bad" : "note";
   if (change.kind === "silent") return "warn";
   return change.kind === "latency" && change.now_ms > change.before_ms ? "warn" : "note";
 }
@@ -126,6 +127,7 @@ export function waysOf(change: Change, range: Range, answer: Pick<OverviewAnswer
     }
     case "silent": return [logs(serviceLogs(service, before(change, answer))), map];
     case "new": return [logs(serviceLogs(service, range)), map];
+    case "pattern": return [logs(logsAddress({ q: "", ...range, template: change.id ?? change.template })), map];
     case "volume": return [logs(serviceLogs(service, range)), map];
   }
 }

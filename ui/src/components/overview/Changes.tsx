@@ -29,7 +29,7 @@ export function Changes({ answer, view, width }: Props) {
   );
 }
 
-const ICONS: { [kind in Change["kind"]]: IconName } = { errors: "warn", latency: "clock", silent: "pause", new: "plus", volume: "up" };
+const ICONS: { [kind in Change["kind"]]: IconName } = { errors: "warn", latency: "clock", silent: "pause", new: "plus", pattern: "plus", volume: "up" };
 
 function One({ change, answer, view }: { change: Change; answer: OverviewAnswer; view: Range }) {
   const name = change.service === null ? t.overview.everything : change.service.slice(0, CUT) || t.services.noName;
@@ -65,6 +65,7 @@ function sentence(change: Change): string {
       return change.service === null ? words.allSilent(silence) : words.silent(silence, change.expected);
     }
     case "new": return words.fresh(clock(BigInt(change.since_ns), false), change.count);
+    case "pattern": return words.newMessage(visibleLine(change.template).slice(0, CUT), clock(BigInt(change.since_ns), false), change.count);
     case "volume": {
       const [now, before] = [change.now_rate, change.before_rate];
       const [shownNow, shownBefore] = [t.services.perSecond(now), t.services.perSecond(before)];

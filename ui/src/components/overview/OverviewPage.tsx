@@ -67,7 +67,7 @@ export function OverviewPage() {
             {!error && nothing && <Card title={t.overview.emptyTitle} text={t.overview.emptyText} action={t.traces.widen} onAction={() => update({ from: "-24h", to: "now" })} />}
             {!error && answer && !nothing && (
               <>
-                {answer.partial && <p className="overview-note text-warn" role="status">{t.overview.partial(answer.partial.reason)}</p>}
+                {answer.partial && <p className="overview-note text-warn" role="status">{t.overview.partial(answer.partial.reason, answer.partial.missing)}</p>}
                 <Changes answer={answer} view={view} width={widthText(range.toNs - range.fromNs)} />
                 <Services answer={answer} view={view} width={widthText(range.toNs - range.fromNs)} />
               </>

@@ -88,7 +88,7 @@ const Row = memo(function Row({ one, total, open, active, pick }: RowProps) {
       <td className="pattern-change"><ChangeText one={one} /></td>
       <td className="pattern-first"><span className="narrow-label">{t.patterns.heads.first}</span> <FirstSeen ns={one.first_seen_ns} /></td>
       <td className="pattern-services muted">
-        <span className="ellipsis">
+        <span className="ellipsis" title={services.map(({ service }) => visibleLine(service.slice(0, 80))).join(", ")}>
           {services.slice(0, SERVICES).map(({ service }, at) => <span key={service}>{at > 0 && ", "}<bdi><Visible text={service.slice(0, 80) || t.services.noName} /></bdi></span>)}
           {services.length + one.more_services > SERVICES && ` ${t.patterns.moreServices(services.length + one.more_services - SERVICES)}`}
         </span>
