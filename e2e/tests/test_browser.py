@@ -37,7 +37,7 @@ def test_console(make_server, say):
 def test_signing_in(tmp_path):
     server = Server(tmp_path, settings="access:\n  loopback: sign_in\n").start()
     link = (server.data / "set-up-link").read_text().strip()
-    assert browse(LOGKEEP_URL=server.url, LOGKEEP_SET_UP_LINK=link) == 12
+    assert browse(LOGKEEP_URL=server.url, LOGKEEP_SET_UP_LINK=link) == 13
     server.stop()
 
 

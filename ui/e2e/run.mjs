@@ -11,7 +11,7 @@ import { accountJourneys } from "./account.mjs";
 import { approvalJourneys } from "./approvals.mjs";
 import { auditJourneys } from "./audit.mjs";
 import { overviewJourneys, overviewStates } from "./overview.mjs";
-import { patternJourneys, patternStates } from "./patterns.mjs";
+import { patternJourneys, patternPeople, patternStates } from "./patterns.mjs";
 import { oidc } from "./oidc.mjs";
 import { peopleJourneys } from "./people.mjs";
 import { serviceJourneys, serviceStates } from "./services.mjs";
@@ -25,7 +25,7 @@ const browser = await launch();
 const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
-const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...auditJourneys, ...approvalJourneys];
+const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...patternPeople, ...auditJourneys, ...approvalJourneys];
 const all = link ? asked : [...overviewJourneys, ...journeys, ...traceJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...(mock ? [...overviewStates, ...traceStates, ...serviceStates, ...sourceStates, ...patternStates, ...states] : [])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.

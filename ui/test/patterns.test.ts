@@ -33,7 +33,8 @@ describe("a template's text in parts", () => {
 
 it("each variable has what stands around it, and what follows at the end is none", () => {
   expect(surroundings("order <num> by <*>/<path> <...>")).toEqual([{ before: "order ", after: " by " }, { before: " by ", after: "/" }, { before: "/", after: " " }]);
-  expect(surroundings(`${"x".repeat(99)}<num>`)).toEqual([{ before: "x".repeat(24), after: "" }]);
+  expect(surroundings(`<num> ${"x".repeat(99)}`)).toEqual([{ before: "", after: ` ${"x".repeat(23)}…` }]);
+  expect(surroundings(`${"x".repeat(99)}<num>`)).toEqual([{ before: `…${"x".repeat(24)}`, after: "" }]);
 });
 
 it("tells ids from texts as the server does", () => {

@@ -47,7 +47,15 @@ const NEAR = 24;
 export function surroundings(template: string): Place[] {
   const all = parts(template);
   const near = (at: number) => (all[at]?.kind === null ? all[at].text : "");
-  return all.flatMap(({ kind }, at) => (kind === null || kind === "..." ? [] : [{ before: near(at - 1).slice(-NEAR), after: near(at + 1).slice(0, NEAR) }]));
+  return all.flatMap(({ kind }, at) => (kind === null || kind === "..." ? [] : [{ before: end(near(at - 1)), after: start(near(at + 1)) }]));
+}
+
+function start(text: string): string {
+  return text.length <= NEAR ? text : `${text.slice(0, NEAR)}…`;
+}
+
+function end(text: string): string {
+  return text.length <= NEAR ? text : `…${text.slice(-NEAR)}`;
 }
 
 export function kindOf(mark: string): Kind | null {

@@ -120,17 +120,20 @@ export function ChangeText({ one }: { one: Pattern }) {
 /** The row that the keyboard is on: a template and not a number, so it stays when the order changes. */
 function useCursor(patterns: readonly Pattern[], open: string, show: (asked: string) => void): string | null {
   const [cursor, setCursor] = useState<string | null>(null);
-  const latest = useRef({ patterns, open, show, cursor });
-  latest.current = { patterns, open, show, cursor };
+  // Where it is already, though it is not drawn yet: keys may come faster.
+  const at = useRef<string | null>(null);
+  const latest = useRef({ patterns, open, show });
+  latest.current = { patterns, open, show };
   useEffect(() => {
     const onMove = (event: Event) => {
       const now = latest.current;
       const step = (event as CustomEvent<Move>).detail;
-      const at = now.patterns.findIndex((one) => (now.open ? isOpen(one, now.open) : askedBy(one) === now.cursor));
-      const to = step === "top" ? 0 : Math.min(now.patterns.length - 1, Math.max(0, at + (step === "down" ? 1 : step === "up" ? -1 : 0)));
+      const from = now.patterns.findIndex((one) => (now.open ? isOpen(one, now.open) : askedBy(one) === at.current));
+      const to = step === "top" ? 0 : Math.min(now.patterns.length - 1, Math.max(0, from + (step === "down" ? 1 : step === "up" ? -1 : 0)));
       const target = now.patterns[to];
       if (!target) return;
-      setCursor(askedBy(target));
+      at.current = askedBy(target);
+      setCursor(at.current);
       document.querySelectorAll("[data-pattern]")[to]?.scrollIntoView({ block: "nearest" });
       if (step === "open" || (now.open && step !== "top")) now.show(askedBy(target));
     };
