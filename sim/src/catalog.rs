@@ -152,8 +152,13 @@ impl Catalog for ModelCatalog {
             if let Some(row) = change.documents {
                 tables.documents.insert((tenant, class, row.last), row);
             }
+            tables.secrets.extend(change.secrets);
             Ok(())
         })
+    }
+
+    async fn leave_nothing_deleted(&self) -> Result<(), CatalogError> {
+        Ok(())
     }
 
     async fn forget_tenant(&self, tenant: &TenantId) -> Result<(), CatalogError> {

@@ -38,6 +38,7 @@ fn change(class: &str, add: &[&SegmentRow], remove: &[&SegmentRow], all: &[&Segm
         keys: vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }],
         documents: None,
         pages: Pages::default(),
+        secrets: vec![(format!("flushed {class}"), flushed.to_le_bytes().to_vec())],
     }
 }
 

@@ -49,13 +49,21 @@ pub enum Action {
     Review,
     /// Asking that every key of what a tenant has be destroyed.
     DestroyKeys,
+    /// Seeing for how long what a tenant has is kept, and what is held.
+    ListRetention,
+    /// Saying for how long it is kept. To shorten that takes another.
+    SetRetention,
+    /// Placing a legal hold.
+    PlaceHold,
+    /// Asking that a legal hold be released.
+    ReleaseHold,
     /// Saying who one is. No policy decides that.
     SignIn,
 }
 
 impl Action {
     /// All that policies decide about a tenant; [`Action::Unmask`] is about a field.
-    pub const DECIDED: [Self; 22] = [
+    pub const DECIDED: [Self; 26] = [
         Self::Query,
         Self::QueryAudit,
         Self::Tail,
@@ -78,6 +86,10 @@ impl Action {
         Self::BreakGlass,
         Self::Review,
         Self::DestroyKeys,
+        Self::ListRetention,
+        Self::SetRetention,
+        Self::PlaceHold,
+        Self::ReleaseHold,
     ];
 
     /// As it is written.
@@ -106,6 +118,10 @@ impl Action {
             Self::BreakGlass => "break_glass",
             Self::Review => "review",
             Self::DestroyKeys => "destroy_keys",
+            Self::ListRetention => "list_retention",
+            Self::SetRetention => "set_retention",
+            Self::PlaceHold => "place_hold",
+            Self::ReleaseHold => "release_hold",
             Self::SignIn => "sign_in",
         }
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use logkeep_cipher::sha256;
-use logkeep_record::TenantId;
+use logkeep_record::{Class, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{Rights, Role, UserName};
@@ -60,6 +60,37 @@ pub enum Act {
         #[serde(with = "tenant_name")]
         tenant: TenantId,
     },
+    /// Saying for how long what a tenant has is kept.
+    SetRetention {
+        /// Whose.
+        #[serde(with = "tenant_name")]
+        tenant: TenantId,
+        /// Of which class.
+        #[serde(with = "class_name")]
+        class: Class,
+        /// Days since arrival; `None` for ever.
+        days: Option<u32>,
+    },
+    /// Placing a legal hold: what it covers is not destroyed until it is released.
+    PlaceHold {
+        /// By which it is named.
+        hold: String,
+        /// Whose data.
+        #[serde(with = "tenant_name")]
+        tenant: TenantId,
+        /// Which class of them; `None` for all.
+        class: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Releasing a legal hold.
+    ReleaseHold {
+        /// Which.
+        hold: String,
+        /// Whose data it covers.
+        #[serde(with = "tenant_name")]
+        tenant: TenantId,
+    },
 }
 
 /// A tenant as its name.
@@ -76,19 +107,37 @@ mod tenant_name {
     }
 }
 
-/// What somebody was when an act was asked for.
+/// A class as its name.
+mod class_name {
+    use logkeep_record::Class;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(class: &Class, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(class.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Class, D::Error> {
+        Class::new(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+/// What there was when an act was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Was {
-    pub(crate) roles: BTreeSet<Role>,
-    pub(crate) scope: Option<Scope>,
-    pub(crate) disabled: bool,
+#[serde(untagged)]
+pub(crate) enum Was {
+    /// Of somebody.
+    User { roles: BTreeSet<Role>, scope: Option<Scope>, disabled: bool },
+    /// Of a retention.
+    Retention { days: Option<u32> },
+    /// Of a hold.
+    Hold { class: Option<String>, reason: String, by: Option<String>, placed_ns: i64 },
 }
 
 #[derive(Serialize)]
 struct Full<'a> {
     #[serde(flatten)]
     act: &'a Act,
-    /// Null for one who was not there.
+    /// Null where there was nothing.
     was: Option<&'a Was>,
 }
 
@@ -100,13 +149,16 @@ impl Act {
             | Self::SetUser { user, .. }
             | Self::PasswordLink { user }
             | Self::ResetSecondFactor { user } => Some(user),
-            Self::DestroyKeys { .. } => None,
+            Self::DestroyKeys { .. }
+            | Self::SetRetention { .. }
+            | Self::PlaceHold { .. }
+            | Self::ReleaseHold { .. } => None,
         }
     }
 
-    /// Whether nobody can undo it. Then nothing stands in for the second person: no emergency needs it at once.
+    /// Whether nobody can undo it, or what follows. Then nothing stands in for the second person: no emergency needs it at once.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self, Self::DestroyKeys { .. })
+        matches!(self, Self::DestroyKeys { .. } | Self::SetRetention { .. } | Self::ReleaseHold { .. })
     }
 
     /// Its one text: JSON of one line, the members in the order of their declaration, names in the order of their bytes.
@@ -136,6 +188,15 @@ impl fmt::Display for Act {
             Self::DestroyKeys { tenant } => {
                 write!(f, "tenants/{tenant}: destroy all keys, so that nobody can ever read what it has")
             }
+            Self::SetRetention { tenant, class, days: Some(days) } => {
+                write!(f, "tenants/{tenant}: keep `{class}` for {days} days, then destroy it")
+            }
+            Self::SetRetention { tenant, class, days: None } => write!(f, "tenants/{tenant}: keep `{class}` for ever"),
+            Self::PlaceHold { hold, tenant, class, reason } => {
+                let what = class.as_ref().map_or("everything".to_owned(), |class| format!("`{class}`"));
+                write!(f, "tenants/{tenant}: hold {hold} on {what}: {reason}")
+            }
+            Self::ReleaseHold { hold, tenant } => write!(f, "tenants/{tenant}: release hold {hold}"),
         }
     }
 }

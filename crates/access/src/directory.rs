@@ -7,6 +7,7 @@
 mod carry_out;
 mod danger;
 mod glass;
+mod keeping;
 mod link;
 mod lockout;
 mod oidc;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use logkeep_catalog::{Catalog, CatalogError};
 use logkeep_cipher::random_bytes;
-use logkeep_ingest::{APPROVAL_KEYS, DESTRUCTION_ORDERS, DestructionOrder};
+use logkeep_ingest::{APPROVAL_KEYS, DESTRUCTION_ORDERS, HOLDS, HoldRow, Order, RETENTION, RetentionRow};
 use logkeep_store::Clock;
 use logkeep_tlog::{PublicKey, Signer};
 use parking_lot::{Mutex, RwLock};
@@ -38,6 +39,7 @@ use zeroize::Zeroizing;
 
 pub use carry_out::By;
 pub use glass::{GlassInfo, NewGlass, Review};
+pub use keeping::{HoldInfo, new_hold_id};
 pub use link::Purpose;
 pub use oidc::OidcPerson;
 pub use request::{Needed, Request};
@@ -107,7 +109,11 @@ struct Tables {
     used: Used,
     glasses: BTreeMap<String, Glass>,
     /// By tenant, what `logkeep_ingest` has to destroy, or has destroyed.
-    orders: BTreeMap<String, DestructionOrder>,
+    orders: BTreeMap<String, Order>,
+    /// By `TENANT/CLASS`, for how long `logkeep_ingest` keeps it.
+    retention: BTreeMap<String, RetentionRow>,
+    /// What it does not destroy, whatever its age.
+    holds: BTreeMap<String, HoldRow>,
 }
 
 /// A kind of rows that changes together with others.
@@ -120,6 +126,8 @@ enum Kind {
     Requests,
     Used,
     Orders,
+    Retention,
+    Holds,
 }
 
 /// How much of a kind is written at once, and under which name.
@@ -135,6 +143,8 @@ impl Tables {
             Kind::Requests => row(request::TABLE, &self.requests),
             Kind::Used => row(carry_out::USED_TABLE, &self.used),
             Kind::Orders => row(DESTRUCTION_ORDERS, &self.orders),
+            Kind::Retention => row(RETENTION, &self.retention),
+            Kind::Holds => row(HOLDS, &self.holds),
         }
     }
 
@@ -147,6 +157,8 @@ impl Tables {
             Kind::Requests => std::mem::swap(&mut self.requests, &mut from.requests),
             Kind::Used => std::mem::swap(&mut self.used, &mut from.used),
             Kind::Orders => std::mem::swap(&mut self.orders, &mut from.orders),
+            Kind::Retention => std::mem::swap(&mut self.retention, &mut from.retention),
+            Kind::Holds => std::mem::swap(&mut self.holds, &mut from.holds),
         }
     }
 
@@ -210,6 +222,8 @@ impl Directory {
             used: load(&*catalog, carry_out::USED_TABLE).await?,
             glasses: load(&*catalog, glass::TABLE).await?,
             orders: load(&*catalog, DESTRUCTION_ORDERS).await?,
+            retention: load(&*catalog, RETENTION).await?,
+            holds: load(&*catalog, HOLDS).await?,
         };
         let signer = signer(&*catalog).await?;
         publish_key(&*catalog, &signer).await?;

@@ -54,7 +54,7 @@ fn closed(grant: &str) -> (String, String) {
     ("audit.access.closed".to_owned(), grant.to_owned())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_released_is_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
@@ -63,7 +63,7 @@ async fn what_is_released_is_in_the_log() {
     assert_eq!(trail(&ingest), [[opened(grant.id())]]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_closing_record_rides_with_the_next_opening() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
@@ -77,7 +77,7 @@ async fn a_closing_record_rides_with_the_next_opening() {
     assert_eq!(trail(&ingest), [vec![opened(&first_id)], vec![closed(&first_id), opened(second.id())]]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_closing_record_goes_alone_if_no_opening_comes() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
@@ -93,7 +93,7 @@ async fn a_closing_record_goes_alone_if_no_opening_comes() {
     assert_eq!(trail(&ingest), [[opened(&id)], [closed(&id)]], "abandoned, and written all the same");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_written_before_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
@@ -108,7 +108,7 @@ async fn what_waits_is_written_before_the_end() {
     assert_eq!(events.iter().filter(|(event, _)| event == "audit.access.closed").count(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_trail_nothing_is_released() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;
@@ -123,7 +123,7 @@ async fn without_a_trail_nothing_is_released() {
     assert_eq!(trail(&ingest).concat().iter().filter(|(event, _)| event == "audit.access.closed").count(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_denial_is_in_the_log_before_it_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let ingest = open(folder.path()).await;

@@ -64,6 +64,8 @@ pub struct Change {
     pub documents: Option<DocumentsRow>,
     /// What becomes of the ledger.
     pub pages: Pages,
+    /// Named secrets that are kept with it, as by [`Catalog::set_secrets`].
+    pub secrets: Vec<(String, Vec<u8>)>,
 }
 
 /// Documents that senders gave names, by which one that comes again is known.
@@ -185,6 +187,12 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// [`CatalogError`]: nothing has changed.
     async fn commit(&self, change: Change) -> Result<(), CatalogError>;
+
+    /// Leaves nothing of any row that was deleted before in the files.
+    ///
+    /// # Errors
+    /// [`CatalogError`]: something of it may still be there; retry.
+    async fn leave_nothing_deleted(&self) -> Result<(), CatalogError>;
 
     /// Forgets by what requests and documents of a tenant would be known again, and leaves nothing of any row that was deleted
     /// before in the files.

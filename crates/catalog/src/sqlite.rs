@@ -58,15 +58,6 @@ impl SqliteCatalog {
         Self::connect(path, self.cipher.clone()).await
     }
 
-    /// Writes the file anew from what is in it, and empties the journal, which has pages as they were. What is deleted is overwritten
-    /// (`secure_delete`), but of rows that have moved from page to page a part may be left where they were.
-    async fn leave_nothing_deleted(&self) -> Result<(), CatalogError> {
-        sqlx::query("VACUUM").execute(&self.pool).await?;
-        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.pool).await?;
-        let reads = || std::io::Error::new(std::io::ErrorKind::ResourceBusy, "another process reads the catalog");
-        if busy == 0 { Ok(()) } else { Err(reads().into()) }
-    }
-
     /// Closes the file, folding its journal in.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -90,6 +81,15 @@ impl SqliteCatalog {
 
     fn open_secret(&self, name: &str, sealed: &[u8]) -> Result<Vec<u8>, CatalogError> {
         self.cipher.open(&format!("meta/{name}"), sealed).map_err(|error| CatalogError::Corrupt(error.to_string()))
+    }
+
+    async fn keep_secret(&self, tx: &mut SqliteConnection, name: &str, secret: &[u8]) -> Result<(), CatalogError> {
+        sqlx::query("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
+            .bind(name)
+            .bind(self.cipher.seal(&format!("meta/{name}"), secret))
+            .execute(tx)
+            .await?;
+        Ok(())
     }
 
     async fn all_batch_keys(&self) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
@@ -245,6 +245,9 @@ impl Catalog for SqliteCatalog {
         if let Some(documents) = &change.documents {
             self.add_documents(&mut tx, tenant, class, documents).await?;
         }
+        for (name, secret) in &change.secrets {
+            self.keep_secret(&mut tx, name, secret).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -286,6 +289,15 @@ impl Catalog for SqliteCatalog {
         self.page_body(tenant, class, page).await
     }
 
+    // Writes the file anew from what is in it, and empties the journal, which has pages as they were. What is deleted is overwritten
+    // (`secure_delete`), but of rows that have moved from page to page a part may be left where they were.
+    async fn leave_nothing_deleted(&self) -> Result<(), CatalogError> {
+        sqlx::query("VACUUM").execute(&self.pool).await?;
+        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.pool).await?;
+        let reads = || std::io::Error::new(std::io::ErrorKind::ResourceBusy, "another process reads the catalog");
+        if busy == 0 { Ok(()) } else { Err(reads().into()) }
+    }
+
     async fn forget_tenant(&self, tenant: &TenantId) -> Result<(), CatalogError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         for delete in ["DELETE FROM batch_keys WHERE tenant = ?", "DELETE FROM documents WHERE tenant = ?"] {
@@ -304,13 +316,7 @@ impl Catalog for SqliteCatalog {
     async fn set_secrets(&self, secrets: &[(&str, &[u8])]) -> Result<(), CatalogError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         for (name, secret) in secrets {
-            sqlx::query(
-                "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            )
-            .bind(*name)
-            .bind(self.cipher.seal(&format!("meta/{name}"), secret))
-            .execute(&mut *tx)
-            .await?;
+            self.keep_secret(&mut tx, name, secret).await?;
         }
         Ok(tx.commit().await?)
     }

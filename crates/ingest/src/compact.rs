@@ -19,10 +19,12 @@ use crate::batch::recompute_root;
 use crate::engine::Shared;
 use crate::flush::{FlushError, head_over, store_segment};
 use crate::replace::{Replacement, replace};
+use crate::retention;
 use crate::state::{ClassKey, Partition, SegmentHandle};
 
 /// Segments of about one size that are merged together.
 const FAN_IN: usize = 8;
+const DAY_NS: i64 = 24 * 3_600 * 1_000_000_000;
 /// Compression of segments that are there to stay.
 pub(crate) const FULL_ZSTD_LEVEL: i32 = 6;
 
@@ -38,6 +40,9 @@ const RETRY: Duration = Duration::from_secs(5);
 /// the memory, and senders would have to.
 pub(crate) fn run(shared: &Shared) {
     while !shared.stopping.load(Ordering::SeqCst) {
+        if let Err(error) = retention::look(shared) {
+            warn!(%error, "what was kept for long enough could not be destroyed; it is tried again");
+        }
         let rest = match merge_due(shared) {
             Ok(true) => continue,
             Ok(false) => TICK,
@@ -64,7 +69,12 @@ pub(crate) fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
             if shared.destructions.takes(&key.0, &key.1) {
                 return None;
             }
-            let run = due_run(&partition.segments, shared.config.segment_records)?;
+            let most = shared.config.segment_records;
+            let run = if shared.retention.is_limited(key) {
+                due_run_of_a_day(&partition.segments, most)?
+            } else {
+                due_run(&partition.segments, most, FAN_IN)?
+            };
             Some((key.clone(), partition.segments[run].to_vec()))
         };
         state.partitions.iter().find_map(due)
@@ -79,8 +89,23 @@ pub(crate) fn is_full_size(records: u64, most: u64) -> bool {
     records >= most / 3
 }
 
-/// A run of neighbours of one size class whose records fit one segment, none of them full already.
-fn due_run(segments: &[Arc<SegmentHandle>], most: u64) -> Option<std::ops::Range<usize>> {
+/// As [`due_run`], of segments of one day of arrival, or old records would stay for as long as young ones. Nothing is added to a day that
+/// is over, so its segments need not wait for others.
+fn due_run_of_a_day(segments: &[Arc<SegmentHandle>], most: u64) -> Option<std::ops::Range<usize>> {
+    let day = |handle: &Arc<SegmentHandle>| handle.row().max_received_ns.div_euclid(DAY_NS);
+    let mut start = 0;
+    for run in segments.chunk_by(|one, next| day(one) == day(next)) {
+        let fan_in = if start + run.len() < segments.len() { 2 } else { FAN_IN };
+        if let Some(found) = due_run(run, most, fan_in) {
+            return Some(start + found.start..start + found.end);
+        }
+        start += run.len();
+    }
+    None
+}
+
+/// A run of so many neighbours of one size class whose records fit one segment, none of them full already.
+fn due_run(segments: &[Arc<SegmentHandle>], most: u64, fan_in: usize) -> Option<std::ops::Range<usize>> {
     let tier = |handle: &Arc<SegmentHandle>| handle.row().records.max(1).ilog2() / 3;
     let full = |handle: &Arc<SegmentHandle>| {
         is_full_size(handle.row().records, most) || handle.row().plain_bytes >= FULL_BYTES
@@ -103,7 +128,7 @@ fn due_run(segments: &[Arc<SegmentHandle>], most: u64) -> Option<std::ops::Range
             end += 1;
         }
         let enough = (records > most || bytes > 2 * FULL_BYTES) && end - start >= 2;
-        if end - start >= FAN_IN || enough {
+        if end - start >= fan_in || enough {
             return Some(start..end);
         }
         start += 1;
@@ -142,7 +167,7 @@ fn compact(shared: &Shared, class: &ClassKey, inputs: Vec<Arc<SegmentHandle>>) -
     };
     let head = head_over(&segments, head.destroyed, head.flushed, Hash(head.root));
     let add = vec![merged.row().clone()];
-    replace(shared, class, Replacement { segments, add, gone: &inputs, head })?;
+    replace(shared, class, Replacement { segments, add, gone: &inputs, head, secrets: vec![] })?;
     drop((turn, key));
     for input in &inputs {
         let path = ObjectPath::new(&class.0, &class.1, ObjectKind::Segment, input.row().id.as_str())?;

@@ -22,13 +22,15 @@ use std::time::Duration;
 use logkeep_catalog::{CatalogError, Head};
 use logkeep_record::TenantId;
 
-pub use order::{APPROVAL_KEYS, DESTRUCTION_ORDERS, Destruction, DestructionOrder};
+pub use order::DESTRUCTION_ORDERS;
 pub(crate) use order::{Destructions, orders};
 use statement::{Gone, Progress};
 
 use crate::engine::{Ingest, Shared};
 use crate::flush::FlushError;
+use crate::order::Approval;
 use crate::replace::{Replacement, replace};
+use crate::retention::Rules;
 use crate::state::{ClassKey, Partition};
 
 /// How often to look whether somebody still reads what is destroyed, and how often at most: longer than any question may take.
@@ -37,7 +39,7 @@ const LOOKS: u32 = 6_000;
 
 impl Ingest {
     /// By whose word what this tenant has was destroyed, or is being; `None` if it was not.
-    pub fn destruction(&self, tenant: &TenantId) -> Option<Arc<Destruction>> {
+    pub fn destruction(&self, tenant: &TenantId) -> Option<Arc<Approval>> {
         self.shared.destructions.of(tenant)
     }
 
@@ -77,6 +79,7 @@ impl Ingest {
         if let Some(statement) = known.as_ref().and_then(|progress| progress.statement.clone()) {
             return Ok(statement);
         }
+        check_not_held(shared, tenant).await?;
         self.empty_log().await?;
         let (work, of) = (shared.clone(), tenant.clone());
         let mut progress = tokio::task::spawn_blocking(move || destroy_keys(&work, &of, known)).await??;
@@ -117,6 +120,17 @@ impl Ingest {
             tokio::time::sleep(LOOK).await;
         }
         Err("questions that began before still read what is to be destroyed".into())
+    }
+}
+
+/// Who ordered it could not, while something was held: so this is of somebody who has changed the catalog.
+async fn check_not_held(shared: &Shared, tenant: &TenantId) -> Result<(), FlushError> {
+    let rules = Rules::read(&*shared.catalog).await?;
+    let classes: Vec<ClassKey> = shared.state.lock().partitions.keys().cloned().collect();
+    let goes = |class: &&ClassKey| class.0 == *tenant && shared.destructions.takes(&class.0, &class.1);
+    match classes.iter().filter(goes).find_map(|class| rules.hold_of(class)) {
+        Some((id, hold)) => Err(format!("it is held by `{id}` ({})", hold.reason).into()),
+        None => Ok(()),
     }
 }
 
@@ -173,5 +187,5 @@ fn destroy_class(shared: &Shared, class: &ClassKey) -> Result<(), FlushError> {
         let head = Head { destroyed: flushed, segments: Head::commit_to(&[]), ..partition.head.clone() };
         (partition.segments.clone(), head)
     };
-    replace(shared, class, Replacement { segments: vec![], add: vec![], gone: &segments, head })
+    replace(shared, class, Replacement { segments: vec![], add: vec![], gone: &segments, head, secrets: vec![] })
 }

@@ -1,8 +1,8 @@
 //! The engine: opens a data folder, recovers it, and runs the writer, the flusher and the compactor over it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use crate::ledger::Waiting;
 use crate::open_segments::OpenSegments;
 use crate::recovery::recover;
 use crate::reserve::Reserve;
+use crate::retention::Retention;
 use crate::state::{ClassKey, SegmentHandle, Snapshot, State};
 use crate::steps::Steps;
 use crate::succession;
@@ -187,6 +188,9 @@ pub(crate) struct Shared {
     pub(crate) arrivals: broadcast::Sender<Arrived>,
     /// Tenants whose data are destroyed, or to be.
     pub(crate) destructions: Destructions,
+    pub(crate) retention: Retention,
+    /// To the writer, for those who have no handle of the engine.
+    pub(crate) queue: OnceLock<mpsc::WeakSender<Message>>,
     /// Held by whoever changes the list of segments, from reading it until the new one is in the catalog and in view.
     pub(crate) catalog_turn: Mutex<()>,
     /// Held for reading from wrapping a segment's key until the catalog has it, and for writing by whoever changes the key
@@ -317,6 +321,8 @@ impl Ingest {
             open_segments: Arc::new(OpenSegments::new(config.open_segments_bytes)),
             arrivals: broadcast::Sender::new(ARRIVALS),
             destructions: Destructions::default(),
+            retention: Retention::default(),
+            queue: OnceLock::new(),
             catalog_turn: Mutex::new(()),
             key_turn: RwLock::new(()),
             wake: (Mutex::new(false), Condvar::new()),
@@ -330,6 +336,7 @@ impl Ingest {
         shared.wal_files.lock().begin(next_file.number);
         shared.reserve.restore();
         let (queue, requests) = mpsc::channel(QUEUE);
+        drop(shared.queue.set(queue.downgrade()));
         let writer = Writer::new(shared.clone(), wal, queue.downgrade());
         let flusher = Flusher::new(shared.clone());
         let ingest = Self {

@@ -162,6 +162,7 @@ impl Flusher {
             keys,
             documents,
             pages: pages.clone(),
+            secrets: vec![],
         };
         self.shared.runtime.block_on(self.shared.catalog.commit(change))?;
         debug!(class = %class.1, tenant = %class.0, records = handle.row().records, bytes = handle.row().sealed_bytes, elapsed_ms = started.elapsed().as_millis() as u64, "flushed");

@@ -20,10 +20,12 @@ mod ledger;
 mod log_keys;
 mod miners;
 mod open_segments;
+mod order;
 mod published;
 mod recovery;
 mod replace;
 mod reserve;
+mod retention;
 mod rewrap;
 mod signing;
 mod state;
@@ -37,6 +39,8 @@ mod writer;
 #[cfg(test)]
 mod key_tests;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod request_tests;
 #[cfg(test)]
 mod rewrap_tests;
@@ -45,17 +49,19 @@ mod tests;
 
 pub use batch::{Batch, BatchBuilder};
 pub use batch_keys::Dedupe;
-pub use destroy::{APPROVAL_KEYS, DESTRUCTION_ORDERS, Destruction, DestructionOrder};
+pub use destroy::DESTRUCTION_ORDERS;
 pub use documents::Document;
 pub use engine::{Arrived, Ingest, IngestConfig, OpenError, Parts};
 pub use flush::FlushError;
 pub use ledger::{Counts, Ledger, Reasons, Source, minute};
 pub use logkeep_segment::forget_buffers;
+pub use order::{APPROVAL_KEYS, Approval, Order};
 pub use reserve::release_reserve;
+pub use retention::{AUDIT_DAYS, Expired, HOLDS, HoldRow, RETENTION, RetentionRow};
 pub use rewrap::RotationStep;
 pub use state::{ClassView, SegmentHandle, Snapshot};
 pub use steps::{CompactorStep, FlusherStep, Steps, WriterStep};
 pub use tiles::write_durably;
-pub use verify::{ClassReport, DestroyedReport, Finding, Report, Verification, verify};
+pub use verify::{ClassReport, DestroyedBy, DestroyedReport, Finding, Report, Verification, verify};
 pub use wal::Fault;
 pub use writer::{CommitError, Committed, Part};

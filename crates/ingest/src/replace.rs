@@ -15,11 +15,13 @@ pub(crate) struct Replacement<'a> {
     pub(crate) add: Vec<SegmentRow>,
     pub(crate) gone: &'a [Arc<SegmentHandle>],
     pub(crate) head: Head,
+    /// What the catalog keeps with it.
+    pub(crate) secrets: Vec<(String, Vec<u8>)>,
 }
 
 /// Makes it so in the catalog, and when that is durable in what is read. The caller has the catalog's turn.
 pub(crate) fn replace(shared: &Shared, class: &ClassKey, with: Replacement<'_>) -> Result<(), FlushError> {
-    let Replacement { segments, add, gone, head } = with;
+    let Replacement { segments, add, gone, head, secrets } = with;
     let change = Change {
         tenant: class.0.clone(),
         class: class.1.clone(),
@@ -29,6 +31,7 @@ pub(crate) fn replace(shared: &Shared, class: &ClassKey, with: Replacement<'_>) 
         keys: vec![],
         documents: None,
         pages: Pages::default(),
+        secrets,
     };
     shared.runtime.block_on(shared.catalog.commit(change))?;
     let mut state = shared.state.lock();

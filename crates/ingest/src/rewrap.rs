@@ -151,8 +151,17 @@ fn exchange(shared: &Shared, class: ClassState, mut rows: Vec<SegmentRow>) -> Re
     };
     let done = rows.len() as u64;
     let remove = rows.iter().map(|row| row.id.clone()).collect();
-    let change =
-        Change { tenant, class, add: rows, remove, head, keys: vec![], documents: None, pages: Pages::default() };
+    let change = Change {
+        tenant,
+        class,
+        add: rows,
+        remove,
+        head,
+        keys: vec![],
+        documents: None,
+        pages: Pages::default(),
+        secrets: vec![],
+    };
     shared.runtime.block_on(shared.catalog.commit(change))?;
     Ok(done)
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::compact;
 use crate::engine::Shared;
 use crate::flush::{FlushError, Flusher};
+use crate::retention;
 use crate::writer::{Message, Writer};
 
 /// What the threads of an engine do, a step at a time. They share what they stand on, so one may be done while another
@@ -57,11 +58,12 @@ impl FlusherStep {
 }
 
 impl CompactorStep {
-    /// Does one merge; false if none is due.
+    /// Destroys what was kept for long enough, then does one merge; false if none is due.
     ///
     /// # Errors
     /// What stood in the way; the segments stay as they are.
     pub fn step(&self) -> Result<bool, FlushError> {
+        retention::look(&self.0)?;
         compact::merge_due(&self.0)
     }
 }

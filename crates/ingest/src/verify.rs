@@ -3,6 +3,8 @@
 //! Everything is computed anew, from the bytes up: each object's digest, each record's hash, each batch's root, each
 //! tile of the tree, and the signed checkpoint over it. A server may be running on the folder meanwhile.
 
+mod expired;
+mod held;
 mod links;
 mod roots;
 
@@ -13,14 +15,17 @@ use std::sync::Arc;
 
 use logkeep_catalog::{Catalog, ClassState, Head};
 use logkeep_record::{Class, TenantId};
-use logkeep_store::{Disk, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
+use logkeep_store::{Clock as _, Disk, KeyProvider, ObjectKind, ObjectPath, SealedObjects, SystemClock};
 use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tree, read_entries};
 
+use self::expired::Known;
 use self::roots::{Checked, CheckedFrame, Checker, Expected};
-use crate::destroy::{Destruction, orders};
+use crate::destroy::orders;
 use crate::engine::OpenError;
 use crate::ledger::stored_by_page;
+use crate::order::{Approval, table};
 use crate::recovery::read_log;
+use crate::retention::{HOLDS, HoldRow, Record, Rules};
 use crate::signing::existing_signer;
 use crate::state::ClassKey;
 use crate::succession;
@@ -78,8 +83,17 @@ pub struct DestroyedReport {
     pub batches: u64,
     /// Records in them, as their entries say.
     pub records: u64,
-    /// By whose word.
-    pub by: Arc<Destruction>,
+    /// Why.
+    pub by: DestroyedBy,
+}
+
+/// Why batches are gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DestroyedBy {
+    /// All that the tenant had was destroyed, by this word of two people.
+    Order(Arc<Approval>),
+    /// They were kept for long enough: for so many days, those that went last.
+    Retention(u32),
 }
 
 /// The outcome.
@@ -91,6 +105,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Tenants that are ordered to be destroyed, and still have something. A server does that by itself.
     pub to_destroy: Vec<TenantId>,
+    /// Holds that audit trails tell of.
+    holds_told: BTreeSet<String>,
 }
 
 impl Report {
@@ -134,6 +150,14 @@ pub async fn verify(verification: &Verification) -> Report {
             return report;
         }
     };
+    let rules = match Rules::read(&*v.catalog).await {
+        Ok(rules) => rules,
+        Err(error) => {
+            report.find("catalog", None, error);
+            return report;
+        }
+    };
+    rules.faults.iter().for_each(|(object, what)| report.find(object, None, what));
     let mut classes: BTreeMap<ClassKey, ClassState> = BTreeMap::new();
     for state in states {
         classes.insert((state.tenant.clone(), state.class.clone()), state);
@@ -154,6 +178,8 @@ pub async fn verify(verification: &Verification) -> Report {
             checker: &checker,
             succeeds: successions.get(&key).map(String::as_str),
             order: orders.get(&key.0),
+            rules: &rules,
+            signers: Vec::new(),
             restored: HashMap::new(),
             folder: TileFolder::new(v.objects.disk(), &v.data_dir.join("tlog"), &key.0, &key.1),
             report: &mut report,
@@ -175,12 +201,31 @@ pub async fn verify(verification: &Verification) -> Report {
         done.root = class.tree.root();
         report.classes.push(done);
     }
+    check_holds(v, &mut report).await;
     let is_left = |tenant: &&TenantId| {
         let is_own = |class: &ClassReport| class.tenant == **tenant && class.class != Class::audit();
         report.classes.iter().any(|class| is_own(class) && class.records > 0)
     };
     report.to_destroy = orders.keys().filter(is_left).cloned().collect();
     report
+}
+
+/// Each hold that was told is still there, released or not. A running server has it in the catalog before it is told, so they are read
+/// last.
+async fn check_holds(v: &Verification, report: &mut Report) {
+    let known = match table::<HoldRow>(&*v.catalog, HOLDS).await {
+        Ok(known) => known,
+        Err(error) => return report.find("catalog", None, error),
+    };
+    for id in std::mem::take(&mut report.holds_told) {
+        if !known.contains_key(&id) {
+            report.find(
+                format!("hold {id}"),
+                None,
+                "it is in the audit trail, and not in the catalog: somebody has removed it",
+            );
+        }
+    }
 }
 
 async fn public_key(v: &Verification, report: &mut Report) -> Option<PublicKey> {
@@ -277,7 +322,11 @@ struct ClassVerifier<'a> {
     /// The line of its checkpoints, if it was restored from a backup.
     succeeds: Option<&'a str>,
     /// By whose word it was destroyed, or is to be.
-    order: Option<&'a Arc<Destruction>>,
+    order: Option<&'a Arc<Approval>>,
+    /// For how long it is kept, and what is held.
+    rules: &'a Rules,
+    /// Who signs its checkpoints, and signed them before a restore.
+    signers: Vec<PublicKey>,
     /// By the origin of a log it was restored from, how many batches were taken over.
     restored: HashMap<String, u64>,
     folder: TileFolder,
@@ -298,7 +347,9 @@ impl ClassVerifier<'_> {
         public_key: &PublicKey,
     ) {
         let checkpoints = self.checkpoints(own, public_key, state.head.flushed);
+        let expired = self.expired().await;
         let sizes: Vec<u64> = checkpoints.iter().map(|(_, checkpoint)| checkpoint.size()).collect();
+        let sizes: Vec<u64> = sizes.into_iter().chain(expired.as_ref().map(|record| record.tree.0)).collect();
         self.roots.insert(0, self.tree.root());
         let Some(expected) = self.flushed_entries(state, &sizes) else { return };
         // Until its first flush a class has no row in the catalog, and so no root there.
@@ -306,7 +357,7 @@ impl ClassVerifier<'_> {
             self.report.find(self.name(), None, "the entries of its tree do not add up to the root in the catalog");
         }
         self.ledger(&expected).await;
-        self.destroyed(state.head.destroyed, &expected);
+        self.destroyed(state.head.destroyed, expired, &expected);
         self.segments(state, expected).await;
         self.wal_batches(state.head.flushed, frames, &sizes).await;
         self.tiles(&checkpoints, state.head.flushed);
@@ -348,7 +399,18 @@ impl ClassVerifier<'_> {
                 Err(error) => self.report.find("checkpoint kept elsewhere", None, error),
             }
         }
+        self.signers = keys;
         checkpoints
+    }
+
+    /// What retention has destroyed of it.
+    async fn expired(&mut self) -> Option<Record> {
+        let class = (self.done.tenant.clone(), self.done.class.clone());
+        let record = Record::load(&*self.v.catalog, &class).await;
+        record.unwrap_or_else(|error| {
+            self.report.find("catalog", None, error);
+            None
+        })
     }
 
     fn append(&mut self, entry: &[u8], sizes: &[u64]) {
@@ -388,15 +450,42 @@ impl ClassVerifier<'_> {
         Some(expected)
     }
 
-    /// What is not there any more must have been destroyed by two people's word.
-    fn destroyed(&mut self, batches: u64, expected: &[Expected]) {
-        match (batches, self.order) {
-            (0, _) => {}
-            (_, Some(by)) if self.done.class != Class::audit() => {
-                let records = expected.iter().take(batches as usize).map(|batch| u64::from(batch.records)).sum();
-                self.done.destroyed = Some(DestroyedReport { batches, records, by: by.clone() });
+    /// What is not there any more must have been destroyed by two people's word, or was kept for as long as two people have said.
+    fn destroyed(&mut self, batches: u64, expired: Option<Record>, expected: &[Expected]) {
+        if let Some(record) = &expired {
+            self.check_expired(record, expected);
+        }
+        let order = self.order.filter(|_| self.done.class != Class::audit());
+        let by = match (order, &expired) {
+            _ if batches == 0 => return,
+            (Some(order), _) => DestroyedBy::Order(order.clone()),
+            (None, Some(record)) if batches <= record.end() => {
+                DestroyedBy::Retention(record.ranges.last().map_or(0, |range| range.days))
             }
-            _ => self.report.find(self.name(), Some(0), "its batches were destroyed, and nobody has ordered that"),
+            (None, record) => {
+                let first = record.as_ref().map_or(0, Record::end);
+                return self.report.find(
+                    self.name(),
+                    Some(first),
+                    "its batches were destroyed, and nobody has ordered that",
+                );
+            }
+        };
+        let records = expected.iter().take(batches as usize).map(|batch| u64::from(batch.records)).sum();
+        self.done.destroyed = Some(DestroyedReport { batches, records, by });
+    }
+
+    fn check_expired(&mut self, record: &Record, expected: &[Expected]) {
+        let class = (self.done.tenant.clone(), self.done.class.clone());
+        let object = format!("what retention destroyed of {}/{}", class.0, class.1);
+        let (size, root) = &record.tree;
+        if self.roots.get(size).is_some_and(|own| own.to_string() != *root) {
+            self.report.find(&object, None, "it is of another tree");
+        }
+        let (rules, keys) = (self.rules, self.signers.as_slice());
+        let known = Known { class: &class, keys, rules, expected, now_ns: SystemClock::new().now_ns() };
+        for (batch, what) in known.faults(record) {
+            self.report.find(&object, Some(batch), what);
         }
     }
 
@@ -441,6 +530,7 @@ impl ClassVerifier<'_> {
         self.done.batches += checked.batches;
         self.done.records += checked.records;
         self.report.findings.extend(checked.findings);
+        self.report.holds_told.extend(checked.holds);
     }
 
     async fn wal_batches(&mut self, flushed: u64, frames: Vec<(PathBuf, BatchFrame)>, sizes: &[u64]) {

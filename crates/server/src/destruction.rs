@@ -1,4 +1,4 @@
-//! Carrying out what was ordered to be destroyed, and saying that it is done.
+//! Carrying out what was ordered to be destroyed, and saying that it is done, also of what went by its age.
 //!
 //! Whoever approved it waits for the end of it, and it goes on if they do not. What an earlier server left is done by the next.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use logkeep_access::Access;
 use logkeep_catalog::CatalogError;
-use logkeep_ingest::Ingest;
+use logkeep_ingest::{Expired, Ingest};
 use logkeep_query::QueryEngine;
 use logkeep_record::TenantId;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +72,24 @@ impl Destroyer {
         self.access.note("audit.keys.destroyed", body, subject).await
     }
 
+    /// Has the trail say what was destroyed by its age, and forgets what was read of it before.
+    async fn tell_expiries(&self) -> Result<(), String> {
+        for expired in self.ingest.untold_expiries() {
+            self.query.forget_all();
+            let Expired { tenant, class, statement } = &expired;
+            let subject = vec![
+                ("audit.action", "retention".to_owned()),
+                ("audit.object", format!("tenants/{tenant}: `{class}`")),
+                ("audit.statement", statement.clone()),
+            ];
+            let body = format!("what `{tenant}` had in `{class}` for longer than its retention is destroyed");
+            let told = self.access.note("audit.retention.destroyed", body, subject).await;
+            told.map_err(|error| error.to_string())?;
+            self.ingest.expiry_is_told(expired).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
     /// Does what is left to do, until nothing is.
     pub(crate) async fn finish(self, stop: CancellationToken) {
         loop {
@@ -91,6 +109,6 @@ impl Destroyer {
         for tenant in self.ingest.unfinished_destructions().await.map_err(|error| error.to_string())? {
             self.destroy(&tenant).await.map_err(|what| format!("tenant `{tenant}`: {what}"))?;
         }
-        Ok(())
+        self.tell_expiries().await
     }
 }

@@ -1,4 +1,4 @@
-//! Carrying out what was asked for about people: the one door for whatever may take two of them.
+//! Carrying out what was asked for about people and what is kept: the one door for whatever may take two of them.
 //!
 //! What takes two is done with a statement in hand only, which is checked here and nowhere else: who signed it, that it is for exactly this, that
 //! nobody approved their own, that all are still who they must be, that it has not expired, and that it was not used
@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use logkeep_ingest::DestructionOrder;
+use logkeep_ingest::Order;
 
 use super::danger::{Second, is_powerful};
 use super::glass::Glass;
@@ -42,7 +42,9 @@ struct Ready {
     /// The id of the statement that is used up.
     used: Option<String>,
     /// For what another layer does: the statement, which is kept for it.
-    order: Option<DestructionOrder>,
+    order: Option<Order>,
+    /// Who does it by their own word, where that is known.
+    by: Option<UserName>,
     now_ns: i64,
 }
 
@@ -80,7 +82,8 @@ impl Directory {
             kinds.extend([Kind::Requests, Kind::Used]);
         }
         let order = order(act, by, now_ns);
-        let ready = Ready { hash, used, order, now_ns };
+        let by = if let By::One(by) = by { by.cloned() } else { None };
+        let ready = Ready { hash, used, order, by, now_ns };
         self.change_all(&kinds, |tables| tables.carry_out(act, ready)).await
     }
 
@@ -129,9 +132,9 @@ impl Directory {
 }
 
 /// What is left of it for the layer that has the data (`logkeep_ingest`), which checks it again.
-fn order(act: &Act, by: By<'_>, ordered_ns: i64) -> Option<DestructionOrder> {
-    let (Act::DestroyKeys { .. }, By::Statement(note)) = (act, by) else { return None };
-    Some(DestructionOrder { note: note.to_owned(), ordered_ns })
+fn order(act: &Act, by: By<'_>, ordered_ns: i64) -> Option<Order> {
+    let (true, By::Statement(note)) = (act.is_final(), by) else { return None };
+    Some(Order { note: note.to_owned(), ordered_ns })
 }
 
 impl Tables {
@@ -172,12 +175,17 @@ impl Tables {
             Act::DestroyKeys { tenant } if self.orders.contains_key(tenant.as_str()) => {
                 Err(DirectoryError::Exists(format!("an order to destroy all keys of the tenant `{tenant}`")))
             }
-            Act::DestroyKeys { .. } => Ok(()),
+            Act::DestroyKeys { tenant } => self.check_not_held(tenant),
+            Act::SetRetention { tenant, class, days } => self.check_retention(tenant, class, *days),
+            Act::PlaceHold { hold, tenant, class, reason } => {
+                self.check_new_hold(hold, tenant, class.as_deref(), reason)
+            }
+            Act::ReleaseHold { hold, tenant } => self.check_held(hold, tenant),
         }
     }
 
     /// Sessions and tokens of somebody end with what they could do, so that nothing stays of it.
-    fn carry_out(&mut self, act: &Act, Ready { hash, used, order, now_ns }: Ready) -> Option<String> {
+    fn carry_out(&mut self, act: &Act, Ready { hash, used, order, by, now_ns }: Ready) -> Option<String> {
         if let Some(id) = used {
             self.use_up(id, now_ns);
         }
@@ -213,6 +221,20 @@ impl Tables {
                 self.orders.extend(order.map(|order| (tenant.to_string(), order)));
                 None
             }
+            Act::SetRetention { tenant, class, days } => {
+                self.set_retention(tenant, class, *days, order);
+                None
+            }
+            Act::PlaceHold { .. } => {
+                self.place_hold(act, by, now_ns);
+                None
+            }
+            Act::ReleaseHold { hold, .. } => {
+                if let Some(row) = self.holds.get_mut(hold) {
+                    row.release = order;
+                }
+                None
+            }
         }
     }
 
@@ -242,6 +264,8 @@ impl Act {
             Self::PasswordLink { .. } => &[Kind::Links],
             Self::ResetSecondFactor { .. } => &[Kind::Factors, Kind::Sessions],
             Self::DestroyKeys { .. } => &[Kind::Orders],
+            Self::SetRetention { .. } => &[Kind::Retention],
+            Self::PlaceHold { .. } | Self::ReleaseHold { .. } => &[Kind::Holds],
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Which changes of people take two of them, and who can be the second.
+//! Which changes take two people, and who can be the second.
 //!
 //! Nobody may come to manage people, or take the place of somebody who does, by one person's word. To keep somebody out, or to take
 //! roles from them, is always done at once: it is how harm is stopped.
 
 use std::collections::BTreeSet;
 
+use super::keeping::is_shorter;
 use super::user::User;
 use super::{DAY_NS, Directory, Role, Tables, UserName};
 use crate::approval::{Act, Was};
@@ -48,7 +49,7 @@ impl User {
     }
 
     fn was(&self) -> Was {
-        Was { roles: self.roles.clone(), scope: self.scope.clone(), disabled: self.disabled }
+        Was::User { roles: self.roles.clone(), scope: self.scope.clone(), disabled: self.disabled }
     }
 
     /// Whether they may do more with these roles and this scope.
@@ -73,7 +74,12 @@ impl Directory {
 impl Tables {
     /// The text of an act as things are.
     pub(super) fn text(&self, act: &Act) -> String {
-        act.text(self.before(act).map(User::was).as_ref())
+        let was = match act {
+            Act::SetRetention { tenant, class, .. } => Some(Was::Retention { days: self.days(tenant, class) }),
+            Act::ReleaseHold { hold, .. } => self.was_held(hold),
+            _ => self.before(act).map(User::was),
+        };
+        act.text(was.as_ref())
     }
 
     /// Whom it is about, as they are.
@@ -96,7 +102,9 @@ impl Tables {
                 is_made || is_let_in || (gains && (is_own || (was_powerful && is_powerful(roles))))
             }
             Act::PasswordLink { .. } | Act::ResetSecondFactor { .. } => was_powerful && !is_own,
-            Act::DestroyKeys { .. } => true,
+            Act::DestroyKeys { .. } | Act::ReleaseHold { .. } => true,
+            Act::SetRetention { tenant, class, days } => is_shorter(*days, self.days(tenant, class)),
+            Act::PlaceHold { .. } => false,
         }
     }
 

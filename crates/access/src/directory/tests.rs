@@ -2,6 +2,7 @@
 
 mod approvals;
 mod glass;
+mod keeping;
 mod oidc;
 mod second;
 

@@ -55,26 +55,27 @@ fn what_each_may_do() {
     let certified =
         Identity::certified("CN=x", [Role::Analyst, Role::Auditor].into(), [10, 0, 0, 1].into(), TenantId::default());
     // query, query_audit, tail, status, sources, write, every_row, users (list, manage), tokens, sessions, explain,
-    // own (sessions, tokens, password), list_approvals, approve, break_glass, review, destroy_keys
+    // own (sessions, tokens, password), list_approvals, approve, break_glass, review, destroy_keys,
+    // list_retention, set_retention, place_hold, release_hold
     for (who, expected) in [
-        (&anonymous, "......................"),
-        (&local, "xxxxx.x......x........"),
-        (&certified, "xxxxx.xx.x.x.x...x...."),
-        (&user(&[]), "..............xxx....."),
-        (&user(&[Role::Administrator]), "...xx..xxxxxxxxxxxx.xx"),
-        (&user(&[Role::Analyst]), "x.xxx.x.......xxx....."),
-        (&user(&[Role::Engineer]), "..............xxx....."),
-        (&scoped(&[Role::Engineer]), "x.xx..........xxx....."),
-        (&scoped(&[Role::Analyst]), "x.xx..x.......xxx....."),
-        (&user(&[Role::Auditor]), ".x.xx..x.x.x.xxxxx..x."),
-        (&user(&[Role::Collector]), ".....x........xxx....."),
-        (&user(&[Role::BreakGlass]), "..............xxx..x.."),
-        (&token(&[Role::BreakGlass]), "......................"),
-        (&token(&[]), "......................"),
-        (&token(&[Role::Analyst]), "x.xxx.x..............."),
-        (&token(&[Role::Auditor]), ".x.xx..x.x.x.x...x...."),
-        (&token(&[Role::Administrator]), "...xx..xxxxxxx...x...x"),
-        (&token(&[Role::Collector]), ".....x................"),
+        (&anonymous, ".........................."),
+        (&local, "xxxxx.x......x............"),
+        (&certified, "xxxxx.xx.x.x.x...x....x..."),
+        (&user(&[]), "..............xxx........."),
+        (&user(&[Role::Administrator]), "...xx..xxxxxxxxxxxx.xxxxxx"),
+        (&user(&[Role::Analyst]), "x.xxx.x.......xxx........."),
+        (&user(&[Role::Engineer]), "..............xxx........."),
+        (&scoped(&[Role::Engineer]), "x.xx..........xxx........."),
+        (&scoped(&[Role::Analyst]), "x.xx..x.......xxx........."),
+        (&user(&[Role::Auditor]), ".x.xx..x.x.x.xxxxx..x.x..."),
+        (&user(&[Role::Collector]), ".....x........xxx........."),
+        (&user(&[Role::BreakGlass]), "..............xxx..x......"),
+        (&token(&[Role::BreakGlass]), ".........................."),
+        (&token(&[]), ".........................."),
+        (&token(&[Role::Analyst]), "x.xxx.x..................."),
+        (&token(&[Role::Auditor]), ".x.xx..x.x.x.x...x....x..."),
+        (&token(&[Role::Administrator]), "...xx..xxxxxxx...x...xxxxx"),
+        (&token(&[Role::Collector]), ".....x...................."),
     ] {
         assert_eq!(matrix(who), expected, "{} {:?}", who.name(), who.roles());
     }

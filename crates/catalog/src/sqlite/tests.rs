@@ -24,7 +24,17 @@ fn change(add: Vec<SegmentRow>, remove: Vec<SegmentId>, all: &[SegmentRow]) -> C
     let head = Head { flushed, segments: Head::commit_to(all), ..Head::default() };
     let keys = vec![BatchKey { hmac: [flushed as u8; 32], received_ns: flushed as i64 }];
     let pages = Pages::default();
-    Change { tenant: TenantId::default(), class: Class::default(), add, remove, head, keys, documents: None, pages }
+    Change {
+        tenant: TenantId::default(),
+        class: Class::default(),
+        add,
+        remove,
+        head,
+        keys,
+        documents: None,
+        pages,
+        secrets: vec![],
+    }
 }
 
 fn page(first: u64, last: u64, body: &str) -> Page {
@@ -63,6 +73,25 @@ async fn pages_follow_each_other_and_tampering_is_named() {
     catalog.close().await;
     let bytes = std::fs::read(&path).unwrap();
     assert!(!bytes.windows(8).any(|window| window == b"10.0.0.1"));
+}
+
+#[tokio::test]
+async fn what_is_kept_with_a_change_is_there_with_it_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = SqliteCatalog::open(&folder.path().join("catalog.sqlite"), &DataKey::generate()).await.unwrap();
+    let with = |flushed: u64, secret: &[u8]| Change {
+        head: Head { flushed, ..Head::default() },
+        secrets: vec![("why".to_owned(), secret.to_vec())],
+        ..change(vec![], vec![], &[])
+    };
+    catalog.commit(with(0, b"first")).await.unwrap();
+    assert_eq!(catalog.secret("why").await.unwrap().unwrap(), b"first");
+    sqlx::raw_sql("CREATE TRIGGER no BEFORE UPDATE ON heads BEGIN SELECT RAISE(ABORT, 'no'); END")
+        .execute(&catalog.pool)
+        .await
+        .unwrap();
+    catalog.commit(with(0, b"second")).await.unwrap_err();
+    assert_eq!(catalog.secret("why").await.unwrap().unwrap(), b"first");
 }
 
 #[tokio::test]

@@ -1,229 +1,35 @@
 //! The process is killed (kill -9) before and after each change that destroying makes of a file or of the catalog, one after the
 //! other; the next one must find nothing damaged, and finish.
 
-use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Arc;
 
-use async_trait::async_trait;
-use logkeep_catalog::{BatchKey, Catalog, CatalogError, Change, ClassPages, ClassState, PageRow};
-use logkeep_record::{Class, TenantId};
-use logkeep_store::{Disk, DiskEntry, DiskFile, SealedObjects, system_disk};
-use parking_lot::Mutex;
+use logkeep_record::TenantId;
 
 use super::tests::{begun, is_destroyed, refuses};
+use crate::killed::{self, Steps};
 use crate::tests::{copy, open, parts, verify_folder};
-use crate::{Ingest, IngestConfig, Parts};
+use crate::{Ingest, IngestConfig};
 
-const FOLDER: &str = "LOGKEEP_TEST_KILLED_FOLDER";
-const STEP: &str = "LOGKEEP_TEST_KILLED_STEP";
 const SIGKILL: i32 = 9;
 const AT_ONCE: u32 = 8;
-
-/// Changes that are still to be made; `None` is without end.
-#[derive(Clone, Debug)]
-struct Steps(Arc<Mutex<Option<u32>>>);
-
-impl Steps {
-    /// Nobody else makes a change while this process waits for its end.
-    fn take(&self) {
-        let mut left = self.0.lock();
-        match &mut *left {
-            None => {}
-            Some(0) => loop {
-                let command = format!("kill -9 {}", std::process::id());
-                Command::new("sh").args(["-c", &command]).status().unwrap();
-            },
-            Some(left) => *left -= 1,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct KilledDisk(Arc<dyn Disk>, Steps);
-
-impl KilledDisk {
-    fn file(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
-        Box::new(KilledFile(file, self.1.clone()))
-    }
-}
-
-impl Disk for KilledDisk {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.1.take();
-        Ok(self.file(self.0.create(path)?))
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(self.file(self.0.open(path)?))
-    }
-
-    fn occupy(&self, path: &Path, bytes: u64) -> io::Result<()> {
-        self.1.take();
-        self.0.occupy(path, bytes)
-    }
-
-    fn cut(&self, path: &Path, len: u64) -> io::Result<()> {
-        self.1.take();
-        self.0.cut(path, len)
-    }
-
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.1.take();
-        self.0.link(from, to)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.1.take();
-        self.0.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.1.take();
-        self.0.remove(path)
-    }
-
-    fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        self.1.take();
-        self.0.remove_folder(path)
-    }
-
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.1.take();
-        self.0.create_folder(path)
-    }
-
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.0.sync_folder(path)
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<DiskEntry>> {
-        self.0.list(path)
-    }
-}
-
-/// Syncs are no steps: what a killed process has written is there, synced or not.
-#[derive(Debug)]
-struct KilledFile(Box<dyn DiskFile>, Steps);
-
-impl DiskFile for KilledFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.1.take();
-        self.0.append(bytes)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.0.sync_all()
-    }
-
-    fn cut(&mut self, len: u64) -> io::Result<()> {
-        self.1.take();
-        self.0.cut(len)
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<()> {
-        self.0.read_at(into, at)
-    }
-}
-
-struct KilledCatalog(Arc<dyn Catalog>, Steps);
-
-#[async_trait]
-impl Catalog for KilledCatalog {
-    async fn load(&self) -> Result<Vec<ClassState>, CatalogError> {
-        self.0.load().await
-    }
-
-    async fn check(&self) -> Result<(), CatalogError> {
-        self.0.check().await
-    }
-
-    async fn forget_batch_keys(&self, since_ns: i64) -> Result<(), CatalogError> {
-        self.0.forget_batch_keys(since_ns).await
-    }
-
-    async fn batch_keys(&self, since_ns: i64) -> Result<Vec<(TenantId, BatchKey)>, CatalogError> {
-        self.0.batch_keys(since_ns).await
-    }
-
-    async fn forget_documents(&self, since_ns: i64, most: u64) -> Result<u64, CatalogError> {
-        self.0.forget_documents(since_ns, most).await
-    }
-
-    async fn documents(&self) -> Result<Vec<Vec<u8>>, CatalogError> {
-        self.0.documents().await
-    }
-
-    async fn pages(&self) -> Result<Vec<ClassPages>, CatalogError> {
-        self.0.pages().await
-    }
-
-    async fn page(&self, tenant: &TenantId, class: &Class, page: &PageRow) -> Result<Option<Vec<u8>>, CatalogError> {
-        self.0.page(tenant, class, page).await
-    }
-
-    async fn commit(&self, change: Change) -> Result<(), CatalogError> {
-        self.1.take();
-        self.0.commit(change).await
-    }
-
-    async fn forget_tenant(&self, tenant: &TenantId) -> Result<(), CatalogError> {
-        self.1.take();
-        self.0.forget_tenant(tenant).await
-    }
-
-    async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, CatalogError> {
-        self.0.secret(name).await
-    }
-
-    async fn set_secrets(&self, secrets: &[(&str, &[u8])]) -> Result<(), CatalogError> {
-        self.1.take();
-        self.0.set_secrets(secrets).await
-    }
-}
 
 /// In a process of its own: destroys what the folder's tenant has, and is killed before its change number `STEP`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the test below runs it"]
 async fn is_killed() {
-    let (Ok(folder), Ok(step)) = (std::env::var(FOLDER), std::env::var(STEP)) else { return };
-    let (folder, steps) = (Path::new(&folder), Steps(Arc::default()));
+    let Some((folder, step)) = killed::order() else { return };
+    let steps = Steps::endless();
+    let parts = killed::counted(parts(&folder).await, &folder, &steps);
     let data = folder.join("data");
-    let there = parts(folder).await;
-    let disk = Arc::new(KilledDisk(system_disk(), steps.clone()));
-    let parts = Parts {
-        catalog: Arc::new(KilledCatalog(there.catalog, steps.clone())),
-        objects: SealedObjects::on(disk, &data, &data.join("objects")).unwrap(),
-        ..there
-    };
     let mut config = IngestConfig::new(&data);
     config.flush_bytes = usize::MAX;
     let ingest = Ingest::open(config, parts).await.unwrap();
-    *steps.0.lock() = Some(step.parse().unwrap());
+    steps.set(Some(step));
     ingest.destroy(&TenantId::default()).await.unwrap();
     ingest.destruction_is_told(&TenantId::default()).await.unwrap();
-    *steps.0.lock() = None;
+    steps.set(None);
     ingest.close();
-}
-
-/// How a process ends that is killed before this change.
-fn run_killed(folder: &Path, step: u32) -> ExitStatus {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "destroy::kill::is_killed"])
-        .envs([(FOLDER, folder.to_str().unwrap()), (STEP, &step.to_string())])
-        .stdout(Stdio::null())
-        .status()
-        .unwrap()
 }
 
 /// Whether it was done before this change had its turn.
@@ -231,7 +37,8 @@ async fn is_done_before(step: u32, begun: &Path) -> bool {
     let killed = tempfile::tempdir().unwrap();
     copy(begun, killed.path());
     let folder = killed.path().to_owned();
-    let end = tokio::task::spawn_blocking(move || run_killed(&folder, step)).await.unwrap();
+    let end =
+        tokio::task::spawn_blocking(move || killed::run("destroy::kill::is_killed", &folder, step)).await.unwrap();
     assert!(end.success() || end.signal() == Some(SIGKILL), "step {step}: {end}");
     assert_eq!(verify_folder(killed.path(), vec![]).await.findings, [], "step {step}");
     let ingest = open(killed.path(), usize::MAX).await;

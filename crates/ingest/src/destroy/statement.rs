@@ -8,7 +8,7 @@ use logkeep_record::{Class, TenantId};
 use logkeep_tlog::{Hash, NoteError, Signer, sign_statement};
 use serde::{Deserialize, Serialize};
 
-use super::order::Destruction;
+use crate::order::Approval;
 use crate::state::Partition;
 
 const KIND: &str = "destruction";
@@ -73,8 +73,8 @@ impl Progress {
     }
 
     /// The statement of it (docs/formats/transparency-log.md), by the key that signs checkpoints.
-    pub(super) fn sign(&self, tenant: &TenantId, by: &Destruction, signer: &Signer) -> Result<String, NoteError> {
-        let Destruction { approval, requester, approver, approved_ns } = by;
+    pub(super) fn sign(&self, tenant: &TenantId, by: &Approval, signer: &Signer) -> Result<String, NoteError> {
+        let Approval { approval, requester, approver, approved_ns } = by;
         let mut body = format!(
             "version 1\ntenant {tenant}\napproval {approval}\nrequester {requester}\napprover {approver}\napproved {approved_ns}\n\
             destroyed {}\n",

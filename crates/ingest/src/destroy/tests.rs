@@ -7,9 +7,11 @@ use logkeep_record::{Class, Record, Resource, TenantId, Value};
 use logkeep_tlog::{PublicKey, open_statement};
 use tempfile::TempDir;
 
-use super::order::tests::{act, key, order};
+use super::order::tests::act;
 use super::statement::Progress;
-use super::{APPROVAL_KEYS, DESTRUCTION_ORDERS, DestructionOrder, is_read};
+use super::{DESTRUCTION_ORDERS, is_read};
+use crate::order::tests::{key, order};
+use crate::order::{APPROVAL_KEYS, Order};
 use crate::tests::{bodies, copy, open, parts, segments, store, texts, verify_folder, wait_until};
 use crate::wal::wipe_keys;
 use crate::{BatchBuilder, CommitError, Ingest, Report};
@@ -18,7 +20,7 @@ fn shop() -> TenantId {
     TenantId::new("shop").unwrap()
 }
 
-async fn give(catalog: &dyn Catalog, order: &DestructionOrder) {
+async fn give(catalog: &dyn Catalog, order: &Order) {
     let row = serde_json::json!({"version": 1, "rows": {"default": order}});
     let secrets = [(APPROVAL_KEYS, format!("{}\n", key())), (DESTRUCTION_ORDERS, row.to_string())];
     catalog.set_secrets(&secrets.each_ref().map(|(name, text)| (*name, text.as_bytes()))).await.unwrap();

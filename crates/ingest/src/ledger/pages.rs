@@ -113,7 +113,17 @@ pub(crate) fn store_waiting(shared: &Shared, all: bool) -> Result<(), FlushError
 
 fn commit(shared: &Shared, (tenant, class): &ClassKey, pages: Pages, head: Head) -> Result<(), FlushError> {
     let (tenant, class) = (tenant.clone(), class.clone());
-    let change = Change { tenant, class, add: vec![], remove: vec![], head, keys: vec![], documents: None, pages };
+    let change = Change {
+        tenant,
+        class,
+        add: vec![],
+        remove: vec![],
+        head,
+        keys: vec![],
+        documents: None,
+        pages,
+        secrets: vec![],
+    };
     Ok(shared.runtime.block_on(shared.catalog.commit(change))?)
 }
 

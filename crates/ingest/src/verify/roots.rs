@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use logkeep_catalog::SegmentRow;
 use logkeep_cipher::WrappedKey;
-use logkeep_record::BatchSeed;
-use logkeep_segment::{Rows, Segment};
+use logkeep_record::{BatchSeed, Class};
+use logkeep_segment::{RowError, Rows, Segment};
 use logkeep_store::{KeyProvider, ObjectPath, SealedObjects};
 use logkeep_tlog::{Entry, Hash};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::Finding;
+use super::{Finding, held};
 use crate::batch::recompute_root;
 use crate::compact::batch_places;
 use crate::state::ObjectReader;
@@ -34,11 +34,12 @@ const MOST_SEGMENTS: usize = 2;
 pub(super) struct Expected {
     pub(super) root: Hash,
     pub(super) records: u32,
+    pub(super) max_received_ns: i64,
 }
 
 impl From<&Entry> for Expected {
     fn from(entry: &Entry) -> Self {
-        Self { root: entry.root, records: entry.records }
+        Self { root: entry.root, records: entry.records, max_received_ns: entry.max_received_ns }
     }
 }
 
@@ -49,6 +50,8 @@ pub(super) struct Checked {
     pub(super) batches: u64,
     pub(super) records: u64,
     pub(super) findings: Vec<Finding>,
+    /// Holds that its records tell of.
+    pub(super) holds: Vec<String>,
 }
 
 impl Checked {
@@ -56,11 +59,19 @@ impl Checked {
         self.findings.push(Finding { object: object.to_string(), batch, what: what.to_string() });
     }
 
+    fn add_holds(&mut self, object: &str, holds: Result<Vec<String>, RowError>) {
+        match holds {
+            Ok(holds) => self.holds.extend(holds),
+            Err(error) => self.find(object, None, error),
+        }
+    }
+
     fn add(&mut self, part: Self) {
         self.segments += part.segments;
         self.batches += part.batches;
         self.records += part.records;
         self.findings.extend(part.findings);
+        self.holds.extend(part.holds);
     }
 }
 
@@ -145,6 +156,10 @@ impl Checker {
             }
         };
         let object: Arc<str> = path.to_string().into();
+        if path.as_str().split('/').nth(1) == Some(Class::audit().as_str()) {
+            let told = rows.clone();
+            checked.add_holds(&object, self.compute(move || held::placed(&told)).await);
+        }
         let mut parts = Ordered::new(usize::MAX);
         for part in parts_of(&rows) {
             let (this, rows, places) = (self.clone(), rows.clone(), places.clone());
@@ -199,6 +214,9 @@ fn check_frame(file: &std::path::Path, rows: &Rows, seed: &BatchSeed, (entry, st
     let mut checked = Checked::default();
     let object = file.display().to_string();
     check_batch(&mut checked, &object, rows, &places, (entry.batch, seed), &entry.into());
+    if entry.class == Class::audit().as_str() {
+        checked.add_holds(&object, held::placed(rows));
+    }
     if stored != u64::from(entry.records) {
         checked.find(&object, Some(entry.batch), "its lines of the ledger count other records as stored than it has");
     }

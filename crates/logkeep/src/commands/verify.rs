@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
-use logkeep_ingest::DestroyedReport;
+use logkeep_ingest::{DestroyedBy, DestroyedReport};
 
 use super::folder::FolderArgs;
 use super::serve::runtime;
@@ -44,13 +44,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             class.tenant, class.class, class.records, class.batches, class.segments, class.root
         )?;
         if let Some(DestroyedReport { batches, records, by }) = &class.destroyed {
-            writeln!(
-                out,
-                "  destroyed: {records} records in {batches} batches, as {} asked for and {} approved at {}",
-                by.requester,
-                by.approver,
-                time(by.approved_ns)
-            )?;
+            writeln!(out, "  destroyed: {records} records in {batches} batches, {}", why(by))?;
         }
     }
     for tenant in &report.to_destroy {
@@ -71,4 +65,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     }
     writeln!(out, "not verified: {} findings; keep the folder as it is", report.findings.len())?;
     Ok(ExitCode::FAILURE)
+}
+
+fn why(by: &DestroyedBy) -> String {
+    match by {
+        DestroyedBy::Order(by) => {
+            format!("as {} asked for and {} approved at {}", by.requester, by.approver, time(by.approved_ns))
+        }
+        DestroyedBy::Retention(days) => format!("which were kept for {days} days, as two people have ordered"),
+    }
 }

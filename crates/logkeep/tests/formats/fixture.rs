@@ -163,6 +163,7 @@ pub(crate) async fn replace_segment(data: &Path, alter: impl FnOnce(&mut Vec<u8>
         keys: vec![],
         documents: None,
         pages: Pages::default(),
+        secrets: vec![],
     };
     parts.catalog.commit(change).await.unwrap();
 }

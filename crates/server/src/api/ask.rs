@@ -101,6 +101,9 @@ impl AppState {
         if let Act::DestroyKeys { tenant } = act {
             return self.destroy(grant, tenant).await;
         }
+        if Self::is_about_keeping(act) {
+            return self.kept(grant, act, by).await;
+        }
         let mut shown = json!({"user": act.target().map(UserName::as_str)});
         if let Some(link) = link {
             shown["link"] = json!(link);

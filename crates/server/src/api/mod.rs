@@ -8,6 +8,7 @@ mod caller;
 mod error;
 mod explain;
 mod glass;
+mod keeping;
 mod oidc;
 mod overview;
 mod params;
@@ -107,6 +108,9 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tokens/{id}", delete(people::end_token))
         .route("/access/explain", get(explain::explain))
         .route("/tenants/{name}/keys", delete(tenants::destroy_keys))
+        .route("/tenants/{name}/retention", get(keeping::retention).put(keeping::set_retention))
+        .route("/tenants/{name}/holds", get(keeping::holds).post(keeping::place_hold))
+        .route("/tenants/{name}/holds/{id}", delete(keeping::release_hold))
         .route("/approvals", get(approvals::approvals))
         .route("/approvals/{id}", post(approvals::decide))
         .route("/break-glass", get(glass::glasses).post(glass::break_glass).delete(glass::end))

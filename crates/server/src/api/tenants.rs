@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use logkeep_access::{Act, Action, Grant};
+use logkeep_access::{Act, Action, Grant, Identity};
 use logkeep_record::{Class, TenantId};
 use serde_json::json;
 
@@ -21,25 +21,39 @@ pub(crate) async fn destroy_keys(
     Caller(who): Caller,
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {
-    match TenantId::new(&name) {
-        Ok(tenant) => state.ask(&who, Action::DestroyKeys, Act::DestroyKeys { tenant }, None).await,
-        Err(error) => {
-            let shown: String = name.chars().take(64).collect();
-            let grant = state.leave(&who, Action::DestroyKeys, format!("tenants/{shown}")).await?;
-            outcome(grant, Err(ApiError::bad_request(error))).await.map(|(_, never)| never)
-        }
-    }
+    let tenant = state.named_tenant(&who, Action::DestroyKeys, &name).await?;
+    state.ask(&who, Action::DestroyKeys, Act::DestroyKeys { tenant }, None).await
 }
 
 impl AppState {
-    /// Whether there is such a tenant, for whoever has leave to ask.
-    pub(super) fn check_act(&self, act: &Act) -> Result<(), ApiError> {
-        let Act::DestroyKeys { tenant } = act else { return Ok(()) };
-        if tenant.as_str() == OWN {
-            let what =
-                format!("the tenant `{OWN}` has the server's own log, which goes on: its keys cannot be destroyed");
-            return Err(ApiError::conflict(what));
+    /// The tenant of this name. What is no name is said to those only who may ask.
+    pub(super) async fn named_tenant(&self, who: &Identity, action: Action, name: &str) -> Result<TenantId, ApiError> {
+        match TenantId::new(name) {
+            Ok(tenant) => Ok(tenant),
+            Err(error) => {
+                let shown: String = name.chars().take(64).collect();
+                let grant = self.leave(who, action, format!("tenants/{shown}")).await?;
+                outcome(grant, Err(ApiError::bad_request(error))).await.map(|(_, never)| never)
+            }
         }
+    }
+
+    /// Whether something can be asked about this tenant, for whoever has leave to ask.
+    pub(super) fn check_act(&self, act: &Act) -> Result<(), ApiError> {
+        match act {
+            Act::DestroyKeys { tenant } if tenant.as_str() == OWN => {
+                let what =
+                    format!("the tenant `{OWN}` has the server's own log, which goes on: its keys cannot be destroyed");
+                Err(ApiError::conflict(what))
+            }
+            Act::DestroyKeys { tenant } | Act::SetRetention { tenant, .. } | Act::PlaceHold { tenant, .. } => {
+                self.check_tenant_is_there(tenant)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn check_tenant_is_there(&self, tenant: &TenantId) -> Result<(), ApiError> {
         let snapshot = self.ingest.snapshot();
         let has_data =
             || snapshot.logs_of(tenant).next().is_some() || snapshot.class(tenant, &Class::spans()).is_some();

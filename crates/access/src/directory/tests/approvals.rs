@@ -8,11 +8,11 @@ use crate::directory::carry_out::TWO_ALWAYS;
 use crate::directory::{By, Needed, Request, Rights};
 use crate::identity::Identity;
 
-const DAY_NS: i64 = 24 * HOUR_NS;
+pub(super) const DAY_NS: i64 = 24 * HOUR_NS;
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// With three who manage people, and one who reads.
-async fn with_three(folder: &Path) -> Lab {
+pub(super) async fn with_three(folder: &Path) -> Lab {
     let lab = lab(folder, Arc::new(ManualClock::at(DAY_NS))).await;
     for who in ["alice", "bob", "carol"] {
         administrator(&lab.directory, who, Some(PASSWORD)).await;
@@ -21,7 +21,7 @@ async fn with_three(folder: &Path) -> Lab {
     lab
 }
 
-async fn signed_in(directory: &Directory, who: &str) -> Identity {
+pub(super) async fn signed_in(directory: &Directory, who: &str) -> Identity {
     let session = directory.begin_session(&name(who), "x").await.unwrap().info;
     let rights = directory.rights(&name(who)).unwrap();
     Identity::of_session(&session, rights, HERE, TenantId::default())
@@ -41,17 +41,17 @@ fn promote_dave() -> Act {
 }
 
 /// Asks for what another must approve, and keeps it.
-async fn asked(directory: &Directory, who: &Identity, act: &Act) -> Request {
+pub(super) async fn asked(directory: &Directory, who: &Identity, act: &Act) -> Request {
     let Needed::Approval(request) = directory.needed(act, who).unwrap() else { panic!("{act} takes nobody else") };
     directory.keep_request(request.clone()).await.unwrap();
     request
 }
 
-fn said<T: std::fmt::Debug>(result: Result<T, DirectoryError>) -> String {
+pub(super) fn said<T: std::fmt::Debug>(result: Result<T, DirectoryError>) -> String {
     result.unwrap_err().to_string()
 }
 
-async fn carry_out(directory: &Directory, act: &Act, note: &str) -> Result<Option<String>, DirectoryError> {
+pub(super) async fn carry_out(directory: &Directory, act: &Act, note: &str) -> Result<Option<String>, DirectoryError> {
     directory.carry_out(act, None, By::Statement(note)).await
 }
 
@@ -127,7 +127,7 @@ async fn nobody_approves_their_own_or_what_is_about_them() {
 }
 
 /// What whoever had the key could sign.
-fn forged(directory: &Directory, request: &Request, ground: Ground, approved_ns: i64) -> String {
+pub(super) fn forged(directory: &Directory, request: &Request, ground: Ground, approved_ns: i64) -> String {
     let statement = Statement {
         act: request.text.clone(),
         id: "ffeeddccbbaa9988".into(),
