@@ -67,6 +67,10 @@ enum Command {
     User(commands::user::Args),
     /// See what waits for a second person, and decide about it
     Approval(commands::approval::Args),
+    /// See and set for how long what a tenant has is kept
+    Retention(commands::retention::Args),
+    /// See, place and release legal holds: what is held is not destroyed
+    Hold(commands::retention::HoldArgs),
     /// Make certificates for listeners and senders
     Certs(commands::certs::Args),
     /// Read files of logs into a running server
@@ -95,6 +99,8 @@ fn main() -> ExitCode {
         Command::Token(args) => commands::token::run(args),
         Command::User(args) => commands::user::run(args),
         Command::Approval(args) => commands::approval::run(args),
+        Command::Retention(args) => commands::retention::run(args),
+        Command::Hold(args) => commands::retention::run_hold(args),
         Command::Certs(args) => commands::certs::run(args),
         Command::Query(args) => commands::query::run(args),
         Command::Tail(args) => commands::tail::run(args),

@@ -20,8 +20,12 @@ pub(crate) struct List {
 impl List {
     /// Prints these columns of what lies under `/api/v1/<kind>`, where the API calls it by the same name.
     pub(crate) fn run(&self, kind: &str, columns: &[&str]) -> Result<()> {
-        let path = format!("/{kind}");
-        let listed = Client::signed_in(&self.server, &self.who, |client| client.act(Verb::Get, &path))?;
+        self.run_below(&format!("/{kind}"), kind, columns)
+    }
+
+    /// The same of what lies under another path.
+    pub(crate) fn run_below(&self, path: &str, kind: &str, columns: &[&str]) -> Result<()> {
+        let listed = Client::signed_in(&self.server, &self.who, |client| client.act(Verb::Get, path))?;
         Ok(rows(&listed[kind], columns, self.format)?)
     }
 }

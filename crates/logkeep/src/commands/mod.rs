@@ -17,6 +17,7 @@ pub(crate) mod place;
 pub(crate) mod query;
 pub(crate) mod redact;
 pub(crate) mod restore;
+pub(crate) mod retention;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod sources;
