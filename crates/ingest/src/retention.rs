@@ -64,6 +64,8 @@ struct Turn {
     is_asked: bool,
     time: Option<Time>,
     faults: Vec<(String, String)>,
+    /// Classes of which something may be left that was taken out of the catalog: at first all.
+    unswept: BTreeSet<ClassKey>,
 }
 
 /// Something that retention has destroyed.
@@ -136,7 +138,7 @@ fn save(shared: &Shared, class: &ClassKey, record: &Record) -> Result<(), FlushE
 /// # Errors
 /// What stood in the way: the next look goes on.
 pub(crate) fn look(shared: &Shared) -> Result<(), FlushError> {
-    let classes = {
+    let (destroyed, unswept) = {
         let mut turn = shared.retention.turn.lock();
         let Some(passed_ns) = turn.begin(shared.clock.elapsed_ns()) else { return Ok(()) };
         let rules = shared.runtime.block_on(Rules::read(&*shared.catalog))?;
@@ -144,12 +146,17 @@ pub(crate) fn look(shared: &Shared) -> Result<(), FlushError> {
         if rules.classes.is_empty() {
             return Ok(());
         }
+        if turn.time.is_none() {
+            turn.unswept.extend(rules.classes.keys().cloned());
+        }
         let certain_ns = turn.certain_ns(shared, passed_ns, rules.newest_order_ns())?;
         *shared.retention.limited.write() = limited(&rules);
-        destroy_due(shared, &rules, certain_ns)?;
-        rules.classes.into_keys().collect::<Vec<_>>()
+        let destroyed = destroy_due(shared, &rules, certain_ns, &mut turn.unswept);
+        (destroyed, turn.unswept.clone())
     };
-    sweep(shared, &classes)
+    sweep(shared, &unswept)?;
+    shared.retention.turn.lock().unswept.retain(|class| !unswept.contains(class));
+    destroyed
 }
 
 impl Turn {
@@ -192,28 +199,47 @@ fn limited(rules: &Rules) -> BTreeSet<ClassKey> {
     rules.classes.iter().filter(|(_, rule)| rule.in_force().is_some()).map(|(class, _)| class.clone()).collect()
 }
 
-fn destroy_due(shared: &Shared, rules: &Rules, certain_ns: i64) -> Result<(), FlushError> {
+/// What is wrong with one class keeps none of the others.
+fn destroy_due(
+    shared: &Shared,
+    rules: &Rules,
+    certain_ns: i64,
+    unswept: &mut BTreeSet<ClassKey>,
+) -> Result<(), FlushError> {
+    let mut result = Ok(());
     for (class, rule) in &rules.classes {
         if rules.hold_of(class).is_none()
             && !shared.destructions.takes(&class.0, &class.1)
             && let Some((days, by)) = rule.in_force()
         {
-            expire(shared, class, (days, by), certain_ns)?;
+            match expire(shared, class, (days, by), certain_ns) {
+                Ok(true) => drop(unswept.insert(class.clone())),
+                Ok(false) => {}
+                Err(error) => result = Err(error),
+            }
         }
     }
-    Ok(())
+    result
 }
 
-/// Takes what is due out of the catalog and out of view.
-fn expire(shared: &Shared, class: &ClassKey, (days, by): (u32, &Approval), certain_ns: i64) -> Result<(), FlushError> {
+/// Takes what is due out of the catalog and out of view, and says whether there was any.
+fn expire(
+    shared: &Shared,
+    class: &ClassKey,
+    (days, by): (u32, &Approval),
+    certain_ns: i64,
+) -> Result<bool, FlushError> {
     // Whole days, so that there is at most one statement of a class in a day.
     let until_ns = certain_ns.div_euclid(DAY_NS) * DAY_NS - i64::from(days) * DAY_NS;
     let in_log = shared.wal_files.lock().first_of(class);
     let _turn = shared.catalog_turn.lock();
     let first_in_log = in_log.map(|(first, _)| first);
-    let Some((gone, left, head)) = due(shared, class, until_ns, first_in_log) else { return Ok(()) };
+    let Some((gone, left, head)) = due(shared, class, until_ns, first_in_log) else { return Ok(false) };
     let Some(last) = gone.last() else {
-        return if in_log.is_some_and(|(_, is_current)| is_current) { begin_log_file(shared) } else { Ok(()) };
+        if in_log.is_some_and(|(_, is_current)| is_current) {
+            begin_log_file(shared);
+        }
+        return Ok(false);
     };
     let (from, to) = (head.destroyed, last.row().last_batch + 1);
     let (records, newest_ns) = tally(shared, class, from, to)?;
@@ -234,7 +260,7 @@ fn expire(shared: &Shared, class: &ClassKey, (days, by): (u32, &Approval), certa
     let secrets = vec![(name(class), record.to_bytes())];
     replace(shared, class, Replacement { segments: left, add: vec![], gone: &gone, head, secrets })?;
     info!(tenant = %class.0, class = %class.1, records, days, "destroyed what was kept for long enough");
-    Ok(())
+    Ok(true)
 }
 
 type Segments = Vec<Arc<SegmentHandle>>;
@@ -277,15 +303,14 @@ fn tally(shared: &Shared, class: &ClassKey, from: u64, to: u64) -> Result<(u64, 
 }
 
 /// The file of the log that is written to has batches which are due. It goes once there is a younger one.
-fn begin_log_file(shared: &Shared) -> Result<(), FlushError> {
-    let Some(queue) = shared.queue.get().and_then(tokio::sync::mpsc::WeakSender::upgrade) else { return Ok(()) };
+fn begin_log_file(shared: &Shared) {
+    let Some(queue) = shared.queue.get().and_then(tokio::sync::mpsc::WeakSender::upgrade) else { return };
     // If there is no room now there is at the next look.
     drop(queue.try_send(Message::BeginFile(oneshot::channel().0)));
-    Ok(())
 }
 
 /// Leaves nothing of what was taken out of the catalog.
-fn sweep(shared: &Shared, classes: &[ClassKey]) -> Result<(), FlushError> {
+fn sweep(shared: &Shared, classes: &BTreeSet<ClassKey>) -> Result<(), FlushError> {
     let mut cut = Vec::new();
     for class in classes {
         match shared.runtime.block_on(Record::load(&*shared.catalog, class))? {

@@ -15,17 +15,16 @@ use std::sync::Arc;
 
 use logkeep_catalog::{Catalog, ClassState, Head};
 use logkeep_record::{Class, TenantId};
-use logkeep_store::{Clock as _, Disk, KeyProvider, ObjectKind, ObjectPath, SealedObjects, SystemClock};
+use logkeep_store::{Disk, KeyProvider, ObjectKind, ObjectPath, SealedObjects};
 use logkeep_tlog::{Checkpoint, Entry, Hash, PublicKey, TileSource, TileWrite, Tree, read_entries};
 
-use self::expired::Known;
 use self::roots::{Checked, CheckedFrame, Checker, Expected};
 use crate::destroy::orders;
 use crate::engine::OpenError;
 use crate::ledger::stored_by_page;
 use crate::order::{Approval, table};
 use crate::recovery::read_log;
-use crate::retention::{HOLDS, HoldRow, Record, Rules};
+use crate::retention::{HOLDS, HoldRow, Rules};
 use crate::signing::existing_signer;
 use crate::state::ClassKey;
 use crate::succession;
@@ -403,16 +402,6 @@ impl ClassVerifier<'_> {
         checkpoints
     }
 
-    /// What retention has destroyed of it.
-    async fn expired(&mut self) -> Option<Record> {
-        let class = (self.done.tenant.clone(), self.done.class.clone());
-        let record = Record::load(&*self.v.catalog, &class).await;
-        record.unwrap_or_else(|error| {
-            self.report.find("catalog", None, error);
-            None
-        })
-    }
-
     fn append(&mut self, entry: &[u8], sizes: &[u64]) {
         if let Err(error) = self.tree.append(entry) {
             self.report.find(self.name(), None, error);
@@ -448,45 +437,6 @@ impl ClassVerifier<'_> {
             }
         }
         Some(expected)
-    }
-
-    /// What is not there any more must have been destroyed by two people's word, or was kept for as long as two people have said.
-    fn destroyed(&mut self, batches: u64, expired: Option<Record>, expected: &[Expected]) {
-        if let Some(record) = &expired {
-            self.check_expired(record, expected);
-        }
-        let order = self.order.filter(|_| self.done.class != Class::audit());
-        let by = match (order, &expired) {
-            _ if batches == 0 => return,
-            (Some(order), _) => DestroyedBy::Order(order.clone()),
-            (None, Some(record)) if batches <= record.end() => {
-                DestroyedBy::Retention(record.ranges.last().map_or(0, |range| range.days))
-            }
-            (None, record) => {
-                let first = record.as_ref().map_or(0, Record::end);
-                return self.report.find(
-                    self.name(),
-                    Some(first),
-                    "its batches were destroyed, and nobody has ordered that",
-                );
-            }
-        };
-        let records = expected.iter().take(batches as usize).map(|batch| u64::from(batch.records)).sum();
-        self.done.destroyed = Some(DestroyedReport { batches, records, by });
-    }
-
-    fn check_expired(&mut self, record: &Record, expected: &[Expected]) {
-        let class = (self.done.tenant.clone(), self.done.class.clone());
-        let object = format!("what retention destroyed of {}/{}", class.0, class.1);
-        let (size, root) = &record.tree;
-        if self.roots.get(size).is_some_and(|own| own.to_string() != *root) {
-            self.report.find(&object, None, "it is of another tree");
-        }
-        let (rules, keys) = (self.rules, self.signers.as_slice());
-        let known = Known { class: &class, keys, rules, expected, now_ns: SystemClock::new().now_ns() };
-        for (batch, what) in known.faults(record) {
-            self.report.find(&object, Some(batch), what);
-        }
     }
 
     async fn segments(&mut self, state: &ClassState, expected: Vec<Expected>) {

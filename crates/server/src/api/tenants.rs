@@ -46,11 +46,24 @@ impl AppState {
                     format!("the tenant `{OWN}` has the server's own log, which goes on: its keys cannot be destroyed");
                 Err(ApiError::conflict(what))
             }
-            Act::DestroyKeys { tenant } | Act::SetRetention { tenant, .. } | Act::PlaceHold { tenant, .. } => {
-                self.check_tenant_is_there(tenant)
+            Act::DestroyKeys { tenant } | Act::SetRetention { tenant, .. } => self.check_tenant_is_there(tenant),
+            Act::PlaceHold { tenant, class, .. } => {
+                self.check_tenant_is_there(tenant)?;
+                class.as_ref().map_or(Ok(()), |class| self.check_class_is_there(tenant, class))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whoever misspells a class would believe that it is held.
+    fn check_class_is_there(&self, tenant: &TenantId, class: &str) -> Result<(), ApiError> {
+        let class = Class::new(class).map_err(ApiError::bad_request)?;
+        if self.ingest.snapshot().class(tenant, &class).is_some() {
+            return Ok(());
+        }
+        Err(ApiError::not_found(format!(
+            "the tenant `{tenant}` has nothing in a class `{class}`: nothing would be held"
+        )))
     }
 
     pub(super) fn check_tenant_is_there(&self, tenant: &TenantId) -> Result<(), ApiError> {
