@@ -49,7 +49,7 @@ async function shop(url, word) {
 }
 
 async function counts({ pages, url, token }) {
-  const page = await pages.visit(await shop(url, `${token}pc`));
+  const page = await pages.visit(await shop(url, `${token}ztc`));
   await listed(page, 4);
   const texts = await table(page).locator(".template").allInnerTexts();
   equal(texts.map((text) => text.split(" ")[0]), ["payment", "order", "order", "server"], "templates, the most frequent first");
@@ -61,7 +61,7 @@ async function counts({ pages, url, token }) {
 }
 
 async function newAndGone({ pages, url, token }) {
-  const word = `${token}pn`;
+  const word = `${token}ztn`;
   const page = await pages.visit(await shop(url, word));
   await tab(page, "New 1").waitFor();
   await page.keyboard.press("n");
@@ -83,7 +83,7 @@ async function newAndGone({ pages, url, token }) {
 }
 
 async function details({ pages, url, token }) {
-  const word = `${token}pd`;
+  const word = `${token}ztd`;
   const { now, search } = hours();
   await ingest(url, saying(word, now, 30, statements(word).request));
   const page = await pages.visit(`/patterns?q=service.name:${word}&${search}`);
@@ -109,7 +109,7 @@ async function details({ pages, url, token }) {
 }
 
 async function narrowsLogs({ pages, url, token }) {
-  const word = `${token}pl`;
+  const word = `${token}ztl`;
   const hostile = `<b>mark</b> ${lettersOf(word)} & "quoted" + more % of <num> \\ #x?y=z \u202e <i>😀</i>`;
   await ingest(url, [
     ...Array.from({ length: 3 }, () => ({ "service.name": word, message: hostile })), ...Array.from({ length: 4 }, () => ({ "service.name": word, message: `something else ${lettersOf(word)}` })),
@@ -138,7 +138,7 @@ async function narrowsLogs({ pages, url, token }) {
 }
 
 async function selectsByText({ pages, url, token }) {
-  const word = `${token}pt`;
+  const word = `${token}ztt`;
   const { started } = statements(word);
   await ingest(url, [...saying(word, Date.now() - 60_000, 3, () => "100% + done & <over>"), ...saying(word, Date.now() - 60_000, 2, started)]);
   const page = await pages.visit(`/logs?q=service.name:${word}&template=${encodeURIComponent(started())}`);
@@ -151,7 +151,7 @@ async function selectsByText({ pages, url, token }) {
 }
 
 async function filters({ pages, url, token }) {
-  const word = `${token}pf`;
+  const word = `${token}ztf`;
   const page = await pages.visit(await shop(url, word));
   await listed(page, 4);
   await page.getByRole("searchbox", { name: "Find in the templates" }).fill("REFUSED");
@@ -171,7 +171,7 @@ async function filters({ pages, url, token }) {
 }
 
 async function likeThis({ pages, url, token }) {
-  const word = `${token}pr`;
+  const word = `${token}ztr`;
   const [at, own] = [Date.now() - 60_000, lettersOf(word)];
   // Two of each come at the same moment, so the moment alone does not tell them apart.
   await ingest(url, [...saying(word, at, 6, (i) => `order ${i} placed for ${own}`), ...saying(word, at, 4, (i) => `payment ${i} refused by ${own}`)]);
@@ -190,7 +190,7 @@ async function likeThis({ pages, url, token }) {
 }
 
 async function byKeyboard({ pages, url, token }) {
-  const word = `${token}pk`;
+  const word = `${token}ztk`;
   const address = await shop(url, word);
   const page = await pages.visit(address.replace("/patterns", "/logs"));
   await rows(page).first().waitFor();
@@ -221,7 +221,7 @@ async function byKeyboard({ pages, url, token }) {
 }
 
 async function inert({ pages, url, token }) {
-  const word = `${token}pi`;
+  const word = `${token}zti`;
   await ingest(url, Array.from({ length: 3 }, () => ({ "service.name": `${word}<b>\u202e`, message: "<img src=x onerror=\"document.title='owned'\"><script>alert(document)</script> \u202eback\u0007" })));
   const page = await pages.visit(`/patterns?q=service.name:${word}*`);
   await row(page, "<img").click();
@@ -248,7 +248,7 @@ async function saysNothing({ pages, url, token }) {
 }
 
 async function onPhone({ pages, url, token }) {
-  const page = await pages.visit(await shop(url, `${token}pp`), { ...PHONE, bypassCSP: true });
+  const page = await pages.visit(await shop(url, `${token}ztp`), { ...PHONE, bypassCSP: true });
   await listed(page, 4);
   equal(await violations(page), [], "the table on a phone");
   const width = () => page.evaluate(() => document.documentElement.scrollWidth);
@@ -267,7 +267,7 @@ async function onPhone({ pages, url, token }) {
 }
 
 async function accessible({ pages, url, token }) {
-  const address = await shop(url, `${token}pa`);
+  const address = await shop(url, `${token}zta`);
   for (const colorScheme of ["light", "dark"]) {
     const page = await pages.visit(address, { colorScheme, bypassCSP: true, reducedMotion: "reduce" });
     await listed(page, 4);

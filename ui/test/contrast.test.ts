@@ -32,6 +32,7 @@ describe.each([[":root", "light"], [':root[data-theme="dark"]', "dark"]])("%s", 
     const low = GROUND.map((ground) => [ground, contrast(colours.get(text)!, colours.get(ground)!)] as const).filter(([, ratio]) => ratio < 4.5);
     expect(low).toEqual([]);
   });
+  it.each(["text", "muted"])(`${name} mark in %s`, (text) => expect(contrast(colours.get(text)!, colours.get("sunken")!)).toBeGreaterThan(4.5));
   it(`${name} button`, () => expect(contrast(colours.get("accent-text")!, colours.get("accent")!)).toBeGreaterThan(4.5));
 });
 
