@@ -18,6 +18,7 @@ import { serviceJourneys, serviceStates } from "./services.mjs";
 import { signIn } from "./signin.mjs";
 import { sourceJourneys, sourceStates } from "./sources.mjs";
 import { traceJourneys, traceStates } from "./traces.mjs";
+import { traceViewJourneys, traceViewStates } from "./traceviews.mjs";
 
 const mock = process.env.LOGKEEP_URL ? null : await startMock({ count: 3000, big: 3000 });
 const url = (process.env.LOGKEEP_URL ?? mock.url).replace(/\/$/, "");
@@ -26,7 +27,7 @@ const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...patternPeople, ...auditJourneys, ...approvalJourneys];
-const all = link ? asked : [...overviewJourneys, ...journeys, ...traceJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...(mock ? [...overviewStates, ...traceStates, ...serviceStates, ...sourceStates, ...patternStates, ...states] : [])];
+const all = link ? asked : [...overviewJourneys, ...journeys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...states] : [])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

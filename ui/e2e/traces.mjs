@@ -26,7 +26,7 @@ export async function shop(url, word, { error = true, at = Date.now() - 5000 } =
   return { trace, id };
 }
 
-async function traceCount(page, count) {
+export async function traceCount(page, count) {
   await page.waitForFunction((n) => document.querySelector(".traces .scroller")?.dataset.rows === String(n), count);
 }
 
@@ -247,7 +247,7 @@ const SCROLLED = 20_000;
 /** A frame may take so long, in ms. */
 const FRAME_MS = 50;
 
-async function sendLong(url) {
+export async function sendLong(url) {
   const trace = `c0de${Date.now().toString(16)}`.padEnd(32, "0");
   const id = (n) => n.toString(16).padStart(16, "0");
   const at = Date.now() - 30_000;

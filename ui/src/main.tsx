@@ -38,11 +38,14 @@ const PeoplePage = lazy(() => import("./components/people/PeoplePage").then((fil
 const PatternsPage = lazy(() => import("./components/patterns/PatternsPage").then((file) => ({ default: file.PatternsPage })));
 const TracesPage = lazy(() => import("./components/traces/TracesPage").then((file) => ({ default: file.TracesPage })));
 const TracePage = lazy(() => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })));
+const ComparePage = lazy(() => import("./components/traces/ComparePage").then((file) => ({ default: file.ComparePage })));
 const ServicesPage = lazy(() => import("./components/services/ServicesPage").then((file) => ({ default: file.ServicesPage })));
 const SourcesPage = lazy(() => import("./components/sources/SourcesPage").then((file) => ({ default: file.SourcesPage })));
 
 function Here() {
   const path = usePath();
+  const compared = /^\/traces\/([^/]+)\/compare\/([^/]+)$/.exec(path);
+  if (compared) return <ComparePage key={path} a={compared[1]!} b={compared[2]!} />;
   const trace = /^\/traces\/([^/]+)$/.exec(path)?.[1];
   if (trace !== undefined) return <TracePage key={trace} id={trace} />;
   switch (path) {

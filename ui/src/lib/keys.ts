@@ -20,7 +20,7 @@ export interface KeyTargets {
 
 /** The list listens to these, because only it knows its cursor. */
 export const MOVE = "logkeep:move";
-export type Move = "down" | "up" | "open" | "top";
+export type Move = "down" | "up" | "open" | "top" | "mark";
 
 export function move(step: Move): void {
   document.dispatchEvent(new CustomEvent<Move>(MOVE, { detail: step }));

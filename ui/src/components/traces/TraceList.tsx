@@ -1,21 +1,26 @@
-import { useQueries } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
-import { api } from "../../api/client";
 import { visibleLine } from "../../lib/format";
 import { useMedia } from "../../lib/hooks";
 import { MOVE, type Move } from "../../lib/keys";
 import { go } from "../../lib/place";
 import { clock, day, localStamp } from "../../lib/time";
 import { barShare, nanos } from "../../lib/trace/scale";
-import { readSums, sumsSql, type Found, type Sums } from "../../lib/trace/search";
+import type { Found, Sums } from "../../lib/trace/search";
 import { traceAddress } from "../../lib/trace/view";
 import { t } from "../../strings";
 import { Link } from "../Nav";
 import { Visible } from "../Visible";
+import type { AllSums } from "./useSums";
 
 interface Props {
   traces: Found[];
+  /** Those of them that go through the service that was asked for. */
+  shown: Found[];
+  sums: AllSums;
+  marked: string;
+  /** To be compared; another one, or none. */
+  mark(id: string): void;
   through: string;
   stale: boolean;
   /** Changes with what was asked: then one begins at the top. */
@@ -27,18 +32,11 @@ interface Props {
 const ROW_PX = 28;
 const NARROW_ROW_PX = 54;
 const AHEAD = 100;
-/** So many traces are summed up at a time. */
-const CHUNK = 100;
 
-export function TraceList({ traces, through, stale, viewKey, paging, children }: Props) {
+export function TraceList({ traces, shown, sums, marked, mark, through, stale, viewKey, paging, children }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const narrow = useMedia("(max-width: 900px)");
   const rowPx = narrow ? NARROW_ROW_PX : ROW_PX;
-  const [reach, setReach] = useState(CHUNK);
-  const sums = useSums(traces.slice(0, reach), through);
-  const shown = useMemo(
-    () => (through && !sums.failed ? traces.filter(({ id }) => (sums.known.get(id)?.through ?? 0) > 0) : traces), [traces, through, sums],
-  );
   const virtual = useVirtualizer({
     count: shown.length, getScrollElement: () => scroller.current, estimateSize: () => rowPx, overscan: 10, getItemKey: (index) => shown[index]?.id ?? index,
   });
@@ -47,18 +45,18 @@ export function TraceList({ traces, through, stale, viewKey, paging, children }:
   const items = virtual.getVirtualItems();
   const last = items[items.length - 1]?.index ?? 0;
   const left = traces.length - shown.length;
-  useEffect(() => setReach((old) => Math.max(old, Math.ceil((last + left + 1) / CHUNK) * CHUNK)), [last, left]);
   const { more, busy, failed, next } = paging;
   useEffect(() => {
     // Where most are left out, going on by itself might read all there is.
     if (more && !busy && !failed && !through && traces.length > 0 && last > shown.length - AHEAD) next();
   }, [more, busy, failed, next, last, shown.length, traces.length, through]);
-  const cursor = useCursor(shown, (index) => virtual.scrollToIndex(index, { align: "auto" }));
+  const cursor = useCursor(shown, mark, (index) => virtual.scrollToIndex(index, { align: "auto" }));
   const longest = useMemo(() => traces.reduce((most, { span }) => Math.max(most, span.duration_ms ?? 0), 0), [traces]);
   const grid = { role: "grid", "aria-rowcount": more ? -1 : shown.length, "aria-label": t.traces.list, "aria-activedescendant": cursor ? `trace-${cursor}` : undefined };
   return (
     <section className={`list traces ${stale ? "stale" : ""}`} aria-label={t.traces.list}>
       <div className="row list-head" aria-hidden="true">
+        <span />
         <span>{t.traces.time}</span>
         <span>{t.traces.span}</span>
         <span title={t.traces.barTitle}>{t.traces.duration}</span>
@@ -74,7 +72,7 @@ export function TraceList({ traces, through, stale, viewKey, paging, children }:
             return found && (
               <TraceRow
                 key={item.key} found={found} top={item.start} index={item.index} longest={longest} sums={sums.known.get(found.id)} noSums={sums.failed}
-                active={cursor === found.id}
+                active={cursor === found.id} marked={marked === found.id} mark={mark}
               />
             );
           })}
@@ -91,26 +89,6 @@ export function TraceList({ traces, through, stale, viewKey, paging, children }:
   );
 }
 
-/** What the whole traces come to. A chunk that is complete is asked for once. */
-function useSums(traces: Found[], through: string): { known: Map<string, Sums>; failed: boolean } {
-  const chunks = Array.from({ length: Math.ceil(traces.length / CHUNK) }, (_, at) => traces.slice(at * CHUNK, (at + 1) * CHUNK));
-  return useQueries({
-    queries: chunks.map((chunk) => ({
-      queryKey: ["traceSums", through, chunk.map(({ id }) => id).join()],
-      queryFn: async ({ signal }: { signal: AbortSignal }) => readSums((await api.sql(sumsSql(chunk, through), signal)).rows),
-      staleTime: Infinity,
-      gcTime: 60_000,
-      retry: false,
-      structuralSharing: false,
-    })),
-    combine: together,
-  });
-}
-
-function together(answers: { data: Map<string, Sums> | undefined; isError: boolean }[]): { known: Map<string, Sums>; failed: boolean } {
-  return { known: new Map(answers.flatMap(({ data }) => (data ? [...data] : []))), failed: answers.some(({ isError }) => isError) };
-}
-
 interface RowProps {
   found: Found;
   top: number;
@@ -119,9 +97,11 @@ interface RowProps {
   sums: Sums | undefined;
   noSums: boolean;
   active: boolean;
+  marked: boolean;
+  mark(id: string): void;
 }
 
-const TraceRow = memo(function TraceRow({ found, top, index, longest, sums, noSums, active }: RowProps) {
+const TraceRow = memo(function TraceRow({ found, top, index, longest, sums, noSums, active, marked, mark }: RowProps) {
   const { span, matched } = found;
   const ns = BigInt(span.time_ns);
   const isError = span.status_code === "error" || (sums?.errors ?? 0) > 0;
@@ -132,6 +112,9 @@ const TraceRow = memo(function TraceRow({ found, top, index, longest, sums, noSu
       className={`row log-row trace-row edge-${isError ? "error" : "unspecified"} ${active ? "row-active" : ""}`} role="row" id={`trace-${found.id}`} data-id={found.id}
       aria-rowindex={index + 1} aria-selected={active} style={{ transform: `translateY(${top}px)` }} onClick={() => go(traceAddress(found.id))}
     >
+      <span role="gridcell" className="trace-mark" onClick={(event) => event.stopPropagation()}>
+        <input type="checkbox" checked={marked} tabIndex={-1} aria-label={t.compare.mark(name)} title={t.compare.markTitle} onChange={() => mark(found.id)} />
+      </span>
       <time role="gridcell" dateTime={span.time} title={`${localStamp(ns)} · ${t.time.utc(span.time)}`}><span className="row-day">{day(ns)} </span>{clock(ns)}</time>
       <span role="gridcell" className="trace-name ellipsis" title={name}>
         <Link to={traceAddress(found.id)} tabIndex={-1} onClick={(event) => event.stopPropagation()}>
@@ -153,15 +136,16 @@ const TraceRow = memo(function TraceRow({ found, top, index, longest, sums, noSu
 });
 
 /** The trace that the keyboard is on. */
-function useCursor(shown: Found[], scrollTo: (index: number) => void): string | null {
+function useCursor(shown: Found[], mark: (id: string) => void, scrollTo: (index: number) => void): string | null {
   const [cursor, setCursor] = useState<string | null>(null);
-  const latest = useRef({ shown, cursor, scrollTo });
-  latest.current = { shown, cursor, scrollTo };
+  const latest = useRef({ shown, cursor, scrollTo, mark });
+  latest.current = { shown, cursor, scrollTo, mark };
   useEffect(() => {
     const onMove = (event: Event) => {
       const now = latest.current;
       const step = (event as CustomEvent<Move>).detail;
       const at = now.shown.findIndex(({ id }) => id === now.cursor);
+      if (step === "mark") return void (now.shown[at] && now.mark(now.shown[at].id));
       if (step === "open") return void (now.shown[at] && go(traceAddress(now.shown[at].id)));
       const to = step === "top" ? 0 : Math.min(now.shown.length - 1, Math.max(0, at + (step === "down" ? 1 : -1)));
       const target = now.shown[to];

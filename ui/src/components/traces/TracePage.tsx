@@ -1,5 +1,4 @@
-import { useCallback, useMemo } from "react";
-import { ApiError } from "../../api/client";
+import { Suspense, lazy, useCallback, useMemo } from "react";
 import { useTrace } from "../../api/queries";
 import type { TraceAnswer } from "../../api/types";
 import { visibleLine } from "../../lib/format";
@@ -9,13 +8,12 @@ import { formatTrace, isTraceStep, parseTrace, type TraceView } from "../../lib/
 import { t } from "../../strings";
 import { Link } from "../Nav";
 import { Shell } from "../Shell";
-import { Card, Failure } from "../States";
+import { FEW, NotShown } from "./NotShown";
 import { Waterfall } from "./Waterfall";
 
 const CODEC: Codec<TraceView> = { parse: parseTrace, format: formatTrace, isStep: isTraceStep };
+const FlamePage = lazy(() => import("./FlamePage").then((file) => ({ default: file.FlamePage })));
 const LOGS = 2000;
-/** What is asked for where all of it may not be read out. */
-const FEW = 1000;
 
 /** One trace: what called what, how long it took, and what was logged meanwhile. */
 export function TracePage({ id }: { id: string }) {
@@ -39,14 +37,6 @@ export function TracePage({ id }: { id: string }) {
   );
 }
 
-function NotShown({ error, refresh, fewer }: { error: Error; refresh(): void; fewer: (() => void) | undefined }) {
-  if (!(error instanceof ApiError)) return <Failure error={error} refresh={refresh} />;
-  if (error.status === 404) return <Card title={t.trace.goneTitle} text={t.trace.goneText} action={t.states.retry} onAction={refresh} alert />;
-  if (error.status === 400) return <Card title={t.trace.badTitle} text={error.message} alert />;
-  if (error.body.code === "over_export" && fewer) return <Card title={t.states.overTitle} text={error.message} action={t.trace.tooMuch} onAction={fewer} alert />;
-  return <Failure error={error} refresh={refresh} />;
-}
-
 interface ShownProps {
   answer: TraceAnswer;
   view: TraceView;
@@ -56,5 +46,6 @@ interface ShownProps {
 
 function Shown({ answer, view, update, refresh }: ShownProps) {
   const trace = useMemo(() => buildTrace(answer.spans), [answer]);
+  if (view.show !== "waterfall") return <Suspense><FlamePage answer={answer} trace={trace} view={view} update={update} refresh={refresh} /></Suspense>;
   return <Waterfall answer={answer} trace={trace} view={view} update={update} refresh={refresh} />;
 }

@@ -2,22 +2,27 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { api } from "../../api/client";
 import { useSpanOverview, useSpans } from "../../api/queries";
+import { useMedia } from "../../lib/hooks";
 import { focusSearch, move } from "../../lib/keys";
-import { useViewOf, type Codec } from "../../lib/place";
+import { go, useViewOf, type Codec } from "../../lib/place";
 import { absoluteRange, shift, zoomOut } from "../../lib/time";
-import { byRoots, byTrace, formatTraces, parseTraces, spanQuery, type TracesView } from "../../lib/trace/search";
+import { compareAddress } from "../../lib/trace/compare";
+import { byRoots, byTrace, formatTraces, parseTraces, searchOf, spanQuery, type TracesView } from "../../lib/trace/search";
 import { t } from "../../strings";
 import { Histogram } from "../Histogram";
+import { IconButton } from "../Icon";
 import { SlowNote } from "../Notes";
 import { SearchBar } from "../SearchBar";
 import { Shell, useBounds } from "../Shell";
 import { Card, Failure } from "../States";
 import { TimePicker } from "../TimePicker";
+import { MarkBar } from "./MarkBar";
+import { Scatter } from "./Scatter";
 import { TraceFilters } from "./TraceFilters";
 import { TraceList } from "./TraceList";
+import { useSums } from "./useSums";
 
-const step = (view: TracesView) => formatTraces(view);
-const CODEC: Codec<TracesView> = { parse: parseTraces, format: formatTraces, isStep: (before, after) => step(before) !== step(after) };
+const CODEC: Codec<TracesView> = { parse: parseTraces, format: formatTraces, isStep: (before, after) => searchOf(before) !== searchOf(after) };
 const ABOUT = { label: t.traces.searchLabel, placeholder: t.traces.placeholder, values: api.spanValues };
 const ALL = { q: "", service: "", operation: "", least: "", most: "", errors: false, through: "" };
 
@@ -37,7 +42,21 @@ export function TracesPage() {
   const searching = found.isFetching && !found.isFetchingNextPage;
   const failed = found.isError && !found.isFetchNextPageError;
   const cancelled = !found.isFetching && !failed && (!pages || found.isPlaceholderData);
+  const { through, marked } = view;
+  const gone = failed || cancelled;
+  const sums = useSums(traces, through);
+  const shown = useMemo(
+    () => (gone ? [] : through && !sums.failed ? traces.filter(({ id }) => (sums.known.get(id)?.through ?? 0) > 0) : traces), [traces, through, sums, gone],
+  );
+  const narrow = useMedia("(max-width: 900px)");
+  const isPlotted = view.scatter === "" ? !narrow : view.scatter === "1";
+  const plot = () => update({ scatter: isPlotted === narrow ? "" : isPlotted ? "0" : "1" });
+  const mark = useCallback((id: string) => {
+    if (marked === "" || marked === id) update({ marked: marked === id ? "" : id });
+    else go(compareAddress(marked, id));
+  }, [marked, update]);
   const keys = {
+    d: plot, m: () => move("mark"),
     "/": focusSearch, j: () => move("down"), k: () => move("up"), ArrowDown: () => move("down"), ArrowUp: () => move("up"), g: () => move("top"),
     "[": () => update(shift(bounds.fromNs, bounds.toNs, -1)), "]": () => update(shift(bounds.fromNs, bounds.toNs, 1)),
     "-": () => update(zoomOut(view, bounds.fromNs, bounds.toNs, BigInt(Date.now()) * 1_000_000n)),
@@ -51,6 +70,7 @@ export function TracesPage() {
         <>
           <SearchBar view={view} update={update} fields={fields} error={found.error} refresh={refresh} about={ABOUT} />
           <TimePicker view={view} update={update} range={bounds} />
+          <IconButton name="scatter" label={isPlotted ? t.scatter.hide : t.scatter.show} pressed={isPlotted} onClick={plot} />
         </>
       }
       footer={
@@ -69,11 +89,13 @@ export function TracesPage() {
         answer={histogram.data} failed={histogram.isError} stale={histogram.isPlaceholderData} of={t.traces.histogram}
         onZoom={(from, to) => update(absoluteRange(from, to))}
       />
+      {isPlotted && <Scatter traces={shown} sums={sums} bounds={bounds} stale={found.isPlaceholderData} update={update} />}
+      {marked && <MarkBar marked={marked} clear={() => update({ marked: "" })} />}
       <SlowNote active={searching} onCancel={cancel} />
       <main className="main" id="view">
         <h1 className="offscreen">{t.pages.traces}</h1>
         <TraceList
-          traces={failed || cancelled ? [] : traces} through={view.through} stale={found.isPlaceholderData} viewKey={formatTraces(view)}
+          traces={gone ? [] : traces} shown={shown} sums={sums} marked={marked} mark={mark} through={through} stale={found.isPlaceholderData} viewKey={searchOf(view)}
           paging={{ more: found.hasNextPage, busy: found.isFetchingNextPage, failed: found.isFetchNextPageError, next: () => void found.fetchNextPage() }}
         >
           {failed && <Failure error={found.error} refresh={refresh} />}

@@ -3,18 +3,19 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import type { TraceAnswer } from "../../api/types";
 import { visibleLine } from "../../lib/format";
 import { useMedia, useSettled } from "../../lib/hooks";
+import { go } from "../../lib/place";
 import { criticalPath } from "../../lib/trace/critical";
 import { has, logsBySpan, visibleRows, type Row } from "../../lib/trace/rows";
 import { nanos, place, ticks } from "../../lib/trace/scale";
 import { isError, type Node, type Trace } from "../../lib/trace/tree";
-import { isClosed, turn, type TraceView } from "../../lib/trace/view";
+import { formatTrace, isClosed, turn, type Show, type TraceView } from "../../lib/trace/view";
 import { t } from "../../strings";
 import { Shell } from "../Shell";
 import { LogLine, SpanLine, type Window } from "./Lines";
 import { LogPanel, SpanPanel } from "./SpanPanel";
 import { TraceHead, TraceTools } from "./TraceHead";
 
-interface Props {
+export interface Props {
   answer: TraceAnswer;
   trace: Trace;
   view: TraceView;
@@ -75,7 +76,9 @@ export function Waterfall({ answer, trace, view, update, refresh }: Props) {
   const close = () => update({ span: null, record: null });
   const findNext = () => { if (found.size > 0) next((one) => found.has(one)); };
   const focusFind = () => document.querySelector<HTMLInputElement>("#find")?.focus();
+  const showAs = (wanted: Show) => go(location.pathname + formatTrace({ ...view, show: wanted }));
   const keys = {
+    f: () => showAs("flame"), o: () => showAs("table"),
     j: () => moveTo(at + 1), k: () => moveTo(at - 1), ArrowDown: () => moveTo(at + 1), ArrowUp: () => moveTo(at - 1), Home: () => moveTo(0), End: () => moveTo(rows.length - 1),
     g: () => moveTo(0), ArrowRight: () => side("in"), ArrowLeft: () => side("out"), x: foldAll, e: nextError, n: findNext, "/": focusFind,
     l: () => update({ logs: !view.logs }), c: () => update({ path: !view.path }), "0": () => update({ zoom: null }),

@@ -14,6 +14,10 @@ export interface TracesView extends Asked {
   errors: boolean;
   /** Another service that the trace must go through. */
   through: string;
+  /** The trace that another is to be compared with. */
+  marked: string;
+  /** Whether durations are drawn over time; where nobody said so, where there is room. */
+  scatter: "" | "0" | "1";
 }
 
 const TEXTS = ["service", "operation", "least", "most", "through"] as const;
@@ -21,9 +25,11 @@ const TEXTS = ["service", "operation", "least", "most", "through"] as const;
 export function parseTraces(search: string): TracesView {
   const params = new URLSearchParams(search);
   const text = (name: (typeof TEXTS)[number]) => params.get(name) ?? "";
+  const [marked, scatter] = [params.get("marked") ?? "", params.get("scatter")];
   return {
     q: params.get("q") ?? "", ...parseRange(params), service: text("service"), operation: text("operation"), least: text("least"), most: text("most"),
     errors: params.get("errors") === "1", through: text("through"),
+    marked: /^[0-9a-f]{1,32}$/.test(marked) ? marked : "", scatter: scatter === "0" || scatter === "1" ? scatter : "",
   };
 }
 
@@ -31,7 +37,14 @@ export function formatTraces(view: TracesView): string {
   const params = askedParams(view);
   for (const name of TEXTS) if (view[name]) params.set(name, view[name]);
   if (view.errors) params.set("errors", "1");
+  if (view.marked) params.set("marked", view.marked);
+  if (view.scatter) params.set("scatter", view.scatter);
   return searchText(params);
+}
+
+/** Of that, what decides which traces are found. */
+export function searchOf(view: TracesView): string {
+  return formatTraces({ ...view, marked: "", scatter: "" });
 }
 
 export function tracesAddress(view: Partial<TracesView>): string {

@@ -1,8 +1,13 @@
 /** What of one trace is on screen, as its address says. */
 import { searchText } from "../url";
+import { BY, type By } from "./operations";
 import type { Node } from "./tree";
 
+export const SHOWS = ["waterfall", "flame", "table"] as const;
+export type Show = (typeof SHOWS)[number];
+
 export interface TraceView {
+  show: Show;
   /** The span whose details are open. */
   span: string | null;
   /** The record of a log whose details are open. */
@@ -16,6 +21,9 @@ export interface TraceView {
   logs: boolean;
   path: boolean;
   find: string;
+  /** What the table is sorted by, and whether the other way round. */
+  by: By;
+  byTurned: boolean;
   /** So many spans are asked for. */
   most: number;
 }
@@ -28,6 +36,7 @@ export function parseTrace(search: string): TraceView {
   const params = new URLSearchParams(search);
   const most = Number(params.get("most"));
   return {
+    show: SHOWS.find((show) => show === params.get("view")) ?? "waterfall",
     span: params.get("span") || null,
     record: params.get("record") || null,
     folded: params.get("folded") === "1",
@@ -36,12 +45,15 @@ export function parseTrace(search: string): TraceView {
     logs: params.get("logs") !== "0",
     path: params.get("path") !== "0",
     find: params.get("find") ?? "",
+    by: BY.find((by) => by === params.get("by")) ?? "total",
+    byTurned: params.get("turned_by") === "1",
     most: SPANS.includes(most) ? most : SPANS[0]!,
   };
 }
 
 export function formatTrace(view: TraceView): string {
   const params = new URLSearchParams();
+  if (view.show !== "waterfall") params.set("view", view.show);
   if (view.span) params.set("span", view.span);
   if (view.record) params.set("record", view.record);
   if (view.folded) params.set("folded", "1");
@@ -50,6 +62,8 @@ export function formatTrace(view: TraceView): string {
   if (!view.logs) params.set("logs", "0");
   if (!view.path) params.set("path", "0");
   if (view.find) params.set("find", view.find);
+  if (view.by !== "total") params.set("by", view.by);
+  if (view.byTurned) params.set("turned_by", "1");
   if (view.most !== SPANS[0]) params.set("most", String(view.most));
   return searchText(params).replaceAll("%2C", ",");
 }
@@ -67,7 +81,7 @@ export function turn(turned: readonly string[], id: string): string[] {
 
 export function isTraceStep(before: TraceView, after: TraceView): boolean {
   const open = (view: TraceView) => view.span !== null || view.record !== null;
-  return open(before) !== open(after) || before.zoom !== after.zoom || before.most !== after.most;
+  return open(before) !== open(after) || before.show !== after.show || before.zoom !== after.zoom || before.most !== after.most;
 }
 
 export function traceAddress(id: string, span: string | null = null): string {
