@@ -1,6 +1,6 @@
 /** Other ways to look at traces: durations over time, calls by path, two side by side. Every test sends its own spans, against any server. */
 import { violations } from "./accessible.mjs";
-import { assert, equal, param, sendSpans } from "./harness.mjs";
+import { assert, equal, ingest, param, sendSpans } from "./harness.mjs";
 import { healthy, put, sendLong, shop, traceCount } from "./traces.mjs";
 
 const plot = (page) => page.getByRole("slider", { name: /Durations of the traces/ });
@@ -173,6 +173,20 @@ async function comparesById({ pages, url, token }) {
   await page.getByRole("region", { name: "Trace A" }).getByText("5 spans").waitFor();
 }
 
+async function withoutSpans({ pages, url, token }) {
+  const word = `${token}bare`;
+  const { trace } = await shop(url, word);
+  const bare = (0xbabe0000 + ++made).toString(16) + Date.now().toString(16).padStart(24, "0");
+  await ingest(url, [{ severity: "info", "service.name": word, message: `${word} only a record`, trace_id: bare }]);
+  const page = await pages.visit(`/traces/${bare}?view=flame`);
+  await page.getByText("No flame without spans").waitFor();
+  await page.goto(`${url}/traces/${bare}/compare/${bare}`);
+  await page.getByText("Nothing to compare").waitFor();
+  await page.goto(`${url}/traces/${bare}/compare/${trace}`);
+  await page.getByRole("region", { name: "Trace A" }).getByText("No span of this trace arrived").waitFor();
+  await page.getByText("0 paths in both, 0 only in A, 5 only in B").waitFor();
+}
+
 async function onPhone({ pages, url, token }) {
   const word = `${token}palm`;
   const [a, b] = [await shop(url, word), await shop(url, word)];
@@ -262,6 +276,7 @@ export const traceViewJourneys = [
   ["trace views: operations are sorted", sortsOperations],
   ["trace views: two traces from a trace and the list", compares],
   ["trace views: two traces by id, also where one is gone", comparesById],
+  ["trace views: a trace without spans says so", withoutSpans],
   ["trace views: on a phone", onPhone],
   ["trace views: break no accessibility rule, light and dark", accessible],
   ["trace views: 20,000 spans", large],

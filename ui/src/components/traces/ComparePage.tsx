@@ -120,7 +120,7 @@ function Pairs({ pairs, view, update, same }: Views & { pairs: Pair[]; same: boo
           <thead>
             <tr>
               <th scope="col">{t.compare.heads.path}</th>
-              {(["countA", "countB", "timeA", "timeB", "total", "self"] as const).map((head) => <th key={head} scope="col" className="number">{t.compare.heads[head]}</th>)}
+              {(["total", "self", "timeA", "timeB", "countA", "countB"] as const).map((head) => <th key={head} scope="col" className="number">{t.compare.heads[head]}</th>)}
             </tr>
           </thead>
           <tbody>{shown.slice(0, ROWS).map((pair) => <PairRow key={pair.key} pair={pair} order={view.order} widest={widest} />)}</tbody>
@@ -144,16 +144,16 @@ function PairRow({ pair, order, widest }: { pair: Pair; order: Order; widest: nu
           {only && <em className="compare-only">{t.compare.onlyIn[only]}</em>}
         </span>
       </th>
-      <Count side={pair.a} />
-      <Count side={pair.b} />
-      <td className="number">{pair.a ? nanos(pair.a.total) : "–"}</td>
-      <td className="number">{pair.b ? nanos(pair.b.total) : "–"}</td>
       {(["total", "self"] as const).map((of) => (
         <td key={of} className="number requests">
           {of === order && widest > 0 && <span className={`requests-bar ${pair[of] > 0 ? "compare-more" : ""}`} style={{ width: `${(Math.abs(pair[of]) / widest) * 100}%` }} aria-hidden="true" />}
           {pair[of] > 0 && "+"}{nanos(pair[of])}
         </td>
       ))}
+      <td className="number">{pair.a ? nanos(pair.a.total) : "–"}</td>
+      <td className="number">{pair.b ? nanos(pair.b.total) : "–"}</td>
+      <Count side={pair.a} />
+      <Count side={pair.b} />
     </tr>
   );
 }

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useEffect, useMemo, useRef } from "react";
+import { memo, useEffect, useMemo } from "react";
 import { useWidth } from "../../lib/hooks";
 import { visibleLine } from "../../lib/format";
 import { layOut, type Box, type Path, type Paths } from "../../lib/trace/paths";
@@ -19,8 +19,8 @@ interface Props {
   cursor: Path | null;
   setCursor(path: Path): void;
   zoom(path: Path | null): void;
-  /** The latest arrow key. */
-  step: { way: Step } | null;
+  /** Told how arrow keys go from box to box: only here one knows what is drawn. */
+  walk: React.RefObject<(way: Step) => void>;
 }
 
 const ROW_PX = 24;
@@ -29,19 +29,19 @@ const LEAST_PX = 3;
 const TEXT_PX = 28;
 
 /** The callers above, what they call below: only rows on screen and boxes one can see are in the document. */
-export function Flame({ paths, top, found, cursor, setCursor, zoom, step }: Props) {
+export function Flame({ paths, top, found, cursor, setCursor, zoom, walk }: Props) {
   const [box, width] = useWidth<HTMLDivElement>();
   const { rows, narrow } = useMemo(() => (width > 0 ? layOut(paths, top, LEAST_PX / width) : { rows: [], narrow: 0 }), [paths, top, width]);
   const ids = useMemo(() => new Map(paths.all.map((path, index) => [path, `path-${index}`])), [paths]);
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW_PX, overscan: 4 });
   const row = cursor === null ? -1 : (rows[cursor.depth]?.some(({ path }) => path === cursor) ? cursor.depth : -1);
   useEffect(() => { if (row >= 0) virtual.scrollToIndex(row, { align: "auto" }); }, [row, cursor, virtual]);
-  const latest = useRef({ rows, cursor, top });
-  latest.current = { rows, cursor, top };
   useEffect(() => {
-    const to = step && stepFrom(latest.current, step.way);
-    if (to) setCursor(to);
-  }, [step, setCursor]);
+    walk.current = (way) => {
+      const to = stepFrom(rows, cursor, top, way);
+      if (to) setCursor(to);
+    };
+  }, [walk, rows, cursor, top, setCursor]);
   const pick = (event: React.MouseEvent) => {
     const [at, of] = (event.target instanceof Element ? event.target.closest("[data-box]") : null)?.getAttribute("data-box")?.split(" ").map(Number) ?? [];
     const picked = rows[at ?? -1]?.[of ?? -1]?.path;
@@ -69,7 +69,7 @@ export function Flame({ paths, top, found, cursor, setCursor, zoom, step }: Prop
   );
 }
 
-function stepFrom({ rows, cursor, top }: { rows: Box[][]; cursor: Path | null; top: Path | null }, way: Step): Path | null {
+function stepFrom(rows: Box[][], cursor: Path | null, top: Path | null, way: Step): Path | null {
   if (cursor === null || !rows[cursor.depth]?.some(({ path }) => path === cursor)) return top ?? rows[0]?.[0]?.path ?? null;
   const here = rows[cursor.depth]!;
   const at = here.findIndex(({ path }) => path === cursor);

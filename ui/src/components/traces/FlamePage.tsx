@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useSettled } from "../../lib/hooks";
 import { visibleLine } from "../../lib/format";
 import { go } from "../../lib/place";
@@ -37,11 +37,11 @@ export function FlamePage({ answer, trace, view, update, refresh }: Props) {
     setCursor(next);
   };
   const show = (wanted: Show) => go(window.location.pathname + formatTrace({ ...view, show: wanted }));
-  const [step, setStep] = useState<{ way: Step } | null>(null);
+  const walk = useRef<(way: Step) => void>(() => {});
   const keys = {
     w: () => show("waterfall"), f: () => show("flame"), o: () => show("table"), n: findNext, "0": () => zoom(null),
     "/": () => document.querySelector<HTMLInputElement>("#find")?.focus(),
-    ...(isFlame ? { ArrowDown: () => setStep({ way: "down" }), ArrowUp: () => setStep({ way: "up" }), ArrowLeft: () => setStep({ way: "left" }), ArrowRight: () => setStep({ way: "right" }) } : {}),
+    ...(isFlame ? { ArrowDown: () => walk.current("down"), ArrowUp: () => walk.current("up"), ArrowLeft: () => walk.current("left"), ArrowRight: () => walk.current("right") } : {}),
   };
   const escape = () => {
     if (view.zoom === null || !isFlame) return false;
@@ -66,7 +66,7 @@ export function FlamePage({ answer, trace, view, update, refresh }: Props) {
       <main className="main" id="view">
         {trace.nodes.length === 0 && <div className="list"><Card title={t.flame.none} text={t.trace.noSpans} action={t.trace.shows.waterfall} onAction={() => show("waterfall")} /></div>}
         {trace.nodes.length > 0 && (isFlame
-          ? <Flame paths={paths} top={top} found={found} cursor={cursor} setCursor={setCursor} zoom={zoom} step={step} />
+          ? <Flame paths={paths} top={top} found={found} cursor={cursor} setCursor={setCursor} zoom={zoom} walk={walk} />
           : <OperationTable trace={trace} view={view} update={update} find={find} />)}
       </main>
     </Shell>

@@ -20,7 +20,7 @@ interface Props {
 
 const HEIGHT = 112;
 const AXIS = 18;
-const LEFT = 56;
+const LEFT = 44;
 const EDGE = 6;
 /** So many pixels from a mark one still means it. */
 const REACH = 12;
@@ -45,7 +45,7 @@ export function Scatter({ traces, sums, bounds, stale, update }: Props) {
   const dragging = useRef<Drag | null>(null);
   const marks = useMemo(() => marksOf(traces, sums.known), [traces, sums]);
   const scale = useMemo(() => decades(marks), [marks]);
-  const plot = Math.max(1, width - LEFT - EDGE);
+  const plot = Math.max(1, width - LEFT);
   const places = useMemo(() => marks.map((mark) => placeOf(mark, bounds, plot, scale)), [marks, bounds, plot, scale]);
   const index = marks.findIndex(({ id }) => id === at);
   const mark = marks[index];
