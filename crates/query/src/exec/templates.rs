@@ -169,8 +169,13 @@ impl TemplateFilter {
         match &self.asked {
             AskedTemplate::Text(template) => template.matches(reader, body),
             AskedTemplate::Id(_) => {
-                let texts = self.meant.get().and_then(|meant| meant.texts.get(&stream));
-                texts.is_some_and(|texts| texts.iter().any(|template| template.matches(reader, body)))
+                let Some(meant) = self.meant.get() else { return false };
+                let mut covers = |texts: &Vec<Template>| texts.iter().any(|template| template.matches(reader, body));
+                // A service whose records no segment lists yet may write what others write.
+                match meant.texts.get(&stream) {
+                    Some(own) => covers(own),
+                    None => meant.texts.values().any(covers),
+                }
             }
         }
     }

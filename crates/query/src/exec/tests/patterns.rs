@@ -143,6 +143,23 @@ async fn what_no_segment_lists_has_no_id_yet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_service_that_writes_what_others_write_is_found_by_their_id() {
+    let (data, _) = lines(9).await;
+    let mut builder = BatchBuilder::default();
+    let resource = Resource::from_attributes(vec![("service.name".into(), Value::str("new"))]);
+    let mut record = Record::new(2_000, Value::str("server started"), resource);
+    record.time_ns = Some(10);
+    builder.push(&record);
+    let batch = builder.finish().unwrap().unwrap();
+    data.ingest.commit(&TenantId::default(), &Class::default(), batch, None).await.unwrap();
+    let view = Arc::default();
+    let patterns = patterns_as(&view, &data, "", (0, 500)).patterns;
+    let started = patterns.iter().find(|one| about(one) == "start").unwrap();
+    assert!(started.services.contains(&("new".to_owned(), 1)), "{started:?}");
+    assert_eq!(of_template(&view, &data, AskedTemplate::Id(started.id.unwrap())) as u64, started.count);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_limited_reader_learns_by_what_they_may_see_alone() {
     let (data, statements) = lines(8).await;
     let scope = Scope { services: ["web".to_owned()].into(), ..Scope::default() };
