@@ -127,10 +127,14 @@ async function showsChanges({ pages }) {
   await change(page, "latency").first().getByText("1.70 s, 210 ms before: 8.1 times as slow").waitFor();
   await change(page, "volume").nth(1).getByText("Only 4 % as many requests: 0.4/s, 10/s before").waitFor();
   await change(page, "new").getByText(/^New: first seen at .*, 412 times since$/).waitFor();
-  equal(await page.locator(".change").count(), 7, "changes, but none of a kind that is not known");
+  await change(page, "pattern").getByText(/^New message since .*: “payment <id> refused by <var>: <...>”, 31 times, all of them errors$/).waitFor();
+  equal(await page.locator(".change").count(), 8, "changes, but none of a kind that is not known");
   equal(await violations(page), [], "the changes");
   await change(page, "errors").getByRole("link", { name: /^Traces of/ }).click();
   await page.waitForFunction(() => new URLSearchParams(location.search).get("errors") === "1");
+  await page.goBack();
+  await change(page, "pattern").getByRole("link", { name: /^Logs of/ }).click();
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("template")?.startsWith("payment <id>"));
   await page.goBack();
   await change(page, "latency").first().getByRole("link", { name: /^Traces of/ }).click();
   await page.waitForFunction(() => new URLSearchParams(location.search).get("least") === "211ms");
