@@ -10,7 +10,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from .nats import free_port
+from .ports import free_port
 from .sasl import AUTHENTICATE, HANDSHAKE, Login
 from .wait import until
 

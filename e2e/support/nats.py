@@ -9,13 +9,8 @@ from pathlib import Path
 import nats
 from nats.js.api import StreamConfig
 
+from .ports import free_port
 from .wait import until
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class NatsServer:

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from .http import Connection
-from .nats import free_port
+from .ports import free_port
 from .wait import until
 
 

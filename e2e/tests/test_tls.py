@@ -23,6 +23,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from pylogbeat import PyLogBeatClient
 
 from support.certs import Authority
+from support.ports import free_port
 from support.rsyslog import QUEUE, Rsyslog, lose_nothing_in_kills, syslog_lines
 from support.senders import SENDERS, Http
 from support.server import BINARY, pairs
@@ -43,12 +44,6 @@ def authority(tmp_path):
 @pytest.fixture
 def foreign(tmp_path):
     return Authority(tmp_path / "foreign")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def serve(make_server, authority, *more, listen=None, **options):
