@@ -44,7 +44,7 @@ pub use payload::PayloadError;
 pub use rows::{BatchInfo, RowError, Rows, column_value};
 pub use segment::{RangeReader, Segment, SegmentError};
 pub use shape::OverflowKeys;
-pub use templates::{Known, Templates, services, stream_key};
+pub use templates::{Known, Templates, stream_key};
 pub use tokens::{for_each_token, token_hash};
 pub use types::{AttributeTypes, ValueTypes};
 pub use writer::{Encoded, write_segment};

@@ -3,8 +3,6 @@
 //! They are found while a segment is written (`mining.rs`) and carried on when segments are merged. They are derived: no proof rests on
 //! them, and they could be found anew.
 
-use std::collections::HashMap;
-
 use logkeep_pattern::{ALIASES, Listed, Merged, StreamKey, Template, TemplateId};
 use logkeep_record::{Resource, Value};
 use xxhash_rust::xxh3::xxh3_64;
@@ -144,10 +142,4 @@ pub(crate) fn earliest(places: &[u32], by_number: &[i64], length: usize) -> Vec<
         }
     }
     first_ns
-}
-
-/// Services by the key of their templates, as far as these resources tell.
-pub fn services<'r>(resources: impl IntoIterator<Item = &'r Resource>) -> HashMap<StreamKey, &'r str> {
-    let name = |resource: &'r Resource| resource.attribute("service.name").and_then(Value::as_str).unwrap_or_default();
-    resources.into_iter().map(|resource| (stream_key(resource), name(resource))).collect()
 }

@@ -9,6 +9,9 @@ use logkeep_record::TimeRange;
 use super::{QueryEngine, Selection, blocking};
 use crate::exec::{Budget, Parameters, PatternSearch, Patterns, QueryError};
 
+/// Of more than these nobody looks at examples.
+const EXAMPLES: usize = 200;
+
 impl QueryEngine {
     /// The message templates of the selected logs, and how many records have each. With `compare` also how many had it in the
     /// time of the same length before.
@@ -23,11 +26,23 @@ impl QueryEngine {
         compare: bool,
         budget: &Budget,
     ) -> Result<Patterns, QueryError> {
-        let range = selection.range;
-        let whole = if compare { with_time_before(range) } else { range };
+        let search = PatternSearch { range: selection.range, buckets, examples: EXAMPLES };
+        self.count_patterns(grant, selection, search, compare, budget).await
+    }
+
+    /// The same, with as much of each as is asked for.
+    pub(crate) async fn count_patterns(
+        &self,
+        grant: &Grant,
+        selection: &Selection,
+        search: PatternSearch,
+        compare: bool,
+        budget: &Budget,
+    ) -> Result<Patterns, QueryError> {
+        let whole = if compare { with_time_before(search.range) } else { search.range };
         let scan = self.scan(grant, &Selection { range: whole, ..selection.clone() }, budget)?;
         let all = segments(&self.snapshot(), grant);
-        blocking(budget, move || scan.patterns(&PatternSearch { range, buckets }, &all)).await
+        blocking(budget, move || scan.patterns(&search, &all)).await
     }
 
     /// What the selected records have where their template, which the selection names, leaves something open; `None` if nothing

@@ -22,12 +22,10 @@ use super::chunk::{self, Chunk, Source, Wanted};
 use super::histogram::{Histogram, empty};
 use super::scan::{Conditions, Scan};
 use super::search::PageKey;
-use super::templates::{is_numbered, lists, names};
+use super::templates::{lists, names};
 
 /// Templates that are counted one by one; rows of further ones are counted together.
 const MOST: usize = 20_000;
-/// Of more than these nobody looks at examples.
-const MOST_EXAMPLES: usize = 200;
 /// Lists, the newest, of which the templates are known to rows without a number.
 const RESTORED: usize = 64;
 
@@ -78,6 +76,8 @@ pub struct PatternSearch {
     pub range: TimeRange,
     /// Buckets over the range, about.
     pub buckets: usize,
+    /// Templates of which an example is read, the most frequent.
+    pub examples: usize,
 }
 
 /// A source, and the number of a row in it.
@@ -249,16 +249,14 @@ impl Scan {
         let mut patterns: Vec<(Pattern, Option<Newest>)> =
             groups.finish().map(|group| group.pattern(&tallies, &first)).collect();
         patterns.sort_by_cached_key(|(one, _)| (Reverse((one.count, one.before)), one.template.to_string()));
-        self.examples(&mut patterns)?;
+        self.examples(&mut patterns, search.examples)?;
         result.patterns = patterns.into_iter().map(|(pattern, _)| pattern).collect();
         Ok(result)
     }
 
     fn numbered(&self, source: &Source) -> Result<Option<Arc<Templates>>, QueryError> {
         match &source.place {
-            chunk::Place::Segment(handle) if !self.view.is_limited() && is_numbered(source)? => {
-                self.cache.templates(&*handle.segment()?)
-            }
+            chunk::Place::Segment(handle) if !self.view.is_limited() => self.cache.templates(&*handle.segment()?),
             _ => Ok(None),
         }
     }
@@ -332,9 +330,9 @@ impl Scan {
     }
 
     /// Reads the message of each template's newest record, as the reader may see it.
-    fn examples(&self, patterns: &mut [(Pattern, Option<Newest>)]) -> Result<(), QueryError> {
+    fn examples(&self, patterns: &mut [(Pattern, Option<Newest>)], most: usize) -> Result<(), QueryError> {
         let mut by_source: BTreeMap<usize, Vec<(usize, u32)>> = BTreeMap::new();
-        for (at, (_, newest)) in patterns.iter().enumerate().take(MOST_EXAMPLES) {
+        for (at, (_, newest)) in patterns.iter().enumerate().take(most) {
             if let Some((_, (source, row))) = newest {
                 by_source.entry(*source).or_default().push((at, *row));
             }

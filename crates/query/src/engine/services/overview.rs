@@ -20,7 +20,7 @@ use super::rows::{Row, most};
 use super::{FIGURES, SERVICE, SeenBy, served, sum_if};
 use crate::engine::{QueryEngine, Selection};
 use crate::exec::table::LogsTable;
-use crate::exec::{Budget, Dataset, Found, Order, QueryError, Search};
+use crate::exec::{Budget, Dataset, Found, Order, Pattern, PatternSearch, QueryError, Search};
 use crate::kql::parse;
 
 /// Newest errors, of logs and of spans, among which that of each service is looked for.
@@ -166,17 +166,17 @@ impl QueryEngine {
             }
             Err(error) => return Err(error),
         };
-        let messages = Selection { range, ..Selection::all(Dataset::Logs) };
-        let patterns = match self.patterns(grant, &messages, 1, true, budget).await {
-            Ok(found) => found.patterns,
+        let mut services: Vec<ServiceOverview> = services.into_values().collect();
+        let everything = total(&services);
+        let compared = Covered::by(&everything).compared();
+        let patterns = match self.new_messages(grant, range, compared, budget).await {
+            Ok(patterns) => patterns,
             Err(error @ (QueryError::OverTime(_) | QueryError::OverMemory)) => {
                 missing.get_or_insert(Missing { reason: error.to_string(), what: "patterns" });
                 Vec::new()
             }
             Err(error) => return Err(error),
         };
-        let mut services: Vec<ServiceOverview> = services.into_values().collect();
-        let everything = total(&services);
         let series: Vec<(&str, Series)> = services.iter().map(|one| (one.name.as_str(), one.series())).collect();
         let changes =
             changes(series.iter().map(|(name, series)| (*name, series)), &everything, (&patterns, range.start_ns()));
@@ -185,7 +185,6 @@ impl QueryEngine {
         services.sort_by_key(|one| std::cmp::Reverse(one.volume()));
         more |= services.len() > limit;
         services.truncate(limit);
-        let compared = Covered::by(&everything).compared();
         for service in &mut services {
             service.newest_error = errors.get(&service.name).cloned();
         }
@@ -270,6 +269,22 @@ impl QueryEngine {
             }
         }
         Ok(more)
+    }
+
+    /// The templates of the range, if there is a time before in which they could have been.
+    async fn new_messages(
+        &self,
+        grant: &Grant,
+        range: TimeRange,
+        compared: Option<Compared>,
+        budget: &Budget,
+    ) -> Result<Vec<Pattern>, QueryError> {
+        if compared.is_none() {
+            return Ok(Vec::new());
+        }
+        let messages = Selection { range, ..Selection::all(Dataset::Logs) };
+        let search = PatternSearch { range, buckets: 1, examples: 0 };
+        Ok(self.count_patterns(grant, &messages, search, true, budget).await?.patterns)
     }
 
     async fn newest_errors(

@@ -68,16 +68,15 @@ impl Row<'_> {
     }
 
     pub(super) fn count(&self, column: usize) -> u64 {
-        match &self.columns.0[column] {
-            Column::Count(counts) if counts.is_valid(self.place) => counts.value(self.place).unsigned_abs(),
-            _ => 0,
-        }
+        self.counted(column).unwrap_or_default()
     }
 
     /// A count where there is one.
     pub(super) fn counted(&self, column: usize) -> Option<u64> {
-        matches!(&self.columns.0[column], Column::Count(counts) if counts.is_valid(self.place))
-            .then(|| self.count(column))
+        match &self.columns.0[column] {
+            Column::Count(counts) if counts.is_valid(self.place) => Some(counts.value(self.place).unsigned_abs()),
+            _ => None,
+        }
     }
 
     pub(super) fn number(&self, column: usize) -> Option<f64> {

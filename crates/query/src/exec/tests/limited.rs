@@ -139,7 +139,7 @@ fn everything(view: &Arc<View>, data: &Data, query: &str) -> String {
         writeln!(told, "{:?}", scan.budget.stats()).unwrap();
     }
     let of_all = scan_as(view, &snapshot, &filter, TimeRange::ALL);
-    let search = PatternSearch { range: TimeRange::new(200, 400).unwrap(), buckets: 5 };
+    let search = PatternSearch { range: TimeRange::new(200, 400).unwrap(), buckets: 5, examples: 200 };
     writeln!(told, "{:?}", of_all.patterns(&search, &patterns::segments(data)).unwrap()).unwrap();
     let histogram = scan_as(view, &snapshot, &filter, TimeRange::new(0, 500).unwrap()).histogram(10).unwrap();
     writeln!(told, "{histogram:?}").unwrap();

@@ -70,7 +70,7 @@ fn patterns_as(view: &Arc<View>, data: &Data, query: &str, (start, end): (i64, i
     let range = TimeRange::new(start, end).unwrap();
     let whole = TimeRange::new(start - (end - start), end).unwrap();
     let scan = scan_as(view, &data.ingest.snapshot(), &parse(query).unwrap(), whole);
-    scan.patterns(&PatternSearch { range, buckets: 10 }, &segments(data)).unwrap()
+    scan.patterns(&PatternSearch { range, buckets: 10, examples: 200 }, &segments(data)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
