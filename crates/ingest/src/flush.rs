@@ -3,6 +3,7 @@
 //! One thread does it, in an order a crash may cut anywhere: object, tiles and checkpoint, catalog, view, and only
 //! then the log's files go. What comes before the catalog's transaction is litter; what comes after is found again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,12 +15,12 @@ use logkeep_tlog::{Checkpoint, Hash};
 use tracing::{debug, warn};
 
 use crate::compact::{FULL_ZSTD_LEVEL, is_full_size};
-use crate::engine::{Shared, open_with};
+use crate::engine::{IngestConfig, Shared, open_with};
 use crate::ledger::{Ledger, join_pages, next_page, store_waiting};
 use crate::log_keys::wrap_blocking;
 use crate::miners::Miners;
 use crate::reserve::is_full;
-use crate::state::{ClassKey, Live, Partition, SegmentHandle};
+use crate::state::{ClassKey, Live, Partition, SegmentHandle, State};
 use crate::wal;
 
 /// How often the flusher looks around without being woken, and how often checkpoints are published under load.
@@ -99,7 +100,7 @@ impl Flusher {
         let holding_back = self.shared.wal_files.lock().holding_back();
         let state = self.shared.state.lock();
         let config = &self.shared.config;
-        let pressed = state.live_bytes > config.live_bytes / 2;
+        let pressed = is_pressed(&state, config);
         let largest = state.partitions.values().map(Partition::live_bytes).max().unwrap_or_default();
         let due = |(key, partition): (&ClassKey, &Partition)| {
             let bytes = partition.live_bytes();
@@ -273,6 +274,9 @@ impl Flusher {
             let flushed = |class: &ClassKey| state.partitions.get(class).map_or(0, |partition| partition.head.flushed);
             self.shared.wal_files.lock().take_flushed(flushed)
         };
+        if gone.is_empty() {
+            return;
+        }
         let Ok(files) = wal::list(&*self.shared.disk, &self.shared.wal_folder) else { return };
         for (number, path) in files {
             // One that stays is read again at the next start, and found to be in segments.
@@ -283,6 +287,18 @@ impl Flusher {
             }
         }
     }
+}
+
+/// Whether the flusher has something to do for classes that have just grown that does not come with time.
+pub(crate) fn is_due(state: &State, grown: &HashSet<ClassKey>, config: &IngestConfig) -> bool {
+    let has_much =
+        |partition: &Partition| partition.live.len() >= MANY_SMALL || partition.live_bytes() >= config.flush_bytes;
+    is_pressed(state, config) || grown.iter().filter_map(|class| state.partitions.get(class)).any(has_much)
+}
+
+/// Whether so many rows are live that the largest class is flushed before its time.
+fn is_pressed(state: &State, config: &IngestConfig) -> bool {
+    state.live_bytes > config.live_bytes / 2
 }
 
 /// The longest run of small live rows.

@@ -18,6 +18,7 @@ use crate::batch::Batch;
 use crate::batch_keys::BatchKeys;
 use crate::documents::Run;
 use crate::engine::{Arrived, Shared};
+use crate::flush;
 use crate::log_keys::{LogKey, LogKeys};
 use crate::reserve::is_full;
 use crate::state::{ClassKey, Partition, State};
@@ -374,6 +375,9 @@ impl Writer {
             state.count_live_bytes();
             let next = state.snapshot(&self.shared.snapshot.load(), &changed);
             self.shared.snapshot.store(Arc::new(next));
+            if flush::is_due(&state, &changed, &self.shared.config) {
+                self.shared.wake_flusher();
+            }
         }
         for (reply, committed) in replies {
             // A sender that has gone away meanwhile will ask again, and be recognised if it gave a key.
@@ -386,7 +390,6 @@ impl Writer {
         for request in repeats {
             drop(request.reply.send(Ok(None)));
         }
-        self.shared.wake_flusher();
     }
 
     fn fail(&mut self, cause: &io::Error, requests: impl Iterator<Item = Request>) {
@@ -420,6 +423,8 @@ impl Writer {
         self.wal = WalFile::create(&*self.shared.disk, &self.shared.wal_folder, self.wal.number() + 1)?;
         self.spent = false;
         self.shared.wal_files.lock().begin(self.wal.number());
+        // For the classes that hold back the files before.
+        self.shared.wake_flusher();
         Ok(())
     }
 }

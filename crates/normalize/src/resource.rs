@@ -86,11 +86,15 @@ impl<'a> Lifted<'a> {
 
     /// Whether it is said under this name.
     pub(crate) fn is_called(&self, prefix: &str, name: &str) -> bool {
-        let theirs = || prefix.bytes().chain(name.bytes());
-        if self.prefix == prefix {
-            self.name == name
+        if self.prefix.len() == prefix.len() {
+            // Names of one length begin alike: most are told apart by how they end.
+            self.name.len() == name.len()
+                && self.name.as_bytes().last() == name.as_bytes().last()
+                && self.name == name
+                && self.prefix == prefix
         } else {
-            self.prefix.bytes().chain(self.name.bytes()).eq(theirs())
+            self.prefix.len() + self.name.len() == prefix.len() + name.len()
+                && self.prefix.bytes().chain(self.name.bytes()).eq(prefix.bytes().chain(name.bytes()))
         }
     }
 
