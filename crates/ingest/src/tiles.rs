@@ -27,6 +27,12 @@ impl TileFolder {
         self.root.join("checkpoint")
     }
 
+    /// The latest checkpoint as it was published.
+    pub(crate) fn checkpoint(&self) -> io::Result<String> {
+        let bytes = self.disk.read(&self.checkpoint_path())?;
+        String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
     /// Writes the tiles, then, once they are durable, the checkpoint; then drops partial tiles that are outgrown.
     pub(crate) fn publish(&self, folders: &Folders, tiles: &[TileWrite], checkpoint: &str) -> io::Result<()> {
         for tile in tiles {

@@ -53,7 +53,7 @@ enum Command {
     Access(commands::access::Args),
     /// Run an SQL query over `logs` and `spans`
     Sql(commands::sql::Args),
-    /// Check that a data folder holds exactly what was acknowledged
+    /// Check that a data folder holds exactly what was acknowledged, or that a proof of one record holds
     Verify(commands::verify::Args),
     /// Copy the data folder, also while a server runs on it, into a folder or bucket of backups
     Backup(commands::backup::Args),

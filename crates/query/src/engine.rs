@@ -3,9 +3,11 @@
 pub(crate) mod audit;
 mod follow;
 mod patterns;
+mod proof;
 pub(crate) mod services;
 
 pub use follow::Follower;
+pub use proof::Seal;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,4 +12,4 @@ pub mod time;
 pub use engine::audit::{AuditEntry, AuditPage};
 pub use engine::services::overview;
 pub use engine::services::{Edge, Figures, Most, Mtls, SeenBy, Service};
-pub use engine::{Context, Follower, QueryEngine, QueryOptions, Selection, Trace};
+pub use engine::{Context, Follower, QueryEngine, QueryOptions, Seal, Selection, Trace};

@@ -6,9 +6,12 @@
 //! from one secret seed and are never stored. The format is published in `docs/formats/canonical-record.md`; a change
 //! here is a change of format.
 
+mod groups;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use groups::{GroupError, decode_record};
 use sha2::{Digest, Sha256};
 
 use crate::value::own_attributes;

@@ -16,8 +16,8 @@ pub mod span;
 mod value;
 
 pub use canonical::{
-    BatchSeed, DecodeError, Group, GroupHashes, RecordHasher, Salt, decode_resource, decode_value, decode_value_prefix,
-    encode_attributes, encode_group, encode_value,
+    BatchSeed, DecodeError, Group, GroupError, GroupHashes, RecordHasher, Salt, decode_record, decode_resource,
+    decode_value, decode_value_prefix, encode_attributes, encode_group, encode_value,
 };
 pub use ids::{BatchNumber, Class, NameError, RecordId, RecordIdError, SpanId, TenantId, TimeRange, TraceId};
 pub use record::{JOINED_PARTS, Record, Resource, Scope};

@@ -6,9 +6,10 @@
 use crate::manifest::Manifest;
 
 /// Rooms, each allowed to use those before it.
-const ROOMS: [&str; 22] = [
+const ROOMS: [&str; 23] = [
     "logkeep-record",
     "logkeep-tlog",
+    "logkeep-proof",
     "logkeep-cipher",
     "logkeep-wire",
     "logkeep-normalize",

@@ -1,4 +1,6 @@
-//! `logkeep verify`: whether a data folder holds exactly what was acknowledged.
+//! `logkeep verify`: whether a data folder holds exactly what was acknowledged, or a proof of one record holds.
+
+mod proof;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -19,6 +21,12 @@ pub(crate) struct Args {
     /// A checkpoint that was kept elsewhere: whether what it commits to is still there. May be given several times
     #[arg(long, value_name = "CHECKPOINT")]
     since: Vec<PathBuf>,
+    /// Verify a downloaded proof of one record instead, without a data folder
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "data_dir", "key_file", "since"])]
+    proof: Option<PathBuf>,
+    /// The public key that must have signed the proof, one line, known from elsewhere than the proof
+    #[arg(long, value_name = "VKEY", requires = "proof")]
+    key: Option<String>,
 }
 
 fn time(ns: i64) -> String {
@@ -27,6 +35,9 @@ fn time(ns: i64) -> String {
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    if let Some(file) = &args.proof {
+        return proof::run(file, args.key.as_deref());
+    }
     let config = args.folder.load()?;
     let read =
         |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("checkpoint `{}`", path.display()));

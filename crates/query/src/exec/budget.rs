@@ -42,6 +42,12 @@ pub enum QueryError {
     /// The asker has gone.
     #[error("the query was cancelled")]
     Cancelled,
+    /// The answer would tell what this reader may not see. Do not retry.
+    #[error("{0}")]
+    Withheld(&'static str),
+    /// What is stored does not prove what was asked for. Do not retry.
+    #[error("{0}")]
+    Damaged(String),
     /// A segment cannot be read. Retrying helps only if the disk recovers.
     #[error(transparent)]
     Segment(#[from] logkeep_segment::SegmentError),

@@ -26,6 +26,7 @@ mod patterns;
 mod percentiles;
 mod plan;
 mod project;
+mod proof;
 mod prune;
 pub(crate) mod scan;
 pub(crate) mod schema;

@@ -112,6 +112,11 @@ impl From<QueryError> for ApiError {
             QueryError::Destroyed(_) => Self::new(StatusCode::GONE, "destroyed", error),
             QueryError::NoTemplateIds => Self::bad_request(error),
             QueryError::Denied(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", error),
+            QueryError::Withheld(_) => Self::new(StatusCode::FORBIDDEN, "withheld", error),
+            QueryError::Damaged(_) => {
+                error!(%error, "what is stored does not prove a record");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", error)
+            }
             QueryError::OverTime(_) | QueryError::OverMemory | QueryError::Cancelled => {
                 Self::new(StatusCode::REQUEST_TIMEOUT, "over_budget", error)
             }

@@ -14,6 +14,7 @@ mod overview;
 mod params;
 mod patterns;
 mod people;
+mod proof;
 mod render;
 mod search;
 mod second;
@@ -76,6 +77,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/logs", get(search::logs))
         .route("/logs/{id}", get(search::record))
         .route("/logs/{id}/context", get(search::context))
+        .route("/logs/{id}/proof", get(proof::proof))
         .route("/spans", get(search::spans))
         .route("/traces/{id}", get(trace::trace))
         .route("/overview", get(overview::overview))

@@ -95,12 +95,12 @@ fn list(
     Ok(())
 }
 
-fn record_id(text: &str) -> Result<RecordId, ApiError> {
+pub(crate) fn record_id(text: &str) -> Result<RecordId, ApiError> {
     text.parse().map_err(ApiError::bad_request)
 }
 
 /// What was found of a record; that there is none is an answer, too, and leaves as one.
-async fn existing<T>((grant, found): (Grant, Option<T>), id: &str) -> Result<(Grant, T), ApiError> {
+pub(crate) async fn existing<T>((grant, found): (Grant, Option<T>), id: &str) -> Result<(Grant, T), ApiError> {
     match found {
         Some(found) => Ok((grant, found)),
         None => {
