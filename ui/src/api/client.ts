@@ -2,6 +2,7 @@
  * The one place that calls the server. Every failure becomes one of two errors, because the screen treats them
  * differently: the server said no (`ApiError`), or it did not answer (`UnreachableError`).
  */
+import type { PendingProof, ProofFile } from "../lib/proof";
 import { parseJson } from "./json";
 import type {
   Approval,
@@ -79,6 +80,11 @@ function send<T>(method: "POST" | "PUT" | "DELETE", path: string, body: object):
 }
 
 async function call<T>(address: string, request: RequestInit): Promise<T> {
+  return parseJson<T>(await ask(address, request));
+}
+
+/** The text of an answer as the server wrote it. */
+async function ask(address: string, request: RequestInit): Promise<string> {
   let response: Response;
   let text: string;
   try {
@@ -89,7 +95,7 @@ async function call<T>(address: string, request: RequestInit): Promise<T> {
     throw new UnreachableError();
   }
   if (!response.ok) throw asError(response.status, text);
-  return parseJson<T>(text);
+  return text;
 }
 
 /** A gateway's error page is no error form: it means that the server behind it is away. */
@@ -129,6 +135,10 @@ export const api = {
   logs: (window: Window, page: { limit: number; order: string; after?: string | undefined }, signal?: AbortSignal) =>
     get<LogPage>("/logs", { ...window, ...page }, signal),
   record: (id: string, signal?: AbortSignal) => get<LogRecord>(`/logs/${encodeURIComponent(id)}`, {}, signal),
+  proof: async (id: string, signal?: AbortSignal) => {
+    const text = await ask(url(`/logs/${encodeURIComponent(id)}/proof`), { signal: signal ?? null, headers: { accept: "application/json" } });
+    return { text, file: parseJson<ProofFile | PendingProof>(text) };
+  },
   context: (id: string, before: number, after: number, signal?: AbortSignal) =>
     get<ContextAnswer>(`/logs/${encodeURIComponent(id)}/context`, { before, after }, signal),
   histogram: (window: Window, buckets: number, signal?: AbortSignal) =>

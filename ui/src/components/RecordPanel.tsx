@@ -18,6 +18,7 @@ import { Link } from "./Nav";
 import { Surrounding } from "./Surrounding";
 import { LikeThis } from "./LikeThis";
 import { LongText } from "./LongText";
+import { ProofSection } from "./ProofSection";
 
 interface Props {
   id: string;
@@ -184,6 +185,7 @@ function Fields({ record, actions, update }: FieldsProps) {
           <LongText className="message" text={record.original} />
         </Section>
       )}
+      <ProofSection key={record.id} record={record} />
     </>
   );
 }
