@@ -34,6 +34,7 @@ READS = [
     ("GET", "/traces/4bf92f3577b34da6a3ce929d0e0e4736", None),
     ("GET", "/logs/default.0.0", None),
     ("GET", "/logs/default.0.0/context", None),
+    ("GET", "/logs/default.0.0/proof", None),
 ]
 MANAGES = [
     ("GET", "/users", None),

@@ -97,6 +97,7 @@ READS = [
     ("GET", "/logs", None),
     ("GET", "/logs/default.0.0", None),
     ("GET", "/logs/default.0.0/context", None),
+    ("GET", "/logs/default.0.0/proof", None),
     ("GET", "/spans", None),
     ("GET", f"/traces/{'1' * 32}", None),
     ("GET", "/overview", None),

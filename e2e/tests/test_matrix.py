@@ -37,6 +37,7 @@ MATRIX = [
     ("GET", "/logs", None, "-..xx.x....xxx..."),
     ("GET", "/logs/{id}", None, "-..xx.x....xxx..."),
     ("GET", "/logs/{id}/context", None, "-..xx.x....xxx..."),
+    ("GET", "/logs/{id}/proof", None, "-..xx.x....xxx..."),
     ("GET", "/spans", None, "-..xx.x....xxx..."),
     ("GET", "/traces/{id}", None, "-..xx.x....xxx..."),
     ("GET", "/overview", None, "-..xx.x....xxx..."),
@@ -129,7 +130,7 @@ def people(tmp_path_factory):
 def asked(client, who, method, path, body, ids):
     """What the server decides, as a letter."""
     place = path.replace("{name}", "victim" if path.startswith("/users") else "service.name")
-    place = place.replace("{id}", ids.get(path.removesuffix("/context"), "0000000000000000"))
+    place = place.replace("{id}", ids.get(path.removesuffix("/context").removesuffix("/proof"), "0000000000000000"))
     query = {"/access/explain": "?user=victim&action=query"}.get(path, "")
     body = body and {key: who_is(value, who) for key, value in body.items()}
     # A refusal may have closed it, and what changes something is not sent twice.

@@ -50,7 +50,9 @@ fn parts(index: u32, records: u32, batch: u64, size: u64) -> Parts {
         root: batch_root(&hashes),
     };
     let mut tree = Tree::new();
-    (0..size).for_each(|batch| drop(tree.append(&entry(batch).encode().unwrap()).unwrap()));
+    for batch in 0..size {
+        tree.append(&entry(batch).encode().unwrap()).unwrap();
+    }
     let tiles = InMemory(tree.tiles(0, size).unwrap());
     let origin = "logkeep/0011223344556677/acme/default";
     let signer = signer("0011223344556677");
