@@ -46,6 +46,7 @@ const logs = [
   scene("record-surrounding", "/logs?tail=0&from=-1h", steps(click(".log-row >> nth=8"), tab("Surrounding"), there(".context-current"))),
   scene("record-json", "/logs?tail=0&from=-1h", steps(click(".log-row >> nth=8"), tab("JSON"), there(".panel .long-text"))),
   scene("record-masked", "/logs?tail=0&from=-1h&q=client.address:*", steps(there(".log-row"), click(".log-row >> nth=2"), there(".panel .field"), says("[masked]")), { mock: { state: "masked" } }),
+  scene("record-proof", "/logs?tail=0&from=-1h", steps(there(".log-row"), click(".log-row >> nth=8"), click(".panel button[aria-expanded]"), click(".proof-facts + p button"), there(".proof-steps"), (page) => page.locator(".proof-note").scrollIntoViewIfNeeded())),
   scene("search-help", "/logs?tail=0", steps(there(".log-row"), (page) => page.getByRole("button", { name: "How to search" }).click(), there(".help"))),
   scene("times", "/logs?tail=0", steps(there(".log-row"), click(".time-button"), there(".time-dialog"))),
   scene("keyboard", "/logs?tail=0", steps(there(".log-row"), press("?"), there(".shortcuts"))),

@@ -3,7 +3,7 @@
  * the browser test. `PORT`, `COUNT` (records at the start), `RATE` (records a second), `TRACES` and
  * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial" | "unbalanced" | "masked" | "behind", "rate": n, "session": null | "nobody" | "engineer" | "analyst" | "administrator"}` changes what it does.
  */
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,7 @@ import { ledger, sources } from "./sources.mjs";
 import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
 
 const DIST = join(fileURLToPath(import.meta.url), "../../dist");
+const PROOF = join(fileURLToPath(import.meta.url), "../../../crates/proof/tests/fixtures/version-1.json");
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const RECEIVERS = [["otlp-grpc", "127.0.0.1:4317"], ["otlp-http", "127.0.0.1:4318"], ["elasticsearch", "127.0.0.1:9200"], ["loki", "127.0.0.1:3100"], ["syslog", "127.0.0.1:5514"]];
 
@@ -68,6 +69,8 @@ const ROUTES = [
   [/^\/traces\/([^/]+)$/, (mock, [id], params) => oneTrace(mock, id, params)],
   [/^\/logs$/, (mock, _, params) => partly(mock, answers.logs(mock.records, params))],
   [/^\/logs\/([^/]+)$/, (mock, [id]) => answers.record(mock.records, id)],
+  // A true proof, and not of this record: nobody here signs anything.
+  [/^\/logs\/([^/]+)\/proof$/, () => JSON.parse(readFileSync(PROOF, "utf8"))],
   [/^\/logs\/([^/]+)\/context$/, (mock, [id], params) => answers.context(mock.records, id, params)],
   [/^\/histogram$/, (mock, _, params) => answers.histogram(dataset(mock, params), params)],
   [/^\/fields$/, (mock, _, params) => answers.fields(dataset(mock, params), params)],
