@@ -12,6 +12,7 @@ import { approvalJourneys } from "./approvals.mjs";
 import { auditJourneys } from "./audit.mjs";
 import { overviewJourneys, overviewStates } from "./overview.mjs";
 import { patternJourneys, patternPeople, patternStates } from "./patterns.mjs";
+import { columnJourneys } from "./columns.mjs";
 import { oidc } from "./oidc.mjs";
 import { peopleJourneys } from "./people.mjs";
 import { proofJourneys, proofStates } from "./proof.mjs";
@@ -28,7 +29,7 @@ const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...patternPeople, ...auditJourneys, ...approvalJourneys];
-const all = link ? asked : [...overviewJourneys, ...journeys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...states] : proofJourneys)];
+const all = link ? asked : [...overviewJourneys, ...journeys, ...columnJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...states] : [...proofJourneys])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

@@ -33,6 +33,7 @@ const overview = [
 const logs = [
   scene("logs", "/logs", there(".log-row")),
   scene("logs-columns", "/logs?tail=0&from=-1h&col=http.response.status_code&col=k8s.pod.name", there(".log-row")),
+  scene("logs-columns-many", `/logs?tail=0&from=-1h${["http.request.method", "url.path", "http.response.status_code", "mesh.duration_ms", "k8s.namespace.name", "k8s.pod.name", "host.name", "trace_id"].map((name) => `&col=${name}`).join("")}&width=240:url.path&width=90:service`, there(".log-row")),
   scene("logs-out-of-range", `/logs?${LONG_AGO}`, says("No records in this range")),
   scene("logs-excluded", "/logs?q=service.name:checkout and nosuchwordanywhere&from=-1h", there(".culprit")),
   scene("logs-bad-query", "/logs?q=level:", there(".search-bad"), { allow: REFUSED }),

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { MAX_COLUMNS, PATHS, VIEWS, formatView, isStep, parseView, pathByKey, tailWanted, viewAddress, type View } from "../src/lib/url";
+import { MAX_COLUMNS } from "../src/lib/columns";
+import { PATHS, VIEWS, formatView, isStep, parseView, pathByKey, tailWanted, viewAddress, type View } from "../src/lib/url";
 
 const view = (patch: Partial<View> = {}): View => ({ ...parseView(""), ...patch });
 
@@ -14,6 +15,7 @@ describe("the view goes through the URL and back", () => {
   check("template by id", { template: "9f1c03d27ab54e60" });
   check("template by text", { template: 'order <num> & <*> +1 100% "paid" \\<num> = #? \u202e\u0007 😀 <...>' });
   check("columns", { columns: ["url.path", "a,b", "x y"] });
+  check("widths of columns", { columns: ["a:b", "x y"], widths: { "a:b": 120, service: 240 } });
   check("record", { record: "default.17.42" });
   check("tail off", { tail: false });
   check("all", { q: "x", from: "-1h", order: "asc", columns: ["c"], record: "r", tail: false });

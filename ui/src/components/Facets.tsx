@@ -3,6 +3,7 @@ import { useState } from "react";
 import { api } from "../api/client";
 import type { Field, ValueCount } from "../api/types";
 import { windowOf } from "../api/queries";
+import { MAX_COLUMNS, isFull, toggled } from "../lib/columns";
 import { compact, plainText, visibleLine } from "../lib/format";
 import { addClause, canFilter, clauseFor, hasClause, negate, removeClause, toggleClause } from "../lib/query";
 import { FIRST_FIELDS, byImportance } from "../lib/record";
@@ -69,8 +70,6 @@ interface FacetProps {
 
 function Facet({ field, total, view, update, open, onToggle }: FacetProps) {
   const isColumn = view.columns.includes(field.name);
-  const toggleColumn = () =>
-    update({ columns: isColumn ? view.columns.filter((name) => name !== field.name) : [...view.columns, field.name] });
   return (
     <section className="facet" data-field={field.name}>
       <div className="facet-head">
@@ -79,8 +78,8 @@ function Facet({ field, total, view, update, open, onToggle }: FacetProps) {
           <bdi className="ellipsis"><Visible text={field.name} /></bdi>
         </button>
         <IconButton
-          name="columns" label={isColumn ? t.facets.uncolumn : t.facets.column} pressed={isColumn} onClick={toggleColumn}
-          className="quiet"
+          name="columns" label={isColumn ? t.facets.uncolumn : isFull(view) ? t.list.fullColumns(MAX_COLUMNS) : t.facets.column}
+          pressed={isColumn} disabled={!isColumn && isFull(view)} onClick={() => update(toggled(view, field.name))} className="quiet"
         />
         <span className="facet-count">{compact(field.count)}</span>
       </div>

@@ -1,5 +1,6 @@
 import { writeJson } from "../api/json";
 import type { Attributes, Json } from "../api/types";
+import { MAX_COLUMNS, isFull } from "../lib/columns";
 import { plainText, typeName, visibleLine } from "../lib/format";
 import { canFilter, clauseFor, negate } from "../lib/query";
 import { t } from "../strings";
@@ -58,6 +59,7 @@ function FieldRow({ name, field, value, actions, fixed }: RowProps) {
   const shown = visibleLine(name);
   const { columns } = actions;
   const isColumn = columns?.shown.includes(field) ?? false;
+  const isNoMore = !isColumn && columns !== undefined && isFull({ columns: columns.shown });
   const filterable = !fixed && canFilter(value);
   const text = value !== null && typeof value === "object" ? writeJson(value, 2) : plainText(value);
   return (
@@ -74,8 +76,8 @@ function FieldRow({ name, field, value, actions, fixed }: RowProps) {
         )}
         {columns && (
           <IconButton
-            name="columns" label={isColumn ? t.record.uncolumn(shown) : t.record.column(shown)} pressed={isColumn}
-            onClick={() => columns.toggle(field)}
+            name="columns" label={isColumn ? t.record.uncolumn(shown) : isNoMore ? t.list.fullColumns(MAX_COLUMNS) : t.record.column(shown)}
+            pressed={isColumn} disabled={isNoMore} onClick={() => columns.toggle(field)}
           />
         )}
         <CopyButton label={t.record.copy} text={() => plainText(value)} />

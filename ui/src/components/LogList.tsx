@@ -1,11 +1,10 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { visibleLine } from "../lib/format";
 import { MOVE, type Move } from "../lib/keys";
 import type { View } from "../lib/url";
 import type { Rows, Tail } from "../lib/useTail";
 import { t } from "../strings";
-import { IconButton } from "./Icon";
+import { ListHead, columnsStyle } from "./ListHead";
 import { LogRow } from "./LogRow";
 
 interface Paging {
@@ -36,6 +35,7 @@ const AHEAD = 150;
 export function LogList(props: Props) {
   const { rows, view, update, tail, narrow, openRecord, paging, children } = props;
   const scroller = useRef<HTMLDivElement>(null);
+  const head = useRef<HTMLDivElement>(null);
   const rowPx = narrow ? NARROW_ROW_PX : ROW_PX;
   const virtual = useVirtualizer({
     count: rows.length,
@@ -61,6 +61,7 @@ export function LogList(props: Props) {
     "aria-activedescendant": cursor ? `row-${cursor}` : undefined,
   };
   const onScroll = () => {
+    if (head.current) head.current.scrollLeft = scroller.current?.scrollLeft ?? 0;
     if ((scroller.current?.scrollTop ?? 0) > rowPx) tail.pause();
   };
   const toNew = () => {
@@ -76,8 +77,8 @@ export function LogList(props: Props) {
   };
 
   return (
-    <section className={`list ${props.stale ? "stale" : ""}`} aria-label={t.list.label} style={gridStyle(view.columns.length)}>
-      <Header view={view} update={update} />
+    <section className={`list ${props.stale ? "stale" : ""}`} aria-label={t.list.label} style={columnsStyle(view)}>
+      <ListHead view={view} update={update} rows={rows} innerRef={head} />
       {tail.waiting > 0 && (
         <button type="button" className="pill" onClick={toNew} aria-live="polite">↑ {t.tail.fresh(tail.waiting)}</button>
       )}
@@ -114,30 +115,6 @@ function ListEnd({ tail, paging, refresh }: Props) {
     );
   }
   return <div className="list-end muted">{paging.more ? t.list.loadingMore : t.list.end}</div>;
-}
-
-function gridStyle(columns: number): React.CSSProperties {
-  return { "--columns": `154px 48px 150px ${"minmax(80px, 180px) ".repeat(columns)}minmax(160px, 1fr)` } as React.CSSProperties;
-}
-
-function Header({ view, update }: Pick<Props, "view" | "update">) {
-  return (
-    <div className="row list-head">
-      <span>{t.list.time}</span>
-      <span>{t.list.severity}</span>
-      <span>{t.list.service}</span>
-      {view.columns.map((name) => (
-        <span key={name} className="column-head" title={name}>
-          <bdi className="ellipsis">{visibleLine(name)}</bdi>
-          <IconButton
-            name="close" label={t.list.removeColumn(name)} className="quiet"
-            onClick={() => update({ columns: view.columns.filter((column) => column !== name) })}
-          />
-        </span>
-      ))}
-      <span>{t.list.body}</span>
-    </div>
-  );
 }
 
 /** The row that the keyboard is on. It is a record and not a number, so it stays when rows arrive above it. */

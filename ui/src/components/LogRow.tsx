@@ -1,5 +1,6 @@
 import { memo } from "react";
 import type { LogRecord } from "../api/types";
+import { isNumber } from "../lib/columns";
 import { millis, plainText, visibleLine } from "../lib/format";
 import { accessLine, fieldValue, type AccessLine } from "../lib/record";
 import { clock, day, localStamp } from "../lib/time";
@@ -43,8 +44,10 @@ export const LogRow = memo(function LogRow({ record, top, index, columns, narrow
 
 function Cell({ record, name }: { record: LogRecord; name: string }) {
   const value = fieldValue(record, name);
-  const text = value === undefined ? "" : cut(plainText(value));
-  return <bdi role="gridcell" className="ellipsis" title={visibleLine(text)}><Visible text={text} /></bdi>;
+  if (value === undefined) return <span role="gridcell" />;
+  if (value === "") return <i role="gridcell" className="muted ellipsis">{t.list.empty}</i>;
+  const text = cut(plainText(value));
+  return <bdi role="gridcell" className={`ellipsis ${isNumber(value) ? "number" : ""}`} title={visibleLine(text)}><Visible text={text} /></bdi>;
 }
 
 /** The message, or the short line of an access log; a cell where it stands in a row of the list. */

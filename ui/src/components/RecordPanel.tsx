@@ -3,6 +3,7 @@ import { ApiError } from "../api/client";
 import { writeJson } from "../api/json";
 import { useRecord } from "../api/queries";
 import type { LogRecord } from "../api/types";
+import { toggled } from "../lib/columns";
 import { copyText } from "../lib/hooks";
 import { move } from "../lib/keys";
 import { addClause, clauseFor } from "../lib/query";
@@ -55,8 +56,7 @@ export function RecordPanel({ id, rows, view, update, open }: Props) {
     filter: (clause) => update({ q: addClause(view.q, clause) }),
     columns: {
       shown: view.columns,
-      toggle: (name) =>
-        update({ columns: view.columns.includes(name) ? view.columns.filter((c) => c !== name) : [...view.columns, name] }),
+      toggle: (name) => update(toggled(view, name)),
     },
   };
   return (

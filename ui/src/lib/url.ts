@@ -2,29 +2,29 @@
  * Everything that makes up what is on screen, as one URL: a link sent to a colleague shows the same thing, and the
  * back button undoes a step. Defaults are left out, so that a fresh page has a clean address.
  */
+import { MAX_COLUMNS, parseWidths, widthText, type Columns } from "./columns";
 import { DEFAULT_RANGE, isBound, isLive, type Range } from "./time";
 
-export interface View extends Asked {
+export interface View extends Asked, Columns {
   /** The id or the text of the one template whose records are shown; empty for all. */
   template: string;
   order: "desc" | "asc";
-  columns: string[];
   record: string | null;
   tail: boolean;
 }
 
-export const MAX_COLUMNS = 12;
-
 export function parseView(search: string): View {
   const params = new URLSearchParams(search);
   const range = parseRange(params);
-  const columns = params.getAll("col").filter((name) => name !== "");
+  const named = params.getAll("col").filter((name) => name !== "");
+  const columns = [...new Set(named)].slice(0, MAX_COLUMNS);
   return {
     q: params.get("q") ?? "",
     ...range,
     template: params.get("template") ?? "",
     order: params.get("order") === "asc" ? "asc" : "desc",
-    columns: [...new Set(columns)].slice(0, MAX_COLUMNS),
+    columns,
+    widths: parseWidths(params.getAll("width"), columns),
     record: params.get("record") || null,
     tail: params.get("tail") !== "0",
   };
@@ -61,6 +61,7 @@ export function formatView(view: View): string {
   if (view.template) params.set("template", view.template);
   if (view.order !== "desc") params.set("order", view.order);
   for (const column of view.columns) params.append("col", column);
+  for (const [name, px] of Object.entries(view.widths)) params.append("width", widthText(name, px));
   if (view.record) params.set("record", view.record);
   if (!view.tail) params.set("tail", "0");
   return searchText(params);
