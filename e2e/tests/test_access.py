@@ -26,6 +26,7 @@ READS = [
     ("GET", "/fields/service.name/values", None),
     ("GET", "/overview", None),
     ("GET", "/patterns", None),
+    ("GET", "/compare", None),
     ("GET", "/patterns/parameters?template=x", None),
     ("GET", "/services", None),
     ("GET", "/graph", None),

@@ -102,6 +102,7 @@ READS = [
     ("GET", f"/traces/{'1' * 32}", None),
     ("GET", "/overview", None),
     ("GET", "/patterns", None),
+    ("GET", "/compare", None),
     ("GET", "/patterns/parameters?template=x", None),
     ("GET", "/services", None),
     ("GET", "/graph", None),

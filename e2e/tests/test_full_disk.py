@@ -156,7 +156,7 @@ def test_without_room_for_the_trail_nothing_is_answered(small_disk, make_server,
     stays = deque([False], maxlen=30)
     until(lambda: stays.append(refused()) or all(stays), "nothing is left for the trail", every_s=0.05)
     asked = Counter()
-    for path in ["logs", "spans", "histogram", "fields", "fields/n/values", "status", "audit", "tail", "overview", "patterns", "services", "sources"] * 5:
+    for path in ["logs", "spans", "histogram", "fields", "fields/n/values", "status", "audit", "tail", "overview", "patterns", "compare", "services", "sources"] * 5:
         take_all()
         answer = server.get(f"/api/v1/{path}", q="unseen")
         asked[answer.status] += 1

@@ -72,8 +72,9 @@ def attempts():
     for guess in GUESSES:
         filters += [f'"{guess}"', f'not "{guess}"', f'user.email:"{guess}" or client.address:"{guess}" or user.id:"{guess}"']
     for each in filters:
-        for path in ("/logs", "/spans", "/histogram", "/fields", "/services", "/graph", "/overview", "/patterns"):
+        for path in ("/logs", "/spans", "/histogram", "/fields", "/services", "/graph", "/overview", "/patterns", "/compare"):
             yield "GET", f"{path}?{always}{quote(each)}", None
+        yield "GET", f"/compare?with=rest&values=50&{always}{quote(each)}", None
     for field in ("user.email", "client.address", "user.id", "copy", "note", "message", "service.name", CANARY.replace("-", "_")):
         yield "GET", f"/fields/{field}/values?{always}", None
     yield "GET", f"/traces/{TRACE}", None
@@ -124,7 +125,7 @@ def test_a_right_guess_is_answered_like_a_wrong_one(people):
     always = "from=2020-01-01T00:00:00Z&to=2030-01-01T00:00:00Z&q="
     templates = [
         ("GET", f"{path}?{always}{filter}", None)
-        for path in ("/logs", "/histogram", "/fields", "/spans", "/overview", "/patterns")
+        for path in ("/logs", "/histogram", "/fields", "/spans", "/overview", "/patterns", "/compare")
         for filter in ("%22{}%22", "not%20%22{}%22", "user.email:%22{}%22", "user.email%3E%22{}%22", "user.email:{}%2A", "note:%22{}%22")
     ] + [
         ("POST", "/sql", {"sql": sql})

@@ -47,6 +47,7 @@ MATRIX = [
     ("GET", "/graph", None, "-..xx.x....xxx..."),
     ("GET", "/sources", None, "-.xx...x.xxx..x.."),
     ("GET", "/audit", None, "-......x.x....x.."),
+    ("GET", "/compare", None, "-..xx.x....xxx..."),
     ("GET", "/histogram", None, "-..xx.x....xxx..."),
     ("GET", "/fields", None, "-..xx.x....xxx..."),
     ("GET", "/fields/{name}/values", None, "-..xx.x....xxx..."),

@@ -13,6 +13,7 @@ import { auditJourneys } from "./audit.mjs";
 import { overviewJourneys, overviewStates } from "./overview.mjs";
 import { patternJourneys, patternPeople, patternStates } from "./patterns.mjs";
 import { columnJourneys } from "./columns.mjs";
+import { compareJourneys } from "./compare.mjs";
 import { oidc } from "./oidc.mjs";
 import { peopleJourneys } from "./people.mjs";
 import { proofJourneys, proofStates } from "./proof.mjs";
@@ -29,7 +30,7 @@ const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...patternPeople, ...auditJourneys, ...approvalJourneys];
-const all = link ? asked : [...overviewJourneys, ...journeys, ...columnJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...states] : [...proofJourneys])];
+const all = link ? asked : [...overviewJourneys, ...journeys, ...columnJourneys, ...compareJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...states] : [...proofJourneys])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

@@ -97,6 +97,15 @@ const patterns = [
   away("patterns", "/patterns", there(".patterns-table tbody tr")),
 ];
 
+const compare = [
+  scene("compare", "/compare?from=-30m", there("#compare-body .difference, #compare-body .state-card")),
+  scene("compare-rest", "/compare?from=-1h&q=severity:error&with=rest", there(".difference")),
+  scene("compare-no-rest", "/compare?with=rest", says("Search for something first")),
+  scene("compare-nothing", `/compare?${LONG_AGO}`, says("Nothing to compare")),
+  forbidden("compare", "/compare"),
+  away("compare", "/compare", there("#compare-body .differ-sides")),
+];
+
 const people = [
   scene("sign-in", "/", heading("Sign in"), { mock: { session: "nobody" }, allow: REFUSED }),
   scene("set-up", "/#set-up=lkl_00.00", heading("Set up the first administrator"), { mock: { session: "nobody" }, allow: REFUSED }),
@@ -124,4 +133,4 @@ const first = [
   scene("first-sources", "/sources", says("Nothing has been sent yet"), { mock: { state: "empty" } }),
 ];
 
-export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...people, ...first];
+export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...compare, ...people, ...first];

@@ -9,6 +9,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as answers from "./answers.mjs";
 import { bigTrace, fromOtlp, seededSpans, sums, trace } from "./spans.mjs";
+import { compare } from "./compare.mjs";
 import { PEOPLE } from "./people.mjs";
 import { overview } from "./overview.mjs";
 import { parameters, patterns, isOf } from "./patterns.mjs";
@@ -73,6 +74,7 @@ const ROUTES = [
   [/^\/logs\/([^/]+)\/proof$/, () => JSON.parse(readFileSync(PROOF, "utf8"))],
   [/^\/logs\/([^/]+)\/context$/, (mock, [id], params) => answers.context(mock.records, id, params)],
   [/^\/histogram$/, (mock, _, params) => answers.histogram(dataset(mock, params), params)],
+  [/^\/compare$/, (mock, _, params) => compare(mock.records, params)],
   [/^\/fields$/, (mock, _, params) => answers.fields(dataset(mock, params), params)],
   [/^\/fields\/([^/]+)\/values$/, (mock, [name], params) => answers.fieldValues(dataset(mock, params), name, params)],
   [/^\/status$/, (mock, _, __, request) => status(mock, request)],

@@ -36,6 +36,7 @@ const ApprovalsPage = lazy(() => import("./components/people/ApprovalsPage").the
 const AuditPage = lazy(() => import("./components/people/AuditPage").then((file) => ({ default: file.AuditPage })));
 const PeoplePage = lazy(() => import("./components/people/PeoplePage").then((file) => ({ default: file.PeoplePage })));
 const PatternsPage = lazy(() => import("./components/patterns/PatternsPage").then((file) => ({ default: file.PatternsPage })));
+const CompareLogsPage = lazy(() => import("./components/compare/ComparePage").then((file) => ({ default: file.ComparePage })));
 const TracesPage = lazy(() => import("./components/traces/TracesPage").then((file) => ({ default: file.TracesPage })));
 const TracePage = lazy(() => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })));
 const ComparePage = lazy(() => import("./components/traces/ComparePage").then((file) => ({ default: file.ComparePage })));
@@ -51,6 +52,7 @@ function Here() {
   switch (path) {
     case "/traces": return <TracesPage />;
     case "/patterns": return <PatternsPage />;
+    case "/compare": return <CompareLogsPage />;
     case "/services": return <ServicesPage />;
     case "/sources": return <SourcesPage />;
     case "/account": return <AccountPage />;

@@ -1,11 +1,13 @@
 //! What can be asked of one tenant's data, given leave.
 
 pub(crate) mod audit;
+mod compare;
 mod follow;
 mod patterns;
 mod proof;
 pub(crate) mod services;
 
+pub use compare::compared_range;
 pub use follow::Follower;
 pub use proof::Seal;
 

@@ -7,6 +7,7 @@ import { parseJson } from "./json";
 import type {
   Approval,
   AuditAnswer,
+  CompareAnswer,
   ContextAnswer,
   Done,
   Enrolment,
@@ -144,6 +145,8 @@ export const api = {
   histogram: (window: Window, buckets: number, signal?: AbortSignal) =>
     get<HistogramAnswer>("/histogram", { ...window, buckets }, signal),
   fields: (window: Window, signal?: AbortSignal) => get<FieldsAnswer>("/fields", { ...window }, signal),
+  compare: (window: Window, asked: { with: "before" | "rest"; limit: number; values: number }, signal?: AbortSignal) =>
+    get<CompareAnswer>("/compare", { ...window, ...asked }, signal),
   values: (name: string, window: Window, limit: number, signal?: AbortSignal) =>
     get<ValuesAnswer>(`/fields/${encodeURIComponent(name)}/values`, { ...window, limit }, signal),
   spans: (window: Window, page: { limit: number; after?: string | undefined }, signal?: AbortSignal) =>

@@ -98,6 +98,39 @@ export interface Span {
   scope: { name: string; version: string; attributes: Attributes };
 }
 
+export interface ValueDifference {
+  /** Null for records that have no such field. */
+  value: string | null;
+  count: number;
+  other: number;
+}
+
+export interface FieldDifference {
+  field: string;
+  count: number;
+  other: number;
+  /** The largest difference first. */
+  values: ValueDifference[];
+  more: number;
+  not_counted: { count: number; other: number };
+}
+
+export interface CompareAnswer {
+  with: "before" | "rest";
+  from_ns: string;
+  to_ns: string;
+  other_from_ns: string;
+  other_to_ns: string;
+  total: number;
+  other_total: number;
+  /** The largest difference first. */
+  fields: FieldDifference[];
+  more: number;
+  compared: number;
+  left_out: { fields: number; records_with_more_fields: number };
+  stats: Stats;
+}
+
 export interface SpanPage {
   spans: Span[];
   next: string | null;

@@ -4,12 +4,14 @@ import { api } from "../api/client";
 import type { Field, ValueCount } from "../api/types";
 import { windowOf } from "../api/queries";
 import { MAX_COLUMNS, isFull, toggled } from "../lib/columns";
+import { compareAddress } from "../lib/compare";
 import { compact, plainText, visibleLine } from "../lib/format";
 import { addClause, canFilter, clauseFor, hasClause, negate, removeClause, toggleClause } from "../lib/query";
 import { FIRST_FIELDS, byImportance } from "../lib/record";
 import type { View } from "../lib/url";
 import { t } from "../strings";
 import { Icon, IconButton } from "./Icon";
+import { Link } from "./Nav";
 import { Visible } from "./Visible";
 
 interface Props {
@@ -41,6 +43,7 @@ export function Facets({ fields, total, view, update, overlay, onClose }: Props)
           type="search" value={find} placeholder={t.facets.find} aria-label={t.facets.find}
           onChange={(event) => setFind(event.target.value)}
         />
+        <Link className="icon-button" to={compareAddress({ q: view.q, from: view.from, to: view.to, template: view.template })} title={t.differences.open} aria-label={t.differences.open}><Icon name="compare" /></Link>
         {overlay && <IconButton name="close" label={t.facets.hide} onClick={onClose} />}
       </div>
       <div className="facets-list">

@@ -2,7 +2,7 @@ import { useTemplateText } from "../api/queries";
 import { visibleLine } from "../lib/format";
 import { patternsAddress } from "../lib/patterns";
 import { parts } from "../lib/template";
-import type { View } from "../lib/url";
+import type { Asked, View } from "../lib/url";
 import { t } from "../strings";
 import { IconButton } from "./Icon";
 import { Link } from "./Nav";
@@ -23,8 +23,15 @@ export function TemplateText({ text, whole = false }: { text: string; whole?: bo
   );
 }
 
-/** That the list has the records of one template only. */
-export function OneTemplate({ view, update }: { view: View; update(patch: Partial<View>): void }) {
+interface OneTemplateProps {
+  view: Asked & Pick<View, "template">;
+  update(patch: Pick<View, "template" | "record">): void;
+  /** What else is so because of it. */
+  note?: string;
+}
+
+/** That there are the records of one template only. */
+export function OneTemplate({ view, update, note = t.template.noTail }: OneTemplateProps) {
   const { q, from, to, template } = view;
   const text = useTemplateText(template);
   return (
@@ -35,7 +42,7 @@ export function OneTemplate({ view, update }: { view: View; update(patch: Partia
         <IconButton name="close" label={t.template.remove} onClick={() => update({ template: "", record: null })} />
       </span>
       <Link to={patternsAddress({ q, from, to, open: template })}>{t.template.details}</Link>
-      <span className="muted">{t.template.noTail}</span>
+      <span className="muted">{note}</span>
     </section>
   );
 }

@@ -1,5 +1,6 @@
 /** The keyboard, in one place. Nothing here fires while a text field has the focus, Escape aside. */
 import { useEffect, useRef } from "react";
+import { compareAddress } from "./compare";
 import { go } from "./place";
 import { isLive, shift, zoomOut } from "./time";
 import { pathByKey, viewAddress, type View } from "./url";
@@ -66,6 +67,7 @@ const ACTIONS: { [key: string]: Action } = {
   r: (k) => k.refresh(),
   o: (k) => k.update({ order: k.view.order === "desc" ? "asc" : "desc" }),
   f: (k) => k.toggleFacets(),
+  c: ({ view: { q, from, to, template } }) => go(compareAddress({ q, from, to, template })),
   "?": (k) => k.setShortcuts(true),
 };
 

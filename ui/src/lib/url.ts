@@ -94,11 +94,13 @@ export function pathByKey(key: string): Path | undefined {
 
 /** Those whose search selects records of logs, so that it can be taken from one to the other. */
 const OF_LOGS: readonly string[] = ["/logs", "/patterns"] satisfies Path[];
+/** A page that none of the keys leads to. */
+const FROM_LOGS: readonly string[] = [...OF_LOGS, "/compare"];
 
 /** A view with the range that is on screen, and the search where it means the same. */
 export function viewAddress(path: Path): string {
   const params = new URLSearchParams(window.location.search);
-  const q = OF_LOGS.includes(path) && OF_LOGS.includes(window.location.pathname) ? (params.get("q") ?? "") : "";
+  const q = OF_LOGS.includes(path) && FROM_LOGS.includes(window.location.pathname) ? (params.get("q") ?? "") : "";
   const search = searchText(askedParams({ q, ...parseRange(params) }));
   // What `/` with something behind it meant before there was an overview is kept for old links.
   return path === "/" && search !== "" ? `/overview${search}` : path + search;

@@ -9,6 +9,8 @@ mod bounds;
 mod budget;
 pub(crate) mod cache;
 mod chunk;
+mod chunk_values;
+mod compare;
 mod condition;
 mod fields;
 mod filter;
@@ -41,6 +43,8 @@ pub(crate) mod tests;
 
 pub use bounds::STACK_BYTES;
 pub use budget::{Budget, QueryError, Stats};
+pub(crate) use compare::named_fields;
+pub use compare::{Both, Comparison, Differences, FieldDifference, ValueDifference, With};
 pub use fields::{FieldSummary, FieldValues, Fields, ValueCount};
 pub use histogram::{Bucket, Histogram};
 pub use parameters::{Parameters, Variable};

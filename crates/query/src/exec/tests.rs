@@ -17,6 +17,7 @@ use super::{Budget, Order, QueryError, Search};
 use crate::kql::{Expr, matches, parse};
 
 mod bounds;
+mod compare;
 mod limited;
 mod named;
 mod patterns;

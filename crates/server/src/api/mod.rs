@@ -5,6 +5,7 @@ mod approvals;
 mod ask;
 mod audit;
 mod caller;
+mod compare;
 mod error;
 mod explain;
 mod glass;
@@ -87,6 +88,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/graph", get(services::graph))
         .route("/sources", get(sources::sources))
         .route("/audit", get(audit::audit))
+        .route("/compare", get(compare::compare))
         .route("/histogram", get(search::histogram))
         .route("/fields", get(search::fields))
         .route("/fields/{name}/values", get(search::values))

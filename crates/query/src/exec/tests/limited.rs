@@ -10,7 +10,7 @@ use logkeep_access::Scope;
 
 use super::sql::answer_as;
 use super::*;
-use crate::exec::PatternSearch;
+use crate::exec::{PatternSearch, With};
 use crate::mask::{MARKER, Mask};
 
 fn masked(fields: &[&str]) -> Arc<View> {
@@ -141,6 +141,14 @@ fn everything(view: &Arc<View>, data: &Data, query: &str) -> String {
     let of_all = scan_as(view, &snapshot, &filter, TimeRange::ALL);
     let search = PatternSearch { range: TimeRange::new(200, 400).unwrap(), buckets: 5, examples: 200 };
     writeln!(told, "{:?}", of_all.patterns(&search, &patterns::segments(data)).unwrap()).unwrap();
+    for with in [With::Before, With::Rest] {
+        let differences = of_all.compare(&compare::asked(with, TimeRange::new(250, 500).unwrap())).unwrap();
+        writeln!(told, "{differences:?}").unwrap();
+        if let Some(mask) = &view.mask {
+            let mut fields = differences.fields.iter();
+            assert!(!fields.any(|field| mask.covers(&field.name)), "{differences:?}");
+        }
+    }
     let histogram = scan_as(view, &snapshot, &filter, TimeRange::new(0, 500).unwrap()).histogram(10).unwrap();
     writeln!(told, "{histogram:?}").unwrap();
     told

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use logkeep_pattern::TemplateId;
 
 use super::grid::{ALL_SLOTS, Counts, SLOTS};
+use crate::chance::{LEAST_SHARE, RATIO, poisson, wilson};
 use crate::exec::Pattern;
 
 /// New templates that are told of: a new version of a program has many at once.
@@ -21,16 +22,11 @@ const ERROR: usize = 17;
 pub const MOST_CHANGES: usize = 20;
 /// Slots of the time before in which there was anything, below which nothing is compared.
 const LEAST_SLOTS: u64 = SLOTS as u64 / 2;
-/// Standard deviations: fewer than one false alarm in a thousand comparisons,
-const SURE: f64 = 3.3;
-/// and this ratio, at least, for counts, shares and durations.
-const RATIO: f64 = 2.0;
 /// Counts below which no volume is compared.
 const LEAST_COUNT: u64 = 50;
-/// Requests, and errors among them, below which no share of errors is a jump, and how much more of it there must be.
+/// Requests, and errors among them, below which no share of errors is a jump.
 const LEAST_REQUESTS: u64 = 20;
 const LEAST_ERRORS: u64 = 5;
-const LEAST_SHARE: f64 = 0.01;
 /// Requests of each period from which percentiles are compared: a 95th of fewer is that of a handful.
 const LEAST_FOR_P50: u64 = 50;
 const LEAST_FOR_P95: u64 = 200;
@@ -235,7 +231,8 @@ fn share(series: &Series, slots: std::ops::Range<usize>) -> Share {
 fn error_jump(before: Share, now: Share) -> Option<What> {
     let is_enough = before.of > 0 && now.of >= LEAST_REQUESTS && now.errors >= LEAST_ERRORS;
     let is_large = now.value() >= before.value() + LEAST_SHARE && now.value() >= before.value() * RATIO;
-    (is_enough && is_large && wilson(now).0 > wilson(before).1).then_some(What::Errors { before, now })
+    (is_enough && is_large && wilson(now.errors, now.of).0 > wilson(before.errors, before.of).1)
+        .then_some(What::Errors { before, now })
 }
 
 fn latency(series: &Series, before: u64, now: u64) -> Option<What> {
@@ -308,23 +305,6 @@ fn pattern(one: &Pattern, start_ns: i64, slots: Compared, there_before: &BTreeSe
 fn is_no_chance(count: u64, slots: Compared) -> bool {
     let share_of_time = slots.now as f64 / (slots.before + slots.now) as f64;
     share_of_time.powf(count as f64) <= UNLIKELY
-}
-
-/// The range in which the mean lies of which this many came by chance (Anscombe's root of a Poisson count).
-fn poisson(count: u64) -> (f64, f64) {
-    let root = (count as f64 + 0.375).sqrt();
-    ((root - SURE / 2.0).max(0.0).powi(2), (root + SURE / 2.0).powi(2))
-}
-
-/// The range in which the true share lies (Wilson's interval): wide for few, and sound for none at all.
-fn wilson(share: Share) -> (f64, f64) {
-    let (n, p, z2) = (share.of as f64, share.value(), SURE * SURE);
-    if share.of == 0 {
-        return (0.0, 1.0);
-    }
-    let centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = SURE / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
-    (centre - half, centre + half)
 }
 
 #[cfg(test)]

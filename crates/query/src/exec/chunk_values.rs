@@ -1,0 +1,106 @@
+//! The fields that the records of a chunk have, each with its values and how many records have them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+
+use arrow::array::{Array, ArrayRef, AsArray as _};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::{Int64Type, UInt8Type, UInt32Type};
+use logkeep_record::{Severity, Value};
+use logkeep_segment::{AttributeColumn, ValueType, fixed};
+
+use super::QueryError;
+use super::chunk::Chunk;
+use super::filter::value_at;
+use crate::kql::fields::{Target, resolve};
+
+/// Takes a field as a filter finds it, one of its values, and how many records have that. The same value may come again.
+type Sink<'a> = &'a mut dyn FnMut(&str, &Value<'_>, u64);
+
+/// Hands every field of every record to `sink`, with the value that a filter finds: the record's own if it has one, else that of its
+/// resource, else that of its scope. The columns of all attributes, of streams and of severities must have been read.
+pub(super) fn each_value(chunk: &Chunk<'_>, sink: Sink<'_>) -> Result<(), QueryError> {
+    let own = own_attributes(chunk, sink)?;
+    let streams = chunk.column(fixed::STREAM)?.as_primitive::<UInt32Type>().values();
+    let mut rows_of = vec![0u64; chunk.rows.streams().len()];
+    streams.iter().for_each(|stream| rows_of[*stream as usize] += 1);
+    for (number, (resource, rows)) in
+        chunk.rows.streams().iter().zip(rows_of).enumerate().filter(|(_, (_, rows))| *rows > 0)
+    {
+        let hidden =
+            |has: &BooleanBuffer| has.set_indices().filter(|row| streams[*row] as usize == number).count() as u64;
+        let attributes = resource.attributes();
+        let is_hidden = |key: &str| attributes.iter().any(|(other, value)| other == key && !value.is_null());
+        let in_scope = resource.scope().attributes.iter().filter(|(key, _)| !is_hidden(key));
+        let of_resource = attributes.iter().map(|pair| ("resource", pair));
+        for (place, (key, value)) in of_resource.chain(in_scope.map(|pair| ("scope", pair))) {
+            let name = name_of(place, key);
+            let rows = rows - own.get(&name).map_or(0, hidden);
+            if !value.is_null() && rows > 0 {
+                sink(&name, value, rows);
+            }
+        }
+    }
+    let mut counts = [0u64; 25];
+    let severities = chunk.column(fixed::SEVERITY)?.as_primitive::<UInt8Type>();
+    severities.values().iter().for_each(|number| counts[usize::from(*number).min(24)] += 1);
+    for (number, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+        sink("severity", &Value::str(Severity::from_number(number as i64).name()), count);
+    }
+    Ok(())
+}
+
+/// Those of the records themselves; returns which rows have each.
+fn own_attributes(chunk: &Chunk<'_>, sink: Sink<'_>) -> Result<BTreeMap<String, BooleanBuffer>, QueryError> {
+    let mut own: BTreeMap<String, BooleanBuffer> = BTreeMap::new();
+    for (field, column) in chunk.rows.table().schema_ref().fields().iter().zip(chunk.rows.table().columns()) {
+        let Some(AttributeColumn { key, kind }) = AttributeColumn::parse(field.name()) else { continue };
+        if column.null_count() == column.len() {
+            continue;
+        }
+        let name = name_of("attributes", key);
+        each_distinct(column, kind, &mut |value, times| sink(&name, value, times))?;
+        let has = column.nulls().map_or_else(|| BooleanBuffer::new_set(column.len()), |nulls| nulls.inner().clone());
+        own.entry(name).and_modify(|known| *known = &*known | &has).or_insert(has);
+    }
+    Ok(own)
+}
+
+/// By which a filter finds an attribute and nothing else: its own name, unless that means something else as well.
+fn name_of(place: &str, key: &str) -> String {
+    /// A name without an alias is looked for in the record, its resource and its scope.
+    const PLACES: usize = 3;
+    match resolve(key) {
+        Target::Attribute(sources) if sources.len() == PLACES => key.to_owned(),
+        _ => format!("{place}.{key}"),
+    }
+}
+
+/// The values of a column, each once where that costs no copy of it, in the order in which they first come.
+fn each_distinct(column: &ArrayRef, kind: ValueType, sink: &mut dyn FnMut(&Value<'_>, u64)) -> Result<(), QueryError> {
+    if let (ValueType::Str, Some(texts)) = (kind, column.as_string_opt::<i32>()) {
+        counted(texts.iter().flatten()).into_iter().for_each(|(text, times)| sink(&Value::str(text), times));
+    } else if let (ValueType::Int, Some(numbers)) = (kind, column.as_primitive_opt::<Int64Type>()) {
+        counted(numbers.iter().flatten()).into_iter().for_each(|(number, times)| sink(&Value::Int(number), times));
+    } else if let (ValueType::Bool, Some(flags)) = (kind, column.as_boolean_opt()) {
+        counted(flags.iter().flatten()).into_iter().for_each(|(flag, times)| sink(&Value::Bool(flag), times));
+    } else {
+        for row in (0..column.len()).filter(|row| column.is_valid(*row)) {
+            sink(&value_at(column, kind, row)?, 1);
+        }
+    }
+    Ok(())
+}
+
+fn counted<T: Copy + Eq + Hash>(values: impl Iterator<Item = T>) -> Vec<(T, u64)> {
+    let mut places: HashMap<T, usize> = HashMap::new();
+    let mut counts: Vec<(T, u64)> = Vec::new();
+    for value in values {
+        let place = *places.entry(value).or_insert(counts.len());
+        match counts.get_mut(place) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((value, 1)),
+        }
+    }
+    counts
+}
