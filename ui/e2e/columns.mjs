@@ -55,6 +55,15 @@ async function showsValues({ pages, url, token }) {
   equal(await column(page, "test.size").locator(".column-name").evaluate((element) => getComputedStyle(element).justifyContent), "flex-end", "the name above numbers");
 }
 
+async function showsPaths({ pages, url, token }) {
+  const path = `/${token}/cart/items`;
+  await ingest(url, [{ message: "", "service.name": `${token}access`, "http.request.method": "GET", "url.path": path, "http.response.status_code": 200 }]);
+  const page = await pages.visit(`/logs?q=service.name:${token}access&tail=0`);
+  await rowCount(page, 1);
+  const { width } = await page.locator(".access").getByText(path).boundingBox();
+  assert(width > 100, `the path is ${width} px wide`);
+}
+
 async function moves({ pages, url, token }) {
   const page = await withColumns({ pages, url, token }, "move");
   const [from, to] = [await column(page, "test.parity").boundingBox(), await column(page, "test.size").boundingBox()];
@@ -148,6 +157,7 @@ async function phone({ pages, url, token }) {
 export const columnJourneys = [
   ["columns are added from fields and from a record, and removed", addsAndRemoves],
   ["columns show values as they were sent, numbers to the right, and nothing for what is missing", showsValues],
+  ["columns: the line of an access log shows its path", showsPaths],
   ["columns are moved with the mouse and the keyboard", moves],
   ["Escape leaves a column where it was", givesUp],
   ["columns are resized with the mouse and the keyboard, and a link shows the same", resizes],

@@ -68,7 +68,7 @@ function Access({ line, role }: { line: AccessLine; role: "gridcell" | undefined
     <span role={role} className="body access ellipsis" title={visibleLine(`${line.status} ${cut(line.method)} ${cut(line.path)}`)}>
       <span className={`status ${statusClass(line.status)}`}>{line.status}</span>
       <span className="method"><Visible text={cut(line.method)} /></span>
-      <bdi className="path"><Visible text={cut(line.path)} /></bdi>
+      <bdi className="access-path"><Visible text={cut(line.path)} /></bdi>
       {line.durationMs !== null && <span className="duration">{millis(line.durationMs)}</span>}
     </span>
   );
