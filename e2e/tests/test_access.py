@@ -38,6 +38,10 @@ READS = [
     ("GET", "/logs/default.0.0/proof", None),
 ]
 MANAGES = [
+    ("GET", "/views", None),
+    ("POST", "/views", {"name": "x", "address": "/logs"}),
+    ("PUT", "/views/0000000000000000", {"name": "x", "address": "/logs"}),
+    ("DELETE", "/views/0000000000000000", None),
     ("GET", "/users", None),
     ("POST", "/users", {"user": "new", "password": PASSWORD, "roles": []}),
     ("PUT", "/users/root", {"roles": ["administrator"]}),

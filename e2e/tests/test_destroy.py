@@ -46,6 +46,8 @@ class Shop:
         self.bob = person(self.server, self.root, "bob", "administrator")
         for tenant, word in [("shop", CANARY), ("default", "plainword")]:
             self.plant(tenant, word)
+        view = {"name": CANARY, "address": f"/logs?q={CANARY}"}
+        assert self.ask("POST", "/views", view).status == 200
         # Some of it is in segments, and some of it in the log alone.
         self.again(self.server.stop)
         self.plant("shop", f"{CANARY}late")
@@ -110,6 +112,8 @@ READS = [
     ("GET", "/fields", None),
     ("GET", "/fields/service.name/values", None),
     ("GET", "/tail", None),
+    ("GET", "/views", None),
+    ("POST", "/views", {"name": "more", "address": "/logs"}),
     ("POST", "/sql", {"sql": "select * from logs"}),
     ("POST", "/sql", {"sql": "select * from spans"}),
     ("POST", "/sql", {"sql": "select a.body from audit a join logs b on true"}),

@@ -22,6 +22,7 @@ import { signIn } from "./signin.mjs";
 import { sourceJourneys, sourceStates } from "./sources.mjs";
 import { traceJourneys, traceStates } from "./traces.mjs";
 import { traceViewJourneys, traceViewStates } from "./traceviews.mjs";
+import { viewJourneys } from "./views.mjs";
 
 const mock = process.env.LOGKEEP_URL ? null : await startMock({ count: 3000, big: 3000 });
 const url = (process.env.LOGKEEP_URL ?? mock.url).replace(/\/$/, "");
@@ -30,7 +31,7 @@ const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...patternPeople, ...auditJourneys, ...approvalJourneys];
-const all = link ? asked : [...overviewJourneys, ...journeys, ...columnJourneys, ...compareJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...states] : [...proofJourneys])];
+const all = link ? asked : [...overviewJourneys, ...journeys, ...columnJourneys, ...compareJourneys, ...viewJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...states] : [...proofJourneys])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

@@ -106,6 +106,13 @@ const compare = [
   away("compare", "/compare", there("#compare-body .differ-sides")),
 ];
 
+const saved = (page) => page.locator(".views-button").click();
+const views = [
+  scene("views", "/logs?tail=0", steps(there(".log-row"), saved, there(".view-one"))),
+  scene("views-save", "/logs?tail=0", steps(there(".log-row"), saved, (page) => page.getByRole("button", { name: "Save this view" }).click(), there("dialog.views form"))),
+  scene("views-change", "/compare", steps(there("#compare-body .differ-sides"), saved, (page) => page.getByRole("button", { name: "Change Errors of payment" }).click(), there("dialog.views form")), { mock: { session: "administrator" } }),
+];
+
 const people = [
   scene("sign-in", "/", heading("Sign in"), { mock: { session: "nobody" }, allow: REFUSED }),
   scene("set-up", "/#set-up=lkl_00.00", heading("Set up the first administrator"), { mock: { session: "nobody" }, allow: REFUSED }),
@@ -133,4 +140,4 @@ const first = [
   scene("first-sources", "/sources", says("Nothing has been sent yet"), { mock: { state: "empty" } }),
 ];
 
-export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...compare, ...people, ...first];
+export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...compare, ...views, ...people, ...first];

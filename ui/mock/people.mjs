@@ -1,8 +1,8 @@
 /** Who the mock takes the reader for, and the people, requests and trail that an administrator sees. */
 const ago = (minutes) => new Date(Date.now() - minutes * 60_000).toISOString();
 
-const READER = ["query", "tail", "status", "sources"];
-const ALL = [...READER, "list_users", "manage_users", "list_tokens", "manage_tokens", "list_sessions", "manage_sessions", "query_audit", "list_approvals", "approve", "review"];
+const READER = ["query", "tail", "status", "sources", "list_views", "save_views"];
+const ALL = [...READER, "list_users", "manage_users", "list_tokens", "manage_tokens", "list_sessions", "manage_sessions", "query_audit", "list_approvals", "approve", "review", "manage_views"];
 
 const SESSIONS = {
   reader: { name: "local", by: "loopback", tenant: "default", roles: [], may: READER },

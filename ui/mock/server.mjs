@@ -10,11 +10,12 @@ import { fileURLToPath } from "node:url";
 import * as answers from "./answers.mjs";
 import { bigTrace, fromOtlp, seededSpans, sums, trace } from "./spans.mjs";
 import { compare } from "./compare.mjs";
-import { PEOPLE } from "./people.mjs";
+import { PEOPLE, session } from "./people.mjs";
 import { overview } from "./overview.mjs";
 import { parameters, patterns, isOf } from "./patterns.mjs";
 import { graph, services } from "./services.mjs";
 import { ledger, sources } from "./sources.mjs";
+import { views } from "./views.mjs";
 import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
 
 const DIST = join(fileURLToPath(import.meta.url), "../../dist");
@@ -136,6 +137,7 @@ async function handle(mock, request, response) {
   if (path === "/sql") return send(response, 200, sums(mock.spans, JSON.parse(await body(request)).sql));
   if (mock.state === "broken" && ["/logs", "/spans", "/patterns"].includes(path)) return send(response, 408, { error: { code: "over_budget", message: "the query read 8.0 GB, its budget" } });
   try {
+    if (path.startsWith("/views")) return send(response, 200, views(mock, path, request.method, session(mock), JSON.parse((await body(request)) || "{}")));
     if (path === "/tail") return tail(mock, searchParams, request, response);
     for (const [pattern, answer] of ROUTES) {
       const match = pattern.exec(path);

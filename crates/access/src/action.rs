@@ -57,13 +57,19 @@ pub enum Action {
     PlaceHold,
     /// Asking that a legal hold be released.
     ReleaseHold,
+    /// Seeing the views that were saved: where in the console, and what is searched for there.
+    ListViews,
+    /// Saving views, and changing and deleting one's own.
+    SaveViews,
+    /// Changing and deleting everybody's views.
+    ManageViews,
     /// Saying who one is. No policy decides that.
     SignIn,
 }
 
 impl Action {
     /// All that policies decide about a tenant; [`Action::Unmask`] is about a field.
-    pub const DECIDED: [Self; 26] = [
+    pub const DECIDED: [Self; 29] = [
         Self::Query,
         Self::QueryAudit,
         Self::Tail,
@@ -90,6 +96,9 @@ impl Action {
         Self::SetRetention,
         Self::PlaceHold,
         Self::ReleaseHold,
+        Self::ListViews,
+        Self::SaveViews,
+        Self::ManageViews,
     ];
 
     /// As it is written.
@@ -122,6 +131,9 @@ impl Action {
             Self::SetRetention => "set_retention",
             Self::PlaceHold => "place_hold",
             Self::ReleaseHold => "release_hold",
+            Self::ListViews => "list_views",
+            Self::SaveViews => "save_views",
+            Self::ManageViews => "manage_views",
             Self::SignIn => "sign_in",
         }
     }

@@ -18,6 +18,7 @@ mod secret;
 mod session;
 mod token;
 mod user;
+mod views;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub use secret::shows_token;
 pub use session::{NewSession, SessionInfo, SessionLimits};
 pub use token::{NewToken, TokenInfo, TokenSpec};
 pub use user::{Rights, Role, UserInfo, UserName};
+pub use views::{SavedView, ViewText};
 
 use crate::identity::{Identity, Known};
 use carry_out::Used;

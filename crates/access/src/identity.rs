@@ -142,8 +142,8 @@ impl Identity {
         }
     }
 
-    /// For whom is counted what they read: the person, or the machine that is known by itself.
-    pub(crate) fn account(&self) -> &str {
+    /// For whom is counted what they read, and whose is what they save: the person, or the machine that is known by itself.
+    pub fn account(&self) -> &str {
         self.user().map_or(&self.name, UserName::as_str)
     }
 

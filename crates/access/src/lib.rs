@@ -30,8 +30,8 @@ pub use audit::{AUDIT_CLOSED, AUDIT_ID, Totals};
 pub use certificates::{BadPattern, CertificateRule, CertificateRules, NamePattern};
 pub use directory::{
     By, Directory, DirectoryError, Enrolment, GlassInfo, HoldInfo, Needed, NewGlass, NewSession, NewToken, OidcPerson,
-    Proof, Purpose, Request, Review, Rights, Role, SessionInfo, SessionLimits, TokenInfo, TokenSpec, UserInfo,
-    UserName, new_hold_id, shows_token,
+    Proof, Purpose, Request, Review, Rights, Role, SavedView, SessionInfo, SessionLimits, TokenInfo, TokenSpec,
+    UserInfo, UserName, ViewText, new_hold_id, shows_token,
 };
 pub use export::{ExportLimits, Exports};
 pub use grant::{Access, AccessError, Grant, Reach, Rules};

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use logkeep_access::Access;
+use logkeep_access::{Access, Directory};
 use logkeep_catalog::CatalogError;
 use logkeep_ingest::{Expired, Ingest};
 use logkeep_query::QueryEngine;
@@ -21,12 +21,13 @@ pub(crate) struct Destroyer {
     ingest: Ingest,
     access: Access,
     query: QueryEngine,
+    directory: Arc<Directory>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Destroyer {
-    pub(crate) fn new(ingest: Ingest, access: Access, query: QueryEngine) -> Self {
-        Self { ingest, access, query, turn: Arc::default() }
+    pub(crate) fn new(ingest: Ingest, access: Access, query: QueryEngine, directory: Arc<Directory>) -> Self {
+        Self { ingest, access, query, directory, turn: Arc::default() }
     }
 
     /// Takes up the orders that the catalog has. From then on nothing of their tenants is stored or read.
@@ -48,6 +49,8 @@ impl Destroyer {
     async fn destroy_and_tell(&self, tenant: &TenantId) -> Result<String, String> {
         let _turn = self.turn.lock().await;
         let said = |error: &dyn std::fmt::Display| error.to_string();
+        // They may quote what they look for. Before the rest: that leaves nothing of what was deleted in the files.
+        self.directory.forget_views(tenant).await.map_err(|error| said(&error))?;
         let statement = self.ingest.destroy(tenant).await.map_err(|error| said(&error))?;
         self.query.forget_all();
         if self.ingest.unfinished_destructions().await.map_err(|error| said(&error))?.contains(tenant) {

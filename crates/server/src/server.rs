@@ -382,7 +382,7 @@ impl Server {
         let access = Access::new(ingest.clone(), rules).counting(exports);
         let life = Life::begin(catalog, access.clone(), in_force, waited).await?;
         let reloads = Arc::new(Reloads::default());
-        let destroyer = Destroyer::new(ingest.clone(), access.clone(), query.clone());
+        let destroyer = Destroyer::new(ingest.clone(), access.clone(), query.clone(), directory.clone());
         let state = AppState {
             access: access.clone(),
             directory: directory.clone(),

@@ -25,6 +25,7 @@ import type {
   PatternsAnswer,
   ServicesAnswer,
   Session,
+  SavedView,
   SourcesAnswer,
   SpanPage,
   SqlAnswer,
@@ -129,6 +130,8 @@ export interface Window {
   template?: string;
 }
 
+type ViewText = Pick<SavedView, "name" | "description" | "address">;
+
 /** What of the audit trail is to be shown. */
 export type AuditAsked = { [name in "user" | "action" | "decision" | "object" | "from"]: string };
 
@@ -194,6 +197,10 @@ export const api = {
   setUser: (user: string, body: { roles: string[]; disabled: boolean }) => send<Done>("PUT", `/users/${encodeURIComponent(user)}`, body),
   addLink: (user: string) => send<Done>("POST", `/users/${encodeURIComponent(user)}/link`, {}),
   resetSecondFactor: (user: string) => send<Done>("DELETE", `/users/${encodeURIComponent(user)}/second-factor`, {}),
+  views: (signal?: AbortSignal) => get<{ views: SavedView[] }>("/views", {}, signal),
+  saveView: (view: ViewText) => send<{ id: string }>("POST", "/views", view),
+  changeView: (id: string, view: ViewText) => send<unknown>("PUT", `/views/${encodeURIComponent(id)}`, view),
+  deleteView: (id: string) => send<unknown>("DELETE", `/views/${encodeURIComponent(id)}`, {}),
   approvals: (signal?: AbortSignal) => get<{ approvals: Approval[] }>("/approvals", {}, signal),
   decide: ({ id, hash }: Approval, decision: "approve" | "refuse") => send<Done>("POST", `/approvals/${encodeURIComponent(id)}`, { hash, decision }),
   glasses: (signal?: AbortSignal) => get<{ break_glass: Glass[] }>("/break-glass", {}, signal),

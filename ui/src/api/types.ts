@@ -98,6 +98,18 @@ export interface Span {
   scope: { name: string; version: string; attributes: Attributes };
 }
 
+export interface SavedView {
+  id: string;
+  name: string;
+  description: string;
+  /** A page of the console, from its path on. */
+  address: string;
+  owner: string;
+  own: boolean;
+  created: string;
+  changed: string;
+}
+
 export interface ValueDifference {
   /** Null for records that have no such field. */
   value: string | null;

@@ -6,6 +6,8 @@ const PATHS = {
   plus: "M8 3v10M3 8h10",
   minus: "M3 8h10",
   columns: "M2.5 3h11v10h-11zM6.5 3v10M10.5 3v10",
+  bookmark: "M4 2.5h8v11L8 10.5l-4 3z",
+  edit: "M3 13l.6-2.8L10.8 3l2.2 2.2-7.2 7.2zM9.3 4.5l2.2 2.2",
   compare: "M3 13V7M6.5 13V3M10 13V9.5M13.5 13V5",
   copy: "M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z",
   clock: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2M8 4.8V8l2.2 1.6",

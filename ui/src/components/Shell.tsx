@@ -11,6 +11,7 @@ import { IconButton } from "./Icon";
 import { Nav } from "./Nav";
 import { AwayBanner } from "./Notes";
 import { Shortcuts } from "./Shortcuts";
+import { ViewsButton } from "./views/ViewsButton";
 
 interface Props {
   title: string;
@@ -62,6 +63,7 @@ export function Shell({ title, tools, keys, onControls = {}, escape = () => fals
         {tools}
         <div className="top-group">
           <IconButton name="refresh" label={t.states.retry} onClick={refresh} className="wide-only" />
+          <ViewsButton />
           <IconButton name="theme" label={t.theme[theme]} onClick={nextTheme} />
           <IconButton name="keys" label={t.keys.open} onClick={() => setShortcuts(true)} className="wide-only" />
           <Account />

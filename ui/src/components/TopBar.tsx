@@ -10,6 +10,7 @@ import { Icon, IconButton } from "./Icon";
 import { Nav } from "./Nav";
 import { SearchBar } from "./SearchBar";
 import { TimePicker } from "./TimePicker";
+import { ViewsButton } from "./views/ViewsButton";
 
 interface Props {
   view: View;
@@ -43,6 +44,7 @@ export function TopBar({ view, update, range, tail, fields, error, refresh, onSh
           <span className="wide-only">{view.order === "desc" ? t.order.desc : t.order.asc}</span>
         </button>
         <IconButton name="refresh" label={t.states.retry} onClick={refresh} className="wide-only" />
+        <ViewsButton />
         <IconButton name="theme" label={t.theme[theme]} onClick={nextTheme} />
         <IconButton name="keys" label={t.keys.open} onClick={onShortcuts} className="wide-only" />
         <Account />

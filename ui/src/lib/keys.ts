@@ -33,6 +33,11 @@ export function focusSearch(): void {
   input?.select();
 }
 
+/** What others have saved, for whoever may see it. */
+function openViews(): void {
+  document.querySelector<HTMLButtonElement>(".views-button")?.click();
+}
+
 function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null;
 }
@@ -113,6 +118,8 @@ export function usePageKeys(page: PageKeys): void {
     const onKey = (event: KeyboardEvent) => {
       const { keys, onControls = {}, escape: close, asleep } = latest.current;
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      // A dialog has its own keys, Escape among them.
+      if (document.querySelector("dialog[open]") !== null) return;
       if (event.key === "Escape") {
         if (isTyping(event.target)) (event.target as HTMLElement).blur();
         else if (close()) event.preventDefault();
@@ -120,7 +127,7 @@ export function usePageKeys(page: PageKeys): void {
       }
       if (isTyping(event.target) || asleep) return;
       const view = pathByKey(event.key);
-      const action = view ? () => go(viewAddress(view)) : (keys[event.key] ?? (isControl(event.target) ? undefined : onControls[event.key]));
+      const action = view ? () => go(viewAddress(view)) : event.key === "v" ? openViews : (keys[event.key] ?? (isControl(event.target) ? undefined : onControls[event.key]));
       if (!action) return;
       event.preventDefault();
       action();

@@ -5,6 +5,7 @@ mod glass;
 mod keeping;
 mod oidc;
 mod second;
+mod views;
 
 use std::collections::BTreeSet;
 use std::path::Path;

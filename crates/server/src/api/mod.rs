@@ -27,6 +27,7 @@ mod status;
 mod tail;
 mod tenants;
 mod trace;
+mod views;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -115,6 +116,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tenants/{name}/retention", get(keeping::retention).put(keeping::set_retention))
         .route("/tenants/{name}/holds", get(keeping::holds).post(keeping::place_hold))
         .route("/tenants/{name}/holds/{id}", delete(keeping::release_hold))
+        .route("/views", get(views::views).post(views::save))
+        .route("/views/{id}", put(views::change).delete(views::remove))
         .route("/approvals", get(approvals::approvals))
         .route("/approvals/{id}", post(approvals::decide))
         .route("/break-glass", get(glass::glasses).post(glass::break_glass).delete(glass::end))
