@@ -118,8 +118,8 @@ export function usePageKeys(page: PageKeys): void {
     const onKey = (event: KeyboardEvent) => {
       const { keys, onControls = {}, escape: close, asleep } = latest.current;
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-      // A dialog has its own keys, Escape among them.
-      if (document.querySelector("dialog[open]") !== null) return;
+      // Whoever types there has the keys for themselves, Escape among them.
+      if (document.querySelector("dialog.views[open]") !== null) return;
       if (event.key === "Escape") {
         if (isTyping(event.target)) (event.target as HTMLElement).blur();
         else if (close()) event.preventDefault();
