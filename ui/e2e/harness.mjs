@@ -45,7 +45,11 @@ const KINDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 };
  */
 export async function sendSpans(url, spans) {
   const { receivers } = await (await fetch(`${url}/api/v1/status`)).json();
-  const { address } = receivers.find(({ protocol }) => protocol === "otlp-http");
+  await sendSpansTo(receivers.find(({ protocol }) => protocol === "otlp-http").address, spans);
+}
+
+/** The same for whom the status of the server is not open: `address` is the receiver's own. */
+export async function sendSpansTo(address, spans) {
   const nanos = (ms) => String(BigInt(Math.round(ms * 1000)) * 1000n);
   const pairs = (object = {}) => Object.entries(object).map(([key, value]) => ({ key, value: { stringValue: String(value) } }));
   const resourceSpans = spans.map(({ service, ...span }) => ({
