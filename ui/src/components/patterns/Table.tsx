@@ -81,7 +81,7 @@ const Row = memo(function Row({ one, total, open, active, pick }: RowProps) {
   return (
     <tr className={active ? "row-active" : ""} data-pattern={askedBy(one)} onClick={() => { if (!bySelection()) pick(one); }}>
       <th scope="row" className="pattern-template">
-        <button type="button" className="plain" aria-expanded={open} title={visibleLine(template.slice(0, 1000))}><TemplateText text={template} /></button>
+        <button type="button" className="plain" aria-expanded={open} title={visibleLine(template.slice(0, 1000))}>{template === "" ? <i className="muted">{t.list.empty}</i> : <TemplateText text={template} />}</button>
       </th>
       <Count one={one} total={total} />
       <td className="pattern-trend"><Trend one={one} /></td>
