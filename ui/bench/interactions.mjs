@@ -78,7 +78,7 @@ const ofViews = [
   goes("to the logs", "2", "/logs", ["logs"], ".log-row"),
   goes("to the traces", "3", "/traces", ["spans"], ".trace-row", { needs: "spans" }),
   goes("to the services", "4", "/services", ["services", "graph"], "tr[data-service]", { needs: "requests" }),
-  goes("to the sources", "5", "/sources", ["sources"], "tr[data-source], .state-card"),
+  goes("to the sources", "5", "/sources", ["sources"], ".list.sources"),
   goes("to the patterns", "6", "/patterns", ["patterns"], ".patterns-table tbody tr"),
 ];
 

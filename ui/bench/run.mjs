@@ -44,6 +44,8 @@ async function session() {
 
 const storageState = await session();
 const contexts = [];
+/** What had no result at all. */
+const failed = [];
 
 async function profile(address, first) {
   const context = await browser.newContext({ viewport, storageState });
@@ -94,16 +96,26 @@ async function interactions(data) {
       console.log(`not taken, there are no ${one.needs}: ${one.name}`);
       continue;
     }
-    const values = [];
-    // The first of each loads what its page is made of; the newcomer's figures have that.
-    for (let i = -1; i < times; i++) {
-      const ms = await measured(page, data, one, ++runs).catch((error) => { throw new Error(`${one.name}: ${error.message}`, { cause: error }); });
-      if (i >= 0) values.push(ms);
-    }
-    rows.push(figuresOf({ ...one, values }));
+    const values = await repeated(page, data, one, () => ++runs);
+    if (values.length > 0) rows.push(figuresOf({ ...one, values }));
   }
   await closeAll();
   return rows;
+}
+
+async function repeated(page, data, one, next) {
+  const values = [];
+  try {
+    // The first of each loads what its page is made of; the newcomer's figures have that.
+    for (let i = -1; i < times; i++) {
+      const ms = await measured(page, data, one, next());
+      if (i >= 0) values.push(ms);
+    }
+  } catch (error) {
+    failed.push(one.name);
+    console.log(`FAIL  ${one.name}, after ${values.length} times: ${String(error.message).split("\n")[0]}`);
+  }
+  return values;
 }
 
 async function firstTime(data) {
@@ -157,8 +169,8 @@ async function all() {
 
 try {
   const beyond = await all();
-  console.log(`${beyond.length} limits broken`);
-  if (options.check && beyond.length > 0) process.exitCode = 1;
+  console.log(`${beyond.length} limits broken, ${failed.length} without a result`);
+  if (failed.length > 0 || (options.check && beyond.length > 0)) process.exitCode = 1;
 } finally {
   await browser.close();
 }

@@ -104,6 +104,38 @@ async function byKeyboard({ pages, url, token }) {
   await page.locator("tr[data-call]").first().waitFor();
 }
 
+async function throughTime({ pages, url, token }) {
+  const word = `${token}time`;
+  const end = Date.now();
+  await shop(url, word, { at: end - 20 * 60_000 });
+  const range = `from=${new Date(end - 3_600_000).toISOString()}&to=${new Date(end).toISOString()}`;
+  const page = await pages.visit(`/services?show=map&q=${only(word)}&${range}`);
+  await node(page, `${word}-web`).waitFor();
+  const place = () => node(page, `${word}-pay`).boundingBox();
+  const before = await place();
+  const slider = page.getByRole("slider", { name: "Time" });
+  await slider.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.locator(".node-idle").nth(2).waitFor();
+  equal([param(page, "step"), await page.locator(".edge").count()], ["1", 0], "the first two minutes, in which nobody called");
+  equal(await place(), before, "where a service stands");
+  // Two minutes are a step: what happened 20 minutes before the end is in the twentieth or at its edge.
+  for (let at = 1; at < 20; at++) await page.keyboard.press("ArrowRight");
+  if (await page.locator(".edge").first().waitFor({ timeout: 3000 }).then(() => false, () => true)) await page.keyboard.press("ArrowRight");
+  await page.locator(".edge").nth(1).waitFor();
+  equal(await slider.getAttribute("aria-valuetext"), await page.locator("output").innerText(), "what is read of the slider");
+  const other = await pages.visit(new URL(page.url()).pathname + new URL(page.url()).search);
+  await other.locator(".edge").nth(1).waitFor();
+  await page.getByRole("tab", { name: "Services" }).click();
+  await service(page, `${word}-pay`).waitFor();
+  await page.keyboard.press(",");
+  await page.keyboard.press(",");
+  await page.getByText("No requests in this range").waitFor();
+  await page.getByRole("button", { name: "All of the range" }).first().click();
+  await service(page, `${word}-pay`).waitFor();
+  equal(param(page, "step"), null, "the step of all of it");
+}
+
 async function inert({ pages, url, token }) {
   const word = `${token}<img src=x onerror="document.title='owned'">\u202e`;
   await shop(url, word);
@@ -178,14 +210,26 @@ async function showsTls({ pages }) {
   const page = await pages.visit("/services?show=calls&from=-1h");
   for (const state of ["proven", "claimed", "unproven", "plaintext"]) await page.locator(".mtls").getByText(state, { exact: true }).first().waitFor();
   await page.getByRole("tab", { name: "Map" }).click();
-  await page.locator(".lock-plaintext").waitFor();
+  await page.locator(".edge .lock-plaintext").waitFor();
   await page.getByText(/not say whom they call: not on the map/).waitFor();
+  equal((await page.locator(".mesh-frame").allTextContents()).sort(), ["Mesh consul", "Mesh istio"], "meshes that are drawn");
+  const box = (selector) => page.locator(selector).boundingBox();
+  const istio = await box('.mesh-frame:has-text("Mesh istio") rect');
+  const within = async (name) => {
+    const { x, y } = await node(page, name).boundingBox();
+    return x > istio.x && y > istio.y && x < istio.x + istio.width && y < istio.y + istio.height;
+  };
+  equal([await within("checkout"), await within("shipping"), await within("redis")], [true, false, false], "who is drawn within the mesh");
+  equal(await page.locator(".edge-crossing").count(), 3, "calls that leave or enter a mesh");
+  await page.getByRole("tab", { name: "Calls" }).click();
+  await page.locator('tr[data-call="checkout shipping"]').getByText("crosses").waitFor();
 }
 
 export const serviceJourneys = [
   ["services: tell requests, errors, durations and the newest error", tells],
   ["services: lead to logs, traces and the newest error in one click", leads],
   ["services: are a map of who calls whom", maps],
+  ["services: in a part of the range, everything where it was", throughTime],
   ["services: by keyboard", byKeyboard],
   ["services: show hostile names as text", inert],
   ["services: read on a phone", onPhone],
@@ -195,5 +239,5 @@ export const serviceJourneys = [
 export const serviceStates = [
   ["services: forbidden says so", forbidden],
   ["services: server away and back", awayAndBack],
-  ["services: show what is known of mutual TLS", showsTls],
+  ["services: show meshes and what is known of mutual TLS", showsTls],
 ].map(([name, test]) => [name, healthy(test)]);

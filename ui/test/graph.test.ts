@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Edge, LogRecord, MtlsState, Service, Span } from "../src/api/types";
-import { DRAWN, busiest, join, named, newestErrors, sorted, weakest, type Row, type Sort } from "../src/lib/graph/join";
+import { DRAWN, busiest, crosses, join, meshesOf, named, newestErrors, sorted, weakest, type Row, type Sort } from "../src/lib/graph/join";
 import { NODE, layOut } from "../src/lib/graph/layers";
-import { edgeLogs, edgeTraces, formatServices, isServicesStep, parseServices, type ServicesView } from "../src/lib/graph/view";
+import { edgeLogs, edgeTraces, formatServices, isServicesStep, parseServices, stepRange, type ServicesView } from "../src/lib/graph/view";
+import { toRfc3339 } from "../src/lib/time";
 
 type Pair = [string, string];
 const pairs = (text: string): Pair[] => text.split(" ").filter(Boolean).map((one) => one.split(">") as Pair);
@@ -67,6 +68,32 @@ describe("the layout", () => {
   });
 });
 
+describe("groups", () => {
+  const GROUPS: { [name: string]: string } = { a: "one", b: "one", c: "two", d: "two", e: "one" };
+  const { nodes, frames } = layOut([..."abcdefg"], pairs("a>b b>c a>c c>d d>e a>f f>d g>f"), (name) => GROUPS[name] ?? null);
+  const holds = ({ x, y, width, height }: (typeof frames)[number], name: string) => {
+    const node = nodes.get(name)!;
+    return node.x >= x && node.y >= y && node.x + NODE.width <= x + width && node.y + NODE.height <= y + height;
+  };
+  const touches = ({ x, y, width, height }: (typeof frames)[number], name: string) => {
+    const node = nodes.get(name)!;
+    return node.x < x + width && node.x + NODE.width > x && node.y < y + height && node.y + NODE.height > y;
+  };
+  it("have a frame each, with all of its own and nobody else within", () => {
+    expect(frames.map(({ group }) => group).sort()).toEqual(["one", "two"]);
+    for (const frame of frames) {
+      expect([..."abcdefg"].filter((name) => holds(frame, name)).join("")).toBe([..."abcdefg"].filter((name) => GROUPS[name] === frame.group).join(""));
+      expect([..."abcdefg"].filter((name) => GROUPS[name] !== frame.group && touches(frame, name))).toEqual([]);
+    }
+  });
+  it("have frames that do not lie on one another, and within the picture", () => {
+    const [high, low] = [...frames].sort((a, b) => a.y - b.y);
+    expect(high!.y + high!.height).toBeLessThanOrEqual(low!.y);
+    expect(high!.y >= 0 && frames.every(({ x }) => x >= 0)).toBe(true);
+  });
+  it("are none where nobody is in one", () => expect(lay("a>b").frames).toEqual([]));
+});
+
 const NOBODY = { spans: 0, caller_proxy: 0, callee_proxy: 0, caller_connections: 0, callee_connections: 0 };
 const figures = { rate: 1, errors: 0, error_ratio: 0, duration_ms: { p50: 1, p95: 2, p99: 3 }, measured_by: "spans" as const, seen_by: NOBODY };
 const service = (name: string, patch: Partial<Service> = {}): Service => ({ service: name, requests: 1, ...figures, ...patch });
@@ -80,6 +107,14 @@ describe("services and calls together", () => {
   it("show the weakest of the calls to them", () => expect(rows.map(({ mtls }) => mtls)).toEqual([null, "plaintext", null, null]));
   it("list who calls and who is called", () => expect([rows[1]!.callers.length, rows[1]!.callees.length]).toEqual([2, 2]));
   it("know no mutual TLS where nobody speaks of it", () => expect([weakest([]), weakest([edge("a", "b")]), weakest([edge("a", "b", 1, "claimed"), edge("a", "b", 1, "proven")])]).toEqual([null, null, "claimed"]));
+});
+
+describe("meshes", () => {
+  const within = (caller: string, callee: string | null, of: Edge["mesh"], calls = 1): Edge => ({ ...edge(caller, callee, calls), mesh: of });
+  const edges = [within("a", "b", { caller: "istio", callee: "istio" }), within("b", "c", { caller: "istio", callee: "consul" }), within("b", "c", { caller: "linkerd", callee: null }, 5), within("c", "db", { caller: "consul", callee: null }), within("db", null, { caller: null, callee: "istio" })];
+  it("are those of the proxies on the side of the service, by most calls", () => expect([...meshesOf(edges)]).toEqual([["a", "istio"], ["b", "linkerd"], ["c", "consul"]]));
+  it("are left and entered by calls, to outside too", () => expect(edges.map((one) => crosses(meshesOf(edges), one))).toEqual([true, true, true, true, false]));
+  it("are in the rows", () => expect(join([service("x")], edges, new Map()).map(({ name, mesh }) => [name, mesh])).toEqual([["x", null], ["a", "istio"], ["b", "linkerd"], ["c", "consul"], ["db", null]]));
 });
 
 describe("sorting", () => {
@@ -115,7 +150,7 @@ it("the newest error of each service is a record or a span", () => {
 describe("the address", () => {
   const view = (patch: Partial<ServicesView>): ServicesView => ({ ...parseServices(""), ...patch });
   it("says all", () => {
-    const all = view({ q: "x", from: "-1h", show: "map", sort: "p95", turned: true, service: "a&b", caller: "<c>" });
+    const all = view({ q: "x", from: "-1h", show: "map", sort: "p95", turned: true, service: "a&b", caller: "<c>", step: 7 });
     expect(parseServices(formatServices(all))).toEqual(all);
     expect(formatServices(view({}))).toBe("");
     expect(parseServices("?show=pie&sort=luck")).toEqual(view({}));
@@ -124,6 +159,20 @@ describe("the address", () => {
     expect(isServicesStep(view({}), view({ service: "a" }))).toBe(true);
     expect(isServicesStep(view({ service: "a" }), view({ service: "b" }))).toBe(false);
     expect(isServicesStep(view({}), view({ sort: "p99" }))).toBe(false);
+  });
+  it("knows the part of the range that is shown", () => {
+    const fixed = { from: "2026-11-20T10:00:00Z", to: "2026-11-20T11:00:00Z" };
+    const part = (patch: Partial<ServicesView>) => {
+      const range = stepRange(view({ ...fixed, ...patch }));
+      return range && [range.fromNs, range.toNs].map(toRfc3339).join(" ");
+    };
+    expect(part({ step: 1 })).toBe("2026-11-20T10:00:00Z 2026-11-20T10:02:00Z");
+    expect(part({ step: 30 })).toBe("2026-11-20T10:58:00Z 2026-11-20T11:00:00Z");
+    expect([part({ step: 0 }), part({ step: 3, from: "-1h", to: "now" }), part({ step: 3, to: fixed.from })]).toEqual([null, null, null]);
+    expect(["?step=31", "?step=-1", "?step=1.5", "?step=x", "?step=30"].map((search) => parseServices(search).step)).toEqual([0, 0, 0, 0, 30]);
+  });
+  it("goes back over parts of the range at once", () => {
+    expect([isServicesStep(view({}), view({ step: 1 })), isServicesStep(view({ step: 1 }), view({ step: 2 })), isServicesStep(view({ step: 2 }), view({}))]).toEqual([true, false, true]);
   });
   it("leads to the logs and traces of a call", () => {
     const [call] = named([edge("a b", "c")]);

@@ -1,6 +1,6 @@
 import type { Edge, MtlsState } from "../../api/types";
 import { compact, millis, visibleLine, whole } from "../../lib/format";
-import { SORTS, sorted, type Named, type NewestError, type Row, type Sort } from "../../lib/graph/join";
+import { SORTS, crosses, isText, meshesOf, sorted, type Named, type NewestError, type Row, type Sort } from "../../lib/graph/join";
 import { edgeLogs, edgeTraces, serviceLogs, serviceTraces, type ServicesView } from "../../lib/graph/view";
 import { clauseFor } from "../../lib/query";
 import { clock, day, localStamp, toRfc3339 } from "../../lib/time";
@@ -30,10 +30,10 @@ export function ServicesTable({ rows, view, update, noError }: Props & { rows: R
         <thead>
           <tr>
             {SORTS.map((by) => (
-              <th key={by} scope="col" className={isNumber(by) ? "number" : ""} aria-sort={view.sort === by ? (view.turned === (by === "name") ? "descending" : "ascending") : undefined}>
+              <th key={by} scope="col" className={isNumber(by) ? "number" : ""} aria-sort={view.sort === by ? (view.turned === isText(by) ? "descending" : "ascending") : undefined}>
                 <button type="button" className="sort" title={t.services.sortBy(t.services.heads[by])} onClick={() => sort(by)}>
                   {t.services.heads[by]}
-                  <span className={view.sort === by ? "" : "sort-none"}><Icon name={(view.sort === by && view.turned) === (by === "name") ? "down" : "up"} /></span>
+                  <span className={view.sort === by ? "" : "sort-none"}><Icon name={(view.sort === by && view.turned) === isText(by) ? "down" : "up"} /></span>
                 </button>
               </th>
             ))}
@@ -49,7 +49,7 @@ export function ServicesTable({ rows, view, update, noError }: Props & { rows: R
 }
 
 function isNumber(by: Sort): boolean {
-  return by !== "name" && by !== "mtls" && by !== "newest";
+  return by !== "name" && by !== "mtls" && by !== "mesh" && by !== "newest";
 }
 
 function ServiceRow({ row, view, update, most, noError }: Props & { row: Row; most: number; noError: number | null }) {
@@ -74,6 +74,7 @@ function ServiceRow({ row, view, update, most, noError }: Props & { row: Row; mo
         </>
       ) : <td colSpan={5} className="muted">{t.services.onlyCalled}</td>}
       <td><MtlsMark state={row.mtls} /></td>
+      <td>{row.mesh === null ? <span className="muted" title={t.services.mtlsUnknownTitle}>{t.services.mtlsUnknown}</span> : <bdi><Visible text={row.mesh.slice(0, CUT)} /></bdi>}</td>
       <td className="what newest"><Newest error={row.newest} service={name} view={view} noError={noError} /></td>
       <td className="go">
         <Link to={serviceLogs(name, view)} aria-label={t.services.logsOf(shown)}>{t.services.logs}</Link>
@@ -132,6 +133,7 @@ function recent(ns: bigint): boolean {
 }
 
 export function CallsTable({ edges, view, update }: Props & { edges: readonly Edge[] }) {
+  const meshes = meshesOf(edges);
   const heads = t.services.calls;
   return (
     <div className="table services-table" role="region" aria-label={t.services.shows.calls} tabIndex={0}>
@@ -152,13 +154,13 @@ export function CallsTable({ edges, view, update }: Props & { edges: readonly Ed
             <th scope="col">{t.services.go}</th>
           </tr>
         </thead>
-        <tbody>{edges.map((edge) => <CallRow key={`${edge.caller}\0${edge.callee}`} edge={edge} view={view} update={update} />)}</tbody>
+        <tbody>{edges.map((edge) => <CallRow key={`${edge.caller}\0${edge.callee}`} edge={edge} meshes={meshes} view={view} update={update} />)}</tbody>
       </table>
     </div>
   );
 }
 
-function CallRow({ edge, view, update }: Props & { edge: Edge }) {
+function CallRow({ edge, meshes, view, update }: Props & { edge: Edge; meshes: ReadonlyMap<string, string> }) {
   const { caller, callee } = edge;
   const open = callee !== null && view.caller === caller && view.service === callee;
   const both = callee === null ? null : (edge as Named);
@@ -181,7 +183,7 @@ function CallRow({ edge, view, update }: Props & { edge: Edge }) {
       <ErrorCell of={edge} />
       <Times of={edge} />
       <td><MtlsMark state={edge.mtls?.state ?? null} /></td>
-      <td>{t.services.mesh(edge.mesh.caller, edge.mesh.callee)}</td>
+      <td>{t.services.mesh(edge.mesh.caller, edge.mesh.callee)}{crosses(meshes, edge) && <span className="crossing">{t.services.crossing}</span>}</td>
       <td className="muted">{t.services.seen[edge.measured_by]}</td>
       <td className="go">
         {both && <Link to={edgeLogs(both, view)}>{t.services.logs}</Link>}

@@ -15,6 +15,8 @@ export interface Row {
   callers: Edge[];
   callees: Edge[];
   mtls: MtlsState | null;
+  /** The one that it is in; null for whom no proxy speaks of. */
+  mesh: string | null;
   newest: NewestError | null;
 }
 
@@ -30,7 +32,7 @@ export function join(services: readonly Service[], edges: readonly Edge[], newes
   const rows = new Map<string, Row>();
   const row = (name: string) => {
     let known = rows.get(name);
-    if (!known) rows.set(name, (known = { name, stats: null, callers: [], callees: [], mtls: null, newest: newest.get(name) ?? null }));
+    if (!known) rows.set(name, (known = { name, stats: null, callers: [], callees: [], mtls: null, mesh: null, newest: newest.get(name) ?? null }));
     return known;
   };
   for (const stats of services) row(stats.service).stats = stats;
@@ -38,8 +40,32 @@ export function join(services: readonly Service[], edges: readonly Edge[], newes
     row(edge.caller).callees.push(edge);
     if (edge.callee !== null) row(edge.callee).callers.push(edge);
   }
-  for (const one of rows.values()) one.mtls = weakest(one.callers);
+  const meshes = meshesOf(edges);
+  for (const one of rows.values()) {
+    one.mtls = weakest(one.callers);
+    one.mesh = meshes.get(one.name) ?? null;
+  }
   return [...rows.values()];
+}
+
+/** In which mesh each service is: the one whose proxies wrote of most of its calls, on its own side. */
+export function meshesOf(edges: readonly Edge[]): Map<string, string> {
+  const calls = new Map<string, Map<string, number>>();
+  const count = (name: string | null, mesh: string | null, more: number) => {
+    if (name === null || mesh === null) return;
+    const own = calls.get(name) ?? new Map<string, number>();
+    calls.set(name, own.set(mesh, (own.get(mesh) ?? 0) + more));
+  };
+  for (const edge of edges) {
+    count(edge.caller, edge.mesh.caller, edge.calls);
+    count(edge.callee, edge.mesh.callee, edge.calls);
+  }
+  return new Map([...calls].map(([name, own]) => [name, [...own].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]))[0]![0]]));
+}
+
+/** Whether a call leaves the mesh that its caller is in, or comes into one. */
+export function crosses(meshes: ReadonlyMap<string, string>, { caller, callee }: Pick<Edge, "caller" | "callee">): boolean {
+  return callee !== null && meshes.get(caller) !== meshes.get(callee);
 }
 
 /** What the weakest of the calls shows: one in the clear is enough. */
@@ -65,7 +91,7 @@ function big(_: string, value: unknown): unknown {
   return typeof value === "bigint" ? value.toString() : value;
 }
 
-export const SORTS = ["name", "requests", "errors", "p50", "p95", "p99", "mtls", "newest"] as const;
+export const SORTS = ["name", "requests", "errors", "p50", "p95", "p99", "mtls", "mesh", "newest"] as const;
 export type Sort = (typeof SORTS)[number];
 
 /** What a row is sorted by; null comes last whichever way. */
@@ -75,13 +101,19 @@ function value(row: Row, by: Sort): number | string | null {
     case "requests": return row.stats?.requests ?? null;
     case "errors": return row.stats?.error_ratio ?? null;
     case "mtls": return row.mtls === null ? null : MTLS_STATES.indexOf(row.mtls);
+    case "mesh": return row.mesh;
     case "newest": return row.newest === null ? null : Number(row.newest.timeNs / 1_000_000n);
     default: return row.stats?.duration_ms[by] ?? null;
   }
 }
 
+/** Which begins with A, and not with the most. */
+export function isText(by: Sort): boolean {
+  return by === "name" || by === "mesh";
+}
+
 export function sorted(rows: readonly Row[], by: Sort, turned: boolean): Row[] {
-  const sign = (by === "name") === turned ? -1 : 1;
+  const sign = isText(by) === turned ? -1 : 1;
   return [...rows].sort((a, b) => {
     const [left, right] = [value(a, by), value(b, by)];
     if (left === null || right === null) return left === right ? a.name.localeCompare(b.name) : left === null ? 1 : -1;

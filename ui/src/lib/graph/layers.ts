@@ -2,6 +2,7 @@
  * Where the nodes and edges of a directed graph are drawn: callers left of whom they call, in layers. The steps are the
  * usual ones (Sugiyama): rings are opened, each node gets the layer behind its last caller, edges over several layers
  * get places in those between, and some sweeps put each node near the middle of its neighbours, so that few edges cross.
+ * Groups are bands below one another, each with a frame, so that a frame never holds a node that is not of its group.
  */
 export interface Placed {
   name: string;
@@ -19,14 +20,26 @@ export interface Drawn {
   middle: { x: number; y: number };
 }
 
+/** Around the nodes of one group. */
+export interface Frame {
+  group: string;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
 export interface Layout {
   nodes: Map<string, Placed>;
   edges: Drawn[];
+  frames: Frame[];
   width: number;
   height: number;
 }
 
 export const NODE = { width: 188, height: 46, across: 116, below: 22, margin: 16 };
+/** What a frame leaves free around its nodes, and above them for its name. */
+export const FRAME = { around: 12, above: 26 };
 /** So many columns at least for those without edges. */
 const ALONE = 4;
 const SWEEPS = 8;
@@ -34,6 +47,7 @@ const SWEEPS = 8;
 /** A node, or the place of an edge in a layer that it only crosses. */
 interface Spot {
   name: string | null;
+  group: string | null;
   layer: number;
   order: number;
   y: number;
@@ -41,7 +55,9 @@ interface Spot {
   after: Spot[];
 }
 
-export function layOut(names: readonly string[], edges: readonly (readonly [from: string, to: string])[]): Layout {
+export type GroupOf = (name: string) => string | null;
+
+export function layOut(names: readonly string[], edges: readonly (readonly [from: string, to: string])[], groupOf: GroupOf = () => null): Layout {
   const known = new Set(names);
   const real = edges.filter(([from, to]) => known.has(from) && known.has(to));
   const between = real.filter(([from, to]) => from !== to);
@@ -49,11 +65,11 @@ export function layOut(names: readonly string[], edges: readonly (readonly [from
   const linked = names.filter((name) => ends.has(name));
   const forward = withoutRings(linked, between);
   const layers = layersOf(linked, forward);
-  const spots = new Map(linked.map((name) => [name, spot(name, layers.get(name)!)]));
+  const spots = new Map(linked.map((name) => [name, spot(name, layers.get(name)!, groupOf(name))]));
   const chains = new Map<string, Spot[]>();
   for (const [from, to] of forward) chains.set(key(from, to), chain(spots.get(from)!, spots.get(to)!));
   const columns = order([...new Set([...spots.values(), ...[...chains.values()].flat()])]);
-  straighten(columns);
+  stack(columns);
   const below = columns.flat().reduce((most, { y }) => Math.max(most, y + STEP), NODE.margin);
   const width = Math.max(columns.length, linked.length < names.length ? ALONE : 1);
   const nodes = new Map([...spots].map(([name, { layer, y }]): [string, Placed] => [name, { name, layer, x: left(layer), y }]));
@@ -62,9 +78,10 @@ export function layOut(names: readonly string[], edges: readonly (readonly [from
   });
   return {
     nodes,
+    frames: framesOf([...spots.values()]),
     edges: real.map(([from, to]) => draw(from, to, nodes, chains)),
     width: left(width) - NODE.across + NODE.margin,
-    height: [...nodes.values()].reduce((most, { y }) => Math.max(most, y + NODE.height), 0) + NODE.margin,
+    height: [...nodes.values()].reduce((most, { y }) => Math.max(most, y + NODE.height), 0) + NODE.margin + FRAME.around,
   };
 }
 
@@ -74,8 +91,8 @@ function left(layer: number): number {
 
 const key = (from: string, to: string) => JSON.stringify([from, to]);
 
-function spot(name: string | null, layer: number): Spot {
-  return { name, layer, order: 0, y: 0, before: [], after: [] };
+function spot(name: string | null, layer: number, group: string | null): Spot {
+  return { name, group, layer, order: 0, y: 0, before: [], after: [] };
 }
 
 /** The same edges, those that close a ring turned round. Searched from those whom nobody calls, in the given order. */
@@ -133,7 +150,7 @@ function layersOf(names: readonly string[], edges: readonly [string, string][]):
 }
 
 function chain(from: Spot, to: Spot): Spot[] {
-  const all = [from, ...Array.from({ length: to.layer - from.layer - 1 }, (_, at) => spot(null, from.layer + at + 1)), to];
+  const all = [from, ...Array.from({ length: to.layer - from.layer - 1 }, (_, at) => spot(null, from.layer + at + 1, from.group)), to];
   for (let at = 1; at < all.length; at++) {
     all[at - 1]!.after.push(all[at]!);
     all[at]!.before.push(all[at - 1]!);
@@ -165,12 +182,47 @@ function mean(spots: readonly Spot[], of: (spot: Spot) => number): number | null
 
 const STEP = NODE.height + NODE.below;
 
-/** Heights near those of their neighbours, in order and apart. */
-function straighten(columns: Spot[][]): void {
+/** The bands of the groups below one another, the highest first as the sweeps have left them. */
+function stack(columns: Spot[][]): void {
+  const groups = bands(columns);
+  let top = NODE.margin;
+  for (const group of groups) {
+    const own = columns.map((column) => column.filter((one) => one.group === group));
+    if (group !== null) top += FRAME.above;
+    straighten(own, top);
+    top = own.flat().reduce((low, { y }) => Math.max(low, y + STEP), top);
+    if (group !== null) top += FRAME.around;
+  }
+}
+
+function bands(columns: Spot[][]): (string | null)[] {
+  const heights = new Map<string | null, number[]>();
+  for (const column of columns) {
+    for (const one of column) heights.set(one.group, [...(heights.get(one.group) ?? []), one.order / column.length]);
+  }
+  const height = (values: number[]) => values.reduce((sum, one) => sum + one, 0) / values.length;
+  return [...heights].sort((a, b) => height(a[1]) - height(b[1])).map(([group]) => group);
+}
+
+function framesOf(spots: Spot[]): Frame[] {
+  const groups = new Set(spots.flatMap(({ group }) => (group === null ? [] : [group])));
+  return [...groups].map((group) => {
+    const own = spots.filter((one) => one.group === group);
+    const layers = own.map(({ layer }) => layer);
+    const tops = own.map(({ y }) => y);
+    const [x, y] = [left(Math.min(...layers)) - FRAME.around, Math.min(...tops) - FRAME.above];
+    return {
+      group, x, y, width: left(Math.max(...layers)) + NODE.width + FRAME.around - x, height: Math.max(...tops) + NODE.height + FRAME.around - y,
+    };
+  });
+}
+
+/** Heights near those of their neighbours of the same group, in order and apart, the highest at `top`. */
+function straighten(columns: Spot[][], top: number): void {
   for (const column of columns) column.forEach((one, at) => { one.y = at * STEP; });
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     for (const column of sweep % 2 === 0 ? columns : [...columns].reverse()) {
-      const wanted = column.map((one) => mean(sweep % 2 === 0 ? one.before : one.after, (other) => other.y) ?? one.y);
+      const wanted = column.map((one) => mean((sweep % 2 === 0 ? one.before : one.after).filter(({ group }) => group === one.group), (other) => other.y) ?? one.y);
       column.forEach((one, at) => { one.y = Math.max(wanted[at]!, at === 0 ? -Infinity : column[at - 1]!.y + STEP); });
       // What was pushed down takes the whole column half-way back up.
       const pushed = mean(column, (one) => one.y - wanted[column.indexOf(one)]!) ?? 0;
@@ -178,7 +230,7 @@ function straighten(columns: Spot[][]): void {
     }
   }
   const least = columns.flat().reduce((low, { y }) => Math.min(low, y), Infinity);
-  for (const one of columns.flat()) one.y += NODE.margin - least;
+  for (const one of columns.flat()) one.y += top - least;
 }
 
 function draw(from: string, to: string, nodes: Map<string, Placed>, chains: Map<string, Spot[]>): Drawn {
