@@ -8,6 +8,7 @@ import { launch, runAll } from "./harness.mjs";
 import { states } from "./states.mjs";
 import { journeys } from "./journeys.mjs";
 import { keyboardJourneys } from "./keyboard.mjs";
+import { tourJourneys, tourStates } from "./tour.mjs";
 import { accountJourneys } from "./account.mjs";
 import { approvalJourneys } from "./approvals.mjs";
 import { auditJourneys } from "./audit.mjs";
@@ -32,7 +33,7 @@ const only = process.argv[2];
 const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...patternPeople, ...auditJourneys, ...approvalJourneys];
-const all = link ? asked : [...overviewJourneys, ...journeys, ...columnJourneys, ...compareJourneys, ...viewJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...keyboardJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...states] : [...proofJourneys])];
+const all = link ? asked : [...overviewJourneys, ...journeys, ...columnJourneys, ...compareJourneys, ...viewJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...keyboardJourneys, ...tourJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...states, ...tourStates] : [...proofJourneys])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

@@ -89,6 +89,13 @@ const sources = [
   away("sources", "/sources", there("tr[data-source]")),
 ];
 
+const asksForTour = steps(there(".log-row, .overview-service"), press("?"), (page) => page.getByRole("button", { name: /Take the tour/ }).click(), there(".tour h2"));
+const leavesTour = (page) => page.evaluate(() => localStorage.setItem("logkeep.tour", "left 0"));
+const tour = [
+  scene("tour", "/logs?tail=0", steps(leavesTour, asksForTour, there("[data-tour]"))),
+  scene("tour-map", "/logs?tail=0", steps(asksForTour, ...Array.from({ length: 7 }, () => press("ArrowRight")), there(".node"), there("[data-tour]"), leavesTour)),
+];
+
 const patterns = [
   scene("patterns", "/patterns?from=-1h", there(".patterns-table tbody tr")),
   scene("patterns-details", "/patterns?from=-1h", steps(click(".patterns-table tbody tr button, .patterns-table tbody tr a"), there(".panel .panel-section"))),
@@ -141,4 +148,4 @@ const first = [
   scene("first-sources", "/sources", says("Nothing has been sent yet"), { mock: { state: "empty" } }),
 ];
 
-export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...compare, ...views, ...people, ...first];
+export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...compare, ...views, ...tour, ...people, ...first];

@@ -41,6 +41,7 @@ const TracesPage = lazy(() => import("./components/traces/TracesPage").then((fil
 const TracePage = lazy(() => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })));
 const ComparePage = lazy(() => import("./components/traces/ComparePage").then((file) => ({ default: file.ComparePage })));
 const ServicesPage = lazy(() => import("./components/services/ServicesPage").then((file) => ({ default: file.ServicesPage })));
+const Tour = lazy(() => import("./components/tour/Tour"));
 const SourcesPage = lazy(() => import("./components/sources/SourcesPage").then((file) => ({ default: file.SourcesPage })));
 
 function Here() {
@@ -72,6 +73,9 @@ if (root) {
         <Gate>
           <Suspense>
             <Here />
+          </Suspense>
+          <Suspense>
+            <Tour />
           </Suspense>
         </Gate>
       </QueryClientProvider>

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "react";
+import { beginTour } from "../lib/tour";
 import { t } from "../strings";
 import { IconButton } from "./Icon";
 
@@ -19,6 +20,7 @@ export function Shortcuts({ rows = t.keys.rows, onClose }: { rows?: [string, str
           </div>
         ))}
       </dl>
+      <p><button type="button" className="link" onClick={() => { onClose(); beginTour(); }}>{t.tour.ask}</button></p>
     </dialog>
   );
 }
