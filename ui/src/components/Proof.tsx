@@ -54,7 +54,7 @@ function Facts({ file }: { file: ProofFile }) {
     [t.proof.key, file.key],
   ];
   return (
-    <dl className="details proof-facts">
+    <dl className="proof-facts">
       {facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd><bdi>{value}</bdi></dd></div>)}
     </dl>
   );
