@@ -63,7 +63,11 @@ async function closeAll() {
 
 const arm = (page, spec) => page.evaluate((asked) => window.__bench.arm(asked), spec);
 const took = (page) => page.evaluate(() => window.__bench.took);
-const quiet = (page) => page.evaluate((count) => window.__bench.quiet(count), QUIET_FRAMES);
+
+async function quiet(page) {
+  const left = await page.evaluate((count) => window.__bench.quiet(count), QUIET_FRAMES);
+  if (left.length > 0) console.log(`still not answered: ${left.join(", ")}, at ${page.url()}`);
+}
 
 /** Goes there without loading anything anew, as a link of the console does. */
 async function go(page, address) {
@@ -131,7 +135,12 @@ async function firstTime(data) {
       steps.set(name, { name, limit, values });
       await quiet(page);
     };
-    await newcomer({ open: profile, copy: profile, take, data });
+    try {
+      await newcomer({ open: profile, copy: profile, take, data });
+    } catch (error) {
+      failed.push("the newcomer's way");
+      console.log(`FAIL  the newcomer's way: ${String(error.message).split("\n")[0]}`);
+    }
     await closeAll();
   }
   return [...steps.values()].map(figuresOf);

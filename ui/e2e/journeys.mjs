@@ -217,6 +217,27 @@ async function namesClause({ pages, url, token }) {
   await rowCount(page, 4);
 }
 
+async function teaches({ pages, url, token }) {
+  const word = `${token}teach`;
+  await ingest(url, some(word, 8));
+  const page = await pages.visit(`/logs?q=${word}`);
+  await page.locator('.facet[data-field="service.name"]').waitFor();
+  await page.getByRole("button", { name: "How to search" }).focus();
+  await page.keyboard.press("Enter");
+  const help = page.getByRole("dialog", { name: "Searching" });
+  await help.waitFor();
+  const queries = await help.locator("code").allInnerTexts();
+  assert(queries.length >= 9, `${queries.length} examples`);
+  assert(queries.some((query) => query.includes(`${word}-`)), `an example of one's own services among ${queries.join(" | ")}`);
+  for (const query of queries) {
+    const answer = await page.request.get(`${url}/api/v1/logs?limit=1&q=${encodeURIComponent(query)}`);
+    equal(answer.status(), 200, `the answer to ${query}`);
+  }
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction((q) => new URLSearchParams(location.search).get("q") === q, queries[0]);
+}
+
 async function jumpsToData({ pages, url, token }) {
   await ingest(url, some(`${token}jump`, 2));
   const page = await pages.visit("/logs?from=2001-01-01T00:00:00Z&to=2001-01-01T01:00:00Z");
@@ -270,6 +291,7 @@ export const journeys = [
   ["marks an error where it is", marksError],
   ["shows hostile values as text", inert],
   ["names the clause that excludes everything", namesClause],
+  ["teaches the language by one's own fields, each example one that is answered", teaches],
   ["jumps to the nearest data", jumpsToData],
   ["works by keyboard", keyboard],
   ["reads on a phone", narrow],

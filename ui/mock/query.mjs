@@ -68,9 +68,17 @@ export function parse(q) {
     if (token.kind === "op" || token.kind === ")") throw new QueryError(`did not expect \`${q.slice(token.start, token.end)}\` here`, token.start, 1, ["word"]);
     if (tokens[at]?.kind !== "op") return words(token);
     const op = tokens[at++];
+    if (tokens[at]?.kind === "(") return anyOf(token.text, op.text);
     const value = tokens[at++];
     if (!value || (value.kind !== "word" && value.kind !== "quoted")) throw new QueryError(`expected a value after \`${op.text}\``, op.end, 1, ["value"]);
     return compare(token.text, op.text, value);
+  };
+  /** `field:(a or b)`, and no more than that. */
+  const anyOf = (field, op) => {
+    const tests = [];
+    for (at++; tokens[at] && tokens[at].kind !== ")"; at++) if (!keyword("or")) tests.push(compare(field, op, tokens[at]));
+    at++;
+    return (r) => tests.some((test) => test(r));
   };
   if (tokens.length === 0) return () => true;
   const result = either();

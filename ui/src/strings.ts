@@ -195,6 +195,7 @@ export const t = {
       phrase: "an exact phrase",
       field: "a field with this value",
       out: "everything but this value",
+      any: "one of several values",
       wildcard: "a value that starts like this",
       exists: "records that have the field",
       range: "numbers in a range",

@@ -6,7 +6,7 @@ import { isTemplateId } from "../lib/template";
 import { absoluteRange, type Range } from "../lib/time";
 import type { View } from "../lib/url";
 import { ApiError, api, type Window } from "./client";
-import type { LogRecord, PatternsAnswer } from "./types";
+import type { Field, LogRecord, PatternsAnswer } from "./types";
 
 export const PAGE = 500;
 export const BUCKETS = 72;
@@ -79,14 +79,22 @@ export function useSpanOverview(window: Window, run: number) {
     placeholderData: keepPreviousData,
     staleTime: Infinity,
   });
+  return { histogram, fields: useSpanFields(window, run) };
+}
+
+/** Those of all spans of the range, whatever is searched: they are offered to search for. */
+export function useSpanFields({ from, to }: Window, run: number, enabled = true): Field[] {
   const fields = useQuery({
-    queryKey: ["spanFields", window.from, window.to, run],
-    queryFn: ({ signal }) => api.spanFields({ ...window, q: "" }, signal),
+    queryKey: ["spanFields", from, to, run],
+    queryFn: ({ signal }) => api.spanFields({ from, to, q: "" }, signal),
     placeholderData: keepPreviousData,
     staleTime: Infinity,
+    enabled,
   });
-  return { histogram, fields: fields.data?.fields ?? [] };
+  return fields.data?.fields ?? NO_FIELDS;
 }
+
+const NO_FIELDS: Field[] = [];
 
 export function useSpans(window: Window, run: number) {
   return useInfiniteQuery({

@@ -1,6 +1,6 @@
 import { useCallback, useMemo, useState } from "react";
 import { api } from "../../api/client";
-import { ERRORS, useServices } from "../../api/queries";
+import { ERRORS, useServices, useSpanFields } from "../../api/queries";
 import { focusSearch } from "../../lib/keys";
 import { busiest, join, meshesOf, named, newestErrors, type NewestError, type Row } from "../../lib/graph/join";
 import { SHOWS, STEPS, formatServices, isServicesStep, parseServices, stepRange, type ServicesView, type Show } from "../../lib/graph/view";
@@ -43,6 +43,7 @@ export function ServicesPage() {
   const ready = services.data && graph.data;
   // On the map those that stand still are drawn too.
   const isEmpty = rows.length === 0 && (step === 0 || view.show !== "map" || base.rows.length === 0);
+  const fields = useSpanFields(view, run, ready !== undefined);
   const close = () => update({ service: "", caller: "" });
   const keys = {
     "/": focusSearch, s: () => update({ show: "table" }), m: () => update({ show: "map" }), c: () => update({ show: "calls" }),
@@ -62,7 +63,7 @@ export function ServicesPage() {
       title={t.pages.services} keys={keys} escape={escape} help={t.services.keys} refresh={refresh} error={error}
       tools={
         <>
-          <SearchBar view={view} update={update} fields={[]} error={error} refresh={refresh} about={ABOUT} />
+          <SearchBar view={view} update={update} fields={fields} error={error} refresh={refresh} about={ABOUT} />
           <TimePicker view={view} update={(patch) => update({ ...patch, step: 0 })} range={range} />
         </>
       }
