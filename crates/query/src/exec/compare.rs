@@ -173,7 +173,7 @@ impl Counting {
         let mut fields: Vec<FieldDifference> = self
             .fields
             .into_iter()
-            .filter(|(name, _)| !asked.named.contains(name))
+            .filter(|(name, _)| !asked.named.contains(name) && !asked.named.contains(unqualified(name)))
             .filter_map(|(name, field)| field.difference(name, totals, asked.values))
             .collect();
         fields.sort_by(|a, b| b.values[0].surely.total_cmp(&a.values[0].surely).then_with(|| a.name.cmp(&b.name)));
@@ -201,6 +201,12 @@ impl Field {
         values.truncate(most);
         (!values.is_empty()).then_some(FieldDifference { name, has, others, values, more })
     }
+}
+
+/// The name of an attribute, wherever it is.
+fn unqualified(name: &str) -> &str {
+    let mut places = ["attributes.", "resource.", "scope."].into_iter();
+    places.find_map(|place| name.strip_prefix(place)).unwrap_or(name)
 }
 
 /// The fields that a filter names, as they are counted.

@@ -75,6 +75,14 @@ fn what_is_left_of_all_are_the_others() {
 }
 
 #[test]
+fn what_was_searched_for_is_left_out_wherever_it_is() {
+    let all = [("resource.service", "x", [90, 0]), ("service.name", "x", [90, 0]), ("pod", "x", [90, 0])];
+    let named = named_fields(&crate::kql::parse("service:x").unwrap());
+    let differences = counting([100, 400], &all).differences(&Comparison { named, ..asked(9, 1) });
+    assert_eq!(told(&differences), ["pod x=[90, 0] +1 others [0, 0]"]);
+}
+
+#[test]
 fn no_field_and_no_value_takes_more_memory_than_it_may() {
     let mut counting = Counting { totals: [5_000, 5_000], ..Counting::default() };
     let long = "x".repeat(LONGEST + 1);
