@@ -28,6 +28,7 @@ export function TracePage({ id }: { id: string }) {
       tools={<Link className="link top-back" to="/traces">{t.trace.back}</Link>}
     >
       <main className="main" id="view">
+        <h1 className="offscreen">{t.pages.traces}</h1>
         <div className="list">
           {answer.isPending && <div className="state-quiet muted" role="status">{t.trace.loading}…</div>}
           {answer.error && <NotShown error={answer.error} refresh={refresh} fewer={view.most === FEW ? undefined : () => update({ most: FEW })} />}
