@@ -12,6 +12,7 @@ use logkeep_ingest::{BatchBuilder, Ingest};
 use logkeep_record::{Class, Resource, TenantId};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::AccessError;
@@ -26,8 +27,23 @@ pub(crate) struct Trail {
     pub(crate) ingest: Ingest,
     resource: Arc<Resource>,
     linger: Duration,
-    /// Closing records that are not in the log yet. Whoever puts in a tenant's first sees to it that they get there.
-    waiting: Mutex<HashMap<TenantId, Vec<Closing>>>,
+    /// By tenant; one is left out once nobody watches it.
+    waiting: Mutex<HashMap<TenantId, Waiting>>,
+}
+
+/// Closing records that are not in the log yet.
+struct Waiting {
+    records: Vec<Closing>,
+    /// Until when they may wait for company.
+    due: Instant,
+    /// A task is there that writes them when they are due.
+    is_watched: bool,
+}
+
+impl Waiting {
+    fn until(due: Instant) -> Self {
+        Self { records: Vec::new(), due, is_watched: false }
+    }
 }
 
 impl Trail {
@@ -53,18 +69,44 @@ impl Trail {
     }
 
     fn write_later(self: &Arc<Self>, tenant: &TenantId, mut closings: Vec<Closing>, after: Duration) {
+        let due = Instant::now() + after;
         let mut waiting = self.waiting.lock();
-        let all = waiting.entry(tenant.clone()).or_default();
-        let is_first = all.is_empty();
-        all.append(&mut closings);
+        let all = waiting.entry(tenant.clone()).or_insert_with(|| Waiting::until(due));
+        if all.records.is_empty() {
+            all.due = due;
+        }
+        all.records.append(&mut closings);
         // Without a runtime the process is ending, or nothing is served: `flush` writes what is left.
-        let (true, Ok(runtime)) = (is_first, Handle::try_current()) else { return };
-        let (trail, tenant) = (self.clone(), tenant.clone());
-        runtime.spawn(async move {
-            tokio::time::sleep(after).await;
-            // Why it failed was said, and the records wait again.
-            drop(trail.write(&tenant, None).await);
-        });
+        let (false, Ok(runtime)) = (all.is_watched, Handle::try_current()) else { return };
+        all.is_watched = true;
+        runtime.spawn(self.clone().watch(tenant.clone()));
+    }
+
+    /// Writes what waits when it is due. What rode with an opening meanwhile is not waited for, and what came after that has
+    /// its own time.
+    async fn watch(self: Arc<Self>, tenant: TenantId) {
+        while let Some(due) = self.due(&tenant) {
+            if Instant::now() < due {
+                tokio::time::sleep_until(due).await;
+            } else {
+                // Why it failed was said, and the records wait again.
+                drop(self.write(&tenant, None).await);
+            }
+        }
+    }
+
+    /// When what waits has to be written; `None` if nothing does, and then nobody watches.
+    fn due(&self, tenant: &TenantId) -> Option<Instant> {
+        let mut waiting = self.waiting.lock();
+        let due = waiting.get(tenant).filter(|all| !all.records.is_empty()).map(|all| all.due);
+        if due.is_none() {
+            waiting.remove(tenant);
+        }
+        due
+    }
+
+    fn take(&self, tenant: &TenantId) -> Vec<Closing> {
+        self.waiting.lock().get_mut(tenant).map(|all| std::mem::take(&mut all.records)).unwrap_or_default()
     }
 
     /// Writes every closing record that waits.
@@ -77,7 +119,7 @@ impl Trail {
 
     /// Writes an opening record and the closing ones that wait.
     async fn write(self: &Arc<Self>, tenant: &TenantId, opening: Option<&Opening>) -> Result<(), AccessError> {
-        let closings = self.waiting.lock().remove(tenant).unwrap_or_default();
+        let closings = self.take(tenant);
         let written = self.commit(tenant, &closings, opening).await;
         if let (Err(error), false) = (&written, closings.is_empty()) {
             warn!(%tenant, %error, records = closings.len(), "closing audit records could not be written yet");
