@@ -18,9 +18,10 @@ use crate::shape::{Forms, Shape};
 
 /// Compression of payloads: they live for seconds, so speed counts and size hardly.
 const ZSTD_LEVEL: i32 = 1;
-/// A payload of up to so many bytes is stored as it is: to compress it takes longer than to write what it would be shorter
-/// by.
-const STORED_BYTES: usize = 16 << 10;
+/// A payload of up to so many bytes is compressed without entropy coding, whose tables take longer to make than to write
+/// what they would save.
+const SMALL_BYTES: usize = 16 << 10;
+const SMALL_ZSTD_LEVEL: i32 = -3;
 /// Buffers of a few rows would be mostly padding with Arrow's usual 64.
 const ALIGNMENT: usize = 8;
 /// A thread keeps a buffer of up to so many bytes for its next payload.
@@ -98,28 +99,11 @@ impl Rows {
 }
 
 fn compressed(plain: &[u8]) -> Result<Vec<u8>, PayloadError> {
-    if let Some(frame) = stored(plain) {
-        return Ok(frame);
-    }
+    let level = if plain.len() <= SMALL_BYTES { SMALL_ZSTD_LEVEL } else { ZSTD_LEVEL };
     COMPRESSOR.with_borrow_mut(|compressor| {
-        compressor.set_compression_level(ZSTD_LEVEL).map_err(fault)?;
+        compressor.set_compression_level(level).map_err(fault)?;
         compressor.compress(plain).map_err(fault)
     })
-}
-
-/// A frame of zstd with one raw block (RFC 8878, 3.1.1): a single segment, whose length is a number of two bytes.
-fn stored(plain: &[u8]) -> Option<Vec<u8>> {
-    const MAGIC: u32 = 0xFD2F_B528;
-    const SINGLE_SEGMENT_LENGTH_OF_2: u8 = 0b0110_0000;
-    const LAST_BLOCK: u32 = 1;
-    let length = u16::try_from(plain.len().checked_sub(256)?).ok().filter(|_| plain.len() <= STORED_BYTES)?;
-    let mut frame = Vec::with_capacity(plain.len() + 10);
-    frame.extend_from_slice(&MAGIC.to_le_bytes());
-    frame.push(SINGLE_SEGMENT_LENGTH_OF_2);
-    frame.extend_from_slice(&length.to_le_bytes());
-    frame.extend_from_slice(&((plain.len() as u32) << 3 | LAST_BLOCK).to_le_bytes()[..3]);
-    frame.extend_from_slice(plain);
-    Some(frame)
 }
 
 /// Number of items as u32 LE, then each with its length as u32 LE.
@@ -147,19 +131,4 @@ fn take_u32(bytes: &mut &[u8]) -> Result<u32, PayloadError> {
     let (number, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| fault("a table is cut short"))?;
     *bytes = rest;
     Ok(u32::from_le_bytes(*number))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_payloads_are_frames_that_zstd_reads() {
-        for len in [0, 1, 255, 256, 257, 4_096, STORED_BYTES, STORED_BYTES + 1, 100_000] {
-            let plain: Vec<u8> = (0..len).map(|at| (at * at) as u8).collect();
-            let payload = compressed(&plain).unwrap();
-            assert_eq!(zstd::bulk::decompress(&payload, 1 << 20).unwrap(), plain, "{len} bytes");
-            assert_eq!(stored(&plain).is_some(), (256..=STORED_BYTES).contains(&len), "{len} bytes");
-        }
-    }
 }
