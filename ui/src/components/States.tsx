@@ -8,11 +8,11 @@ import type { View } from "../lib/url";
 import { t } from "../strings";
 import { CopyButton } from "./RecordPanel";
 
-export function NeverSent({ status, id = "records", demo = false }: { status: Status | undefined; id?: string; demo?: boolean }) {
+export function NeverSent({ status, id = "records", title, demo = false }: { status: Status | undefined; id?: string; title?: string; demo?: boolean }) {
   const receivers = status?.receivers ?? [];
   return (
     <main className="state state-never" id={id}>
-      {demo && <h1 className="offscreen">{t.overview.title}</h1>}
+      {title && <h1 className="offscreen">{title}</h1>}
       <div className="state-card">
         <h2><span className="pulse" aria-hidden="true" />{t.states.neverTitle}</h2>
         <p>{t.states.neverText}</p>

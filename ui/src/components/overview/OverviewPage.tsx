@@ -55,7 +55,7 @@ export function OverviewPage() {
         <span className="footer-main" data-services={answer.services.length}>{t.overview.shown(answer.services.length, answer.more)}</span>
       )}
     >
-      {never ? <NeverSent status={status.data} id="view" demo /> : (
+      {never ? <NeverSent status={status.data} id="view" title={t.overview.title} demo /> : (
         <main className="main overview-main" id="view">
           <div
             className={`overview ${isPlaceholderData ? "stale" : ""}`} onPointerEnter={() => setHeld(true)} onPointerLeave={() => setHeld(false)}

@@ -58,7 +58,7 @@ export function PatternsPage() {
       footer={answer && !error && <span className="footer-main" data-templates={answer.templates}>{t.patterns.shown(answer.templates, answer.total)}</span>}
     >
       <SlowNote active={fetching} onCancel={() => void client.cancelQueries({ queryKey: ["patterns"] })} />
-      {never ? <NeverSent status={status.data} id="view" /> : (
+      {never ? <NeverSent status={status.data} id="view" title={t.pages.patterns} /> : (
         <main className="main" id="view">
           <section className={`list patterns ${all.isPlaceholderData ? "stale" : ""}`}>
             <h1 className="offscreen">{t.pages.patterns}</h1>
