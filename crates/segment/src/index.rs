@@ -1,8 +1,8 @@
 //! Which blocks of rows may hold a token.
 //!
 //! One [`BlockFilter`] for each [`BLOCK_ROWS`] rows, over every word a search can find: body, original, attribute and
-//! resource values (numbers as text too), severity text, event name, trace and span ids in hexadecimal. Keys are not
-//! searched and so not indexed.
+//! resource values (numbers as text too, bytes in base 16), severity text, event name, trace and span ids in hexadecimal.
+//! Keys are not searched and so not indexed.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -185,7 +185,11 @@ fn add_column(column: &ArrayRef, kind: ValueType, tokens: &mut Tokens) {
             add_text("true", tokens);
             add_text("false", tokens);
         }
-        ValueType::Null | ValueType::Bytes => {}
+        ValueType::Bytes => {
+            let Some(column) = column.as_any().downcast_ref::<BinaryArray>() else { return };
+            column.iter().flatten().for_each(|bytes| add_value(&Value::Bytes(bytes.into()), tokens));
+        }
+        ValueType::Null => {}
     }
 }
 
@@ -269,14 +273,14 @@ fn add_ids(column: &ArrayRef, tokens: &mut Tokens) {
 fn add_value(value: &Value<'_>, tokens: &mut Tokens) {
     match value {
         Value::Str(text) => add_text(text, tokens),
-        Value::Int(_) | Value::Double(_) | Value::Bool(_) => {
+        Value::Int(_) | Value::Double(_) | Value::Bool(_) | Value::Bytes(_) => {
             let mut text = String::new();
             logkeep_record::json::write(value, &mut text);
             add_text(&text, tokens);
         }
         Value::Array(values) => values.iter().for_each(|value| add_value(value, tokens)),
         Value::Map(pairs) => pairs.iter().for_each(|(_, value)| add_value(value, tokens)),
-        Value::Null | Value::Bytes(_) => {}
+        Value::Null => {}
     }
 }
 

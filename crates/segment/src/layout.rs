@@ -101,6 +101,17 @@ impl Notation {
     }
 }
 
+/// Whether originals of one layout have a word that neither the fields nor the `rest` of their row have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordInLayout {
+    /// All of them have it.
+    Always,
+    /// A value may be written in other words: the text must be looked at.
+    Perhaps,
+    /// None has it.
+    Never,
+}
+
 /// A value that a place holds.
 enum Found<'r> {
     Text(&'r str),
@@ -143,6 +154,19 @@ impl Part {
     /// Whether the part writes a value in other words than the value's own.
     fn rewords(&self) -> bool {
         matches!(self, Self::Value(_, Notation::Escaped | Notation::Nanos))
+    }
+
+    /// Whether it may write this token, in lower case, of a record whose fields do not have it.
+    fn may_write(&self, word: &str) -> bool {
+        let all = |is_allowed: fn(&u8) -> bool| word.as_bytes().iter().all(is_allowed);
+        match self {
+            // The letter of an escape and what follows it are one word: a new line before `ode` makes `node`.
+            Self::Value(_, Notation::Escaped) => word.starts_with(['n', 'r', 't', 'u']),
+            Self::Value(_, Notation::Nanos) => all(u8::is_ascii_digit),
+            Self::Time(_) if all(u8::is_ascii_digit) => matches!(word.len(), 2 | 4),
+            Self::Time(_) => all(|byte| matches!(byte, b'0'..=b'9' | b't' | b'z')),
+            _ => false,
+        }
     }
 }
 
@@ -218,6 +242,17 @@ impl Layout {
     /// The literals.
     pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| if let Part::Literal(text) = part { Some(&**text) } else { None })
+    }
+
+    /// Whether what it writes has `word`, one token in lower case; `has` says so of a text. Parts are cut where tokens end.
+    pub(crate) fn word(&self, word: &str, has: &dyn Fn(&str) -> bool) -> WordInLayout {
+        if self.literals().any(has) {
+            WordInLayout::Always
+        } else if self.parts.iter().any(|part| part.may_write(word)) {
+            WordInLayout::Perhaps
+        } else {
+            WordInLayout::Never
+        }
     }
 
     /// Whether it writes the time.

@@ -341,6 +341,11 @@ impl Segment {
         Ok(self.rows_where(None)?.with_templates(self.templates()?.map(Arc::new)))
     }
 
+    /// Whether an original may write `word`, one token in lower case, in other words than the fields of its record.
+    pub fn may_reword(&self, word: &str) -> bool {
+        self.forms.may_reword(word)
+    }
+
     /// A table read from this segment, with what its numbers point into.
     pub fn rows_of(&self, table: RecordBatch) -> Rows {
         Rows::new(table, self.streams.clone(), self.forms.clone(), self.batches.clone())

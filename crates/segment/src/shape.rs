@@ -7,13 +7,20 @@ use arrow::datatypes::Schema;
 use logkeep_record::Value;
 
 use crate::columns::{AttributeColumn, ValueType};
-use crate::layout::Layout;
+use crate::layout::{Layout, WordInLayout};
 
 /// The tables that the numbers of rows point into, but for the streams.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Forms {
     pub(crate) shapes: Vec<Shape>,
     pub(crate) layouts: Vec<Layout>,
+}
+
+impl Forms {
+    /// Whether some original may write `word`, one token in lower case, where no field of its record has it.
+    pub(crate) fn may_reword(&self, word: &str) -> bool {
+        self.layouts.iter().any(|layout| layout.word(word, &|_| false) == WordInLayout::Perhaps)
+    }
 }
 
 /// Keys of which a row may have values outside the flat columns.

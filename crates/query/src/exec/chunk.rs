@@ -67,6 +67,14 @@ impl Source {
         })
     }
 
+    /// Whether an original may write `word`, one token in lower case, in other words than the fields of its record.
+    pub(crate) fn may_reword(&self, word: &str) -> Result<bool, QueryError> {
+        Ok(match &self.place {
+            Place::Live(rows) => rows.may_reword(word),
+            Place::Segment(handle) => handle.segment()?.may_reword(word),
+        })
+    }
+
     /// The keys of which some row may have values outside the flat columns.
     pub(crate) fn overflow_keys(&self) -> Result<Arc<OverflowKeys>, QueryError> {
         Ok(match &self.place {

@@ -4,17 +4,15 @@
 //! the columns the filter names, and at each distinct neighbour once. Where a value may lie outside the flat columns
 //! (overflow, nested maps), the whole record is put together and asked.
 
-use std::borrow::Cow;
-
 use arrow::array::{Array, ArrayRef, AsArray as _, FixedSizeBinaryArray, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef, UInt8Type, UInt32Type};
 use logkeep_record::{Severity, SpanId, TraceId, Value};
 use logkeep_segment::{AttributeColumn, OverflowKeys, ValueType, column_value, fixed};
 
-use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted, attribute_columns, may_be_nested, overflows};
+use super::{QueryError, text};
 use crate::kql::fields::{Builtin, Place, Target};
-use crate::kql::{Compiled, Node, Test, TextMatcher, find, leaves};
+use crate::kql::{Compiled, Node, Test, find};
 
 /// A filter made ready for one source.
 pub(crate) struct Filter<'a> {
@@ -32,7 +30,7 @@ impl<'a> Filter<'a> {
         if whole_records {
             wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
         } else {
-            columns_of(&compiled.0, &schema, wanted);
+            columns_of(&compiled.0, source, &schema, wanted)?;
         }
         Ok(Self { node: &compiled.0, whole_records })
     }
@@ -54,8 +52,7 @@ fn needs_records(node: &Node, schema: &SchemaRef, overflow: &OverflowKeys) -> bo
         Node::All => false,
         Node::And(parts) | Node::Or(parts) => parts.iter().any(|part| needs_records(part, schema, overflow)),
         Node::Not(inner) => needs_records(inner, schema, overflow),
-        Node::Text(_) => !overflow.is_empty(),
-        Node::Field(Target::Builtin(_), _) => false,
+        Node::Text(_) | Node::Field(Target::Builtin(_), _) => false,
         Node::Field(Target::Attribute(sources), _) => {
             let mut own = sources.iter().filter(|source| source.place == Place::Record);
             own.any(|source| overflows(overflow, &source.name) || may_be_nested(schema, &source.name))
@@ -63,13 +60,16 @@ fn needs_records(node: &Node, schema: &SchemaRef, overflow: &OverflowKeys) -> bo
     }
 }
 
-fn columns_of(node: &Node, schema: &SchemaRef, wanted: &mut Wanted) {
+fn columns_of(node: &Node, source: &Source, schema: &SchemaRef, wanted: &mut Wanted) -> Result<(), QueryError> {
     match node {
         Node::All => {}
-        Node::And(parts) | Node::Or(parts) => parts.iter().for_each(|part| columns_of(part, schema, wanted)),
-        Node::Not(inner) => columns_of(inner, schema, wanted),
+        Node::And(parts) | Node::Or(parts) => {
+            parts.iter().try_for_each(|part| columns_of(part, source, schema, wanted))?;
+        }
+        Node::Not(inner) => columns_of(inner, source, schema, wanted)?,
+        Node::Text(matcher) => wanted.extend(text::columns(matcher, source, schema)?),
         // Originals are written anew from all columns.
-        Node::Text(_) | Node::Field(Target::Builtin(Builtin::Original), _) => {
+        Node::Field(Target::Builtin(Builtin::Original), _) => {
             wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
         }
         Node::Field(Target::Builtin(builtin), _) => {
@@ -82,6 +82,7 @@ fn columns_of(node: &Node, schema: &SchemaRef, wanted: &mut Wanted) {
             }
         }
     }
+    Ok(())
 }
 
 fn builtin_columns(builtin: Builtin) -> &'static [&'static str] {
@@ -119,65 +120,11 @@ fn restrict(node: &Node, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), Qu
             restrict(inner, chunk, &mut matched)?;
             alive.iter_mut().zip(&matched).for_each(|(alive, matched)| *alive &= !matched);
         }
-        Node::Text(matcher) => search_text(matcher, chunk, alive)?,
+        Node::Text(matcher) => text::search(matcher, chunk, alive)?,
         Node::Field(Target::Builtin(builtin), test) => builtin_field(*builtin, test, chunk, alive)?,
         Node::Field(Target::Attribute(sources), test) => attribute_field(sources, test, chunk, alive)?,
     }
     Ok(())
-}
-
-/// Free text: a row stays if any of its texts has it.
-fn search_text(matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), QueryError> {
-    let mut found = vec![false; alive.len()];
-    let streams: Vec<bool> = chunk
-        .rows
-        .streams()
-        .iter()
-        .map(|stream| stream.attributes().iter().any(|(_, value)| leaves(value, &mut |text| matcher.matches(text))))
-        .collect();
-    let stream_of = chunk.column(fixed::STREAM)?.as_primitive::<UInt32Type>();
-    (0..alive.len()).filter(|row| alive[*row]).for_each(|row| found[row] = streams[stream_of.value(row) as usize]);
-    for (field, column) in chunk.rows.table().schema_ref().fields().iter().zip(chunk.rows.table().columns()) {
-        let kind = match AttributeColumn::parse(field.name()) {
-            Some(column) => column.kind,
-            None => match field.name().as_str() {
-                fixed::BODY | fixed::ORIGINAL | fixed::SEVERITY_TEXT => ValueType::Str,
-                fixed::BODY_VALUE => ValueType::Nested,
-                fixed::TRACE_ID | fixed::SPAN_ID => {
-                    each_id(column, |row, text| {
-                        if alive[row] && !found[row] {
-                            found[row] = matcher.matches(text);
-                        }
-                    });
-                    continue;
-                }
-                _ => continue,
-            },
-        };
-        // An empty severity text is no text at all, and an empty pattern matches every text.
-        let skip_empty = field.name() == fixed::SEVERITY_TEXT;
-        let open: Vec<bool> = alive.iter().zip(&found).map(|(alive, found)| *alive && !found).collect();
-        each_value(
-            column,
-            kind,
-            &open,
-            &mut |value| {
-                !(skip_empty && value.as_str() == Some("")) && leaves(value, &mut |text| matcher.matches(text))
-            },
-            |row, matched| found[row] |= matched,
-        )?;
-    }
-    let open = (0..alive.len()).filter(|row| alive[*row] && !found[*row]).collect::<Vec<_>>();
-    for row in open {
-        found[row] = written_original(chunk, row)?.is_some_and(|text| matcher.matches(&text));
-    }
-    alive.copy_from_slice(&found);
-    Ok(())
-}
-
-/// The original of a row that has one, but not as a text of its own.
-fn written_original<'c>(chunk: &'c Chunk<'_>, row: usize) -> Result<Option<Cow<'c, str>>, QueryError> {
-    if chunk.column(fixed::LAYOUT)?.is_null(row) { Ok(None) } else { Ok(chunk.rows.original(row)?) }
 }
 
 fn builtin_field(builtin: Builtin, test: &Test, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), QueryError> {
@@ -194,7 +141,7 @@ fn builtin_field(builtin: Builtin, test: &Test, chunk: &Chunk<'_>, alive: &mut [
         Builtin::Original => {
             text(fixed::ORIGINAL, &mut |value| test.accepts(value), ValueType::Str)?;
             for row in (0..alive.len()).filter(|row| alive[*row]) {
-                found[row] |= written_original(chunk, row)?.is_some_and(|text| test.accepts(&Value::str(&text)));
+                found[row] |= text::written_original(chunk, row)?.is_some_and(|text| test.accepts(&Value::str(&text)));
             }
         }
         Builtin::SeverityText => text(fixed::SEVERITY_TEXT, &mut |value| not_empty(value), ValueType::Str)?,
@@ -288,7 +235,7 @@ fn stream_accepts(stream: &logkeep_record::Resource, source: &crate::kql::fields
 
 /// Asks `check` of each non-null value of the rows marked in `wanted`, and hands the answers to `tell`. Equal
 /// neighbours are asked once.
-fn each_value(
+pub(super) fn each_value(
     column: &ArrayRef,
     kind: ValueType,
     wanted: &[bool],
@@ -320,12 +267,15 @@ fn each_value(
 
 /// A non-null value of a column.
 pub(crate) fn value_at(column: &ArrayRef, kind: ValueType, row: usize) -> Result<Value<'_>, QueryError> {
-    column_value(column, kind, row)
-        .ok_or_else(|| QueryError::Internal("a column holds other values than its name says".into()))
+    column_value(column, kind, row).ok_or_else(other_values)
+}
+
+pub(super) fn other_values() -> QueryError {
+    QueryError::Internal("a column holds other values than its name says".into())
 }
 
 /// Calls `each` with every id that is there, in base 16.
-fn each_id(column: &ArrayRef, mut each: impl FnMut(usize, &str)) {
+pub(super) fn each_id(column: &ArrayRef, mut each: impl FnMut(usize, &str)) {
     let Some(ids) = column.as_any().downcast_ref::<FixedSizeBinaryArray>() else { return };
     for row in (0..ids.len()).filter(|row| ids.is_valid(*row)) {
         if let Some(text) = id_text(ids.value(row)) {

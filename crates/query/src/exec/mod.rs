@@ -36,6 +36,7 @@ mod search;
 pub(crate) mod sql;
 pub(crate) mod table;
 pub(crate) mod templates;
+mod text;
 pub(crate) mod view;
 
 #[cfg(test)]

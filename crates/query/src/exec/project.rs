@@ -241,9 +241,11 @@ impl<'c> StreamAttribute<'c> {
     }
 }
 
-/// Whether a record here may have values outside the flat columns.
+/// Whether a record here may have values outside the flat columns, of the fields that were asked for: where it has, records are put
+/// together, and all columns were read. A search for text alone reads only the column of such values.
 fn has_overflow(chunk: &Chunk<'_>) -> bool {
-    chunk.rows.column(fixed::OVERFLOW).is_some_and(|column| column.null_count() < column.len())
+    let is_whole = chunk.rows.column(fixed::SHAPE).is_some();
+    is_whole && chunk.rows.column(fixed::OVERFLOW).is_some_and(|column| column.null_count() < column.len())
 }
 
 /// The value of the resource, else of the scope, of each stream that has rows here.

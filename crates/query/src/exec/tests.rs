@@ -22,6 +22,7 @@ mod limited;
 mod named;
 mod patterns;
 mod sql;
+mod text;
 
 /// One for all tests, so that questions find what others left, and small enough to push things out.
 fn cache() -> Arc<BlockCache> {

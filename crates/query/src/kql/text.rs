@@ -4,7 +4,7 @@ use arrow::array::{Array as _, StringArray};
 use memchr::memmem::Finder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
-use super::tokens::{is_token_char, lower};
+use super::tokens::{is_token_char, lower, tokens};
 use super::wildcard::is_boundary;
 use super::{KqlError, TextPattern, Wildcard};
 
@@ -30,6 +30,23 @@ impl TextMatcher {
             TextPattern::Wildcard(wildcard) => Kind::Wildcard(wildcard.clone()),
             TextPattern::Regex(source) => Kind::Regex(Box::new(Regex::new(source)?)),
         }))
+    }
+
+    /// What it looks for, in lower case, if that is one token.
+    pub(crate) fn word(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Phrase(phrase) if !phrase.text.is_empty() && phrase.text.chars().all(is_token_char) => {
+                Some(&phrase.text)
+            }
+            _ => None,
+        }
+    }
+
+    /// Finds the longest token of which it is known that every match has it.
+    pub(crate) fn longest_word(&self) -> Option<Self> {
+        let Kind::Phrase(phrase) = &self.0 else { return None };
+        let word = tokens(&phrase.text).max_by_key(|word| word.len())?;
+        Some(Self(Kind::Phrase(Box::new(Phrase::new(&word)))))
     }
 
     /// Whether `text` has what the pattern looks for.
