@@ -157,6 +157,7 @@ impl QueryEngine {
         let ask = Ask { tenant: grant.tenant(), dataset: *dataset, range: *range, filter, view };
         let snapshot = self.snapshot();
         let mut scan = Scan::new(&snapshot, ask, budget.clone(), self.cache.clone())?;
+        scan.threads = self.sql.threads();
         if let Some(asked) = template {
             if matches!(asked, AskedTemplate::Id(_)) && !by_lists {
                 return Err(QueryError::NoTemplateIds);

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use logkeep_record::{TimeRange, Value};
-use logkeep_segment::{AttributeColumn, fixed};
+use logkeep_segment::fixed;
 
-use super::chunk::Wanted;
+use super::chunk::Source;
 use super::chunk_values::each_value;
+use super::fields::all_attributes;
 use super::project::text_of;
-use super::scan::{Conditions, Scan};
+use super::scan::Scan;
 use super::{Needs, QueryError};
 use crate::chance::sure_difference;
 use crate::kql::Expr;
@@ -257,29 +258,24 @@ impl Scan {
     fn count_values(&self, side: usize, counting: &mut Counting) -> Result<(), QueryError> {
         let mask = self.view.mask.as_deref();
         let is_masked = |name: &str| mask.is_some_and(|mask| mask.covers(name));
-        for source in &self.sources {
-            let schema = source.schema()?;
-            let attributes = schema.fields().iter().map(|field| field.name());
-            let mut wanted: Wanted =
-                attributes.filter(|name| AttributeColumn::parse(name).is_some()).cloned().collect();
-            wanted.extend([fixed::STREAM, fixed::SEVERITY].map(str::to_owned));
+        let wanted = |source: &Source| {
+            let mut wanted = all_attributes(source)?;
             if !source.overflow_keys()?.is_empty() {
                 wanted.insert(fixed::OVERFLOW.to_owned());
             }
-            let _ = self.each(source, &wanted, Conditions::default(), &mut |chunk| {
-                counting.totals[side] += chunk.len() as u64;
-                let overflow = chunk.rows.column(fixed::OVERFLOW);
-                counting.with_more_fields[side] +=
-                    overflow.map_or(0, |column| (column.len() - column.null_count()) as u64);
-                each_value(&chunk, &mut |name, value, times| {
-                    if !is_masked(name) {
-                        counting.add(side, name, value, times);
-                    }
-                })?;
-                Ok(ControlFlow::Continue(()))
+            Ok(wanted)
+        };
+        self.each_source(&wanted, &mut |chunk| {
+            counting.totals[side] += chunk.len() as u64;
+            let overflow = chunk.rows.column(fixed::OVERFLOW);
+            counting.with_more_fields[side] += overflow.map_or(0, |column| (column.len() - column.null_count()) as u64);
+            each_value(&chunk, &mut |name, value, times| {
+                if !is_masked(name) {
+                    counting.add(side, name, value, times);
+                }
             })?;
-        }
-        Ok(())
+            Ok(ControlFlow::Continue(()))
+        })
     }
 }
 

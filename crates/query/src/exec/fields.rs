@@ -1,5 +1,6 @@
 //! Which fields the matching records have, and their most frequent values.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
@@ -9,10 +10,10 @@ use logkeep_record::{Severity, Value};
 use logkeep_segment::{AttributeColumn, ValueType, ValueTypes, fixed};
 
 use super::QueryError;
-use super::chunk::{Chunk, Wanted};
+use super::chunk::{Chunk, Source, Wanted};
 use super::filter::value_at;
 use super::project::{project, text_of, want};
-use super::scan::{Conditions, Scan};
+use super::scan::Scan;
 use super::schema::TableSchema;
 
 /// Distinct values counted for one field; a field with more shows the most frequent of the first ones.
@@ -111,25 +112,14 @@ impl Scan {
     pub(crate) fn fields(&self) -> Result<Fields, QueryError> {
         let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
         let mut result = Fields::default();
-        let mut order: Vec<usize> = (0..self.sources.len()).collect();
-        order.sort_by_key(|source| self.sources[*source].time_bounds_ns().1.saturating_neg());
-        for source in order {
-            let source = &self.sources[source];
-            let schema = source.schema()?;
-            let attributes =
-                schema.fields().iter().map(|field| field.name()).filter(|name| AttributeColumn::parse(name).is_some());
-            let mut wanted: Wanted = attributes.cloned().collect();
-            wanted.extend([fixed::STREAM, fixed::SEVERITY].map(str::to_owned));
-            let flow = self.each(source, &wanted, Conditions::default(), &mut |chunk| {
-                tally(&chunk, &mut tallies)?;
-                result.total += chunk.len() as u64;
-                result.sampled = result.total >= SAMPLE;
-                Ok(if result.sampled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            })?;
-            if flow.is_break() {
-                break;
-            }
-        }
+        let mut newest_first = self.clone();
+        newest_first.sources.sort_by_key(|source| Reverse(source.time_bounds_ns().1));
+        newest_first.each_source(&all_attributes, &mut |chunk| {
+            tally(&chunk, &mut tallies)?;
+            result.total += chunk.len() as u64;
+            result.sampled = result.total >= SAMPLE;
+            Ok(if result.sampled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
         result.fields = tallies.into_iter().map(|(name, tally)| summary(name, tally)).collect();
         Ok(result)
     }
@@ -140,23 +130,33 @@ impl Scan {
         let Some(column) = table.arrow.index_of(name).ok().map(|place| &table.columns[place]) else { return Ok(None) };
         let mut tally = Tally::default();
         let mut result = FieldValues::default();
-        for source in &self.sources {
+        let of_column = |source: &Source| {
             let mut wanted = Wanted::new();
             want(column, source, &source.schema()?, &mut wanted)?;
-            let _ = self.each(source, &wanted, Conditions::default(), &mut |chunk| {
-                result.total += chunk.len() as u64;
-                let values = project(column, &chunk)?;
-                let texts = arrow::compute::cast(&values, &arrow::datatypes::DataType::Utf8)
-                    .map_err(super::scan::arrow_error)?;
-                let texts = texts.as_string::<i32>();
-                result.missing += texts.null_count() as u64;
-                texts.iter().flatten().for_each(|text| tally.add(&Value::str(text), 1));
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
+            Ok(wanted)
+        };
+        self.each_source(&of_column, &mut |chunk| {
+            result.total += chunk.len() as u64;
+            let values = project(column, &chunk)?;
+            let texts =
+                arrow::compute::cast(&values, &arrow::datatypes::DataType::Utf8).map_err(super::scan::arrow_error)?;
+            let texts = texts.as_string::<i32>();
+            result.missing += texts.null_count() as u64;
+            texts.iter().flatten().for_each(|text| tally.add(&Value::str(text), 1));
+            Ok(ControlFlow::Continue(()))
+        })?;
         result.values = tally.top(limit);
         Ok(Some(result))
     }
+}
+
+/// The columns of all attributes, of streams and of severities.
+pub(super) fn all_attributes(source: &Source) -> Result<Wanted, QueryError> {
+    let schema = source.schema()?;
+    let names = schema.fields().iter().map(|field| field.name());
+    let mut wanted: Wanted = names.filter(|name| AttributeColumn::parse(name).is_some()).cloned().collect();
+    wanted.extend([fixed::STREAM, fixed::SEVERITY].map(str::to_owned));
+    Ok(wanted)
 }
 
 fn summary(name: String, tally: Tally) -> FieldSummary {

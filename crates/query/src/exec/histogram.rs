@@ -9,7 +9,7 @@ use logkeep_segment::fixed;
 
 use super::QueryError;
 use super::chunk::Wanted;
-use super::scan::{Conditions, Scan};
+use super::scan::Scan;
 
 /// Widths a person can read off an axis, in nanoseconds.
 const WIDTHS_NS: &[i64] = &[
@@ -99,19 +99,17 @@ impl Scan {
         let mut histogram = empty(&self.range, wanted.clamp(1, MOST_BUCKETS / 2));
         let columns: Wanted = [fixed::TIME, fixed::SEVERITY].map(str::to_owned).into();
         let first = histogram.buckets.first().map_or(0, |bucket| bucket.start_ns);
-        for source in &self.sources {
-            let _ = self.each(source, &columns, Conditions::default(), &mut |chunk| {
-                let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>().values();
-                let severities = chunk.column(fixed::SEVERITY)?.as_primitive::<UInt8Type>().values();
-                for (time, severity) in times.iter().zip(severities) {
-                    let bucket = (time.saturating_sub(first) / histogram.bucket_ns) as usize;
-                    if let Some(bucket) = histogram.buckets.get_mut(bucket) {
-                        bucket.severity[usize::from(*severity).min(24)] += 1;
-                    }
+        self.each_source(&|_| Ok(columns.clone()), &mut |chunk| {
+            let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>().values();
+            let severities = chunk.column(fixed::SEVERITY)?.as_primitive::<UInt8Type>().values();
+            for (time, severity) in times.iter().zip(severities) {
+                let bucket = (time.saturating_sub(first) / histogram.bucket_ns) as usize;
+                if let Some(bucket) = histogram.buckets.get_mut(bucket) {
+                    bucket.severity[usize::from(*severity).min(24)] += 1;
                 }
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(histogram)
     }
 }

@@ -4,6 +4,7 @@
 //! filter is evaluated on columns ([`filter`]), and what remains is shown as the columns users know ([`project`]). SQL is
 //! DataFusion over that scan ([`table`], [`plan`]); searches, histograms and facets use it directly.
 
+mod ahead;
 mod allowed;
 mod bounds;
 mod budget;

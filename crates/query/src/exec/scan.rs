@@ -57,6 +57,8 @@ pub(crate) struct Scan {
     pub(crate) needs: Arc<Needs>,
     pub(crate) cache: Arc<BlockCache>,
     pub(crate) view: Arc<View>,
+    /// Sources that may be read at once.
+    pub(crate) threads: usize,
 }
 
 /// What a scan is of, and for whom.
@@ -119,6 +121,7 @@ impl Scan {
             needs: Arc::new(needs),
             cache,
             view,
+            threads: 1,
         })
     }
 

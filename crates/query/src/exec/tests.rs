@@ -187,7 +187,8 @@ fn scan(snapshot: &Snapshot, filter: &Expr, range: TimeRange) -> Scan {
 fn scan_as(view: &Arc<View>, snapshot: &Snapshot, filter: &Expr, range: TimeRange) -> Scan {
     let tenant = TenantId::default();
     let ask = Ask { tenant: &tenant, dataset: Dataset::Logs, range, filter, view: view.clone() };
-    Scan::new(snapshot, ask, Budget::new(Duration::from_secs(60)), cache()).unwrap()
+    let scan = Scan::new(snapshot, ask, Budget::new(Duration::from_secs(60)), cache()).unwrap();
+    Scan { threads: 2, ..scan }
 }
 
 /// The records of all pages, by the number in their arrival time.
