@@ -163,10 +163,17 @@ impl FromStr for PublicKey {
     fn from_str(text: &str) -> Result<Self, NoteError> {
         let text = text.trim_end_matches('\n');
         match StandardVerifier::new(text) {
-            Ok(inner) if valid_name(inner.name()) => Ok(Self { text: text.to_owned(), inner }),
+            Ok(inner) if valid_name(inner.name()) => Ok(Self { text: canonical(text), inner }),
             _ => Err(NoteError::PublicKey(text.chars().take(200).collect())),
         }
     }
+}
+
+/// The one way to write a key: the digits of its id may come in capitals.
+fn canonical(text: &str) -> String {
+    let parts = text.splitn(3, '+').enumerate();
+    let written = parts.map(|(place, part)| if place == 1 { part.to_ascii_lowercase() } else { part.to_owned() });
+    written.collect::<Vec<_>>().join("+")
 }
 
 impl fmt::Display for PublicKey {

@@ -14,6 +14,8 @@ fn keys_have_the_text_forms_of_the_specification() {
     assert_eq!(*signer.private_text(), private);
     let public = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     assert_eq!(signer.public_key().to_string(), public);
+    let capitals: PublicKey = public.replace("c74f20a3", "C74F20A3").parse().unwrap();
+    assert_eq!((capitals.to_string().as_str(), &capitals), (public, &signer.public_key()));
     let note = signer
         .sign("If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n")
         .unwrap();

@@ -14,10 +14,14 @@ use super::chunk::Chunk;
 use super::filter::value_at;
 use crate::kql::fields::{Target, resolve};
 
-/// Takes a field as a filter finds it, one of its values, and how many records have that. The same value may come again.
-type Sink<'a> = &'a mut dyn FnMut(&str, &Value<'_>, u64);
+/// Takes a value, and how many records have it. The same value may come again.
+pub(super) type Take<'a> = &'a mut dyn FnMut(&Value<'_>, u64);
+/// Hands over values of one field.
+pub(super) type Values<'a> = &'a dyn Fn(Take<'_>) -> Result<(), QueryError>;
+/// Takes a field as a filter finds it, and some of its values. The same field may come again.
+type Sink<'a> = &'a mut dyn FnMut(&str, Values<'_>) -> Result<(), QueryError>;
 
-/// Hands every field of every record to `sink`, with the value that a filter finds: the record's own if it has one, else that of its
+/// Hands every field of every record to `sink`, with the values that a filter finds: the record's own if it has one, else that of its
 /// resource, else that of its scope. The columns of all attributes, of streams and of severities must have been read.
 pub(super) fn each_value(chunk: &Chunk<'_>, sink: Sink<'_>) -> Result<(), QueryError> {
     let own = own_attributes(chunk, sink)?;
@@ -37,7 +41,7 @@ pub(super) fn each_value(chunk: &Chunk<'_>, sink: Sink<'_>) -> Result<(), QueryE
             let name = name_of(place, key);
             let rows = rows - own.get(&name).map_or(0, hidden);
             if !value.is_null() && rows > 0 {
-                sink(&name, value, rows);
+                sink(&name, &|take| Ok(take(value, rows)))?;
             }
         }
     }
@@ -45,7 +49,8 @@ pub(super) fn each_value(chunk: &Chunk<'_>, sink: Sink<'_>) -> Result<(), QueryE
     let severities = chunk.column(fixed::SEVERITY)?.as_primitive::<UInt8Type>();
     severities.values().iter().for_each(|number| counts[usize::from(*number).min(24)] += 1);
     for (number, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
-        sink("severity", &Value::str(Severity::from_number(number as i64).name()), count);
+        let name = Value::str(Severity::from_number(number as i64).name());
+        sink("severity", &|take| Ok(take(&name, count)))?;
     }
     Ok(())
 }
@@ -59,7 +64,7 @@ fn own_attributes(chunk: &Chunk<'_>, sink: Sink<'_>) -> Result<BTreeMap<String, 
             continue;
         }
         let name = name_of("attributes", key);
-        each_distinct(column, kind, &mut |value, times| sink(&name, value, times))?;
+        sink(&name, &|take| each_distinct(column, kind, take))?;
         let has = column.nulls().map_or_else(|| BooleanBuffer::new_set(column.len()), |nulls| nulls.inner().clone());
         own.entry(name).and_modify(|known| *known = &*known | &has).or_insert(has);
     }
@@ -77,30 +82,40 @@ fn name_of(place: &str, key: &str) -> String {
 }
 
 /// The values of a column, each once where that costs no copy of it, in the order in which they first come.
-fn each_distinct(column: &ArrayRef, kind: ValueType, sink: &mut dyn FnMut(&Value<'_>, u64)) -> Result<(), QueryError> {
+fn each_distinct(column: &ArrayRef, kind: ValueType, take: Take<'_>) -> Result<(), QueryError> {
     if let (ValueType::Str, Some(texts)) = (kind, column.as_string_opt::<i32>()) {
-        counted(texts.iter().flatten()).into_iter().for_each(|(text, times)| sink(&Value::str(text), times));
+        counted(texts.iter().flatten()).into_iter().for_each(|(text, times)| take(&Value::str(text), times));
     } else if let (ValueType::Int, Some(numbers)) = (kind, column.as_primitive_opt::<Int64Type>()) {
-        counted(numbers.iter().flatten()).into_iter().for_each(|(number, times)| sink(&Value::Int(number), times));
+        counted(numbers.iter().flatten()).into_iter().for_each(|(number, times)| take(&Value::Int(number), times));
     } else if let (ValueType::Bool, Some(flags)) = (kind, column.as_boolean_opt()) {
-        counted(flags.iter().flatten()).into_iter().for_each(|(flag, times)| sink(&Value::Bool(flag), times));
+        counted(flags.iter().flatten()).into_iter().for_each(|(flag, times)| take(&Value::Bool(flag), times));
     } else {
         for row in (0..column.len()).filter(|row| column.is_valid(*row)) {
-            sink(&value_at(column, kind, row)?, 1);
+            take(&value_at(column, kind, row)?, 1);
         }
     }
     Ok(())
 }
 
 fn counted<T: Copy + Eq + Hash>(values: impl Iterator<Item = T>) -> Vec<(T, u64)> {
-    let mut places: HashMap<T, usize> = HashMap::new();
+    let mut places: HashMap<T, usize, foldhash::fast::RandomState> = HashMap::default();
     let mut counts: Vec<(T, u64)> = Vec::new();
+    let mut last = None;
     for value in values {
+        // Neighbours are often equal, as rows are in the order of their streams.
+        if let Some((same, place)) = last
+            && same == value
+        {
+            let (_, count): &mut (T, u64) = &mut counts[place];
+            *count += 1;
+            continue;
+        }
         let place = *places.entry(value).or_insert(counts.len());
         match counts.get_mut(place) {
             Some((_, count)) => *count += 1,
             None => counts.push((value, 1)),
         }
+        last = Some((value, place));
     }
     counts
 }

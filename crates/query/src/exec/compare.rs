@@ -11,7 +11,7 @@ use logkeep_record::{TimeRange, Value};
 use logkeep_segment::fixed;
 
 use super::chunk::Source;
-use super::chunk_values::each_value;
+use super::chunk_values::{Values, each_value};
 use super::fields::all_attributes;
 use super::project::text_of;
 use super::scan::Scan;
@@ -116,7 +116,7 @@ pub struct Differences {
 #[derive(Default)]
 struct Field {
     has: Both,
-    values: HashMap<String, Both>,
+    values: HashMap<String, Both, foldhash::fast::RandomState>,
 }
 
 /// What is known of both parts so far.
@@ -130,34 +130,19 @@ struct Counting {
 }
 
 impl Counting {
-    fn add(&mut self, side: usize, name: &str, value: &Value<'_>, times: u64) {
-        let Some(field) = self.fields.get_mut(name) else {
-            if self.fields.len() < MOST_FIELDS {
-                self.fields.insert(name.to_owned(), Field::default());
-                self.add(side, name, value, times);
-            } else if self.left_out.len() < MOST_LEFT_OUT && !self.left_out.contains(name) {
-                self.left_out.insert(name.to_owned());
+    fn add(&mut self, side: usize, name: &str, values: Values<'_>) -> Result<(), QueryError> {
+        if !self.fields.contains_key(name) {
+            if self.fields.len() >= MOST_FIELDS {
+                if self.left_out.len() < MOST_LEFT_OUT {
+                    self.left_out.insert(name.to_owned());
+                }
+                return Ok(());
             }
-            return;
-        };
-        field.has[side] += times;
-        let text = match value {
-            Value::Str(text) => text.as_ref().into(),
-            Value::Array(_) | Value::Map(_) | Value::Bytes(_) => return,
-            other => std::borrow::Cow::from(text_of(other)),
-        };
-        if let Some(counts) = field.values.get_mut(&*text) {
-            counts[side] += times;
-        } else if field.values.len() < MOST_VALUES
-            && self.values < ALL_VALUES
-            && text.len() <= LONGEST
-            && text != MARKER
-        {
-            let mut counts = Both::default();
-            counts[side] = times;
-            field.values.insert(text.into_owned(), counts);
-            self.values += 1;
+            self.fields.insert(name.to_owned(), Field::default());
         }
+        let Some(field) = self.fields.get_mut(name) else { return Ok(()) };
+        let followed = &mut self.values;
+        values(&mut |value, times| *followed += usize::from(field.add(side, value, times, *followed < ALL_VALUES)))
     }
 
     /// Turns counts of all records into those of the rest.
@@ -186,6 +171,27 @@ impl Counting {
 }
 
 impl Field {
+    /// Whether the value is followed from now on; only if there is room for more of them at all.
+    fn add(&mut self, side: usize, value: &Value<'_>, times: u64, has_room: bool) -> bool {
+        self.has[side] += times;
+        let text = match value {
+            Value::Str(text) => text.as_ref().into(),
+            Value::Array(_) | Value::Map(_) | Value::Bytes(_) => return false,
+            other => std::borrow::Cow::from(text_of(other)),
+        };
+        if let Some(counts) = self.values.get_mut(&*text) {
+            counts[side] += times;
+            return false;
+        }
+        let is_new = has_room && self.values.len() < MOST_VALUES && text.len() <= LONGEST && text != MARKER;
+        if is_new {
+            let mut counts = Both::default();
+            counts[side] = times;
+            self.values.insert(text.into_owned(), counts);
+        }
+        is_new
+    }
+
     fn difference(self, name: String, totals: Both, most: usize) -> Option<FieldDifference> {
         let Self { has, values } = self;
         let mut others = has;
@@ -269,10 +275,8 @@ impl Scan {
             counting.totals[side] += chunk.len() as u64;
             let overflow = chunk.rows.column(fixed::OVERFLOW);
             counting.with_more_fields[side] += overflow.map_or(0, |column| (column.len() - column.null_count()) as u64);
-            each_value(&chunk, &mut |name, value, times| {
-                if !is_masked(name) {
-                    counting.add(side, name, value, times);
-                }
+            each_value(&chunk, &mut |name, values| {
+                if is_masked(name) { Ok(()) } else { counting.add(side, name, values) }
             })?;
             Ok(ControlFlow::Continue(()))
         })
