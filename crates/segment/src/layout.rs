@@ -101,6 +101,15 @@ impl Notation {
     }
 }
 
+/// What a search looks for, in lower case: token characters alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word<'a> {
+    /// The characters.
+    pub text: &'a str,
+    /// Whether they are a whole token; else they may be any part of one.
+    pub is_whole: bool,
+}
+
 /// Whether originals of one layout have a word that neither the fields nor the `rest` of their row have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WordInLayout {
@@ -156,14 +165,18 @@ impl Part {
         matches!(self, Self::Value(_, Notation::Escaped | Notation::Nanos))
     }
 
-    /// Whether it may write this token, in lower case, of a record whose fields do not have it.
-    fn may_write(&self, word: &str) -> bool {
-        let all = |is_allowed: fn(&u8) -> bool| word.as_bytes().iter().all(is_allowed);
+    /// Whether it may write this word of a record whose fields do not have it.
+    fn may_write(&self, word: Word<'_>) -> bool {
+        let all = |is_allowed: fn(&u8) -> bool| word.text.as_bytes().iter().all(is_allowed);
         match self {
             // The letter of an escape and what follows it are one word: a new line before `ode` makes `node`.
-            Self::Value(_, Notation::Escaped) => word.starts_with(['n', 'r', 't', 'u']),
+            Self::Value(_, Notation::Escaped) if word.is_whole => word.text.starts_with(['n', 'r', 't', 'u']),
+            // The same of the digits of `u0007`.
+            Self::Value(_, Notation::Escaped) => {
+                word.text.starts_with(|c: char| matches!(c, 'n' | 'r' | 't' | 'u') || c.is_ascii_hexdigit())
+            }
             Self::Value(_, Notation::Nanos) => all(u8::is_ascii_digit),
-            Self::Time(_) if all(u8::is_ascii_digit) => matches!(word.len(), 2 | 4),
+            Self::Time(_) if word.is_whole && all(u8::is_ascii_digit) => matches!(word.text.len(), 2 | 4),
             Self::Time(_) => all(|byte| matches!(byte, b'0'..=b'9' | b't' | b'z')),
             _ => false,
         }
@@ -244,8 +257,8 @@ impl Layout {
         self.parts.iter().filter_map(|part| if let Part::Literal(text) = part { Some(&**text) } else { None })
     }
 
-    /// Whether what it writes has `word`, one token in lower case; `has` says so of a text. Parts are cut where tokens end.
-    pub(crate) fn word(&self, word: &str, has: &dyn Fn(&str) -> bool) -> WordInLayout {
+    /// Whether what it writes has `word`; `has` says so of a text. Parts are cut where tokens end.
+    pub(crate) fn word(&self, word: Word<'_>, has: &dyn Fn(&str) -> bool) -> WordInLayout {
         if self.literals().any(has) {
             WordInLayout::Always
         } else if self.parts.iter().any(|part| part.may_write(word)) {

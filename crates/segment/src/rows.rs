@@ -15,7 +15,7 @@ use logkeep_record::{
 };
 
 use crate::columns::{AttributeColumn, ValueType, fixed};
-use crate::layout::{Layout, WordInLayout};
+use crate::layout::{Layout, Word, WordInLayout};
 use crate::shape::{Forms, OverflowKeys, Shape, Slot, overflow_keys};
 use crate::templates::Templates;
 use crate::types::{AttributeTypes, attribute_types};
@@ -276,14 +276,14 @@ impl Rows {
         layout.map(Some).ok_or_else(|| fault("points to an unknown layout"))
     }
 
-    /// Whether originals of the layout of this number, from the column `layout`, have `word`, one token in lower case, where
-    /// neither fields nor `rest` do; `has` says so of a text. `None` if there is no such layout.
-    pub fn word_in_layout(&self, number: u32, word: &str, has: &dyn Fn(&str) -> bool) -> Option<WordInLayout> {
+    /// Whether originals of the layout of this number, from the column `layout`, have `word` where neither fields nor `rest`
+    /// do; `has` says so of a text. `None` if there is no such layout.
+    pub fn word_in_layout(&self, number: u32, word: Word<'_>, has: &dyn Fn(&str) -> bool) -> Option<WordInLayout> {
         Some(self.forms.layouts.get(number as usize)?.word(word, has))
     }
 
     /// As [`Segment::may_reword`](crate::Segment::may_reword).
-    pub fn may_reword(&self, word: &str) -> bool {
+    pub fn may_reword(&self, word: Word<'_>) -> bool {
         self.forms.may_reword(word)
     }
 

@@ -21,7 +21,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use crate::columns::fixed;
 use crate::index::TokenIndex;
 use crate::interned;
-use crate::layout::Layout;
+use crate::layout::{Layout, Word};
 use crate::payload::take_list;
 use crate::rows::{BatchInfo, Rows};
 use crate::shape::{Forms, OverflowKeys, Shape, overflow_keys};
@@ -341,8 +341,8 @@ impl Segment {
         Ok(self.rows_where(None)?.with_templates(self.templates()?.map(Arc::new)))
     }
 
-    /// Whether an original may write `word`, one token in lower case, in other words than the fields of its record.
-    pub fn may_reword(&self, word: &str) -> bool {
+    /// Whether an original may write `word` where no field of its record has it.
+    pub fn may_reword(&self, word: Word<'_>) -> bool {
         self.forms.may_reword(word)
     }
 

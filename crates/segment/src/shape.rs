@@ -7,7 +7,7 @@ use arrow::datatypes::Schema;
 use logkeep_record::Value;
 
 use crate::columns::{AttributeColumn, ValueType};
-use crate::layout::{Layout, WordInLayout};
+use crate::layout::{Layout, Word, WordInLayout};
 
 /// The tables that the numbers of rows point into, but for the streams.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +17,8 @@ pub(crate) struct Forms {
 }
 
 impl Forms {
-    /// Whether some original may write `word`, one token in lower case, where no field of its record has it.
-    pub(crate) fn may_reword(&self, word: &str) -> bool {
+    /// Whether some original may write `word` where no field of its record has it.
+    pub(crate) fn may_reword(&self, word: Word<'_>) -> bool {
         self.layouts.iter().any(|layout| layout.word(word, &|_| false) == WordInLayout::Perhaps)
     }
 }

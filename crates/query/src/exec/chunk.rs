@@ -7,7 +7,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use logkeep_ingest::SegmentHandle;
 use logkeep_record::Class;
-use logkeep_segment::{AttributeColumn, AttributeTypes, OverflowKeys, Rows};
+use logkeep_segment::{AttributeColumn, AttributeTypes, OverflowKeys, Rows, Word};
 
 use super::QueryError;
 
@@ -67,8 +67,8 @@ impl Source {
         })
     }
 
-    /// Whether an original may write `word`, one token in lower case, in other words than the fields of its record.
-    pub(crate) fn may_reword(&self, word: &str) -> Result<bool, QueryError> {
+    /// Whether an original may write `word` where no field of its record has it.
+    pub(crate) fn may_reword(&self, word: Word<'_>) -> Result<bool, QueryError> {
         Ok(match &self.place {
             Place::Live(rows) => rows.may_reword(word),
             Place::Segment(handle) => handle.segment()?.may_reword(word),

@@ -1,6 +1,6 @@
 //! Free text in columns: a row stays if any of its texts has it.
 //!
-//! Most searches are for one word. That is looked for in whole columns at once and only in those that can have it; and an original
+//! Most searches are for one word, or for something of which a word is a part. That is looked for in whole columns at once and only in those that can have it; and an original
 //! that is written from fields need not be written to know whether it has the word: its fields were looked at, what all originals of
 //! a layout have in common is looked at once, and what is left over is a column.
 
@@ -11,7 +11,7 @@ use std::collections::hash_map::Entry;
 use arrow::array::{Array as _, AsArray as _, BinaryArray, Int64Array, StringArray};
 use arrow::datatypes::{SchemaRef, UInt32Type};
 use logkeep_record::{Value, decode_value_prefix};
-use logkeep_segment::{AttributeColumn, ValueType, WordInLayout, fixed};
+use logkeep_segment::{AttributeColumn, ValueType, Word, WordInLayout, fixed};
 
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted};
@@ -21,7 +21,7 @@ use crate::kql::{TextMatcher, leaves};
 /// The columns that must be read to look for it.
 pub(super) fn columns(matcher: &TextMatcher, source: &Source, schema: &SchemaRef) -> Result<Wanted, QueryError> {
     let word = match matcher.word() {
-        Some(word) if !source.may_reword(word)? => Some(word),
+        Some(word) if word.is_whole && !source.may_reword(word)? => Some(word),
         // Originals are written anew from all columns.
         _ => None,
     };
@@ -38,10 +38,10 @@ pub(super) fn search(matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool
     if let Some(word) = matcher.word() {
         return search_word(word, matcher, chunk, alive);
     }
-    if let Some(longest) = matcher.longest_word()
-        && let Some(word) = longest.word()
+    if let Some(implied) = matcher.implied_word()
+        && let Some(word) = implied.word()
     {
-        search_word(word, &longest, chunk, alive)?;
+        search_word(word, &implied, chunk, alive)?;
     }
     let mut found = in_fields(matcher, None, chunk, alive)?;
     for row in open_rows(alive, &found) {
@@ -51,8 +51,8 @@ pub(super) fn search(matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool
     Ok(())
 }
 
-/// The same for one token, in lower case.
-fn search_word(word: &str, matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), QueryError> {
+/// The same for one word.
+fn search_word(word: Word<'_>, matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), QueryError> {
     let mut found = in_fields(matcher, Some(word), chunk, alive)?;
     let layouts = chunk.column(fixed::LAYOUT)?.as_primitive::<UInt32Type>();
     let mut known: HashMap<u32, WordInLayout> = HashMap::new();
@@ -115,18 +115,19 @@ impl Texts {
         })
     }
 
-    /// Whether it may have a token.
-    fn may_have(self, word: &str) -> bool {
-        let all = |is_allowed: fn(&u8) -> bool| word.as_bytes().iter().all(is_allowed);
+    /// Whether it may have a word.
+    fn may_have(self, word: Word<'_>) -> bool {
+        let all = |is_allowed: fn(&u8) -> bool| word.text.as_bytes().iter().all(is_allowed);
+        let in_one = |names: [&str; 2]| names.iter().any(|name| name.contains(word.text));
         match self {
             Self::Values(ValueType::Null) => false,
-            Self::Values(ValueType::Bool) => matches!(word, "true" | "false"),
+            Self::Values(ValueType::Bool) => in_one(["true", "false"]),
             Self::Values(ValueType::Int) => all(u8::is_ascii_digit),
             Self::Values(ValueType::Double) => {
-                all(|byte| byte.is_ascii_digit() || *byte == b'e') || matches!(word, "nan" | "infinity")
+                all(|byte| byte.is_ascii_digit() || *byte == b'e') || in_one(["nan", "infinity"])
             }
             Self::Values(ValueType::Bytes) => all(u8::is_ascii_hexdigit),
-            Self::Id(bytes) => word.len() == 2 * bytes && all(u8::is_ascii_hexdigit),
+            Self::Id(bytes) => word.text.len() <= 2 * bytes && all(u8::is_ascii_hexdigit),
             Self::Values(ValueType::Str | ValueType::Nested) | Self::NotEmpty | Self::Overflow | Self::Rest => true,
         }
     }
@@ -135,7 +136,7 @@ impl Texts {
 /// The rows of which a field has it, or, if it is one word, the rest of an original.
 fn in_fields(
     matcher: &TextMatcher,
-    word: Option<&str>,
+    word: Option<Word<'_>>,
     chunk: &Chunk<'_>,
     alive: &[bool],
 ) -> Result<Vec<bool>, QueryError> {
@@ -154,8 +155,8 @@ fn in_fields(
                 let values = column.as_string_opt().ok_or_else(other_values)?;
                 in_texts(matcher, values, texts == Texts::NotEmpty, &open, tell);
             }
-            Texts::Values(ValueType::Int) if let Some(word) = word => {
-                in_integers(word, column.as_primitive_opt().ok_or_else(other_values)?, tell);
+            Texts::Values(ValueType::Int) if let Some(word) = word.filter(|word| word.is_whole) => {
+                in_integers(word.text, column.as_primitive_opt().ok_or_else(other_values)?, tell);
             }
             Texts::Values(kind) => each_value(column, kind, &open, is_match, tell)?,
             Texts::Overflow => in_overflow(column.as_binary_opt().ok_or_else(other_values)?, &open, is_match, tell)?,

@@ -1,6 +1,7 @@
 //! Finding free text in one text.
 
 use arrow::array::{Array as _, StringArray};
+use logkeep_segment::Word;
 use memchr::memmem::Finder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
@@ -15,6 +16,8 @@ pub struct TextMatcher(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Phrase(Box<Phrase>),
+    /// Token characters anywhere, also within a token.
+    Part(Box<Phrase>),
     Wildcard(Wildcard),
     Regex(Box<Regex>),
 }
@@ -32,27 +35,37 @@ impl TextMatcher {
         }))
     }
 
-    /// What it looks for, in lower case, if that is one token.
-    pub(crate) fn word(&self) -> Option<&str> {
+    /// What it looks for, if that is a token or a part of one.
+    pub(crate) fn word(&self) -> Option<Word<'_>> {
         match &self.0 {
             Kind::Phrase(phrase) if !phrase.text.is_empty() && phrase.text.chars().all(is_token_char) => {
-                Some(&phrase.text)
+                Some(Word { text: &phrase.text, is_whole: true })
             }
+            Kind::Part(part) => Some(Word { text: &part.text, is_whole: false }),
             _ => None,
         }
     }
 
-    /// Finds the longest token of which it is known that every match has it.
-    pub(crate) fn longest_word(&self) -> Option<Self> {
-        let Kind::Phrase(phrase) = &self.0 else { return None };
-        let word = tokens(&phrase.text).max_by_key(|word| word.len())?;
-        Some(Self(Kind::Phrase(Box::new(Phrase::new(&word)))))
+    /// Finds the longest word of which it is known that every match has it.
+    pub(crate) fn implied_word(&self) -> Option<Self> {
+        match &self.0 {
+            Kind::Phrase(phrase) => {
+                let word = tokens(&phrase.text).max_by_key(|word| word.len())?;
+                Some(Self(Kind::Phrase(Box::new(Phrase::new(&word)))))
+            }
+            Kind::Wildcard(wildcard) => {
+                let part = wildcard.token_parts().max_by_key(String::len)?;
+                Some(Self(Kind::Part(Box::new(Phrase::new(&part)))))
+            }
+            Kind::Part(_) | Kind::Regex(_) => None,
+        }
     }
 
     /// Whether `text` has what the pattern looks for.
     pub fn matches(&self, text: &str) -> bool {
         match &self.0 {
             Kind::Phrase(phrase) => phrase.is_in(&lower(text)),
+            Kind::Part(part) => part.finder.find(lower(text).as_bytes()).is_some(),
             Kind::Wildcard(wildcard) => wildcard.matches_tokens(text),
             Kind::Regex(regex) => regex.regex.is_match(text),
         }
@@ -67,9 +80,8 @@ impl TextMatcher {
                 candidates(anchor, all, offsets, |place| phrase.is_in(&lower(texts.value(place))))
             }
             // The lower case of a text of ASCII is as long as the text.
-            Kind::Phrase(phrase) if !phrase.text.is_empty() && all.is_ascii() => {
-                let lowered = all.to_ascii_lowercase();
-                candidates(&phrase.finder, &lowered, offsets, |place| phrase.is_in(&lower(texts.value(place))))
+            Kind::Phrase(phrase) | Kind::Part(phrase) if !phrase.text.is_empty() && all.is_ascii() => {
+                candidates(&phrase.finder, &all.to_ascii_lowercase(), offsets, |place| self.matches(texts.value(place)))
             }
             Kind::Regex(regex) if let Some(literal) = &regex.literal => {
                 candidates(literal, all, offsets, |place| regex.regex.is_match(texts.value(place)))

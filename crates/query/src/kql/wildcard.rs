@@ -53,6 +53,18 @@ impl Wildcard {
         &self.items
     }
 
+    /// The runs of token characters in it, in lower case, without those that `*` and `?` stand for.
+    pub(crate) fn token_parts(&self) -> impl Iterator<Item = String> {
+        let in_token = |item: &WildcardItem| match item {
+            WildcardItem::Char(c) if is_token_char(*c) => Some(lower_char(*c)),
+            _ => None,
+        };
+        self.items
+            .split(move |item| in_token(item).is_none())
+            .map(move |run| run.iter().filter_map(in_token).collect())
+            .filter(|run: &String| !run.is_empty())
+    }
+
     /// Whether the whole of `text` fits, in any letter case.
     pub fn matches_whole(&self, text: &str) -> bool {
         self.run(text, Anchor::Whole)
