@@ -110,17 +110,6 @@ pub struct Word<'a> {
     pub is_whole: bool,
 }
 
-/// Whether originals of one layout have a word that neither the fields nor the `rest` of their row have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WordInLayout {
-    /// All of them have it.
-    Always,
-    /// A value may be written in other words: the text must be looked at.
-    Perhaps,
-    /// None has it.
-    Never,
-}
-
 /// A value that a place holds.
 enum Found<'r> {
     Text(&'r str),
@@ -257,15 +246,10 @@ impl Layout {
         self.parts.iter().filter_map(|part| if let Part::Literal(text) = part { Some(&**text) } else { None })
     }
 
-    /// Whether what it writes has `word`; `has` says so of a text. Parts are cut where tokens end.
-    pub(crate) fn word(&self, word: Word<'_>, has: &dyn Fn(&str) -> bool) -> WordInLayout {
-        if self.literals().any(has) {
-            WordInLayout::Always
-        } else if self.parts.iter().any(|part| part.may_write(word)) {
-            WordInLayout::Perhaps
-        } else {
-            WordInLayout::Never
-        }
+    /// Whether it may write `word` where no literal, no field of the record and no piece of its `rest` has it. Parts are cut where
+    /// tokens end, so no word is in two of them.
+    pub(crate) fn may_reword(&self, word: Word<'_>) -> bool {
+        self.parts.iter().any(|part| part.may_write(word))
     }
 
     /// Whether it writes the time.

@@ -38,7 +38,7 @@ pub use builder::RowsBuilder;
 pub use columns::{AttributeColumn, ValueType, fixed};
 pub use filter::BlockFilter;
 pub use index::{BLOCK_ROWS, TokenIndex, is_second_fraction};
-pub use layout::{Word, WordInLayout};
+pub use layout::Word;
 pub use merge::{Merge, merge};
 pub use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 pub use payload::PayloadError;

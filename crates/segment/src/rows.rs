@@ -15,7 +15,7 @@ use logkeep_record::{
 };
 
 use crate::columns::{AttributeColumn, ValueType, fixed};
-use crate::layout::{Layout, Word, WordInLayout};
+use crate::layout::{Layout, Word};
 use crate::shape::{Forms, OverflowKeys, Shape, Slot, overflow_keys};
 use crate::templates::Templates;
 use crate::types::{AttributeTypes, attribute_types};
@@ -276,10 +276,15 @@ impl Rows {
         layout.map(Some).ok_or_else(|| fault("points to an unknown layout"))
     }
 
-    /// Whether originals of the layout of this number, from the column `layout`, have `word` where neither fields nor `rest`
-    /// do; `has` says so of a text. `None` if there is no such layout.
-    pub fn word_in_layout(&self, number: u32, word: Word<'_>, has: &dyn Fn(&str) -> bool) -> Option<WordInLayout> {
-        Some(self.forms.layouts.get(number as usize)?.word(word, has))
+    /// Whether a literal of the layout of this number, from the column `layout`, has something: all originals of it have that too, if
+    /// it is something that stands between the ends of tokens. `None` if there is no such layout.
+    pub fn layout_has(&self, number: u32, has: &dyn Fn(&str) -> bool) -> Option<bool> {
+        Some(self.forms.layouts.get(number as usize)?.literals().any(has))
+    }
+
+    /// Whether an original of the layout of this number may have `word` where no literal, field or `rest` has it.
+    pub fn layout_may_reword(&self, number: u32, word: Word<'_>) -> Option<bool> {
+        Some(self.forms.layouts.get(number as usize)?.may_reword(word))
     }
 
     /// As [`Segment::may_reword`](crate::Segment::may_reword).

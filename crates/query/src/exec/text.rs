@@ -11,7 +11,7 @@ use std::collections::hash_map::Entry;
 use arrow::array::{Array as _, AsArray as _, BinaryArray, Int64Array, StringArray};
 use arrow::datatypes::{SchemaRef, UInt32Type};
 use logkeep_record::{Value, decode_value_prefix};
-use logkeep_segment::{AttributeColumn, ValueType, Word, WordInLayout, fixed};
+use logkeep_segment::{AttributeColumn, ValueType, Word, fixed};
 
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted};
@@ -35,44 +35,64 @@ pub(super) fn columns(matcher: &TextMatcher, source: &Source, schema: &SchemaRef
 
 /// Clears the rows that do not have it; those that are cleared already are not looked at.
 pub(super) fn search(matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), QueryError> {
-    if let Some(word) = matcher.word() {
-        return search_word(word, matcher, chunk, alive);
-    }
-    if let Some(implied) = matcher.implied_word()
-        && let Some(word) = implied.word()
+    let in_literals = in_literals(matcher, chunk, alive)?;
+    let mut open: Vec<bool> = alive.iter().zip(&in_literals).map(|(alive, found)| *alive && !found).collect();
+    let word = matcher.word();
+    if word.is_none()
+        && let Some(implied) = matcher.implied_word()
     {
-        search_word(word, &implied, chunk, alive)?;
+        search(&implied, chunk, &mut open)?;
     }
-    let mut found = in_fields(matcher, None, chunk, alive)?;
-    for row in open_rows(alive, &found) {
-        found[row] = written_original(chunk, row)?.is_some_and(|text| matcher.matches(&text));
+    let mut found = in_fields(matcher, word, chunk, &open)?;
+    let mut may_reword = per_layout(chunk, |number| match word {
+        Some(word) => chunk.rows.layout_may_reword(number, word),
+        None => Some(true),
+    })?;
+    for row in open_rows(&open, &found) {
+        if may_reword(row)? {
+            found[row] = written_original(chunk, row)?.is_some_and(|text| matcher.matches(&text));
+        }
     }
-    alive.copy_from_slice(&found);
+    alive.iter_mut().zip(in_literals.iter().zip(&found)).for_each(|(alive, (a, b))| *alive = *a || *b);
     Ok(())
 }
 
-/// The same for one word.
-fn search_word(word: Word<'_>, matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool]) -> Result<(), QueryError> {
-    let mut found = in_fields(matcher, Some(word), chunk, alive)?;
+/// The rows in whose originals it is by what all originals of their layout have in common.
+fn in_literals(matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &[bool]) -> Result<Vec<bool>, QueryError> {
+    if !matcher.is_local() {
+        return Ok(vec![false; alive.len()]);
+    }
+    let mut has = per_layout(chunk, |number| chunk.rows.layout_has(number, &|text| matcher.matches(text)))?;
+    alive.iter().enumerate().map(|(row, alive)| Ok(*alive && has(row)?)).collect()
+}
+
+/// Answers for a row what `ask` answers for its layout; false for rows without one.
+fn per_layout<'c>(
+    chunk: &'c Chunk<'_>,
+    ask: impl Fn(u32) -> Option<bool> + 'c,
+) -> Result<impl FnMut(usize) -> Result<bool, QueryError> + 'c, QueryError> {
     let layouts = chunk.column(fixed::LAYOUT)?.as_primitive::<UInt32Type>();
-    let mut known: HashMap<u32, WordInLayout> = HashMap::new();
-    for row in open_rows(alive, &found).into_iter().filter(|row| layouts.is_valid(*row)) {
-        let in_layout = match known.entry(layouts.value(row)) {
+    let mut known: HashMap<u32, bool> = HashMap::new();
+    let mut last = None;
+    Ok(move |row| {
+        if layouts.is_null(row) {
+            return Ok(false);
+        }
+        let number = layouts.value(row);
+        // Neighbours often have the same one.
+        if let Some((_, answer)) = last.filter(|(same, _)| *same == number) {
+            return Ok(answer);
+        }
+        let answer = match known.entry(number) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => {
                 let unknown = || QueryError::Internal("a row points to an unknown layout".into());
-                let has = |text: &str| matcher.matches(text);
-                *new.insert(chunk.rows.word_in_layout(layouts.value(row), word, &has).ok_or_else(unknown)?)
+                *new.insert(ask(number).ok_or_else(unknown)?)
             }
         };
-        found[row] = match in_layout {
-            WordInLayout::Always => true,
-            WordInLayout::Perhaps => written_original(chunk, row)?.is_some_and(|text| matcher.matches(&text)),
-            WordInLayout::Never => false,
-        };
-    }
-    alive.copy_from_slice(&found);
-    Ok(())
+        last = Some((number, answer));
+        Ok(answer)
+    })
 }
 
 fn open_rows(alive: &[bool], found: &[bool]) -> Vec<usize> {

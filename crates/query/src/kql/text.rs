@@ -46,6 +46,11 @@ impl TextMatcher {
         }
     }
 
+    /// Whether a text has it if a part of the text has it, that ends where tokens end.
+    pub(crate) fn is_local(&self) -> bool {
+        !matches!(self.0, Kind::Regex(_))
+    }
+
     /// Finds the longest word of which it is known that every match has it.
     pub(crate) fn implied_word(&self) -> Option<Self> {
         match &self.0 {
