@@ -41,7 +41,7 @@ pub(super) fn each_value(chunk: &Chunk<'_>, sink: Sink<'_>) -> Result<(), QueryE
             let name = name_of(place, key);
             let rows = rows - own.get(&name).map_or(0, hidden);
             if !value.is_null() && rows > 0 {
-                sink(&name, &|take| Ok(take(value, rows)))?;
+                sink(&name, &one(value, rows))?;
             }
         }
     }
@@ -50,9 +50,17 @@ pub(super) fn each_value(chunk: &Chunk<'_>, sink: Sink<'_>) -> Result<(), QueryE
     severities.values().iter().for_each(|number| counts[usize::from(*number).min(24)] += 1);
     for (number, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
         let name = Value::str(Severity::from_number(number as i64).name());
-        sink("severity", &|take| Ok(take(&name, count)))?;
+        sink("severity", &one(&name, count))?;
     }
     Ok(())
+}
+
+/// A single value.
+fn one<'v>(value: &'v Value<'v>, times: u64) -> impl Fn(Take<'_>) -> Result<(), QueryError> + 'v {
+    move |take| {
+        take(value, times);
+        Ok(())
+    }
 }
 
 /// Those of the records themselves; returns which rows have each.

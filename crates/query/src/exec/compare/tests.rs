@@ -1,4 +1,5 @@
 use super::*;
+use crate::exec::chunk_values::Take;
 
 fn asked(fields: usize, values: usize) -> Comparison {
     Comparison {
@@ -32,7 +33,11 @@ fn told(differences: &Differences) -> Vec<String> {
 }
 
 fn add(counting: &mut Counting, side: usize, name: &str, value: &Value<'_>, times: u64) {
-    counting.add(side, name, &|take| Ok(take(value, times))).unwrap();
+    let give = |take: Take<'_>| {
+        take(value, times);
+        Ok(())
+    };
+    counting.add(side, name, &give).unwrap();
 }
 
 #[test]
