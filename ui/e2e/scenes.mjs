@@ -68,7 +68,7 @@ const traces = [
 const services = [
   scene("services", "/services?from=-1h", there("tr[data-service]")),
   scene("services-map", "/services?from=-1h&show=map", there(".node")),
-  scene("services-map-part", "/services?from=-1h&show=map", steps(there(".node"), (page) => page.locator("#time-step").focus(), press("End"), there(".time-step .link"), there(".node"))),
+  scene("services-map-part", "/services?from=-1h&show=map", steps(there(".node"), (page) => page.locator("#time-step").focus(), press("End"), there(".time-step .link"), there(".services:not(.stale) .node"))),
   scene("services-calls", "/services?from=-1h&show=calls", there("tr[data-call]")),
   scene("services-details", "/services?from=-1h&show=map&service=checkout", there(".panel .call-list")),
   scene("services-call", "/services?from=-1h&show=calls&service=payment&caller=checkout", there(".panel .facts")),
