@@ -2,16 +2,17 @@
 //! connection, as one shared `Resource`.
 //!
 //! A resource is hashed when it is made, so making one per record would cost more than all else here. Records of the
-//! same pod carry the same facts; these are compared with the last ones seen under their hash and the resource is
-//! reused. Equality is checked in full: a sender must not be able to appear as another by a crafted hash.
+//! same pod carry the same facts; these are written one after another and compared with the last ones seen under their
+//! hash, and the resource is reused. Equality is checked in full: a sender must not be able to appear as another by a
+//! crafted hash.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use logkeep_record::{Attributes, Resource, Severity, Value};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use logkeep_record::{Attributes, Resource, Severity, Value, encode_value};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::naming::workload_of;
 use crate::semconv::{self, Rule, Scale};
@@ -31,6 +32,8 @@ const RANK_WORKLOAD: u8 = 8;
 const RANK_POD: u8 = 9;
 const RANK_CONTAINER: u8 = 10;
 const RANK_FILE: u8 = 30;
+/// Stands for a fact that names nothing, among ranks.
+const UNRANKED: u8 = u8::MAX;
 /// What an Envoy calls the service it stands in front of.
 const PROXY_CLUSTER: &str = "mesh.proxy.cluster";
 /// How an Envoy names itself; elsewhere these keys mean Kubernetes' own.
@@ -55,13 +58,6 @@ pub(crate) struct Lifted<'a> {
     pub(crate) value: Value<'a>,
     /// How well it names the service, if it may.
     pub(crate) rank: Option<u8>,
-}
-
-/// By what they say: the key that a fact came under is no part of a resource, so records need not agree in it to share one.
-impl<'b> PartialEq<Lifted<'b>> for Lifted<'_> {
-    fn eq(&self, other: &Lifted<'b>) -> bool {
-        self.prefix == other.prefix && self.name == other.name && self.value == other.value && self.rank == other.rank
-    }
 }
 
 /// Whether facts of single records may be joined to this resource.
@@ -98,8 +94,13 @@ impl<'a> Lifted<'a> {
         }
     }
 
-    fn text(&self) -> &str {
-        self.value.as_str().unwrap_or_default()
+    /// Appends what it says. The key that it came under is no part of a resource, so records need not agree in it to share one.
+    fn write(&self, out: &mut Vec<u8>) {
+        let name = [self.prefix.as_bytes(), self.name.as_bytes()];
+        write_len(name[0].len() + name[1].len(), out);
+        name.iter().for_each(|part| out.extend_from_slice(part));
+        out.push(self.rank.unwrap_or(UNRANKED));
+        encode_value(&self.value, out);
     }
 
     fn into_owned(self) -> Lifted<'static> {
@@ -137,9 +138,8 @@ impl BaseFacts {
 }
 
 struct Known {
-    base: Arc<Resource>,
-    lifted: Vec<Lifted<'static>>,
-    upstream: Option<String>,
+    /// What it was made of, as one text: a record is compared with it in one step.
+    facts: Box<[u8]>,
     resource: Arc<Resource>,
 }
 
@@ -147,12 +147,14 @@ struct Known {
 pub(crate) struct Interner {
     known: HashMap<u64, Known>,
     known_bytes: usize,
+    /// The facts of the record at hand.
+    facts: Vec<u8>,
     last_base: Option<(Arc<Resource>, BaseFacts)>,
 }
 
 impl Interner {
     pub(crate) fn new() -> Self {
-        Self { known: HashMap::new(), known_bytes: 0, last_base: None }
+        Self { known: HashMap::new(), known_bytes: 0, facts: Vec::new(), last_base: None }
     }
 
     /// Facts of the sender's resource, remembered for the run of records that share it.
@@ -174,33 +176,37 @@ impl Interner {
     ) -> Arc<Resource> {
         let names_service = self.base_facts(base).names_service || lifted.iter().any(names_service);
         let upstream = upstream.filter(|_| !names_service);
-        let hash = hash(base, &lifted, upstream.as_deref());
-        if let Some(known) = self.known.get(&hash) {
-            let same_base = Arc::ptr_eq(&known.base, base) || known.base.digest() == base.digest();
-            if same_base && known.lifted == lifted && known.upstream.as_deref() == upstream.as_deref() {
-                return Arc::clone(&known.resource);
-            }
+        self.facts.clear();
+        write_facts(base, &lifted, upstream.as_deref(), &mut self.facts);
+        let hash = xxh3_64(&self.facts);
+        if let Some(known) = self.known.get(&hash)
+            && *known.facts == *self.facts
+        {
+            return Arc::clone(&known.resource);
         }
         if self.known.len() >= KEPT || self.known_bytes >= KEPT_BYTES {
             self.known.clear();
             self.known_bytes = 0;
         }
         let lifted: Vec<_> = lifted.into_iter().map(Lifted::into_owned).collect();
-        let upstream = upstream.map(Cow::into_owned);
         let resource = build(arrival, base, &lifted, upstream.as_deref());
-        self.known_bytes += resource.canonical().len();
-        let known = Known { base: Arc::clone(base), lifted, upstream, resource: Arc::clone(&resource) };
-        self.known.insert(hash, known);
+        self.known_bytes += resource.canonical().len() + self.facts.len();
+        self.known.insert(hash, Known { facts: self.facts.as_slice().into(), resource: Arc::clone(&resource) });
         resource
     }
 }
 
-fn hash(base: &Resource, lifted: &[Lifted<'_>], upstream: Option<&str>) -> u64 {
-    let mut hash = base.digest().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    for fact in lifted {
-        hash = xxh3_64_with_seed(fact.text().as_bytes(), hash ^ fact.name.len() as u64);
-    }
-    upstream.map_or(hash, |text| xxh3_64_with_seed(text.as_bytes(), hash))
+/// Appends all that a resource is made of, so that no two differ and are written alike.
+fn write_facts(base: &Resource, lifted: &[Lifted<'_>], upstream: Option<&str>, out: &mut Vec<u8>) {
+    out.extend_from_slice(base.digest());
+    write_len(lifted.len(), out);
+    lifted.iter().for_each(|fact| fact.write(out));
+    out.push(u8::from(upstream.is_some()));
+    out.extend_from_slice(upstream.unwrap_or_default().as_bytes());
+}
+
+fn write_len(len: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(len as u64).to_le_bytes());
 }
 
 fn facts_of(base: &Resource) -> BaseFacts {
