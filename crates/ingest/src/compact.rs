@@ -28,8 +28,11 @@ const DAY_NS: i64 = 24 * 3_600 * 1_000_000_000;
 /// Compression of segments that are there to stay.
 pub(crate) const FULL_ZSTD_LEVEL: i32 = 6;
 
-/// A segment of this many bytes is not merged with others: many times that is what its rows take in memory.
-const FULL_BYTES: u64 = 4 << 20;
+/// A segment of this many bytes is not merged with others. Well below what live rows become when they are flushed for their size: to
+/// write each of those twice would take a third more of the processor.
+const FULL_BYTES: u64 = 3 << 20;
+/// Segments of this many bytes together are not merged into one: many times that is what their rows take in memory.
+const MERGED_BYTES: u64 = 8 << 20;
 
 /// How often to look whether a merge is due.
 const TICK: Duration = Duration::from_millis(250);
@@ -86,7 +89,7 @@ pub(crate) fn merge_due(shared: &Shared) -> Result<bool, FlushError> {
 
 /// Whether so many records are left as they are: to write them anew would cost more than it would save.
 pub(crate) fn is_full_size(records: u64, most: u64) -> bool {
-    records >= most / 3
+    records >= most / 4
 }
 
 /// As [`due_run`], of segments of one day of arrival, or old records would stay for as long as young ones. Nothing is added to a day that
@@ -122,12 +125,12 @@ fn due_run(segments: &[Arc<SegmentHandle>], most: u64, fan_in: usize) -> Option<
         while end < segments.len() && tier(&segments[end]) <= level && !full(&segments[end]) {
             records += segments[end].row().records;
             bytes += segments[end].row().plain_bytes;
-            if records > most || bytes > 2 * FULL_BYTES {
+            if records > most || bytes > MERGED_BYTES {
                 break;
             }
             end += 1;
         }
-        let enough = (records > most || bytes > 2 * FULL_BYTES) && end - start >= 2;
+        let enough = (records > most || bytes > MERGED_BYTES) && end - start >= 2;
         if end - start >= fan_in || enough {
             return Some(start..end);
         }

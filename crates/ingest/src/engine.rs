@@ -68,9 +68,9 @@ impl IngestConfig {
     pub fn new(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
-            flush_bytes: 48 << 20,
+            flush_bytes: 40 << 20,
             flush_interval: Duration::from_secs(60),
-            live_bytes: 96 << 20,
+            live_bytes: 80 << 20,
             wal_file_bytes: 64 << 20,
             segment_records: 196_608,
             open_segments_bytes: 128 << 20,

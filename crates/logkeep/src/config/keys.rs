@@ -82,7 +82,7 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
             "what becomes of secrets that no rule is about: mask, hash, drop_field, drop_record or keep",
         ),
         key("redact.rules", "[]", "what else is hidden, and how; the first rule that is about a value decides"),
-        key("flush.bytes", "48MiB", "live records become a segment at this size"),
+        key("flush.bytes", "40MiB", "live records become a segment at this size"),
         key("flush.interval", "30s", "or at this age, or a sixth of it after the last of a burst"),
         key(
             "access.loopback",
