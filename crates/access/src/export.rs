@@ -154,11 +154,16 @@ impl Exports {
 
     /// Counts an answer that has not left yet. What is withheld is not counted.
     pub(crate) async fn take(&self, account: &str, rows: u64) -> Result<(), Withheld> {
-        let most = self.limits.rows;
+        self.take_more(account, 0, rows).await
+    }
+
+    /// Counts a piece, that has not left yet, of an answer of which `before` rows have. What is withheld is not counted.
+    pub(crate) async fn take_more(&self, account: &str, before: u64, more: u64) -> Result<(), Withheld> {
+        let (rows, most) = (before.saturating_add(more), self.limits.rows);
         if rows > most {
             return Err(Withheld::Answer { rows, most });
         }
-        self.count(account, rows).await
+        self.count(account, more).await
     }
 
     /// Counts what has left already, as records do that somebody follows. Beyond what was left nothing is.
@@ -277,6 +282,19 @@ mod tests {
         exports.take("ann", 3_000).await.unwrap();
         exports.take("ann", 3_000).await.unwrap();
         assert_eq!(exports.take("ann", 3_000).await, Err(day(1_000)));
+    }
+
+    #[tokio::test]
+    async fn pieces_of_an_answer_are_held_to_what_one_may_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let exports = open(folder.path(), &Arc::new(ManualClock::at(0))).await;
+        exports.take_more("ann", 0, 2_000).await.unwrap();
+        let too_much = Withheld::Answer { rows: 3_001, most: 3_000 };
+        assert_eq!(exports.take_more("ann", 2_000, 1_001).await, Err(too_much));
+        exports.take_more("ann", 2_000, 1_000).await.unwrap();
+        assert_eq!(exports.left("ann"), 7_000, "each piece counts once, and what is withheld does not");
+        exports.taken("ann", 6_000).await.unwrap();
+        assert_eq!(exports.take_more("ann", 0, 1_001).await, Err(day(1_000)));
     }
 
     #[tokio::test]

@@ -270,9 +270,18 @@ impl Grant {
     /// # Errors
     /// [`AccessError::Withheld`], once that is in the trail: it must not leave.
     pub async fn export(&self, totals: Totals) -> Result<(), AccessError> {
+        self.export_more(Totals::default(), totals).await
+    }
+
+    /// Counts a piece of an answer as read out before it leaves. `before` is what has left, `after` is that and the piece.
+    ///
+    /// # Errors
+    /// [`AccessError::Withheld`], once that is in the trail: neither this piece nor another may leave.
+    pub async fn export_more(&self, before: Totals, after: Totals) -> Result<(), AccessError> {
         let Some(exports) = self.access.exports.as_ref().filter(|_| self.action.reads_out()) else { return Ok(()) };
-        let rows = Exports::weight(totals.rows, totals.bytes);
-        let counted = exports.take(self.who.account(), rows).await;
+        let weight = |totals: Totals| Exports::weight(totals.rows, totals.bytes);
+        let (counted, rows) = (weight(before), weight(after));
+        let counted = exports.take_more(self.who.account(), counted, rows.saturating_sub(counted)).await;
         self.access.unless_withheld(&self.who, self.action, &self.id, counted).await
     }
 
