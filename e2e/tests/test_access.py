@@ -31,6 +31,7 @@ READS = [
     ("GET", "/services", None),
     ("GET", "/graph", None),
     ("GET", "/tail?q=nothing", None),
+    ("GET", "/export?format=csv", None),
     ("POST", "/sql", {"sql": "select count(*) from logs"}),
     ("GET", "/traces/4bf92f3577b34da6a3ce929d0e0e4736", None),
     ("GET", "/logs/default.0.0", None),

@@ -112,6 +112,7 @@ READS = [
     ("GET", "/fields", None),
     ("GET", "/fields/service.name/values", None),
     ("GET", "/tail", None),
+    ("GET", "/export?format=csv", None),
     ("GET", "/views", None),
     ("POST", "/views", {"name": "more", "address": "/logs"}),
     ("POST", "/sql", {"sql": "select * from logs"}),

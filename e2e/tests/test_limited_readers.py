@@ -75,6 +75,8 @@ def attempts():
         for path in ("/logs", "/spans", "/histogram", "/fields", "/services", "/graph", "/overview", "/patterns", "/compare"):
             yield "GET", f"{path}?{always}{quote(each)}", None
         yield "GET", f"/compare?with=rest&values=50&{always}{quote(each)}", None
+        yield "GET", f"/export?format=ndjson&{always}{quote(each)}", None
+        yield "GET", f"/export?format=csv&fields=user.email,client.address,user.id,copy,note&{always}{quote(each)}", None
     for field in ("user.email", "client.address", "user.id", "copy", "note", "message", "service.name", CANARY.replace("-", "_")):
         yield "GET", f"/fields/{field}/values?{always}", None
     yield "GET", f"/traces/{TRACE}", None

@@ -51,6 +51,7 @@ MATRIX = [
     ("GET", "/histogram", None, "-..xx.x....xxx..."),
     ("GET", "/fields", None, "-..xx.x....xxx..."),
     ("GET", "/fields/{name}/values", None, "-..xx.x....xxx..."),
+    ("GET", "/export", None, "-..xx.x....xxx..."),
     ("GET", "/tail", None, "-..xx.x....xxx..."),
     ("POST", "/sql", {"sql": "select count(*) from logs"}, "-..xx.xt.t.xxxt.."),
     ("POST", "/sql", {"sql": "select count(*) from spans"}, "-..xx.xt.t.xxxt.."),
@@ -136,7 +137,7 @@ def asked(client, who, method, path, body, ids):
     """What the server decides, as a letter."""
     place = path.replace("{name}", "victim" if path.startswith("/users") else "service.name")
     place = place.replace("{id}", ids.get(path.removesuffix("/context").removesuffix("/proof"), "0000000000000000"))
-    query = {"/access/explain": "?user=victim&action=query"}.get(path, "")
+    query = {"/access/explain": "?user=victim&action=query", "/export": "?format=ndjson"}.get(path, "")
     body = body and {key: who_is(value, who) for key, value in body.items()}
     # A refusal may have closed it, and what changes something is not sent twice.
     client.connection.close()

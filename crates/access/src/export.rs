@@ -136,6 +136,11 @@ impl Exports {
         rows.max(bytes / ROW_BYTES)
     }
 
+    /// Rows that one answer may have.
+    pub(crate) fn most(&self) -> u64 {
+        self.limits.rows
+    }
+
     /// Why nothing more is given to an account today, if that is so.
     pub(crate) fn used_up(&self, account: &str) -> Option<Withheld> {
         let most = self.limits.rows_a_day;
@@ -152,13 +157,9 @@ impl Exports {
         self.clock.now_ns().div_euclid(DAY_NS)
     }
 
-    /// Counts an answer that has not left yet. What is withheld is not counted.
-    pub(crate) async fn take(&self, account: &str, rows: u64) -> Result<(), Withheld> {
-        self.take_more(account, 0, rows).await
-    }
-
-    /// Counts a piece, that has not left yet, of an answer of which `before` rows have. What is withheld is not counted.
-    pub(crate) async fn take_more(&self, account: &str, before: u64, more: u64) -> Result<(), Withheld> {
+    /// Counts a piece, that has not left yet, of an answer of which `before` rows have; or all of an answer, of which none has. What is
+    /// withheld is not counted.
+    pub(crate) async fn take(&self, account: &str, before: u64, more: u64) -> Result<(), Withheld> {
         let (rows, most) = (before.saturating_add(more), self.limits.rows);
         if rows > most {
             return Err(Withheld::Answer { rows, most });
@@ -264,37 +265,37 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(5 * DAY_NS + 7));
         let exports = open(folder.path(), &clock).await;
-        assert_eq!(exports.take("ann", 3_001).await, Err(Withheld::Answer { rows: 3_001, most: 3_000 }));
+        assert_eq!(exports.take("ann", 0, 3_001).await, Err(Withheld::Answer { rows: 3_001, most: 3_000 }));
         for _ in 0..3 {
-            exports.take("ann", 3_000).await.unwrap();
+            exports.take("ann", 0, 3_000).await.unwrap();
         }
-        assert_eq!(exports.take("ann", 1_001).await, Err(day(1_000)), "and it is not counted");
+        assert_eq!(exports.take("ann", 0, 1_001).await, Err(day(1_000)), "and it is not counted");
         assert_eq!(exports.used_up("ann"), None);
-        exports.take("ann", 1_000).await.unwrap();
-        assert_eq!(exports.take("ann", 1).await, Err(day(0)));
-        assert_eq!(exports.take("ann", 0).await, Ok(()));
+        exports.take("ann", 0, 1_000).await.unwrap();
+        assert_eq!(exports.take("ann", 0, 1).await, Err(day(0)));
+        assert_eq!(exports.take("ann", 0, 0).await, Ok(()));
         assert_eq!(exports.used_up("ann"), Some(day(0)));
-        exports.take("bob", 3_000).await.unwrap();
+        exports.take("bob", 0, 3_000).await.unwrap();
         clock.advance_ns(DAY_NS);
-        exports.take("ann", 3_000).await.unwrap();
+        exports.take("ann", 0, 3_000).await.unwrap();
         // A clock that is set back brings no day back, and begins none.
         clock.advance_ns(-DAY_NS);
-        exports.take("ann", 3_000).await.unwrap();
-        exports.take("ann", 3_000).await.unwrap();
-        assert_eq!(exports.take("ann", 3_000).await, Err(day(1_000)));
+        exports.take("ann", 0, 3_000).await.unwrap();
+        exports.take("ann", 0, 3_000).await.unwrap();
+        assert_eq!(exports.take("ann", 0, 3_000).await, Err(day(1_000)));
     }
 
     #[tokio::test]
     async fn pieces_of_an_answer_are_held_to_what_one_may_have() {
         let folder = tempfile::tempdir().unwrap();
         let exports = open(folder.path(), &Arc::new(ManualClock::at(0))).await;
-        exports.take_more("ann", 0, 2_000).await.unwrap();
+        exports.take("ann", 0, 2_000).await.unwrap();
         let too_much = Withheld::Answer { rows: 3_001, most: 3_000 };
-        assert_eq!(exports.take_more("ann", 2_000, 1_001).await, Err(too_much));
-        exports.take_more("ann", 2_000, 1_000).await.unwrap();
+        assert_eq!(exports.take("ann", 2_000, 1_001).await, Err(too_much));
+        exports.take("ann", 2_000, 1_000).await.unwrap();
         assert_eq!(exports.left("ann"), 7_000, "each piece counts once, and what is withheld does not");
         exports.taken("ann", 6_000).await.unwrap();
-        assert_eq!(exports.take_more("ann", 0, 1_001).await, Err(day(1_000)));
+        assert_eq!(exports.take("ann", 0, 1_001).await, Err(day(1_000)));
     }
 
     #[tokio::test]
@@ -306,7 +307,7 @@ mod tests {
             let exports = open(folder.path(), &clock).await;
             starts += 1;
             for _ in 0..100 {
-                match exports.take("ann", 7).await {
+                match exports.take("ann", 0, 7).await {
                     Ok(()) => given += 7,
                     Err(withheld) => {
                         assert!(matches!(withheld, Withheld::Day { left: 0..7, .. }), "{withheld:?}");
@@ -338,7 +339,7 @@ mod tests {
         let exports = open(folder.path(), &Arc::new(ManualClock::at(0))).await;
         let full = (0..MOST).map(|n| (n.to_string(), Account { leased: 1, read: 1 })).collect();
         exports.today.lock().accounts = full;
-        exports.take("ann", 3_000).await.unwrap();
+        exports.take("ann", 0, 3_000).await.unwrap();
         exports.taken("bob", 7_000).await.unwrap();
         assert_eq!(exports.used_up("zoe"), Some(day(0)));
         assert_eq!(exports.used_up("7"), None);

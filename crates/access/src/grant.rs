@@ -218,6 +218,30 @@ fn new_id() -> String {
     hex::encode(random_bytes::<12>())
 }
 
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All of its answer left.
+    Answered,
+    /// It is more than may be read out: no more of it left.
+    Withheld,
+    /// It could not be answered, or not to the end.
+    Failed,
+    /// Whoever asked went away.
+    Abandoned,
+}
+
+impl Ending {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Withheld => "withheld",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// Leave to read one tenant's data for one request.
 pub struct Grant {
     access: Access,
@@ -265,6 +289,11 @@ impl Grant {
         self.opened.clone().await
     }
 
+    /// Rows that an answer may have, if that is bounded.
+    pub fn most_rows(&self) -> Option<u64> {
+        self.access.exports.as_ref().filter(|_| self.action.reads_out()).map(|exports| exports.most())
+    }
+
     /// Counts an answer as read out, before it leaves.
     ///
     /// # Errors
@@ -281,26 +310,32 @@ impl Grant {
         let Some(exports) = self.access.exports.as_ref().filter(|_| self.action.reads_out()) else { return Ok(()) };
         let weight = |totals: Totals| Exports::weight(totals.rows, totals.bytes);
         let (counted, rows) = (weight(before), weight(after));
-        let counted = exports.take_more(self.who.account(), counted, rows.saturating_sub(counted)).await;
+        let counted = exports.take(self.who.account(), counted, rows.saturating_sub(counted)).await;
         self.access.unless_withheld(&self.who, self.action, &self.id, counted).await
     }
 
     /// Writes down that nothing of the answer left.
-    pub fn withhold(mut self) {
-        self.write_closing("withheld", Totals::default());
+    pub fn withhold(self) {
+        self.end(Ending::Withheld, Totals::default());
     }
 
     /// Writes down what the answer amounted to.
-    pub fn close(mut self, totals: Totals) {
-        self.write_closing("answered", totals);
+    pub fn close(self, totals: Totals) {
+        self.end(Ending::Answered, totals);
     }
 
     /// Writes down that the request failed.
-    pub fn fail(mut self) {
-        self.write_closing("failed", Totals::default());
+    pub fn fail(self) {
+        self.end(Ending::Failed, Totals::default());
     }
 
-    fn write_closing(&mut self, outcome: &'static str, totals: Totals) {
+    /// Writes down how it ended, and what had left by then.
+    pub fn end(mut self, ending: Ending, totals: Totals) {
+        self.write_closing(ending, totals);
+    }
+
+    fn write_closing(&mut self, ending: Ending, totals: Totals) {
+        let outcome = ending.as_str();
         self.closed = true;
         let trail = &self.access.trail;
         let now_ns = trail.ingest.clock().now_ns();
@@ -311,7 +346,7 @@ impl Grant {
 impl Drop for Grant {
     fn drop(&mut self) {
         if !self.closed {
-            self.write_closing("abandoned", Totals::default());
+            self.write_closing(Ending::Abandoned, Totals::default());
         }
     }
 }

@@ -34,7 +34,7 @@ pub use directory::{
     UserInfo, UserName, ViewText, new_hold_id, shows_token,
 };
 pub use export::{ExportLimits, Exports};
-pub use grant::{Access, AccessError, Grant, Reach, Rules};
+pub use grant::{Access, AccessError, Ending, Grant, Reach, Rules};
 pub use identity::{Identity, Known};
 pub use oidc::{Begun, ClientSecret, Oidc, OidcError, OidcOptions, Returned, Vouched};
 pub use policy::{Explanation, Policies, PolicyError};

@@ -161,6 +161,13 @@ impl Client {
         Ok(body.map_err(|error| self.unreachable(&error))?)
     }
 
+    /// Opens a file that the server makes as it is read; reading it fails if it is cut short. `text` as for [`Self::get`].
+    pub(crate) fn file(&self, path: &str, parameters: &[(&str, &str)], text: &str) -> Result<impl Read + use<>> {
+        let request = self.agent.get(format!("{}{path}", self.base)).query_pairs(parameters.iter().copied());
+        let response = self.accepted(self.showing(request).call(), text)?;
+        Ok(response.into_body().into_with_config().limit(u64::MAX).reader())
+    }
+
     /// Opens a stream of server-sent events.
     pub(crate) fn stream(&self, path: &str, query: &str) -> Result<impl Read + use<>> {
         let request = self.showing(self.agent.get(format!("{}{path}", self.base))).query("q", query);

@@ -41,6 +41,8 @@ enum Command {
     Demo(commands::demo::Args),
     /// Search the records of a running server
     Query(commands::query::Args),
+    /// Write all matching records to a file
+    Export(commands::export::Args),
     /// Show matching records as they arrive
     Tail(commands::tail::Args),
     /// Show one trace: its spans as a tree, with its log records
@@ -103,6 +105,7 @@ fn main() -> ExitCode {
         Command::Hold(args) => commands::retention::run_hold(args),
         Command::Certs(args) => commands::certs::run(args),
         Command::Query(args) => commands::query::run(args),
+        Command::Export(args) => commands::export::run(args),
         Command::Tail(args) => commands::tail::run(args),
         Command::Trace(args) => commands::trace::run(args),
         Command::Sources(args) => commands::sources::run(args),

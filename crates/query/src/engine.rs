@@ -2,12 +2,14 @@
 
 pub(crate) mod audit;
 mod compare;
+mod export;
 mod follow;
 mod patterns;
 mod proof;
 pub(crate) mod services;
 
 pub use compare::compared_range;
+pub use export::Export;
 pub use follow::Follower;
 pub use proof::Seal;
 

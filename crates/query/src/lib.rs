@@ -13,4 +13,4 @@ pub mod time;
 pub use engine::audit::{AuditEntry, AuditPage};
 pub use engine::services::overview;
 pub use engine::services::{Edge, Figures, Most, Mtls, SeenBy, Service};
-pub use engine::{Context, Follower, QueryEngine, QueryOptions, Seal, Selection, Trace, compared_range};
+pub use engine::{Context, Export, Follower, QueryEngine, QueryOptions, Seal, Selection, Trace, compared_range};

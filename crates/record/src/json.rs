@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use crate::{Value, limits};
+use crate::{Attributes, Value, limits};
 
 /// Text that is not JSON (RFC 8259), or is nested too deeply.
 #[derive(Debug, thiserror::Error)]
@@ -218,19 +218,22 @@ pub fn write(value: &Value<'_>, out: &mut String) {
             }
             out.push(']');
         }
-        Value::Map(pairs) => {
-            out.push('{');
-            for (place, (key, value)) in pairs.iter().enumerate() {
-                if place > 0 {
-                    out.push(',');
-                }
-                write_str(key, out);
-                out.push(':');
-                write(value, out);
-            }
-            out.push('}');
-        }
+        Value::Map(pairs) => write_object(pairs, out),
     }
+}
+
+/// Appends pairs as an object.
+pub fn write_object(pairs: &Attributes<'_>, out: &mut String) {
+    out.push('{');
+    for (place, (key, value)) in pairs.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        write_str(key, out);
+        out.push(':');
+        write(value, out);
+    }
+    out.push('}');
 }
 
 fn write_double(value: f64, out: &mut String) {

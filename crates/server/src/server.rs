@@ -401,6 +401,7 @@ impl Server {
             redactor: redactor.clone(),
             reloads: reloads.clone(),
             destroyer: destroyer.clone(),
+            exports: api::exports_at_once(),
         };
         let hosts = guard::Hosts::of(bound.main_address());
         let main: Router = api::router(state).layer(axum::middleware::from_fn_with_state(hosts, guard::own_pages_only));

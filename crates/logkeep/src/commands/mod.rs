@@ -7,6 +7,7 @@ pub(crate) mod backup;
 pub(crate) mod certs;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod export;
 pub(crate) mod folder;
 pub(crate) mod hardening;
 pub(crate) mod import;

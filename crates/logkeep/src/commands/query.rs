@@ -43,11 +43,18 @@ pub(crate) struct Args {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Order {
+pub(crate) enum Order {
     /// Newest first
     Desc,
     /// Oldest first
     Asc,
+}
+
+impl Order {
+    /// As the API has it.
+    pub(crate) fn name(self) -> &'static str {
+        if self == Self::Asc { "asc" } else { "desc" }
+    }
 }
 
 #[derive(Deserialize)]
@@ -69,9 +76,8 @@ struct Partial {
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let client = Client::new(&args.server)?;
     let query = args.query.join(" ");
-    let order = if args.order == Order::Asc { "asc" } else { "desc" };
     let mut printer = Printer::for_records(stdout().lock(), args.format, use_colour(), &args.columns);
-    let asked = [("q", query.as_str()), ("from", &args.from), ("to", &args.to), ("order", order)];
+    let asked = [("q", query.as_str()), ("from", &args.from), ("to", &args.to), ("order", args.order.name())];
     let whole = args.columns.is_empty();
     print_pages(&client, "/logs", &asked, args.limit, |records| Ok(printer.records(records.iter().copied(), whole)?))?;
     Ok(ExitCode::SUCCESS)

@@ -52,6 +52,7 @@ pub use histogram::{Bucket, Histogram};
 pub use parameters::{Parameters, Variable};
 pub use patterns::{Pattern, PatternSearch, Patterns};
 pub(crate) use prune::Needs;
+pub(crate) use scan::AsOf;
 pub use scan::Dataset;
 pub use search::{Found, Order, Page, PageKey, Search};
 pub use sql::{SqlAnswer, SqlOptions};

@@ -1,5 +1,6 @@
 //! Reading the rows that match, one block at a time.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -52,6 +53,8 @@ pub(crate) struct Scan {
     pub(crate) range: TimeRange,
     pub(crate) budget: Budget,
     pub(crate) filter: Option<Arc<Compiled>>,
+    /// Only records that were there then.
+    pub(crate) as_of: Option<Arc<AsOf>>,
     /// Only records of one message template.
     pub(crate) template: Option<Arc<TemplateFilter>>,
     pub(crate) needs: Arc<Needs>,
@@ -68,6 +71,28 @@ pub(crate) struct Ask<'a> {
     pub(crate) range: TimeRange,
     pub(crate) filter: &'a Expr,
     pub(crate) view: Arc<View>,
+}
+
+/// A moment: of each class the number of the first batch that came later.
+#[derive(Debug)]
+pub(crate) struct AsOf(HashMap<Class, u64>);
+
+impl AsOf {
+    /// What a tenant has in the snapshot was there.
+    pub(crate) fn now(snapshot: &Snapshot, tenant: &TenantId) -> Self {
+        Self(snapshot.logs_of(tenant).map(|view| (view.class.clone(), next_batch(view))).collect())
+    }
+
+    /// Where what came later begins. All of a class that is not known did.
+    pub(crate) fn end(&self, class: &Class) -> u64 {
+        self.0.get(class).copied().unwrap_or_default()
+    }
+}
+
+fn next_batch(view: &ClassView) -> u64 {
+    let stored = view.segments.iter().map(|segment| segment.row().last_batch);
+    let live = view.live.iter().flat_map(|rows| rows.batches().iter().map(|batch| batch.number));
+    stored.chain(live).max().map_or(0, |last| last + 1)
 }
 
 /// Further conditions on rows, such as those from SQL. All must hold.
@@ -117,6 +142,7 @@ impl Scan {
             range,
             budget,
             filter: if filter_all { None } else { Some(Arc::new(Compiled::new(filter)?)) },
+            as_of: None,
             template: None,
             needs: Arc::new(needs),
             cache,

@@ -57,11 +57,21 @@ pub struct Search {
     pub after: Option<PageKey>,
 }
 
+impl Search {
+    /// Whether all records of a source come before the page.
+    fn is_behind(&self, (min, max): (i64, i64)) -> bool {
+        self.after.as_ref().is_some_and(|after| match self.order {
+            Order::Descending => min > after.time_ns,
+            Order::Ascending => max < after.time_ns,
+        })
+    }
+}
+
 /// A record of a page, with its key.
 pub struct Found {
     /// Its key, from which the next page goes on.
     pub key: PageKey,
-    rows: std::sync::Arc<Rows>,
+    pub(crate) rows: std::sync::Arc<Rows>,
     row: usize,
 }
 
@@ -121,11 +131,14 @@ impl Scan {
         let wanted: Wanted = [fixed::TIME, fixed::BATCH, fixed::INDEX].map(str::to_owned).into();
         for place in order {
             let source = &self.sources[place];
+            if search.is_behind(source.time_bounds_ns()) {
+                continue;
+            }
             if best.len() >= keep && self.cannot_win(source.time_bounds_ns(), &best, search.order) {
                 continue;
             }
             let _ = self.each(source, &wanted, Conditions::default(), &mut |chunk| {
-                add_candidates(&chunk, place, search, keep, &mut best)?;
+                self.add_candidates(&chunk, place, search, keep, &mut best)?;
                 Ok(ControlFlow::Continue(()))
             })?;
         }
@@ -184,39 +197,45 @@ impl Scan {
         found.sort_by_key(|(place, _)| *place);
         Ok(found.into_iter().map(|(_, found)| found).collect())
     }
-}
 
-fn add_candidates(
-    chunk: &Chunk<'_>,
-    source: usize,
-    search: &Search,
-    keep: usize,
-    best: &mut BinaryHeap<Candidate>,
-) -> Result<(), QueryError> {
-    let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>().values();
-    let batches = chunk.column(fixed::BATCH)?.as_primitive::<UInt64Type>().values();
-    let indexes = chunk.column(fixed::INDEX)?.as_primitive::<UInt32Type>().values();
-    let after = search.after.clone().map(|key| Rank::new(search.order, key));
-    for row in 0..chunk.len() {
-        if best.len() >= keep
-            && let Some((worst, _, _)) = best.peek()
-        {
-            // Most rows lose by their time alone.
-            let worst = worst.key().time_ns;
-            let loses = if search.order == Order::Descending { times[row] < worst } else { times[row] > worst };
-            if loses {
+    fn add_candidates(
+        &self,
+        chunk: &Chunk<'_>,
+        source: usize,
+        search: &Search,
+        keep: usize,
+        best: &mut BinaryHeap<Candidate>,
+    ) -> Result<(), QueryError> {
+        let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>().values();
+        let batches = chunk.column(fixed::BATCH)?.as_primitive::<UInt64Type>().values();
+        let indexes = chunk.column(fixed::INDEX)?.as_primitive::<UInt32Type>().values();
+        let after = search.after.clone().map(|key| Rank::new(search.order, key));
+        let end = self.as_of.as_ref().map_or(u64::MAX, |moment| moment.end(chunk.class));
+        for row in 0..chunk.len() {
+            if batches[row] >= end {
                 continue;
             }
+            if best.len() >= keep
+                && let Some((worst, _, _)) = best.peek()
+            {
+                // Most rows lose by their time alone.
+                let worst = worst.key().time_ns;
+                let loses = if search.order == Order::Descending { times[row] < worst } else { times[row] > worst };
+                if loses {
+                    continue;
+                }
+            }
+            let key =
+                PageKey { time_ns: times[row], class: chunk.class.clone(), batch: batches[row], index: indexes[row] };
+            let rank = Rank::new(search.order, key);
+            if after.as_ref().is_some_and(|after| rank <= *after) {
+                continue;
+            }
+            best.push((rank, source, chunk.numbers[row]));
+            if best.len() > keep {
+                best.pop();
+            }
         }
-        let key = PageKey { time_ns: times[row], class: chunk.class.clone(), batch: batches[row], index: indexes[row] };
-        let rank = Rank::new(search.order, key);
-        if after.as_ref().is_some_and(|after| rank <= *after) {
-            continue;
-        }
-        best.push((rank, source, chunk.numbers[row]));
-        if best.len() > keep {
-            best.pop();
-        }
+        Ok(())
     }
-    Ok(())
 }

@@ -8,6 +8,7 @@ mod caller;
 mod compare;
 mod error;
 mod explain;
+mod export;
 mod glass;
 mod keeping;
 mod oidc;
@@ -40,6 +41,7 @@ use logkeep_intake::{Intake, Tls};
 use logkeep_query::QueryEngine;
 use logkeep_record::TenantId;
 use logkeep_redact::Redactor;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::destruction::Destroyer;
@@ -49,6 +51,7 @@ use crate::server::SignInOptions;
 use crate::{metrics, ui};
 
 pub(crate) use error::ApiError;
+pub(crate) use export::exports_at_once;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -70,6 +73,7 @@ pub(crate) struct AppState {
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) reloads: Arc<Reloads>,
     pub(crate) destroyer: Destroyer,
+    pub(crate) exports: Arc<Semaphore>,
 }
 
 /// Everything the main listener answers.
@@ -93,6 +97,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/histogram", get(search::histogram))
         .route("/fields", get(search::fields))
         .route("/fields/{name}/values", get(search::values))
+        .route("/export", get(export::export))
         .route("/tail", get(tail::tail))
         .route("/sql", post(sql::sql))
         .route("/status", get(status::status))

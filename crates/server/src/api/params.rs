@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use logkeep_query::Selection;
-use logkeep_query::exec::{AskedTemplate, Dataset, PageKey};
+use logkeep_query::exec::{AskedTemplate, Dataset, Order, PageKey};
 use logkeep_query::kql::{Expr, parse};
 use logkeep_record::TimeRange;
 
@@ -85,6 +85,15 @@ impl Params {
     /// What `q`, `from`, `to` and `template` select.
     pub(crate) fn selection(&self, dataset: Dataset) -> Result<Selection, ApiError> {
         Ok(Selection { dataset, filter: self.filter()?, range: self.range()?, template: self.template(dataset)? })
+    }
+
+    /// `order`: `desc`, newest first, which it is where nothing is said, or `asc`.
+    pub(crate) fn order(&self) -> Result<Order, ApiError> {
+        match self.text("order") {
+            "" | "desc" => Ok(Order::Descending),
+            "asc" => Ok(Order::Ascending),
+            other => Err(ApiError::bad_request(format!("`order` is `{other}`; it must be `asc` or `desc`"))),
+        }
     }
 
     /// Where a page begins: behind the `next` of the one before.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use logkeep_access::{Action, Grant, Identity};
-use logkeep_query::exec::{Dataset, FieldSummary, Found, Order, QueryError, Search, ValueCount};
+use logkeep_query::exec::{Dataset, FieldSummary, Found, QueryError, Search, ValueCount};
 use logkeep_record::{Record, RecordId};
 use serde_json::json;
 
@@ -48,12 +48,7 @@ async fn page(state: &AppState, who: &Identity, params: &Params, dataset: Datase
         Dataset::Spans => ("spans", "spans", spans_json),
         Dataset::Logs | Dataset::Audit => ("logs", "records", records),
     };
-    let order = match params.text("order") {
-        "" | "desc" => Order::Descending,
-        "asc" => Order::Ascending,
-        other => return Err(ApiError::bad_request(format!("`order` is `{other}`; it must be `asc` or `desc`"))),
-    };
-    let search = Search { limit: params.count("limit", 100, 10_000)?, order, after: params.after()? };
+    let search = Search { limit: params.count("limit", 100, 10_000)?, order: params.order()?, after: params.after()? };
     let grant = state.grant(who, params, what).await?;
     let budget = state.query.budget();
     let page = state.query.search(&grant, &selection, search, &budget).await;
