@@ -18,7 +18,7 @@ ALWAYS = "from=2020-01-01T00:00:00Z&to=2040-01-01T00:00:00Z"
 FLUSHED = "flush:\n  interval: 1s\n  bytes: 4MiB\nlog:\n  level: error\n"
 OPEN = "access:\n  loopback: open\n  export_rows: 10000000\n"
 RECORDS = 60_000
-ODD = ['say "hi", you', "two\nlines\r\nof three", "=1+1", "-2+3", "-17", "+4.5", "@SUM(A1)", "\ttab", "żółw 🐢", "\u202eright to left", "\x00\x1b[31m", "", "a,b;c"]
+ODD = ['say "hi", you', "two\nlines\r\nof three", "=1+1", "-2+3", "-17", "+4.5", "@SUM(A1)", "\ttab", "żółw 🐢", "\u202eright to left", "\x00\x1b[31m", "plain", "a,b;c"]
 
 
 def document(n):

@@ -1,7 +1,7 @@
 /**
  * A stand-in for `logkeep serve`: docs/api.md over records in memory, and the built console. For development and for
  * the browser test. `PORT`, `COUNT` (records at the start), `RATE` (records a second), `TRACES` and
- * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial" | "unbalanced" | "masked" | "behind", "rate": n, "session": null | "nobody" | "engineer" | "analyst" | "administrator"}` changes what it does.
+ * `BIG` (spans of one big trace) are its options; `POST /__mock {"state": "ok" | "empty" | "down" | "slow" | "broken" | "forbidden" | "no_sql" | "partial" | "unbalanced" | "masked" | "behind" | "export_over" | "export_cut", "rate": n, "session": null | "nobody" | "engineer" | "analyst" | "administrator"}` changes what it does.
  */
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -13,6 +13,7 @@ import { compare } from "./compare.mjs";
 import { PEOPLE, session } from "./people.mjs";
 import { overview } from "./overview.mjs";
 import { parameters, patterns, isOf } from "./patterns.mjs";
+import { exportFile } from "./export.mjs";
 import { graph, services } from "./services.mjs";
 import { ledger, sources } from "./sources.mjs";
 import { views } from "./views.mjs";
@@ -138,6 +139,7 @@ async function handle(mock, request, response) {
   if (mock.state === "broken" && ["/logs", "/spans", "/patterns"].includes(path)) return send(response, 408, { error: { code: "over_budget", message: "the query read 8.0 GB, its budget" } });
   try {
     if (path.startsWith("/views")) return send(response, 200, views(mock, path, request.method, session(mock), JSON.parse((await body(request)) || "{}")));
+    if (path === "/export") return exportFile(mock, searchParams, response);
     if (path === "/tail") return tail(mock, searchParams, request, response);
     for (const [pattern, answer] of ROUTES) {
       const match = pattern.exec(path);

@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { UnreachableError } from "./api/client";
 import { cancelSearch, useFields, useHistogram, useLogs, useStatus } from "./api/queries";
+import { ExportButton } from "./components/export/ExportButton";
 import { Facets } from "./components/Facets";
 import { Footer } from "./components/Footer";
 import { Histogram } from "./components/Histogram";
@@ -129,7 +130,9 @@ export function App() {
       <Footer
         status={status.data} total={answer?.total} stats={pages?.[0]?.stats} tail={tail}
         partial={pages?.find((page) => page.partial)?.partial ?? null} refresh={refresh}
-      />
+      >
+        {!never && <ExportButton view={view} range={range} total={answer?.total} />}
+      </Footer>
       {shortcuts && <Shortcuts onClose={() => setShortcuts(false)} />}
     </div>
   );

@@ -101,7 +101,7 @@ async function ask(address: string, request: RequestInit): Promise<string> {
 }
 
 /** A gateway's error page is no error form: it means that the server behind it is away. */
-function asError(status: number, text: string): Error {
+export function asError(status: number, text: string): Error {
   try {
     const parsed = JSON.parse(text) as ErrorAnswer & { error?: ErrorBody };
     if (parsed.error && typeof parsed.error.message === "string") return new ApiError(status, parsed.error, parsed);

@@ -10,13 +10,15 @@ interface Props {
   tail: Tail;
   partial: PartialAnswer | null;
   refresh(): void;
+  children: React.ReactNode;
 }
 
 /** What was searched and what was lost, in plain numbers. */
-export function Footer({ status, total, stats, tail, partial, refresh }: Props) {
+export function Footer({ status, total, stats, tail, partial, refresh, children }: Props) {
   return (
     <footer className="footer">
       <span className="footer-main" data-total={total}>{total === undefined ? "" : t.footer.matched(total)}</span>
+      {children}
       {partial && <strong className="text-warn">{t.states.partial(partial.reason, partial.missing)}</strong>}
       {tail.lost > 0 && (
         <button type="button" className="link text-warn" title={t.tail.lostWhy} onClick={refresh}>{t.tail.lost(tail.lost)}</button>

@@ -7,6 +7,7 @@ const PATHS = {
   minus: "M3 8h10",
   columns: "M2.5 3h11v10h-11zM6.5 3v10M10.5 3v10",
   bookmark: "M4 2.5h8v11L8 10.5l-4 3z",
+  save: "M8 2.5v7M5 7l3 3 3-3M2.5 11v2.5h11V11",
   edit: "M3 13l.6-2.8L10.8 3l2.2 2.2-7.2 7.2zM9.3 4.5l2.2 2.2",
   compare: "M3 13V7M6.5 13V3M10 13V9.5M13.5 13V5",
   copy: "M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z",

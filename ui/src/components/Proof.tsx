@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../api/client";
 import type { LogRecord } from "../api/types";
+import { save } from "../lib/download";
 import { checkProof, verdict, type ProofFile, type Step } from "../lib/proof";
 import { localStamp } from "../lib/time";
 import { t } from "../strings";
@@ -25,7 +26,7 @@ export function Proof({ record }: { record: LogRecord }) {
       <Facts file={file} />
       <Check file={file} record={record} />
       <p className="buttons">
-        <button type="button" className="button" onClick={() => download(file.id, text)}>{t.proof.download}</button>
+        <button type="button" className="button" onClick={() => save(nameOf(file.id), asFile(text))}>{t.proof.download}</button>
         <code className="muted">logkeep verify --proof {nameOf(file.id)}</code>
       </p>
       <p className="muted proof-note">{t.proof.note}</p>
@@ -95,9 +96,4 @@ const MARKS = { held: "check", failed: "close", unchecked: "warn" } as const;
 const nameOf = (id: string) => `proof-${id}.json`;
 
 /** The text as the server wrote it: another writing of the same JSON would be another file. */
-function download(id: string, text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  const link = Object.assign(document.createElement("a"), { href: address, download: nameOf(id) });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 0);
-}
+const asFile = (text: string) => new Blob([text], { type: "application/json" });

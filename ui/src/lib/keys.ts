@@ -33,9 +33,9 @@ export function focusSearch(): void {
   input?.select();
 }
 
-/** What others have saved, for whoever may see it. */
-function openViews(): void {
-  document.querySelector<HTMLButtonElement>(".views-button")?.click();
+/** A dialog that a button opens, which is not there for everybody. */
+function press(button: ".views-button" | ".export-button"): void {
+  document.querySelector<HTMLButtonElement>(button)?.click();
 }
 
 function isTyping(target: EventTarget | null): boolean {
@@ -73,6 +73,7 @@ const ACTIONS: { [key: string]: Action } = {
   o: (k) => k.update({ order: k.view.order === "desc" ? "asc" : "desc" }),
   f: (k) => k.toggleFacets(),
   c: ({ view: { q, from, to, template } }) => go(compareAddress({ q, from, to, template })),
+  e: () => press(".export-button"),
   "?": (k) => k.setShortcuts(true),
 };
 
@@ -127,7 +128,7 @@ export function usePageKeys(page: PageKeys): void {
       }
       if (isTyping(event.target) || asleep) return;
       const view = pathByKey(event.key);
-      const action = view ? () => go(viewAddress(view)) : event.key === "v" ? openViews : (keys[event.key] ?? (isControl(event.target) ? undefined : onControls[event.key]));
+      const action = view ? () => go(viewAddress(view)) : event.key === "v" ? () => press(".views-button") : (keys[event.key] ?? (isControl(event.target) ? undefined : onControls[event.key]));
       if (!action) return;
       event.preventDefault();
       action();

@@ -1,1 +1,0 @@
-import{a as e,ht as t}from"./strings-BZdrzFqA.js";var n=t();function r({text:t,lines:r=!1}){return e(t,r).map(({text:e,escaped:t},r)=>t?(0,n.jsx)(`span`,{className:`escaped`,children:e},r):e)}export{r as t};
