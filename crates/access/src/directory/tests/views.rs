@@ -73,6 +73,8 @@ async fn only_pages_of_the_console_are_saved() {
         " /logs",
         "/logsx",
         "/people",
+        "/map",
+        "/sql?sql=select",
     ] {
         assert!(!check(bad).await, "{bad}");
     }
