@@ -154,4 +154,18 @@ const first = [
   scene("first-sources", "/sources", says("Nothing has been sent yet"), { mock: { state: "empty" } }),
 ];
 
-export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...compare, ...views, ...tour, ...people, ...first];
+const asked = (sql) => `/sql?sql=${encodeURIComponent(sql)}`;
+const run = click(".sql-form .primary");
+const sql = [
+  scene("sql", "/sql", says("Ask in SQL")),
+  scene("sql-link", asked("select time from logs"), says("Not run yet")),
+  scene("sql-rows", asked("select time, \"service.name\", records from logs"), steps(run, there(".sql-table td"))),
+  scene("sql-nothing", asked("select * from logs where false"), steps(run, says("No rows"))),
+  scene("sql-error", asked("select time,\n  nope\nfrom logs"), steps(run, there(".sql-place mark")), { allow: REFUSED }),
+  scene("sql-over", asked("select count(*) from logs"), steps(run, says("the query reached its time")), { mock: { state: "no_sql" }, allow: REFUSED }),
+  scene("sql-running", asked("select count(*) from logs"), steps(run, says("Running")), { mock: { state: "slow" } }),
+  scene("sql-forbidden", asked("select count(*) from logs"), steps(run, says("You may not see this")), { mock: { state: "forbidden" }, allow: REFUSED }),
+  scene("sql-away", asked("select time from logs"), steps(there(".sql-form"), change("down"), run, says("The server does not answer")), { allow: ["ERR_", ...REFUSED] }),
+];
+
+export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...compare, ...views, ...sql, ...tour, ...people, ...first];

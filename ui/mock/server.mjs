@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as answers from "./answers.mjs";
-import { bigTrace, fromOtlp, seededSpans, sums, trace } from "./spans.mjs";
+import { bigTrace, fromOtlp, seededSpans, trace } from "./spans.mjs";
 import { compare } from "./compare.mjs";
 import { PEOPLE, session } from "./people.mjs";
 import { overview } from "./overview.mjs";
@@ -16,6 +16,7 @@ import { parameters, patterns, isOf } from "./patterns.mjs";
 import { exportFile } from "./export.mjs";
 import { graph, services } from "./services.mjs";
 import { ledger, sources } from "./sources.mjs";
+import { sql } from "./sql.mjs";
 import { views } from "./views.mjs";
 import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
 
@@ -135,9 +136,9 @@ async function handle(mock, request, response) {
   if (mock.state === "slow" && path !== "/status" && path !== "/session") await new Promise((release) => mock.held.push(release));
   if (mock.state === "forbidden" && path !== "/status" && path !== "/session") return send(response, 403, { error: { code: "forbidden", message: "no policy permits it" } });
   if (mock.state === "no_sql" && path === "/sql") return send(response, 408, { error: { code: "over_budget", message: "the query reached its time" } });
-  if (path === "/sql") return send(response, 200, sums(mock.spans, JSON.parse(await body(request)).sql));
   if (mock.state === "broken" && ["/logs", "/spans", "/patterns"].includes(path)) return send(response, 408, { error: { code: "over_budget", message: "the query read 8.0 GB, its budget" } });
   try {
+    if (path === "/sql") return send(response, 200, sql(mock, JSON.parse(await body(request)).sql));
     if (path.startsWith("/views")) return send(response, 200, views(mock, path, request.method, session(mock), JSON.parse((await body(request)) || "{}")));
     if (path === "/export") return exportFile(mock, searchParams, response);
     if (path === "/tail") return tail(mock, searchParams, request, response);

@@ -1,7 +1,7 @@
 /** Views that were saved, in memory. */
 import { HttpError } from "./answers.mjs";
 
-const PAGE = /^\/(?:overview|logs|patterns|compare|traces(?:\/[A-Za-z0-9/-]+)?|services|sources)?(?:\?[!$-;=?-[\]^_a-z{|}~&%]*)?$/;
+const PAGE = /^\/(?:overview|logs|patterns|compare|traces(?:\/[A-Za-z0-9/-]+)?|services|sources|sql)?(?:\?[!$-;=?-[\]^_a-z{|}~&%]*)?$/;
 const now = () => new Date().toISOString();
 const none = (id) => new HttpError(404, { code: "not_found", message: `there is no view \`${id}\`` });
 

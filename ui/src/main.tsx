@@ -43,6 +43,7 @@ const ComparePage = lazy(() => import("./components/traces/ComparePage").then((f
 const ServicesPage = lazy(() => import("./components/services/ServicesPage").then((file) => ({ default: file.ServicesPage })));
 const Tour = lazy(() => import("./components/tour/Tour"));
 const SourcesPage = lazy(() => import("./components/sources/SourcesPage").then((file) => ({ default: file.SourcesPage })));
+const SqlPage = lazy(() => import("./components/sql/SqlPage").then((file) => ({ default: file.SqlPage })));
 
 function Here() {
   const path = usePath();
@@ -56,6 +57,7 @@ function Here() {
     case "/compare": return <CompareLogsPage />;
     case "/services": return <ServicesPage />;
     case "/sources": return <SourcesPage />;
+    case "/sql": return <SqlPage />;
     case "/account": return <AccountPage />;
     case "/audit": return <AuditPage />;
     case "/approvals": return <ApprovalsPage />;

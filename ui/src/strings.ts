@@ -21,7 +21,7 @@ const percent = ({ errors, of }: Share) => (errors === 0 || of === 0 ? "0 %" : e
 const factor = (times: number) => (times < 10 ? `${times.toFixed(1).replace(/\.0$/, "")} times` : `${whole(Math.round(times))} times`);
 
 /** In every list of keys. */
-const VIEW_KEYS: [string, string] = ["1  …  6", "overview, logs, traces, services, sources, patterns"];
+const VIEW_KEYS: [string, string] = ["1  …  7", "overview, logs, traces, services, sources, patterns, SQL"];
 
 export const t = {
   product: "Logkeep",
@@ -65,7 +65,7 @@ export const t = {
       unavailable: "The provider does not answer as it should. Please try again later.",
     } as { [code: string]: string },
   },
-  pages: { label: "Pages", skip: "To the content", overview: "Overview", logs: "Logs", patterns: "Patterns", traces: "Traces", services: "Services", sources: "Sources", account: "Account", people: "People", approvals: "Approvals", audit: "Audit trail" },
+  pages: { label: "Pages", skip: "To the content", overview: "Overview", logs: "Logs", patterns: "Patterns", traces: "Traces", services: "Services", sources: "Sources", sql: "SQL", account: "Account", people: "People", approvals: "Approvals", audit: "Audit trail" },
   account: {
     nobody: "You are let in without signing in, so there is nothing here that is yours.",
     who: (name: string, roles: string[]) => `You are signed in as ${name}: ${roles.join(", ") || "no role"}.`,
@@ -594,6 +594,38 @@ export const t = {
     byBrowser: "Let the browser download it",
     orCommand: "(it says so if the file is cut short), or use logkeep export.",
     over: (message: string) => `${message.charAt(0).toUpperCase()}${message.slice(1)}. Nothing was saved. Narrow the range or the search, or say how many records it may be at most.`,
+  },
+  sql: {
+    title: "SQL",
+    editor: "A statement of SQL",
+    placeholder: 'select "service.name", count(*) as records from logs group by 1 order by 2 desc',
+    run: "Run (Ctrl+Enter)",
+    insertRange: "Insert the range",
+    running: "Running",
+    emptyTitle: "Ask in SQL",
+    emptyText: "Write a select over logs or spans and run it. Nothing can be changed by it, and what you ask is written into the audit trail.",
+    linkTitle: "Not run yet",
+    linkText: "The statement came with the address. Read it first: it runs as you, and counts as yours.",
+    wrongTitle: "The statement cannot be run",
+    nothingTitle: "No rows",
+    nothingText: "The statement ran, and nothing is as it asks.",
+    none: "null",
+    result: "Rows of the answer",
+    save: "Save as CSV",
+    meant: "Did you mean",
+    place: (line: number, column: number) => `Line ${whole(line)}, column ${whole(column)}:`,
+    drawn: (shown: number, of: number) => `${whole(shown)} of ${whole(of)} rows are shown; the file has all of them.`,
+    truncated: (rows: number) => `There are more than these ${whole(rows)} rows: the answer was cut off there.`,
+    cut: (characters: number) => `Cut off: it has ${whole(characters)} characters, all of them in the file.`,
+    counted: (rows: number, { elapsed_ms, scanned_rows }: { elapsed_ms: number; scanned_rows: number | null }) =>
+      `${counted(rows, "row", "rows")} in ${whole(Math.round(elapsed_ms))} ms${scanned_rows === null ? "" : `, ${whole(scanned_rows)} rows read`}`,
+    keys: [
+      ["Ctrl Enter", "run the statement"],
+      ["/", "to the statement"],
+      ["r", "run it again"],
+      VIEW_KEYS,
+      ["?", "this list"],
+    ] as [string, string][],
   },
   differences: {
     title: "Compare",

@@ -18,7 +18,7 @@ export function Link({ to, onClick, ...rest }: LinkProps) {
   return <a {...rest} href={to} onClick={click} />;
 }
 
-const NAMES: { [path in Path]: string } = { "/": t.pages.overview, "/logs": t.pages.logs, "/patterns": t.pages.patterns, "/traces": t.pages.traces, "/services": t.pages.services, "/sources": t.pages.sources };
+const NAMES: { [path in Path]: string } = { "/": t.pages.overview, "/logs": t.pages.logs, "/patterns": t.pages.patterns, "/traces": t.pages.traces, "/services": t.pages.services, "/sources": t.pages.sources, "/sql": t.pages.sql };
 
 export function Nav() {
   const here = usePath();

@@ -13,7 +13,7 @@ export function addressToSave({ pathname, search }: { pathname: string; search: 
 }
 
 /** Pages that can be saved, as the server has them too. */
-const PAGES = /^\/(?:overview|logs|patterns|compare|traces(?:\/[A-Za-z0-9/-]+)?|services|sources)?(?:\?|$)/;
+const PAGES = /^\/(?:overview|logs|patterns|compare|traces(?:\/[A-Za-z0-9/-]+)?|services|sources|sql)?(?:\?|$)/;
 
 /** The server takes no others; a link to anything else is none, whatever it answers. */
 export function isOwnPage(address: string): boolean {

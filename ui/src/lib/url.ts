@@ -84,7 +84,7 @@ export function isStep(before: View, after: View): boolean {
 }
 
 /** The views of what was sent, with the key that leads to each. */
-export const VIEWS = { "/": "1", "/logs": "2", "/patterns": "6", "/traces": "3", "/services": "4", "/sources": "5" } as const;
+export const VIEWS = { "/": "1", "/logs": "2", "/patterns": "6", "/traces": "3", "/services": "4", "/sources": "5", "/sql": "7" } as const;
 export type Path = keyof typeof VIEWS;
 export const PATHS = Object.keys(VIEWS) as Path[];
 

@@ -20,7 +20,8 @@ const MOST_NAME: usize = 100;
 const MOST_DESCRIPTION: usize = 500;
 const MOST_ADDRESS: usize = 4_096;
 /// Pages of the console that can be saved, each with what is behind it.
-const PAGES: &[&str] = &["/", "/overview", "/logs", "/patterns", "/compare", "/traces", "/services", "/sources"];
+const PAGES: &[&str] =
+    &["/", "/overview", "/logs", "/patterns", "/compare", "/traces", "/services", "/sources", "/sql"];
 /// The one page below which there are others: one of each trace.
 const TRACES: &str = "/traces/";
 

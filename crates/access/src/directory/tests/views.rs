@@ -47,9 +47,15 @@ async fn only_pages_of_the_console_are_saved() {
         Ok(id) => directory.delete_view(&tenant, &id).await.is_ok(),
         Err(_) => false,
     };
-    for good in
-        ["/", "/logs", "/logs?q=a%20b&col=url.path", "/overview?from=-1h", "/traces/ab12", "/traces/ab/compare/cd?x=1"]
-    {
+    for good in [
+        "/",
+        "/logs",
+        "/logs?q=a%20b&col=url.path",
+        "/overview?from=-1h",
+        "/traces/ab12",
+        "/traces/ab/compare/cd?x=1",
+        "/sql?sql=select+1",
+    ] {
         assert!(check(good).await, "{good}");
     }
     for bad in [
@@ -74,7 +80,7 @@ async fn only_pages_of_the_console_are_saved() {
         "/logsx",
         "/people",
         "/map",
-        "/sql?sql=select",
+        "/sqlx",
     ] {
         assert!(!check(bad).await, "{bad}");
     }

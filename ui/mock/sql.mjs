@@ -1,0 +1,18 @@
+/** Answers to statements of SQL by what is written in them: the mock has no engine. */
+import { HttpError } from "./answers.mjs";
+import { sums } from "./spans.mjs";
+
+const COLUMNS = [{ name: "time", type: "timestamp" }, { name: "service.name", type: "string" }, { name: "records", type: "integer" }];
+const ROWS = 1200;
+const services = ["checkout", "<b>payment</b>", "=cmd()", "web\u202e", null];
+
+export function sql(mock, statement) {
+  if (/trace_id in \(/.test(statement)) return sums(mock.spans, statement);
+  const wrong = statement.indexOf("nope");
+  if (wrong >= 0) throw new HttpError(400, { code: "bad_query", message: "there is no column `nope`", position: [...statement.slice(0, wrong)].length, suggestion: "name" });
+  const isNone = /\bfalse\b/.test(statement);
+  const rows = Array.from({ length: isNone ? 0 : ROWS }, (_, i) => [
+    new Date(Date.UTC(2026, 10, 20) + i * 60_000).toISOString().replace("Z", "000000Z"), services[i % services.length], i === 0 ? Number.MAX_SAFE_INTEGER : (i * 37) % 101,
+  ]);
+  return { columns: COLUMNS, rows, truncated: !isNone, stats: { elapsed_ms: 12, scanned_rows: 48_000, scanned_bytes: 1e6, segments: 2, segments_pruned: 1 } };
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import type { Json } from "../src/api/types";
+import { csvOf, formatSql, isSqlStep, parseSql, placeOf, rangeCondition, sortedRows } from "../src/lib/sql";
+
+it("is in the address as it was written", () => {
+  const view = { sql: "select 1 as \"a&b\"\n-- 100 %", from: "-1h", to: "now" };
+  expect(parseSql(formatSql(view))).toEqual(view);
+  expect(isSqlStep(view, { ...view, sql: "select 2" })).toBe(true);
+  expect(isSqlStep(view, { ...view, from: "-2h" })).toBe(false);
+});
+
+it("has the range as a condition with fixed bounds", () => {
+  expect(rangeCondition(0n, 1_500_000_000n)).toMatch(/^time >= '1970-01-01T00:00:00[.0]*Z' and time < '1970-01-01T00:00:01\.5[0]*Z'$/);
+});
+
+describe("the place of an error", () => {
+  const check = (sql: string, position: number, line: number, column: number, at: string) =>
+    it(sql, () => expect(placeOf(sql, position)).toMatchObject({ line, column, at }));
+  check("selec 1", 0, 1, 1, "selec");
+  check("select\n  \"no such\" from logs", 9, 2, 3, "\"no such\"");
+  check("select '😀', nope from logs", 12, 1, 13, "nope");
+  check("select (", 8, 1, 9, "");
+});
+
+describe("rows in order", () => {
+  const check = (name: string, values: Json[], isDown: boolean, expected: Json[]) =>
+    it(name, () => expect(sortedRows(values.map((value) => [value]), { column: 0, isDown }).flat()).toEqual(expected));
+  check("of numbers with all digits", [9007199254740993n, 2, 9007199254740992n], false, [2, 9007199254740992n, 9007199254740993n]);
+  check("of texts, those without a value last", ["b", null, "a"], true, ["b", "a", null]);
+  check("of truths", [true, false], false, [false, true]);
+  it("as they came", () => expect(sortedRows([["b"], ["a"]], null)).toEqual([["b"], ["a"]]));
+});
+
+it("is a file that no spreadsheet runs", () => {
+  const rows: Json[][] = [["=1+1", -5], ["a \"b\",\nc", 9007199254740993n], [null, "-x"], ["@x", true]];
+  expect(csvOf([{ name: "+a", type: "string" }, { name: "b", type: "integer" }], rows)).toBe(
+    "'+a,b\r\n'=1+1,-5\r\n\"a \"\"b\"\",\nc\",9007199254740993\r\n,'-x\r\n'@x,true\r\n",
+  );
+});
