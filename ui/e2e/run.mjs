@@ -23,6 +23,7 @@ import { proofJourneys, proofStates } from "./proof.mjs";
 import { serviceJourneys, serviceStates } from "./services.mjs";
 import { signIn } from "./signin.mjs";
 import { sourceJourneys, sourceStates } from "./sources.mjs";
+import { sqlJourneys } from "./sql.mjs";
 import { traceJourneys, traceStates } from "./traces.mjs";
 import { traceViewJourneys, traceViewStates } from "./traceviews.mjs";
 import { viewJourneys } from "./views.mjs";
@@ -35,7 +36,7 @@ const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...patternPeople, ...auditJourneys, ...approvalJourneys];
 // A newcomer comes while there is little: what is theirs is on the first page, and Tab soon leads through all of it.
-const all = link ? asked : [...keyboardJourneys, ...overviewJourneys, ...journeys, ...columnJourneys, ...compareJourneys, ...viewJourneys, ...exportJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...tourJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...exportStates, ...states, ...tourStates] : [...proofJourneys])];
+const all = link ? asked : [...keyboardJourneys, ...overviewJourneys, ...journeys, ...columnJourneys, ...compareJourneys, ...viewJourneys, ...sqlJourneys, ...exportJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...tourJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...exportStates, ...states, ...tourStates] : [...proofJourneys])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

@@ -601,6 +601,8 @@ export const t = {
     placeholder: 'select "service.name", count(*) as records from logs group by 1 order by 2 desc',
     run: "Run (Ctrl+Enter)",
     insertRange: "Insert the range",
+    history: (n: number) => `Run before in this browser (${whole(n)})`,
+    forget: "Forget them",
     running: "Running",
     emptyTitle: "Ask in SQL",
     emptyText: "Write a select over logs or spans and run it. Nothing can be changed by it, and what you ask is written into the audit trail.",

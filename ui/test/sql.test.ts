@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json } from "../src/api/types";
 import { csvOf, formatSql, isSqlStep, parseSql, placeOf, rangeCondition, sortedRows } from "../src/lib/sql";
+import { MOST_STATEMENTS, forget, history, remember } from "../src/lib/sqlHistory";
 
 it("is in the address as it was written", () => {
   const view = { sql: "select 1 as \"a&b\"\n-- 100 %", from: "-1h", to: "now" };
@@ -36,4 +37,28 @@ it("is a file that no spreadsheet runs", () => {
   expect(csvOf([{ name: "+a", type: "string" }, { name: "b", type: "integer" }], rows)).toBe(
     "'+a,b\r\n'=1+1,-5\r\n\"a \"\"b\"\",\nc\",9007199254740993\r\n,'-x\r\n'@x,true\r\n",
   );
+});
+
+describe("what was run before", () => {
+  const storage = () => {
+    const kept = new Map<string, string>();
+    return { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, text: string) => void kept.set(key, text), removeItem: (key: string) => void kept.delete(key) };
+  };
+  it("is kept once, the latest first, and can be forgotten", () => {
+    const own = storage();
+    ["a", "b", "a"].forEach((sql) => remember(own, sql));
+    expect(history(own)).toEqual(["a", "b"]);
+    forget(own);
+    expect(history(own)).toEqual([]);
+  });
+  it("is bounded", () => {
+    const own = storage();
+    for (let i = 0; i <= MOST_STATEMENTS; i++) remember(own, `select ${i}`);
+    remember(own, "x".repeat(10_000));
+    expect([history(own).length, history(own)[0]]).toEqual([MOST_STATEMENTS, `select ${MOST_STATEMENTS}`]);
+  });
+  it("is nothing where something else was written, or nothing may be", () => {
+    const broken = { ...storage(), getItem: () => "{\"x\":", setItem: () => { throw new Error("full"); } };
+    expect([history(broken), remember(broken, "a")]).toEqual([[], ["a"]]);
+  });
 });

@@ -4,11 +4,13 @@ import { ApiError, api } from "../../api/client";
 import { retry } from "../../api/queries";
 import { useViewOf, type Codec } from "../../lib/place";
 import { formatSql, isSqlStep, parseSql, placeOf, rangeCondition, type SqlView } from "../../lib/sql";
+import { forget, history, remember } from "../../lib/sqlHistory";
 import { t } from "../../strings";
 import { SlowNote } from "../Notes";
 import { Shell, useBounds } from "../Shell";
 import { Card, Failure } from "../States";
 import { TimePicker } from "../TimePicker";
+import { History } from "./History";
 import { Result } from "./Result";
 import "../../styles/sql.css";
 
@@ -20,6 +22,7 @@ export function SqlPage() {
   const [view, update] = useViewOf(CODEC);
   const [draft, setDraft] = useState(view.sql);
   const [asked, setAsked] = useState({ sql: "", run: 0 });
+  const [past, setPast] = useState(() => history(localStorage));
   const editor = useRef<HTMLTextAreaElement>(null);
   useEffect(() => setDraft(view.sql), [view.sql]);
   const answered = useQuery({
@@ -29,6 +32,7 @@ export function SqlPage() {
   const ask = (sql: string) => {
     if (sql.trim() === "") return;
     update({ sql });
+    setPast(remember(localStorage, sql));
     setAsked(({ run }) => ({ sql, run: run + 1 }));
   };
   const again = useCallback(() => setAsked(({ sql, run }) => (sql ? { sql, run: run + 1 } : { sql, run })), []);
@@ -61,6 +65,10 @@ export function SqlPage() {
               {isFetching && <button type="button" className="button" onClick={cancel}>{t.states.cancel}</button>}
               <button type="button" className="button" onClick={insertRange}>{t.sql.insertRange}</button>
             </div>
+            <History
+              statements={past} onPick={(sql) => { setDraft(sql); editor.current?.focus(); }}
+              onForget={() => { forget(localStorage); setPast([]); }}
+            />
           </form>
           <div className="services-body">
             {asked.run === 0 && <Card title={view.sql ? t.sql.linkTitle : t.sql.emptyTitle} text={view.sql ? t.sql.linkText : t.sql.emptyText} />}
