@@ -160,6 +160,7 @@ const sql = [
   scene("sql", "/sql", says("Ask in SQL")),
   scene("sql-link", asked("select time from logs"), says("Not run yet")),
   scene("sql-rows", asked("select time, \"service.name\", records from logs"), steps(run, there(".sql-table td"))),
+  scene("sql-bars", asked("select \"service.name\", count(*) as records from logs group by 1"), steps(run, there(".sql-bar"))),
   scene("sql-nothing", asked("select * from logs where false"), steps(run, says("No rows"))),
   scene("sql-error", asked("select time,\n  nope\nfrom logs"), steps(run, there(".sql-place mark")), { allow: REFUSED }),
   scene("sql-over", asked("select count(*) from logs"), steps(run, says("the query reached its time")), { mock: { state: "no_sql" }, allow: REFUSED }),

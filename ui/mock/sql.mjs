@@ -6,10 +6,14 @@ const COLUMNS = [{ name: "time", type: "timestamp" }, { name: "service.name", ty
 const ROWS = 1200;
 const services = ["checkout", "<b>payment</b>", "=cmd()", "web\u202e", null];
 
+/** Names with a number each. */
+const GROUPED = { columns: COLUMNS.slice(1), rows: services.map((name, i) => [name, 400 - i * 90]) };
+
 export function sql(mock, statement) {
   if (/trace_id in \(/.test(statement)) return sums(mock.spans, statement);
   const wrong = statement.indexOf("nope");
   if (wrong >= 0) throw new HttpError(400, { code: "bad_query", message: "there is no column `nope`", position: [...statement.slice(0, wrong)].length, suggestion: "name" });
+  if (/group by/.test(statement)) return { ...GROUPED, truncated: false, stats: { elapsed_ms: 9, scanned_rows: 48_000, scanned_bytes: 1e6, segments: 2, segments_pruned: 1 } };
   const isNone = /\bfalse\b/.test(statement);
   const rows = Array.from({ length: isNone ? 0 : ROWS }, (_, i) => [
     new Date(Date.UTC(2026, 10, 20) + i * 60_000).toISOString().replace("Z", "000000Z"), services[i % services.length], i === 0 ? Number.MAX_SAFE_INTEGER : (i * 37) % 101,

@@ -603,6 +603,8 @@ export const t = {
     insertRange: "Insert the range",
     history: (n: number) => `Run before in this browser (${whole(n)})`,
     forget: "Forget them",
+    between: (least: string, most: string) => `From ${least} to ${most}`,
+    moreBars: (n: number) => `${whole(n)} more in the table.`,
     running: "Running",
     emptyTitle: "Ask in SQL",
     emptyText: "Write a select over logs or spans and run it. Nothing can be changed by it, and what you ask is written into the audit trail.",

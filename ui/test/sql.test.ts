@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json } from "../src/api/types";
 import { csvOf, formatSql, isSqlStep, parseSql, placeOf, rangeCondition, sortedRows } from "../src/lib/sql";
+import { chartOf, linePath } from "../src/lib/sqlChart";
 import { MOST_STATEMENTS, forget, history, remember } from "../src/lib/sqlHistory";
 
 it("is in the address as it was written", () => {
@@ -61,4 +62,26 @@ describe("what was run before", () => {
     const broken = { ...storage(), getItem: () => "{\"x\":", setItem: () => { throw new Error("full"); } };
     expect([history(broken), remember(broken, "a")]).toEqual([[], ["a"]]);
   });
+});
+
+describe("what is drawn", () => {
+  const columns = (...types: string[]) => types.map((type, i) => ({ name: `c${i}`, type }));
+  const at = (second: number) => `1970-01-01T00:00:0${second}.000000000Z`;
+  it("is a line over time, oldest first", () => {
+    const chart = chartOf({ columns: columns("timestamp", "integer"), rows: [[at(2), 4], [at(0), 0], [at(1), 9007199254740993n], [at(3), null]] });
+    expect(chart).toMatchObject({ kind: "line", least: 0, points: [{ ns: 0n }, { ns: 1_000_000_000n }, { ns: 2_000_000_000n, value: 4 }] });
+  });
+  it("goes from edge to edge", () => {
+    const chart = chartOf({ columns: columns("timestamp", "double"), rows: [[at(0), 0], [at(1), 10], [at(2), 5]] });
+    expect(chart?.kind === "line" && linePath(chart, 100, 20)).toBe("M0.0 20.0L50.0 0.0L100.0 10.0");
+  });
+  it("is bars, the largest first, and says how many are left", () => {
+    const rows = Array.from({ length: 25 }, (_, i): Json[] => [`s${i}`, i]);
+    expect(chartOf({ columns: columns("string", "integer"), rows })).toMatchObject({ kind: "bars", more: 5, most: 24, bars: [{ name: "s24", value: 24 }, { name: "s23" }, ...Array(18).fill({})] });
+  });
+  const nothing = (name: string, types: string[], rows: Json[][]) => it(name, () => expect(chartOf({ columns: columns(...types), rows })).toBeNull());
+  nothing("is nothing without a number", ["timestamp", "string"], [[at(0), "a"], [at(1), "b"]]);
+  nothing("is nothing where a time is there twice", ["timestamp", "integer"], [[at(0), 1], [at(0), 2]]);
+  nothing("is nothing where a name is there twice", ["string", "integer"], [["a", 1], ["a", 2]]);
+  nothing("is nothing of one row", ["string", "integer"], [["a", 1]]);
 });

@@ -2,18 +2,22 @@ import { useMemo, useState } from "react";
 import type { Json, SqlAnswer } from "../../api/types";
 import { plainText } from "../../lib/format";
 import { csvOf, sortedRows, type Sorting } from "../../lib/sql";
+import { chartOf } from "../../lib/sqlChart";
 import { t } from "../../strings";
 import { Card } from "../States";
 import { Visible } from "../Visible";
+import { Chart } from "./Chart";
 
 /** Rows that are drawn; the file has all of the answer. */
 const MOST_ROWS = 500;
 /** Characters of a value that are drawn. */
 const MOST_TEXT = 300;
 
-export function Result({ answer: { columns, rows, truncated } }: { answer: SqlAnswer }) {
+export function Result({ answer }: { answer: SqlAnswer }) {
+  const { columns, rows, truncated } = answer;
   const [sorting, setSorting] = useState<Sorting | null>(null);
   const sorted = useMemo(() => sortedRows(rows, sorting), [rows, sorting]);
+  const chart = useMemo(() => chartOf(answer), [answer]);
   if (rows.length === 0) return <Card title={t.sql.nothingTitle} text={t.sql.nothingText} />;
   const sortBy = (column: number) => setSorting((now) => ({ column, isDown: now?.column === column && !now.isDown }));
   const direction = (column: number) => (sorting?.column !== column ? "none" : sorting.isDown ? "descending" : "ascending");
@@ -23,6 +27,7 @@ export function Result({ answer: { columns, rows, truncated } }: { answer: SqlAn
         <button type="button" className="button" onClick={() => save(csvOf(columns, sorted))}>{t.sql.save}</button>{" "}
         {rows.length > MOST_ROWS && t.sql.drawn(MOST_ROWS, rows.length)} {truncated && t.sql.truncated(rows.length)}
       </p>
+      {chart && <Chart chart={chart} />}
       <div className="table sql-table" tabIndex={0} role="region" aria-label={t.sql.result}>
         <table>
           <thead>
