@@ -27,6 +27,7 @@ mod parameters;
 mod partition;
 mod patterns;
 mod percentiles;
+mod place;
 mod plan;
 mod project;
 mod proof;

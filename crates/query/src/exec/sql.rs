@@ -29,7 +29,7 @@ use super::metered::{MeterAndYield, count};
 use super::named::Named;
 use super::percentiles::PercentilesTogether;
 use super::table::{LogsTable, plan_error};
-use super::{Budget, QueryError, allowed, bounds, mesh};
+use super::{Budget, QueryError, allowed, bounds, mesh, place};
 use crate::kql::suggest_field;
 
 /// Passes of the optimizer over a plan with joins, unions or queries within queries, at most.
@@ -205,24 +205,24 @@ pub(super) fn passes(plan: &LogicalPlan) -> usize {
 /// The plan of a statement about these tables, of which it sees the columns that it names.
 pub(super) async fn plan(sql: &str, tables: Tables, state: &mut SessionState) -> Result<LogicalPlan, QueryError> {
     let dialect = state.config_options().sql_parser.dialect;
-    let statement = state.sql_to_statement(sql, &dialect).map_err(|error| explain(&error))?;
+    let statement = state.sql_to_statement(sql, &dialect).map_err(|error| explain(&error, sql))?;
     bounds::check_statement(&statement)?;
     if let Some(named) = Named::by(&statement, sql) {
         show(tables.iter().map(|(name, table)| (*name, table.narrowed(&named))), state).map_err(plan_error)?;
         if let Ok(plan) = state.statement_to_plan(statement.clone()).await {
-            return allowed_plan(plan);
+            return allowed_plan(plan, sql);
         }
     }
     // What is wrong with a statement is told with all columns at hand.
     show(tables.into_iter(), state).map_err(plan_error)?;
-    allowed_plan(state.statement_to_plan(statement).await.map_err(|error| explain(&error))?)
+    allowed_plan(state.statement_to_plan(statement).await.map_err(|error| explain(&error, sql))?, sql)
 }
 
 /// The plan, if it only reads, and is not too large to be looked at for that.
-fn allowed_plan(plan: LogicalPlan) -> Result<LogicalPlan, QueryError> {
+fn allowed_plan(plan: LogicalPlan, sql: &str) -> Result<LogicalPlan, QueryError> {
     bounds::check_plan(&plan)?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    read_only.verify_plan(&plan).map_err(|error| explain(&error))?;
+    read_only.verify_plan(&plan).map_err(|error| explain(&error, sql))?;
     Ok(plan)
 }
 
@@ -278,8 +278,8 @@ fn base(options: &SqlOptions) -> Result<SessionState, DataFusionError> {
     Ok(state)
 }
 
-/// What is wrong with the text, with the nearest name where a name is unknown.
-fn explain(error: &DataFusionError) -> QueryError {
+/// What is wrong with the text and where, with the nearest name where a name is unknown.
+fn explain(error: &DataFusionError, sql: &str) -> QueryError {
     let root = error.find_root();
     let message = root.strip_backtrace();
     let suggestion = match root {
@@ -292,11 +292,23 @@ fn explain(error: &DataFusionError) -> QueryError {
         },
         _ => unknown_function(&message).and_then(|name| suggest_field(name, &allowed::names())).map(str::to_owned),
     };
+    let position = position(root, &message, sql);
     // The list of every valid column is longer than anyone wants to read in an error. Of functions equally near one or the
     // other is named.
     let end = ["Valid fields are", "Did you mean"].iter().find_map(|rest| message.find(rest));
     let message = message[..end.unwrap_or(message.len())].trim().to_owned();
-    QueryError::Sql { message, position: None, suggestion }
+    QueryError::Sql { message, position, suggestion }
+}
+
+fn position(error: &DataFusionError, message: &str, sql: &str) -> Option<usize> {
+    match error {
+        DataFusionError::SQL(error, _) => place::of_parser(&error.to_string(), sql),
+        DataFusionError::SchemaError(error, _) => match &**error {
+            datafusion::common::SchemaError::FieldNotFound { field, .. } => place::of_name(&field.name, sql),
+            _ => None,
+        },
+        _ => place::of_name(unknown_function(message)?, sql),
+    }
 }
 
 fn unknown_function(message: &str) -> Option<&str> {

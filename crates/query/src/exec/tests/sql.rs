@@ -272,6 +272,25 @@ async fn sql_reads_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_error_says_where_it_is() {
+    let data = data().await;
+    let snapshot = data.ingest.snapshot();
+    for (text, expected) in [
+        ("selec 1", Some(0)),
+        ("select '€'\n  frm logs", Some(17)),
+        ("select count(*", Some(14)),
+        ("select time,\n \"service.nam\" from logs", Some(14)),
+        ("select cuont(*) from logs", Some(7)),
+        ("select nope from logs where nope = 1", None),
+    ] {
+        let Err(QueryError::Sql { message, position, .. }) = run_sql(&snapshot, text).await else {
+            panic!("`{text}` is an error")
+        };
+        assert_eq!(position, expected, "{text}: {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_streams_share_is_asked_of_streams() {
     let data = data().await;
     let snapshot = data.ingest.snapshot();
