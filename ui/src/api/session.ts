@@ -1,6 +1,7 @@
 /** Who is signed in, and how they come to be. */
 import { useQuery, type QueryClient } from "@tanstack/react-query";
 import { api, url } from "./client";
+import { forget } from "../lib/sqlHistory";
 import { retry } from "./queries";
 
 const KEY = ["session"];
@@ -12,6 +13,7 @@ export function useSession() {
 /** Asks anew who is there; what was read as somebody else is forgotten. */
 export function sessionChanged(client: QueryClient): void {
   client.removeQueries({ predicate: (query) => query.queryKey[0] !== KEY[0] });
+  forget(localStorage);
   void client.resetQueries({ queryKey: KEY });
 }
 

@@ -1,4 +1,4 @@
-/** Statements that were run in this browser, the latest first. They stay in it: nobody else can see them, and the reader can forget them. */
+/** Statements that were run in this browser, the latest first. They stay in it: they are forgotten when somebody else signs in, or when the reader says so. */
 const KEY = "logkeep.sql.history";
 export const MOST_STATEMENTS = 30;
 /** Characters; a longer statement is run and not kept. */
