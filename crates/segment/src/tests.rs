@@ -238,3 +238,44 @@ fn stretches_are_the_whole_in_pieces() {
     assert_eq!(at_once.block_times_ns(), in_pieces.block_times_ns());
     assert!(in_pieces.block_times_ns().is_some(), "a page a block");
 }
+
+#[test]
+fn keys_mean_the_texts_that_they_stand_for() {
+    use arrow::array::Array as _;
+    use arrow::datatypes::DataType;
+    const ROWS: usize = 30_000;
+    let resource = Resource::from_attributes(vec![("service.name".into(), Value::str("web"))]);
+    let record = |number: usize| {
+        let mut record = Record::new(number as i64, Value::str("x"), resource.clone());
+        // Few values, too many for one dictionary, and none at all in most rows.
+        record.attributes.push(("few".into(), Value::from(format!("value {}", number % 7))));
+        record.attributes.push(("many".into(), Value::from(format!("{number:060}"))));
+        if number % 5 == 0 {
+            record.attributes.push(("seldom".into(), Value::from(format!("{}", number % 3))));
+        }
+        record
+    };
+    let records: Vec<_> = (0..ROWS).map(record).collect();
+    let rows = merge(vec![build(&records, 0, 9)]).unwrap().unwrap();
+    let segment =
+        Segment::open(Arc::new(bytes::Bytes::from(write_segment([Ok(rows)], 1, None).unwrap().bytes))).unwrap();
+    let names: Vec<&str> = segment.schema().fields().iter().map(|field| field.name().as_str()).collect();
+    let blocks = || Some(vec![parquet::arrow::arrow_reader::RowSelector::select(9_000)].into());
+    let (mut keyed, mut plain) = (Vec::new(), Vec::new());
+    for selection in [None, blocks()] {
+        let texts = segment.read(&names, selection.clone(), 4_000).unwrap();
+        let keys = segment.read_keys(&names, selection, 4_000).unwrap();
+        for (texts, keys) in texts.zip(keys) {
+            let (texts, keys) = (texts.unwrap(), keys.unwrap());
+            for (at, text) in texts.columns().iter().enumerate() {
+                let key = keys.column(at);
+                let is_keyed = matches!(key.data_type(), DataType::Dictionary(..));
+                if is_keyed { &mut keyed } else { &mut plain }.push(names[at]);
+                assert_eq!(&arrow::compute::cast(key, text.data_type()).unwrap(), text, "{}", names[at]);
+            }
+        }
+    }
+    let has = |list: &[&str], key: &str| list.iter().any(|name| name.contains(key));
+    assert!(has(&keyed, "few") && has(&keyed, "seldom") && !has(&keyed, "many"), "{keyed:?}");
+    assert!(has(&plain, "many") && !has(&plain, "few"), "{plain:?}");
+}

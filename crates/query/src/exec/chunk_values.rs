@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use arrow::array::{Array, ArrayRef, AsArray as _};
+use arrow::array::{Array, ArrayRef, AsArray as _, DictionaryArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{Int64Type, UInt8Type, UInt32Type};
 use logkeep_record::{Severity, Value};
@@ -11,7 +11,7 @@ use logkeep_segment::{AttributeColumn, ValueType, fixed};
 
 use super::QueryError;
 use super::chunk::Chunk;
-use super::filter::value_at;
+use super::filter::{other_values, value_at};
 use crate::kql::fields::{Target, resolve};
 
 /// Takes a value, and how many records have it. The same value may come again.
@@ -89,9 +89,11 @@ fn name_of(place: &str, key: &str) -> String {
     }
 }
 
-/// The values of a column, each once where that costs no copy of it, in the order in which they first come.
-fn each_distinct(column: &ArrayRef, kind: ValueType, take: Take<'_>) -> Result<(), QueryError> {
-    if let (ValueType::Str, Some(texts)) = (kind, column.as_string_opt::<i32>()) {
+/// The values of a column, each once where that costs no copy of it.
+pub(super) fn each_distinct(column: &ArrayRef, kind: ValueType, take: Take<'_>) -> Result<(), QueryError> {
+    if let (ValueType::Str, Some(texts)) = (kind, column.as_dictionary_opt::<UInt32Type>()) {
+        each_key(texts, take)?;
+    } else if let (ValueType::Str, Some(texts)) = (kind, column.as_string_opt::<i32>()) {
         counted(texts.iter().flatten()).into_iter().for_each(|(text, times)| take(&Value::str(text), times));
     } else if let (ValueType::Int, Some(numbers)) = (kind, column.as_primitive_opt::<Int64Type>()) {
         counted(numbers.iter().flatten()).into_iter().for_each(|(number, times)| take(&Value::Int(number), times));
@@ -102,6 +104,19 @@ fn each_distinct(column: &ArrayRef, kind: ValueType, take: Take<'_>) -> Result<(
             take(&value_at(column, kind, row)?, 1);
         }
     }
+    Ok(())
+}
+
+/// Counts keys in place of texts.
+fn each_key(texts: &DictionaryArray<UInt32Type>, take: Take<'_>) -> Result<(), QueryError> {
+    let values = texts.values().as_string_opt::<i32>().ok_or_else(other_values)?;
+    let mut times = vec![0u32; values.len()];
+    match texts.nulls().filter(|nulls| nulls.null_count() > 0) {
+        None => texts.keys().values().iter().for_each(|key| times[*key as usize] += 1),
+        Some(nulls) => nulls.valid_indices().for_each(|row| times[texts.keys().value(row) as usize] += 1),
+    }
+    let found = times.into_iter().enumerate().filter(|(_, times)| *times > 0);
+    found.for_each(|(key, times)| take(&Value::str(values.value(key)), times.into()));
     Ok(())
 }
 

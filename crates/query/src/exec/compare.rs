@@ -248,7 +248,7 @@ impl Scan {
 
     /// The same of a part of the time.
     fn within(&self, range: TimeRange) -> Self {
-        let mut part = Self { range, ..self.clone() };
+        let mut part = Self { range, as_keys: true, ..self.clone() };
         part.sources.retain(|source| {
             let (min, max) = source.time_bounds_ns();
             range.overlaps(min, max)

@@ -11,15 +11,15 @@ use logkeep_segment::{AttributeColumn, ValueType, ValueTypes, fixed};
 
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted};
-use super::filter::value_at;
+use super::chunk_values::each_distinct;
 use super::project::{project, text_of, want};
 use super::scan::Scan;
 use super::schema::TableSchema;
 
 /// Distinct values counted for one field; a field with more shows the most frequent of the first ones.
 const DISTINCT: usize = 2_000;
-/// Records looked at for the list of all fields: the newest segments first.
-const SAMPLE: u64 = 100_000;
+/// Bytes of the values that are counted.
+const VALUES_BYTES: usize = 32 << 20;
 /// Values shown for each field of the list.
 const TOP: usize = 10;
 
@@ -50,8 +50,6 @@ pub struct FieldSummary {
 pub struct Fields {
     /// Records counted.
     pub total: u64,
-    /// Whether there are more matching records than were counted.
-    pub sampled: bool,
     /// By name.
     pub fields: Vec<FieldSummary>,
 }
@@ -67,35 +65,49 @@ pub struct FieldValues {
     pub values: Vec<ValueCount>,
 }
 
+/// Bytes that counted values may still take, of all fields of a question together.
+pub(super) struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(VALUES_BYTES)
+    }
+}
+
 /// The values of a field, counted.
 #[derive(Default)]
 pub(super) struct Tally {
     types: ValueTypes,
     count: u64,
-    values: HashMap<String, u64>,
+    values: HashMap<String, u64, foldhash::fast::RandomState>,
+    /// Whether some value is not counted.
+    is_short: bool,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, value: &Value<'_>, times: u64) {
+    pub(super) fn add(&mut self, value: &Value<'_>, times: u64, room: &mut Room) {
         self.types.add(ValueType::of(value));
         self.count += times;
         match value {
-            Value::Str(text) => self.count(text, times),
-            other => self.count(&text_of(other), times),
+            Value::Str(text) => self.count(text, times, room),
+            other => self.count(&text_of(other), times, room),
         }
     }
 
-    fn count(&mut self, text: &str, times: u64) {
+    fn count(&mut self, text: &str, times: u64, room: &mut Room) {
         if let Some(count) = self.values.get_mut(text) {
             *count += times;
-        } else if self.values.len() < DISTINCT {
+        } else if self.values.len() < DISTINCT && text.len() <= room.0 {
+            room.0 -= text.len();
             self.values.insert(text.to_owned(), times);
+        } else {
+            self.is_short = true;
         }
     }
 
     /// Whether there may be more distinct values than are counted.
     pub(super) fn is_full(&self) -> bool {
-        self.values.len() >= DISTINCT
+        self.is_short || self.values.len() >= DISTINCT
     }
 
     pub(super) fn top(self, limit: usize) -> Vec<ValueCount> {
@@ -108,17 +120,16 @@ impl Tally {
 }
 
 impl Scan {
-    /// All fields of the matching records, up to [`SAMPLE`] of them.
+    /// All fields of all matching records.
     pub(crate) fn fields(&self) -> Result<Fields, QueryError> {
-        let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+        let (mut tallies, mut room) = (BTreeMap::new(), Room::default());
         let mut result = Fields::default();
-        let mut newest_first = self.clone();
+        let mut newest_first = Self { as_keys: true, ..self.clone() };
         newest_first.sources.sort_by_key(|source| Reverse(source.time_bounds_ns().1));
         newest_first.each_source(&all_attributes, &mut |chunk| {
-            tally(&chunk, &mut tallies)?;
+            tally(&chunk, &mut tallies, &mut room)?;
             result.total += chunk.len() as u64;
-            result.sampled = result.total >= SAMPLE;
-            Ok(if result.sampled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(ControlFlow::Continue(()))
         })?;
         result.fields = tallies.into_iter().map(|(name, tally)| summary(name, tally)).collect();
         Ok(result)
@@ -128,7 +139,7 @@ impl Scan {
     pub(crate) fn values(&self, name: &str, limit: usize) -> Result<Option<FieldValues>, QueryError> {
         let table = TableSchema::of(self.dataset, &self.sources, self.view.mask.as_deref())?;
         let Some(column) = table.arrow.index_of(name).ok().map(|place| &table.columns[place]) else { return Ok(None) };
-        let mut tally = Tally::default();
+        let (mut tally, mut room) = (Tally::default(), Room::default());
         let mut result = FieldValues::default();
         let of_column = |source: &Source| {
             let mut wanted = Wanted::new();
@@ -142,7 +153,7 @@ impl Scan {
                 arrow::compute::cast(&values, &arrow::datatypes::DataType::Utf8).map_err(super::scan::arrow_error)?;
             let texts = texts.as_string::<i32>();
             result.missing += texts.null_count() as u64;
-            texts.iter().flatten().for_each(|text| tally.add(&Value::str(text), 1));
+            texts.iter().flatten().for_each(|text| tally.add(&Value::str(text), 1, &mut room));
             Ok(ControlFlow::Continue(()))
         })?;
         result.values = tally.top(limit);
@@ -164,16 +175,14 @@ fn summary(name: String, tally: Tally) -> FieldSummary {
     FieldSummary { name, types, count: tally.count, top: tally.top(TOP) }
 }
 
-fn tally(chunk: &Chunk<'_>, tallies: &mut BTreeMap<String, Tally>) -> Result<(), QueryError> {
+fn tally(chunk: &Chunk<'_>, tallies: &mut BTreeMap<String, Tally>, room: &mut Room) -> Result<(), QueryError> {
     for (field, column) in chunk.rows.table().schema_ref().fields().iter().zip(chunk.rows.table().columns()) {
         let Some(AttributeColumn { key, kind }) = AttributeColumn::parse(field.name()) else { continue };
         if column.null_count() == column.len() {
             continue;
         }
         let tally = tallies.entry(key.to_owned()).or_default();
-        for row in (0..column.len()).filter(|row| column.is_valid(*row)) {
-            tally.add(&value_at(column, kind, row)?, 1);
-        }
+        each_distinct(column, kind, &mut |value, times| tally.add(value, times, room))?;
     }
     let mut rows_of = vec![0u64; chunk.rows.streams().len()];
     chunk
@@ -184,7 +193,7 @@ fn tally(chunk: &Chunk<'_>, tallies: &mut BTreeMap<String, Tally>) -> Result<(),
         .for_each(|stream| rows_of[*stream as usize] += 1);
     for (stream, rows) in chunk.rows.streams().iter().zip(rows_of).filter(|(_, rows)| *rows > 0) {
         for (key, value) in stream.attributes().iter().filter(|(_, value)| !value.is_null()) {
-            tallies.entry(key.clone().into_owned()).or_default().add(value, rows);
+            tallies.entry(key.clone().into_owned()).or_default().add(value, rows, room);
         }
     }
     let severities = chunk.column(fixed::SEVERITY)?.as_primitive::<UInt8Type>();
@@ -192,7 +201,7 @@ fn tally(chunk: &Chunk<'_>, tallies: &mut BTreeMap<String, Tally>) -> Result<(),
     let mut counts = [0u64; 25];
     severities.values().iter().for_each(|number| counts[usize::from(*number).min(24)] += 1);
     for (number, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
-        tally.add(&Value::str(Severity::from_number(number as i64).name()), count);
+        tally.add(&Value::str(Severity::from_number(number as i64).name()), count, room);
     }
     Ok(())
 }

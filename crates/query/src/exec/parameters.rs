@@ -9,7 +9,7 @@ use logkeep_segment::fixed;
 
 use super::QueryError;
 use super::chunk::Wanted;
-use super::fields::{Tally, ValueCount};
+use super::fields::{Room, Tally, ValueCount};
 use super::scan::{Conditions, Scan};
 
 /// The variables of a template, over all matching records.
@@ -44,7 +44,7 @@ impl Scan {
         let wanted: Wanted = [fixed::BODY.to_owned()].into();
         let mut reader = Reader::default();
         let mut variables: Vec<(Kind, Tally)> = Vec::new();
-        let (mut total, mut otherwise) = (0, 0);
+        let (mut total, mut otherwise, mut room) = (0, 0, Room::default());
         for source in &self.sources {
             let _ = self.each(source, &wanted, Conditions::default(), &mut |chunk| {
                 let bodies = chunk.column(fixed::BODY)?.as_string::<i32>();
@@ -60,7 +60,7 @@ impl Scan {
                             variables.push((parameter.kind, Tally::default()));
                         }
                         let value = body.get(parameter.place).unwrap_or_default();
-                        variables[at].1.add(&Value::str(value), 1);
+                        variables[at].1.add(&Value::str(value), 1, &mut room);
                     }
                 }
                 Ok(ControlFlow::Continue(()))

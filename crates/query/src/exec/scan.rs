@@ -62,6 +62,8 @@ pub(crate) struct Scan {
     pub(crate) view: Arc<View>,
     /// Sources that may be read at once.
     pub(crate) threads: usize,
+    /// Texts that decide nothing may come as keys of a dictionary.
+    pub(crate) as_keys: bool,
 }
 
 /// What a scan is of, and for whom.
@@ -148,6 +150,7 @@ impl Scan {
             cache,
             view,
             threads: 1,
+            as_keys: false,
         })
     }
 
@@ -218,7 +221,8 @@ impl Scan {
             return Ok(ControlFlow::Continue(()));
         }
         let conditions = conditions.all.clone();
-        let pass = Pass { scan: self, class: &source.class, filter, template, conditions, whole, admitted };
+        let as_keys = self.as_keys;
+        let pass = Pass { scan: self, class: &source.class, filter, template, conditions, whole, admitted, as_keys };
         let all: Wanted = wanted.union(&tested).cloned().collect();
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
@@ -228,6 +232,7 @@ impl Scan {
                 match blocks.is_empty() {
                     true => Ok(ControlFlow::Continue(())),
                     false if all.is_empty() && pass.takes_all() => pass.count(segment, &blocks, sink),
+                    false if as_keys && tested.is_empty() => pass.segment_keys(segment, &blocks, &all, sink),
                     false if tested.is_empty() || all == tested => pass.segment(segment, &blocks, &all, sink),
                     false => pass.segment_late(segment, &blocks, &tested, wanted, sink),
                 }
@@ -245,7 +250,8 @@ impl Scan {
         let all: Wanted = source.schema()?.fields().iter().map(|field| field.name().clone()).collect();
         let admitted = self.view.admitted(source)?;
         let (filter, template, conditions) = (None, None, Vec::new());
-        let pass = Pass { scan: self, class: &source.class, filter, template, conditions, whole, admitted };
+        let as_keys = false;
+        let pass = Pass { scan: self, class: &source.class, filter, template, conditions, whole, admitted, as_keys };
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
             Place::Segment(handle) => {
@@ -286,6 +292,8 @@ struct Pass<'a> {
     whole: bool,
     /// Of each stream whether its records may be seen; `None` if all may.
     admitted: Option<Vec<bool>>,
+    /// See [`Scan::as_keys`].
+    as_keys: bool,
 }
 
 impl Pass<'_> {
@@ -399,6 +407,25 @@ impl Pass<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// The same with keys for texts. It is of so much that none of it is kept for the next question.
+    fn segment_keys(
+        &self,
+        segment: &Segment,
+        blocks: &[usize],
+        columns: &Wanted,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>, QueryError> {
+        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let selection = (blocks.len() < segment.index().blocks()).then(|| block_selection(blocks, segment.rows()));
+        for (batch, block) in segment.read_keys(&names, selection, BLOCK_ROWS)?.zip(blocks) {
+            let chunk = self.select(segment.rows_of(batch.map_err(read_error)?), block * BLOCK_ROWS)?;
+            if chunk.len() > 0 && sink(chunk)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     /// Reads what decides, and then the rest of the columns for the rows that are left.
     fn segment_late(
         &self,
@@ -420,13 +447,14 @@ impl Pass<'_> {
         let decided = concat_batches(&schema, &tables).map_err(arrow_error)?;
         drop(tables);
         let late: Wanted = wanted.difference(tested).cloned().collect();
-        if late.len() <= CACHED_LATE_COLUMNS {
+        if late.len() <= CACHED_LATE_COLUMNS && !self.as_keys {
             return self.late_blocks(segment, &numbers, &decided, &late, sink);
         }
         let names: Vec<&str> = late.iter().map(String::as_str).collect();
         let plan = LateRead::new(&numbers, segment.rows());
         let (mut read_rows, mut done) = (0, 0);
-        for batch in segment.read(&names, Some(plan.selection), BLOCK_ROWS)? {
+        let read = if self.as_keys { Segment::read_keys } else { Segment::read };
+        for batch in read(segment, &names, Some(plan.selection), BLOCK_ROWS)? {
             let batch = batch.map_err(read_error)?;
             self.scan.budget.check()?;
             self.scan.budget.scanned(0, batch.get_array_memory_size());

@@ -198,7 +198,6 @@ pub(crate) async fn fields(
     let field = |field: &FieldSummary| json!({"name": field.name, "types": field.types, "count": field.count, "top": counts(&field.top)});
     let body = json!({
         "total": fields.total,
-        "sampled": fields.sampled,
         "fields": fields.fields.iter().map(field).collect::<Vec<_>>(),
         "stats": stats(&budget),
     });
