@@ -1,11 +1,10 @@
 //! The fields that the records of a chunk have, each with its values and how many records have them.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
+use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, DictionaryArray};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{Int64Type, UInt8Type, UInt32Type};
+use arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt32Type};
 use logkeep_record::{Severity, Value};
 use logkeep_segment::{AttributeColumn, ValueType, fixed};
 
@@ -89,16 +88,19 @@ fn name_of(place: &str, key: &str) -> String {
     }
 }
 
-/// The values of a column, each once where that costs no copy of it.
+/// The values of a column. The same one may come several times.
 pub(super) fn each_distinct(column: &ArrayRef, kind: ValueType, take: Take<'_>) -> Result<(), QueryError> {
     if let (ValueType::Str, Some(texts)) = (kind, column.as_dictionary_opt::<UInt32Type>()) {
         each_key(texts, take)?;
     } else if let (ValueType::Str, Some(texts)) = (kind, column.as_string_opt::<i32>()) {
-        counted(texts.iter().flatten()).into_iter().for_each(|(text, times)| take(&Value::str(text), times));
+        each_run(texts.iter().flatten(), |text, times| take(&Value::str(text), times));
     } else if let (ValueType::Int, Some(numbers)) = (kind, column.as_primitive_opt::<Int64Type>()) {
-        counted(numbers.iter().flatten()).into_iter().for_each(|(number, times)| take(&Value::Int(number), times));
+        each_run(numbers.iter().flatten(), |number, times| take(&Value::Int(number), times));
+    } else if let (ValueType::Double, Some(numbers)) = (kind, column.as_primitive_opt::<Float64Type>()) {
+        let bits = numbers.iter().flatten().map(f64::to_bits);
+        each_run(bits, |bits, times| take(&Value::Double(f64::from_bits(bits)), times));
     } else if let (ValueType::Bool, Some(flags)) = (kind, column.as_boolean_opt()) {
-        counted(flags.iter().flatten()).into_iter().for_each(|(flag, times)| take(&Value::Bool(flag), times));
+        each_run(flags.iter().flatten(), |flag, times| take(&Value::Bool(flag), times));
     } else {
         for row in (0..column.len()).filter(|row| column.is_valid(*row)) {
             take(&value_at(column, kind, row)?, 1);
@@ -120,25 +122,17 @@ fn each_key(texts: &DictionaryArray<UInt32Type>, take: Take<'_>) -> Result<(), Q
     Ok(())
 }
 
-fn counted<T: Copy + Eq + Hash>(values: impl Iterator<Item = T>) -> Vec<(T, u64)> {
-    let mut places: HashMap<T, usize, foldhash::fast::RandomState> = HashMap::default();
-    let mut counts: Vec<(T, u64)> = Vec::new();
-    let mut last = None;
+/// Neighbours are often equal, as rows are in the order of their streams.
+fn each_run<T: Copy + PartialEq>(values: impl Iterator<Item = T>, mut take: impl FnMut(T, u64)) {
+    let mut run: Option<(T, u64)> = None;
     for value in values {
-        // Neighbours are often equal, as rows are in the order of their streams.
-        if let Some((same, place)) = last
-            && same == value
-        {
-            let (_, count): &mut (T, u64) = &mut counts[place];
-            *count += 1;
-            continue;
-        }
-        let place = *places.entry(value).or_insert(counts.len());
-        match counts.get_mut(place) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((value, 1)),
-        }
-        last = Some((value, place));
+        run = Some(match run {
+            Some((same, times)) if same == value => (same, times + 1),
+            other => {
+                other.into_iter().for_each(|(value, times)| take(value, times));
+                (value, 1)
+            }
+        });
     }
-    counts
+    run.into_iter().for_each(|(value, times)| take(value, times));
 }

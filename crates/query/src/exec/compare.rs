@@ -4,7 +4,7 @@
 //! from its first record on, so its counts are exact however many values a field has. Values beyond the bounds are counted
 //! together. Fields are flat: a name is what a filter finds under it, the record's own first, then those of its resource and scope.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use logkeep_record::{TimeRange, Value};
@@ -12,8 +12,8 @@ use logkeep_segment::fixed;
 
 use super::chunk::Source;
 use super::chunk_values::{Values, each_value};
+use super::distinct::{Added, Distinct};
 use super::fields::all_attributes;
-use super::project::text_of;
 use super::scan::Scan;
 use super::{Needs, QueryError};
 use crate::chance::sure_difference;
@@ -116,7 +116,7 @@ pub struct Differences {
 #[derive(Default)]
 struct Field {
     has: Both,
-    values: HashMap<String, Both, foldhash::fast::RandomState>,
+    values: Distinct<Both>,
 }
 
 /// What is known of both parts so far.
@@ -148,7 +148,7 @@ impl Counting {
     /// Turns counts of all records into those of the rest.
     fn leave_the_rest(&mut self) {
         let all = [&mut self.totals, &mut self.with_more_fields].into_iter().chain(
-            self.fields.values_mut().flat_map(|field| std::iter::once(&mut field.has).chain(field.values.values_mut())),
+            self.fields.values_mut().flat_map(|field| std::iter::once(&mut field.has).chain(field.values.counts_mut())),
         );
         all.for_each(|counts| counts[1] = counts[1].saturating_sub(counts[0]));
     }
@@ -174,26 +174,17 @@ impl Field {
     /// Whether the value is followed from now on; only if there is room for more of them at all.
     fn add(&mut self, side: usize, value: &Value<'_>, times: u64, has_room: bool) -> bool {
         self.has[side] += times;
-        let text = match value {
-            Value::Str(text) => text.as_ref().into(),
-            Value::Array(_) | Value::Map(_) | Value::Bytes(_) => return false,
-            other => std::borrow::Cow::from(text_of(other)),
-        };
-        if let Some(counts) = self.values.get_mut(&*text) {
-            counts[side] += times;
+        if matches!(value, Value::Array(_) | Value::Map(_) | Value::Bytes(_)) {
             return false;
         }
-        let is_new = has_room && self.values.len() < MOST_VALUES && text.len() <= LONGEST && text != MARKER;
-        if is_new {
-            let mut counts = Both::default();
-            counts[side] = times;
-            self.values.insert(text.into_owned(), counts);
-        }
-        is_new
+        let has_room = has_room && self.values.len() < MOST_VALUES && value.as_str() != Some(MARKER);
+        let added = self.values.add(value, |bytes| has_room && bytes <= LONGEST, |counts| counts[side] += times);
+        added == Added::AsNew
     }
 
     fn difference(self, name: String, totals: Both, most: usize) -> Option<FieldDifference> {
-        let Self { has, values } = self;
+        let has = self.has;
+        let values = self.values.into_texts(|counts, more| (0..2).for_each(|side| counts[side] += more[side]));
         let mut others = has;
         values.values().for_each(|counts| (0..2).for_each(|side| others[side] -= counts[side]));
         let missing = (None, [totals[0].saturating_sub(has[0]), totals[1].saturating_sub(has[1])]);

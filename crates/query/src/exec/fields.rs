@@ -1,7 +1,7 @@
 //! Which fields the matching records have, and their most frequent values.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use arrow::array::{Array, AsArray as _};
@@ -12,7 +12,8 @@ use logkeep_segment::{AttributeColumn, ValueType, ValueTypes, fixed};
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted};
 use super::chunk_values::each_distinct;
-use super::project::{project, text_of, want};
+use super::distinct::{Added, Distinct};
+use super::project::{project, want};
 use super::scan::Scan;
 use super::schema::TableSchema;
 
@@ -79,7 +80,7 @@ impl Default for Room {
 pub(super) struct Tally {
     types: ValueTypes,
     count: u64,
-    values: HashMap<String, u64, foldhash::fast::RandomState>,
+    values: Distinct<u64>,
     /// Whether some value is not counted.
     is_short: bool,
 }
@@ -88,21 +89,13 @@ impl Tally {
     pub(super) fn add(&mut self, value: &Value<'_>, times: u64, room: &mut Room) {
         self.types.add(ValueType::of(value));
         self.count += times;
-        match value {
-            Value::Str(text) => self.count(text, times, room),
-            other => self.count(&text_of(other), times, room),
-        }
-    }
-
-    fn count(&mut self, text: &str, times: u64, room: &mut Room) {
-        if let Some(count) = self.values.get_mut(text) {
-            *count += times;
-        } else if self.values.len() < DISTINCT && text.len() <= room.0 {
-            room.0 -= text.len();
-            self.values.insert(text.to_owned(), times);
-        } else {
-            self.is_short = true;
-        }
+        let distinct = self.values.len();
+        let has_room = |bytes| {
+            let fits = distinct < DISTINCT && bytes <= room.0;
+            room.0 -= if fits { bytes } else { 0 };
+            fits
+        };
+        self.is_short |= self.values.add(value, has_room, |count| *count += times) == Added::Not;
     }
 
     /// Whether there may be more distinct values than are counted.
@@ -111,8 +104,9 @@ impl Tally {
     }
 
     pub(super) fn top(self, limit: usize) -> Vec<ValueCount> {
+        let values = self.values.into_texts(|count, more| *count += more);
         let mut values: Vec<ValueCount> =
-            self.values.into_iter().map(|(value, count)| ValueCount { value, count }).collect();
+            values.into_iter().map(|(value, count)| ValueCount { value, count }).collect();
         values.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
         values.truncate(limit);
         values

@@ -13,6 +13,7 @@ mod chunk;
 mod chunk_values;
 mod compare;
 mod condition;
+mod distinct;
 mod fields;
 mod filter;
 mod functions;
