@@ -79,6 +79,7 @@ def attempts():
         yield "GET", f"/export?format=csv&fields=user.email,client.address,user.id,copy,note&{always}{quote(each)}", None
     for field in ("user.email", "client.address", "user.id", "copy", "note", "message", "service.name", CANARY.replace("-", "_")):
         yield "GET", f"/fields/{field}/values?{always}", None
+        yield "GET", f"/histogram?by={field}&{always}", None
     yield "GET", f"/traces/{TRACE}", None
     statements = [
         'select * from logs', 'select * from spans', 'select "user.email", count(*) from logs group by 1',
@@ -126,8 +127,8 @@ def test_a_right_guess_is_answered_like_a_wrong_one(people):
 
     always = "from=2020-01-01T00:00:00Z&to=2030-01-01T00:00:00Z&q="
     templates = [
-        ("GET", f"{path}?{always}{filter}", None)
-        for path in ("/logs", "/histogram", "/fields", "/spans", "/overview", "/patterns", "/compare")
+        ("GET", f"{path}{'&' if '?' in path else '?'}{always}{filter}", None)
+        for path in ("/logs", "/histogram", "/histogram?by=user.email", "/fields", "/spans", "/overview", "/patterns", "/compare")
         for filter in ("%22{}%22", "not%20%22{}%22", "user.email:%22{}%22", "user.email%3E%22{}%22", "user.email:{}%2A", "note:%22{}%22")
     ] + [
         ("POST", "/sql", {"sql": sql})

@@ -17,6 +17,7 @@ import { patternJourneys, patternPeople, patternStates } from "./patterns.mjs";
 import { columnJourneys } from "./columns.mjs";
 import { compareJourneys } from "./compare.mjs";
 import { exportJourneys, exportStates } from "./exporting.mjs";
+import { groupJourneys } from "./groups.mjs";
 import { oidc } from "./oidc.mjs";
 import { peopleJourneys } from "./people.mjs";
 import { proofJourneys, proofStates } from "./proof.mjs";
@@ -36,7 +37,7 @@ const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...patternPeople, ...auditJourneys, ...approvalJourneys];
 // A newcomer comes while there is little: what is theirs is on the first page, and Tab soon leads through all of it.
-const all = link ? asked : [...keyboardJourneys, ...overviewJourneys, ...journeys, ...columnJourneys, ...compareJourneys, ...viewJourneys, ...sqlJourneys, ...exportJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...tourJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...exportStates, ...states, ...tourStates] : [...proofJourneys])];
+const all = link ? asked : [...keyboardJourneys, ...overviewJourneys, ...journeys, ...columnJourneys, ...groupJourneys, ...compareJourneys, ...viewJourneys, ...sqlJourneys, ...exportJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...tourJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...exportStates, ...states, ...tourStates] : [...proofJourneys])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

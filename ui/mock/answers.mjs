@@ -79,7 +79,32 @@ export function histogram(records, params) {
     bucket.total++;
     bucket.severity[record.severity] = (bucket.severity[record.severity] ?? 0) + 1;
   }
-  return { from_ns: String(from), to_ns: String(to), bucket_ns: String(width), total: found.length, buckets, stats: stats(records) };
+  const by = params.get("by") ? { by: grouped(found, params, buckets.length, (record) => Number((BigInt(record.time_ns) - first) / width)) } : {};
+  return { from_ns: String(from), to_ns: String(to), bucket_ns: String(width), total: found.length, buckets, ...by, stats: stats(records) };
+}
+
+/** The same records by the first value that each has of a field. */
+function grouped(found, params, buckets, bucketOf) {
+  const field = params.get("by");
+  const values = new Map();
+  const part = () => ({ count: 0, counts: Array(buckets).fill(0) });
+  const missing = part();
+  for (const record of found) {
+    const value = valuesOf(record, field)[0];
+    const key = value === undefined || value === null ? null : String(value);
+    if (key !== null && !values.has(key)) values.set(key, { value: key, ...part() });
+    const counted = key === null ? missing : values.get(key);
+    counted.count++;
+    counted.counts[bucketOf(record)]++;
+  }
+  const sorted = [...values.values()].sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
+  const top = Number(params.get("top") ?? 10);
+  const other = part();
+  for (const group of sorted.slice(top)) {
+    other.count += group.count;
+    group.counts.forEach((count, at) => { other.counts[at] += count; });
+  }
+  return { field, groups: sorted.slice(0, top), other, missing, many: values.size > 2000 };
 }
 
 const typeOf = (v) => (typeof v === "number" ? (Number.isInteger(v) ? "int" : "double") : typeof v === "boolean" ? "bool" : typeof v === "bigint" ? "int" : v === null ? "null" : Array.isArray(v) ? "array" : typeof v === "object" ? "map" : "string");

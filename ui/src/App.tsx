@@ -5,6 +5,7 @@ import { cancelSearch, useFields, useHistogram, useLogs, useStatus } from "./api
 import { ExportButton } from "./components/export/ExportButton";
 import { Facets } from "./components/Facets";
 import { Footer } from "./components/Footer";
+import { Groups } from "./components/Groups";
 import { Histogram } from "./components/Histogram";
 import { LogList } from "./components/LogList";
 import { RecordPanel } from "./components/RecordPanel";
@@ -69,6 +70,7 @@ export function App() {
   };
 
   const answer = histogram.data?.answer;
+  const grouped = answer?.by ? { ...t.histogram, label: t.groups.over(answer.by.field) } : t.histogram;
   const range = useMemo(() => {
     if (answer) return { fromNs: BigInt(answer.from_ns), toNs: BigInt(answer.to_ns) };
     const now = BigInt(Date.now()) * 1_000_000n;
@@ -97,7 +99,8 @@ export function App() {
         <NeverSent status={status.data} />
       ) : (
         <>
-          <Histogram answer={answer} failed={histogram.isError} stale={histogram.isPlaceholderData} onZoom={zoom} />
+          <Histogram answer={answer} failed={histogram.isError} stale={histogram.isPlaceholderData} onZoom={zoom} of={grouped} />
+          {answer && view.by !== "" && <Groups answer={answer} view={view} update={update} />}
           <SlowNote active={searching} onCancel={cancel} />
           <main className="main" id="records">
             {facetsOpen && (

@@ -244,6 +244,17 @@ export const t = {
     per: (width: string) => `per ${width}`,
     unavailable: "The histogram could not be computed",
   },
+  groups: {
+    by: "By",
+    label: (field: string) => `Records by ${field}`,
+    over: (field: string) => `Records over time, by ${field}`,
+    byThis: "Count over time by this field",
+    stop: "Count by severity again",
+    none: "No records to count",
+    other: "other values",
+    missing: "without it",
+    many: "There are more than 2,000 different values: one that came late may be among these though it is frequent.",
+  },
   traces: {
     searchLabel: "Search spans",
     placeholder: "Search spans: words, field:value, span.duration_ns>1000000",

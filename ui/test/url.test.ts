@@ -16,6 +16,7 @@ describe("the view goes through the URL and back", () => {
   check("template by text", { template: 'order <num> & <*> +1 100% "paid" \\<num> = #? \u202e\u0007 😀 <...>' });
   check("columns", { columns: ["url.path", "a,b", "x y"] });
   check("widths of columns", { columns: ["a:b", "x y"], widths: { "a:b": 120, service: 240 } });
+  check("field that counts are by", { by: "k8s.pod.name & x" });
   check("record", { record: "default.17.42" });
   check("tail off", { tail: false });
   check("all", { q: "x", from: "-1h", order: "asc", columns: ["c"], record: "r", tail: false });

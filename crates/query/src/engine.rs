@@ -29,8 +29,8 @@ use crate::exec::table::LogsTable;
 use crate::exec::templates::TemplateFilter;
 use crate::exec::view::View;
 use crate::exec::{
-    AskedTemplate, Budget, FieldValues, Fields, Found, Histogram, Order, Page, PageKey, QueryError, Search, SqlAnswer,
-    SqlOptions,
+    AskedTemplate, Budget, FieldValues, Fields, Found, Histogram, Order, Page, PageKey, QueryError, Search, Split,
+    SqlAnswer, SqlOptions,
 };
 use crate::kql::{Expr, Predicate, Span};
 use crate::mask::Mask;
@@ -202,6 +202,22 @@ impl QueryEngine {
     ) -> Result<Histogram, QueryError> {
         let scan = self.scan(grant, selection, budget)?;
         blocking(budget, move || scan.histogram(buckets)).await
+    }
+
+    /// As [`QueryEngine::histogram`], with the `most` most frequent values of a field.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn split(
+        &self,
+        grant: &Grant,
+        selection: &Selection,
+        field: &str,
+        (buckets, most): (usize, usize),
+        budget: &Budget,
+    ) -> Result<Split, QueryError> {
+        let (scan, field) = (self.scan(grant, selection, budget)?, field.to_owned());
+        blocking(budget, move || scan.split(&field, buckets, most)).await
     }
 
     /// The fields of the matching records.

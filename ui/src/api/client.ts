@@ -145,8 +145,8 @@ export const api = {
   },
   context: (id: string, before: number, after: number, signal?: AbortSignal) =>
     get<ContextAnswer>(`/logs/${encodeURIComponent(id)}/context`, { before, after }, signal),
-  histogram: (window: Window, buckets: number, signal?: AbortSignal) =>
-    get<HistogramAnswer>("/histogram", { ...window, buckets }, signal),
+  histogram: (window: Window, asked: { buckets: number; by?: string; top?: number }, signal?: AbortSignal) =>
+    get<HistogramAnswer>("/histogram", { ...window, ...asked }, signal),
   fields: (window: Window, signal?: AbortSignal) => get<FieldsAnswer>("/fields", { ...window }, signal),
   compare: (window: Window, asked: { with: "before" | "rest"; limit: number; values: number }, signal?: AbortSignal) =>
     get<CompareAnswer>("/compare", { ...window, ...asked }, signal),

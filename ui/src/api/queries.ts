@@ -1,5 +1,6 @@
 /** What is fetched, under which key, and when again. `run` counts the reader's own refreshes of a relative range. */
 import { keepPreviousData, useInfiniteQuery, useQuery, type QueryClient } from "@tanstack/react-query";
+import { MOST_GROUPS } from "../lib/groups";
 import { againAfter, type OverviewView } from "../lib/overview";
 import { onlyNew, type PatternsView } from "../lib/patterns";
 import { isTemplateId } from "../lib/template";
@@ -42,10 +43,11 @@ export function liveInterval(live: boolean, elapsedMs: number, floorMs: number):
 export function useHistogram(view: View, run: number, live: boolean, enabled: boolean) {
   const window = windowOf(view);
   return useQuery({
-    queryKey: ["histogram", window, run],
+    queryKey: ["histogram", window, view.by, run],
     queryFn: async ({ signal }) => {
       const started = performance.now();
-      const answer = await api.histogram(window, BUCKETS, signal);
+      const by = view.by === "" ? {} : { by: view.by, top: MOST_GROUPS };
+      const answer = await api.histogram(window, { buckets: BUCKETS, ...by }, signal);
       return { answer, elapsedMs: performance.now() - started };
     },
     placeholderData: keepPreviousData,
@@ -213,7 +215,7 @@ export function useOnePattern({ q, open }: PatternsView, answer: PatternsAnswer,
 export function usePatternHistogram(window: Window) {
   return useQuery({
     queryKey: ["patternHistogram", window],
-    queryFn: ({ signal }) => api.histogram(window, BUCKETS, signal),
+    queryFn: ({ signal }) => api.histogram(window, { buckets: BUCKETS }, signal),
     staleTime: Infinity,
   });
 }

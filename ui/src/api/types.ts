@@ -384,6 +384,25 @@ export interface HistogramAnswer {
   bucket_ns: string;
   total: number;
   buckets: Bucket[];
+  by?: GroupedCounts;
+}
+
+/** Records of each bucket, and of all of them. */
+export interface Counts {
+  count: number;
+  counts: number[];
+}
+
+/** The same records by the values of a field. */
+export interface GroupedCounts {
+  field: string;
+  groups: (Counts & { value: string })[];
+  /** Further values. */
+  other: Counts;
+  /** Without the field. */
+  missing: Counts;
+  /** There are so many values that a late one may be among the others though it is frequent. */
+  many: boolean;
 }
 
 export interface ValueCount {

@@ -6,6 +6,7 @@ import { windowOf } from "../api/queries";
 import { MAX_COLUMNS, isFull, toggled } from "../lib/columns";
 import { compareAddress } from "../lib/compare";
 import { compact, plainText, visibleLine } from "../lib/format";
+import { USUAL } from "../lib/groups";
 import { addClause, canFilter, clauseFor, hasClause, negate, removeClause, toggleClause } from "../lib/query";
 import { FIRST_FIELDS, byImportance } from "../lib/record";
 import type { View } from "../lib/url";
@@ -73,6 +74,7 @@ interface FacetProps {
 
 function Facet({ field, total, view, update, open, onToggle }: FacetProps) {
   const isColumn = view.columns.includes(field.name);
+  const isGrouped = field.name === view.by;
   return (
     <section className="facet" data-field={field.name}>
       <div className="facet-head">
@@ -80,6 +82,12 @@ function Facet({ field, total, view, update, open, onToggle }: FacetProps) {
           <span className={`chevron ${open ? "chevron-open" : ""}`}><Icon name="right" /></span>
           <bdi className="ellipsis"><Visible text={field.name} /></bdi>
         </button>
+        {(view.by !== "" || field.name !== USUAL) && (
+          <IconButton
+            name="stack" label={isGrouped ? t.groups.stop : t.groups.byThis} pressed={isGrouped}
+            onClick={() => update({ by: isGrouped || field.name === USUAL ? "" : field.name })} className="quiet facet-by"
+          />
+        )}
         <IconButton
           name="columns" label={isColumn ? t.facets.uncolumn : isFull(view) ? t.list.fullColumns(MAX_COLUMNS) : t.facets.column}
           pressed={isColumn} disabled={!isColumn && isFull(view)} onClick={() => update(toggled(view, field.name))} className="quiet"

@@ -1,9 +1,12 @@
-import { useEffect, useRef, useState } from "react";
-import { SEVERITIES, type Bucket, type HistogramAnswer } from "../api/types";
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { Bucket, HistogramAnswer } from "../api/types";
 import { compact, whole } from "../lib/format";
+import { partsOf, type Part } from "../lib/groups";
 import { useWidth } from "../lib/hooks";
 import { axisLabel, clock, day, tickStep, toRfc3339, widthText } from "../lib/time";
 import { t } from "../strings";
+import { nameOf } from "./Groups";
+import { Visible } from "./Visible";
 
 const HEIGHT = 84;
 const AXIS = 18;
@@ -35,6 +38,7 @@ export function Histogram({ answer, failed, stale, onZoom, of = t.histogram }: P
   const [selection, setSelection] = useState<Selection | null>(null);
   const dragging = useRef(false);
   const buckets = answer?.buckets ?? [];
+  const parts = useMemo(() => (answer ? partsOf(answer) : []), [answer]);
   const plot = Math.max(0, width - LEFT);
   const last = buckets.length - 1;
   const rangeKey = answer ? `${answer.from_ns} ${answer.bucket_ns}` : "";
@@ -94,9 +98,9 @@ export function Histogram({ answer, failed, stale, onZoom, of = t.histogram }: P
         onPointerLeave={() => { if (!dragging.current) setCursor(null); }} onKeyDown={onKeyDown}
       >
         {failed && !answer && <div className="histogram-note">{t.histogram.unavailable}</div>}
-        {answer && width > 0 && <Bars answer={answer} width={width} plot={plot} cursor={cursor} selection={selection} />}
+        {answer && width > 0 && <Bars answer={answer} parts={parts} width={width} plot={plot} cursor={cursor} selection={selection} />}
         {cursor !== null && answer && buckets[cursor] && !selection && (
-          <ReadOut answer={answer} bucket={buckets[cursor]} x={LEFT + ((cursor + 0.5) / buckets.length) * plot} width={width} />
+          <ReadOut answer={answer} parts={parts} at={cursor} x={LEFT + ((cursor + 0.5) / buckets.length) * plot} width={width} />
         )}
       </div>
     </section>
@@ -105,13 +109,14 @@ export function Histogram({ answer, failed, stale, onZoom, of = t.histogram }: P
 
 interface BarsProps {
   answer: HistogramAnswer;
+  parts: Part[];
   width: number;
   plot: number;
   cursor: number | null;
   selection: Selection | null;
 }
 
-function Bars({ answer, width, plot, cursor, selection }: BarsProps) {
+function Bars({ answer, parts, width, plot, cursor, selection }: BarsProps) {
   const { buckets } = answer;
   const max = Math.max(1, ...buckets.map((bucket) => bucket.total));
   const step = plot / Math.max(1, buckets.length);
@@ -124,7 +129,7 @@ function Bars({ answer, width, plot, cursor, selection }: BarsProps) {
       <text className="axis" x={LEFT - 6} y={HEIGHT - 1} textAnchor="end">0</text>
       {cursor !== null && <rect className="cursor" x={LEFT + cursor * step} width={step} y={0} height={HEIGHT} />}
       {buckets.map((bucket, index) => (
-        <Stack key={bucket.start_ns} bucket={bucket} x={LEFT + index * step} width={step} max={max} />
+        <Stack key={bucket.start_ns} bucket={bucket} parts={parts} at={index} x={LEFT + index * step} width={step} max={max} />
       ))}
       {shown && (
         <rect className="brush" x={LEFT + shown.from * step} width={(shown.to - shown.from + 1) * step} y={0} height={HEIGHT} />
@@ -135,17 +140,26 @@ function Bars({ answer, width, plot, cursor, selection }: BarsProps) {
   );
 }
 
-function Stack({ bucket, x, width, max }: { bucket: Bucket; x: number; width: number; max: number }) {
+interface StackProps {
+  bucket: Bucket;
+  parts: Part[];
+  at: number;
+  x: number;
+  width: number;
+  max: number;
+}
+
+function Stack({ bucket, parts, at, x, width, max }: StackProps) {
   if (bucket.total === 0) return null;
   const gap = width > 4 ? 1 : 0;
   let y = HEIGHT;
-  return SEVERITIES.map((severity) => {
-    const count = bucket.severity[severity] ?? 0;
+  return parts.map((part) => {
+    const count = part.counts[at] ?? 0;
     if (count === 0) return null;
     // A single error among thousands must not round away to nothing.
     const height = Math.max(1, (count / max) * HEIGHT);
     y = Math.max(0, y - height);
-    return <rect key={severity} className={`fill-${severity}`} x={x + gap / 2} width={Math.max(1, width - gap)} y={y} height={height} />;
+    return <rect key={part.key} className={`fill-${part.colour}`} x={x + gap / 2} width={Math.max(1, width - gap)} y={y} height={height} />;
   });
 }
 
@@ -184,7 +198,8 @@ function describe(answer: HistogramAnswer | undefined, selection: Selection | nu
   return t.histogram.selection(text, of.count(total));
 }
 
-function ReadOut({ answer, bucket, x, width }: { answer: HistogramAnswer; bucket: Bucket; x: number; width: number }) {
+function ReadOut({ answer, parts, at, x, width }: { answer: HistogramAnswer; parts: Part[]; at: number; x: number; width: number }) {
+  const bucket = answer.buckets[at]!;
   const start = BigInt(bucket.start_ns);
   const bucketNs = BigInt(answer.bucket_ns);
   const style = x > width / 2 ? { right: width - x + 10 } : { left: x + 10 };
@@ -192,11 +207,11 @@ function ReadOut({ answer, bucket, x, width }: { answer: HistogramAnswer; bucket
     <div className="readout" style={style} title={t.time.utc(toRfc3339(start))}>
       <div className="readout-title">{bucketText(answer, start, start + bucketNs)} <span className="muted">{t.histogram.per(widthText(bucketNs))}</span></div>
       <div className="readout-row"><span>{whole(bucket.total)}</span></div>
-      {[...SEVERITIES].reverse().map((severity) => {
-        const count = bucket.severity[severity];
+      {[...parts].reverse().map((part) => {
+        const count = part.counts[at];
         return count ? (
-          <div key={severity} className="readout-row">
-            <span className={`swatch bg-${severity}`} />{severity}<span className="readout-count">{whole(count)}</span>
+          <div key={part.key} className="readout-row">
+            <span className={`swatch bg-${part.colour}`} /><bdi className="ellipsis"><Visible text={nameOf(part).slice(0, 60)} /></bdi><span className="readout-count">{whole(count)}</span>
           </div>
         ) : null;
       })}

@@ -6,6 +6,7 @@ const PATHS = {
   plus: "M8 3v10M3 8h10",
   minus: "M3 8h10",
   columns: "M2.5 3h11v10h-11zM6.5 3v10M10.5 3v10",
+  stack: "M3 13.5v-5h2.5v5zM6.8 13.5v-11h2.5v11zM10.6 13.5V6h2.5v7.5zM6.8 8h2.5",
   bookmark: "M4 2.5h8v11L8 10.5l-4 3z",
   save: "M8 2.5v7M5 7l3 3 3-3M2.5 11v2.5h11V11",
   edit: "M3 13l.6-2.8L10.8 3l2.2 2.2-7.2 7.2zM9.3 4.5l2.2 2.2",

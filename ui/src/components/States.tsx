@@ -113,7 +113,7 @@ interface Verdict {
 async function judge(view: View, signal: AbortSignal): Promise<Verdict> {
   const { from, to } = view;
   const parts = clauses(view.q).slice(0, MAX_TESTED + 1);
-  const count = async (q: string) => (await api.histogram({ q, from, to }, 1, signal)).total;
+  const count = async (q: string) => (await api.histogram({ q, from, to }, { buckets: 1 }, signal)).total;
   const rangeTotal = await count("");
   if (rangeTotal === 0 || parts.length > MAX_TESTED) return { culprits: [], rangeTotal };
   const tested = await Promise.all(parts.map(async (clause, index) => {

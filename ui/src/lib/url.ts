@@ -9,6 +9,8 @@ export interface View extends Asked, Columns {
   /** The id or the text of the one template whose records are shown; empty for all. */
   template: string;
   order: "desc" | "asc";
+  /** The field by whose values the counts over time are; empty for severity. */
+  by: string;
   record: string | null;
   tail: boolean;
 }
@@ -23,6 +25,7 @@ export function parseView(search: string): View {
     ...range,
     template: params.get("template") ?? "",
     order: params.get("order") === "asc" ? "asc" : "desc",
+    by: params.get("by") ?? "",
     columns,
     widths: parseWidths(params.getAll("width"), columns),
     record: params.get("record") || null,
@@ -60,6 +63,7 @@ export function formatView(view: View): string {
   const params = askedParams(view);
   if (view.template) params.set("template", view.template);
   if (view.order !== "desc") params.set("order", view.order);
+  if (view.by) params.set("by", view.by);
   for (const column of view.columns) params.append("col", column);
   for (const [name, px] of Object.entries(view.widths)) params.append("width", widthText(name, px));
   if (view.record) params.set("record", view.record);

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use arrow::array::{Array, AsArray as _};
-use arrow::datatypes::{UInt8Type, UInt32Type};
+use arrow::array::{Array, ArrayRef, AsArray as _};
+use arrow::datatypes::{DataType, UInt8Type, UInt32Type};
 use logkeep_record::{Severity, Value};
 use logkeep_segment::{AttributeColumn, ValueType, ValueTypes, fixed};
 
@@ -14,13 +14,13 @@ use super::chunk::{Chunk, Source, Wanted};
 use super::chunk_values::each_distinct;
 use super::distinct::{Added, Distinct};
 use super::project::{project, want};
-use super::scan::Scan;
-use super::schema::TableSchema;
+use super::scan::{Scan, arrow_error};
+use super::schema::{Column, TableSchema};
 
 /// Distinct values counted for one field; a field with more shows the most frequent of the first ones.
-const DISTINCT: usize = 2_000;
+pub(super) const DISTINCT: usize = 2_000;
 /// Bytes of the values that are counted.
-const VALUES_BYTES: usize = 32 << 20;
+pub(super) const VALUES_BYTES: usize = 32 << 20;
 /// Values shown for each field of the list.
 const TOP: usize = 10;
 
@@ -142,9 +142,7 @@ impl Scan {
         };
         self.each_source(&of_column, &mut |chunk| {
             result.total += chunk.len() as u64;
-            let values = project(column, &chunk)?;
-            let texts =
-                arrow::compute::cast(&values, &arrow::datatypes::DataType::Utf8).map_err(super::scan::arrow_error)?;
+            let texts = text_column(column, &chunk)?;
             let texts = texts.as_string::<i32>();
             result.missing += texts.null_count() as u64;
             texts.iter().flatten().for_each(|text| tally.add(&Value::str(text), 1, &mut room));
@@ -153,6 +151,11 @@ impl Scan {
         result.values = tally.top(limit);
         Ok(Some(result))
     }
+}
+
+/// The values of a column as texts.
+pub(super) fn text_column(column: &Column, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
+    arrow::compute::cast(&project(column, chunk)?, &DataType::Utf8).map_err(arrow_error)
 }
 
 /// The columns of all attributes, of streams and of severities.

@@ -53,7 +53,7 @@ const H: i64 = 60 * M;
 const D: i64 = 24 * H;
 
 /// Buckets a histogram may have at most.
-const MOST_BUCKETS: usize = 2_000;
+pub(super) const MOST_BUCKETS: usize = 2_000;
 
 /// Counts in one bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +65,10 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    pub(super) fn add(&mut self, severity: u8) {
+        self.severity[usize::from(severity).min(24)] += 1;
+    }
+
     /// Records in it.
     pub fn total(&self) -> u64 {
         self.severity.iter().sum()
@@ -93,19 +97,26 @@ pub struct Histogram {
     pub buckets: Vec<Bucket>,
 }
 
+impl Histogram {
+    /// The bucket of a time, if there is one.
+    pub(super) fn bucket_of(&self, time_ns: i64) -> Option<usize> {
+        let first = self.buckets.first()?.start_ns;
+        let place = usize::try_from(time_ns.saturating_sub(first) / self.bucket_ns).ok()?;
+        (place < self.buckets.len()).then_some(place)
+    }
+}
+
 impl Scan {
     /// About `wanted` buckets over the range of the scan.
     pub(crate) fn histogram(&self, wanted: usize) -> Result<Histogram, QueryError> {
         let mut histogram = empty(&self.range, wanted.clamp(1, MOST_BUCKETS / 2));
         let columns: Wanted = [fixed::TIME, fixed::SEVERITY].map(str::to_owned).into();
-        let first = histogram.buckets.first().map_or(0, |bucket| bucket.start_ns);
         self.each_source(&|_| Ok(columns.clone()), &mut |chunk| {
             let times = chunk.column(fixed::TIME)?.as_primitive::<Int64Type>().values();
             let severities = chunk.column(fixed::SEVERITY)?.as_primitive::<UInt8Type>().values();
             for (time, severity) in times.iter().zip(severities) {
-                let bucket = (time.saturating_sub(first) / histogram.bucket_ns) as usize;
-                if let Some(bucket) = histogram.buckets.get_mut(bucket) {
-                    bucket.severity[usize::from(*severity).min(24)] += 1;
+                if let Some(bucket) = histogram.bucket_of(*time) {
+                    histogram.buckets[bucket].add(*severity);
                 }
             }
             Ok(ControlFlow::Continue(()))

@@ -21,6 +21,7 @@ mod compare;
 mod limited;
 mod named;
 mod patterns;
+mod split;
 mod sql;
 mod text;
 

@@ -10,6 +10,7 @@ mod error;
 mod explain;
 mod export;
 mod glass;
+mod histogram;
 mod keeping;
 mod oidc;
 mod overview;
@@ -94,7 +95,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/sources", get(sources::sources))
         .route("/audit", get(audit::audit))
         .route("/compare", get(compare::compare))
-        .route("/histogram", get(search::histogram))
+        .route("/histogram", get(histogram::histogram))
         .route("/fields", get(search::fields))
         .route("/fields/{name}/values", get(search::values))
         .route("/export", get(export::export))

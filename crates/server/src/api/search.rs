@@ -1,4 +1,4 @@
-//! Searching: pages of records, one record, its surroundings, histogram and fields.
+//! Searching: pages of records, one record, its surroundings and fields.
 
 use std::collections::HashMap;
 
@@ -150,34 +150,6 @@ pub(crate) async fn context(
     out.push_str(&rest[1..]);
     let rows = context.before.len() + context.after.len() + 1;
     release(grant, out, JSON, rows as u64).await
-}
-
-pub(crate) async fn histogram(
-    State(state): State<AppState>,
-    Caller(who): Caller,
-    query: Parameters,
-) -> Result<Response, ApiError> {
-    let params = state.params(query);
-    let (selection, buckets) = (params.selection(params.dataset()?)?, params.count("buckets", 60, 1_000)?);
-    let range = selection.range;
-    let grant = state.grant(&who, &params, "histogram").await?;
-    let budget = state.query.budget();
-    let histogram = state.query.histogram(&grant, &selection, buckets, &budget).await;
-    let (grant, histogram) = outcome(grant, histogram).await?;
-    let bucket = |bucket: &logkeep_query::exec::Bucket| {
-        let severity: serde_json::Map<String, serde_json::Value> =
-            bucket.families().into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
-        json!({"start_ns": bucket.start_ns.to_string(), "total": bucket.total(), "severity": severity})
-    };
-    let body = json!({
-        "from_ns": range.start_ns().to_string(),
-        "to_ns": range.end_ns().to_string(),
-        "bucket_ns": histogram.bucket_ns.to_string(),
-        "total": histogram.buckets.iter().map(logkeep_query::exec::Bucket::total).sum::<u64>(),
-        "buckets": histogram.buckets.iter().map(bucket).collect::<Vec<_>>(),
-        "stats": stats(&budget),
-    });
-    release(grant, body.to_string(), JSON, histogram.buckets.len() as u64).await
 }
 
 pub(crate) fn counts(values: &[ValueCount]) -> serde_json::Value {

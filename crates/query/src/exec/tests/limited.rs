@@ -149,8 +149,11 @@ fn everything(view: &Arc<View>, data: &Data, query: &str) -> String {
             assert!(!fields.any(|field| mask.covers(&field.name)), "{differences:?}");
         }
     }
-    let histogram = scan_as(view, &snapshot, &filter, TimeRange::new(0, 500).unwrap()).histogram(10).unwrap();
-    writeln!(told, "{histogram:?}").unwrap();
+    let over_time = scan_as(view, &snapshot, &filter, TimeRange::new(0, 500).unwrap());
+    writeln!(told, "{:?}", over_time.histogram(10).unwrap()).unwrap();
+    for field in ["user.email", "user.id", "k8s.pod.name", "body"] {
+        writeln!(told, "{:?}", over_time.split(field, 10, 20).unwrap()).unwrap();
+    }
     told
 }
 
