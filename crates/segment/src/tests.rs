@@ -250,7 +250,7 @@ fn keys_mean_the_texts_that_they_stand_for() {
         // Few values, too many for one dictionary, and none at all in most rows.
         record.attributes.push(("few".into(), Value::from(format!("value {}", number % 7))));
         record.attributes.push(("many".into(), Value::from(format!("{number:060}"))));
-        if number % 5 == 0 {
+        if number.is_multiple_of(5) {
             record.attributes.push(("seldom".into(), Value::from(format!("{}", number % 3))));
         }
         record
