@@ -112,6 +112,29 @@ def test_other_ways_to_ask_select_the_same(shop):
         assert 0 < narrowed["total"] == len(of_web) < pattern["count"]
 
 
+BY_SQL = f"select template_id, template, count(*) from logs where time >= '{PERIOD['from']}' and time < '{PERIOD['to']}' group by 1, 2"
+
+
+def counted(patterns):
+    return sorted(([one["id"], one["template"], one["count"]] for one in patterns), key=str)
+
+
+def test_columns_of_sql_count_the_same(shop):
+    def all_have_ids():
+        patterns = shop.answered("/api/v1/patterns", **PERIOD)["patterns"]
+        return all(one["id"] for one in patterns) and patterns
+
+    patterns = until(all_have_ids, "all is in segments") or all_have_ids()
+    assert len(patterns) == len(expected(shop, lambda line: line["time"] >= PERIOD["from"]))
+    assert sorted(shop.sql(BY_SQL)["rows"], key=str) == counted(patterns)
+    for one in patterns:
+        asked = f"select count(*), count(distinct statement) from logs where template_id = '{one['id']}' and time >= '{PERIOD['from']}'"
+        assert shop.sql(asked)["rows"] == [[one["count"], 1]]
+    columns = shop.sql("select column_name from information_schema.columns where column_name like 'template%' and table_name = 'logs'")
+    assert sorted(columns["rows"]) == [["template"], ["template_id"]]
+    assert not {"template", "template_id"} & {column["name"] for column in shop.sql("select * from logs limit 1")["columns"]}
+
+
 def test_what_is_new_and_what_is_gone(shop):
     answer = shop.answered("/api/v1/patterns", compare="true", **PERIOD)
     is_now = lambda line: line["time"] >= PERIOD["from"]
@@ -185,6 +208,8 @@ def test_a_limited_reader_learns_of_nothing_else(tmp_path):
     assert "alice" not in answer.text and limited["total"] == len([one for one in sent if one["service"] == "web"]) + 5
     assert all(one["id"] is None and one["first_seen_ns"] is None for one in limited["patterns"])
     assert all([one["service"] for one in pattern["services"]] == ["web"] for pattern in limited["patterns"])
+    by_sql = engineer.call("POST", "/sql", {"sql": "select template_id, template, count(*) from logs group by 1, 2"})
+    assert sorted(by_sql.json()["rows"], key=str) == sorted(counted(limited["patterns"]), key=str) and "alice" not in by_sql.text
     by_id = engineer.call("GET", f"/logs?template={patterns[0]['id']}&from=1971-01-01T00:00:00Z")
     assert by_id.status == 400 and "text" in by_id.text
     for one in limited["patterns"]:

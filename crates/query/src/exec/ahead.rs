@@ -47,7 +47,7 @@ impl Scan {
                 let Some((source, taken)) = readers.pop_front() else { return Ok(()) };
                 for found in taken {
                     let (rows, numbers) = found?;
-                    if sink(Chunk { class: &source.class, rows, numbers })?.is_break() {
+                    if sink(Chunk { class: &source.class, rows, numbers, names: None })?.is_break() {
                         return Ok(());
                     }
                 }

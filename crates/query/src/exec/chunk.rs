@@ -10,6 +10,7 @@ use logkeep_record::Class;
 use logkeep_segment::{AttributeColumn, AttributeTypes, OverflowKeys, Rows, Word};
 
 use super::QueryError;
+use super::naming::Names;
 
 /// Live rows or a segment, of one class.
 #[derive(Clone)]
@@ -113,6 +114,8 @@ pub(crate) struct Chunk<'a> {
     pub(crate) rows: Rows,
     /// The row of the source that each row is.
     pub(crate) numbers: Vec<u32>,
+    /// The templates of rows, where they are asked for.
+    pub(crate) names: Option<Arc<Names>>,
 }
 
 impl Chunk<'_> {

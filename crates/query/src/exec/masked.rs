@@ -107,12 +107,14 @@ impl Scan {
         self.each_admitted(source, whole, &mut |stored| {
             let rows = masked_rows(&mut masker, &stored.rows)?;
             let seen: Wanted = rows.table().schema_ref().fields().iter().map(|field| field.name().clone()).collect();
-            let tested = Conditions { columns: seen.clone(), all: conditions.all.clone() };
+            let tested = Conditions {
+                columns: seen.clone(),
+                all: conditions.all.clone(),
+                names: conditions.names.clone(),
+                numbers: Some(&stored.numbers),
+            };
             let block = Source { class: source.class.clone(), place: Place::Live(Arc::new(rows)) };
-            self.each_stored(&block, &seen, &tested, true, None, &mut |mut chunk| {
-                chunk.numbers.iter_mut().for_each(|number| *number = stored.numbers[*number as usize]);
-                sink(chunk)
-            })
+            self.each_stored(&block, &seen, &tested, true, None, sink)
         })
     }
 

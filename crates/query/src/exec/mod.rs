@@ -24,6 +24,7 @@ mod mesh;
 mod metered;
 mod moving;
 mod named;
+mod naming;
 mod parameters;
 mod partition;
 mod patterns;

@@ -82,6 +82,40 @@ impl Visitor for NamesAll {
     }
 }
 
+/// Whether a statement names the columns of message templates, or asks which columns there are.
+pub(super) fn asks_for_templates(statement: &Statement) -> bool {
+    let Statement::Statement(statement) = statement else { return true };
+    match &**statement {
+        ast::Statement::Query(_) => statement.visit(&mut NamesNoTemplate).is_break(),
+        _ => true,
+    }
+}
+
+struct NamesNoTemplate;
+
+impl Visitor for NamesNoTemplate {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        go_on_if(relation.0.len() == 1)
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let joins = select.from.iter().flat_map(|table| &table.joins);
+        go_on_if(!joins.map(|join| format!("{join}")).any(|join| join.to_ascii_lowercase().contains("template")))
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        let name = match expr {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(parts) => parts.last(),
+            _ => None,
+        };
+        let is_template = |name: &str| ["template", "template_id"].contains(&name.to_ascii_lowercase().as_str());
+        go_on_if(!name.is_some_and(|name| is_template(&name.value)))
+    }
+}
+
 fn body_names_all(body: &SetExpr) -> bool {
     match body {
         // These two are looked at by themselves.

@@ -8,14 +8,16 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result as PlanResult};
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use tokio::sync::mpsc::Sender;
 
 use super::QueryError;
-use super::chunk::Wanted;
+use super::chunk::{Source, Wanted};
 use super::condition::{Condition, columns_of};
 use super::moving::Moving;
+use super::naming::Names;
 use super::project::want;
 use super::scan::{self, Scan};
 use super::schema::Column;
@@ -43,14 +45,16 @@ impl fmt::Debug for Partition {
 
 impl Partition {
     /// The rows of all sources, so many at a time, read on a thread of its own a few batches ahead.
-    pub(crate) fn read(self, rows: usize) -> SendableRecordBatchStream {
+    pub(crate) fn read(self, rows: usize, pool: Arc<dyn MemoryPool>) -> SendableRecordBatchStream {
         let mut builder = RecordBatchReceiverStreamBuilder::new(self.schema.clone(), AHEAD);
         let outlet = Outlet { sender: builder.tx(), rows, unseen: false };
-        builder.spawn_blocking(move || self.run(outlet).map_err(|error| DataFusionError::External(Box::new(error))));
+        builder.spawn_blocking(move || {
+            self.run(outlet, &pool).map_err(|error| DataFusionError::External(Box::new(error)))
+        });
         builder.build()
     }
 
-    fn run(&self, mut outlet: Outlet) -> Result<(), QueryError> {
+    fn run(&self, mut outlet: Outlet, pool: &Arc<dyn MemoryPool>) -> Result<(), QueryError> {
         let mut moving = Moving::new(&self.moving, &self.columns, &self.schema);
         let mut left = self.limit.unwrap_or(usize::MAX);
         for source in &self.scan.sources {
@@ -69,14 +73,18 @@ impl Partition {
             if !self.scan.may_match(source)? {
                 continue;
             }
-            let schema = source.schema()?;
-            let mut wanted = Wanted::new();
-            self.columns.iter().try_for_each(|column| want(column, source, &schema, &mut wanted))?;
+            let names = match &self.scan.naming {
+                Some(naming) => match naming.of(source, pool)? {
+                    None => continue,
+                    names => names,
+                },
+                None => None,
+            };
+            let wanted = wanted(source, &self.columns, names.as_deref())?;
             let conditions = self.conditions.iter().chain(moving.conditions());
-            let mut tested = Wanted::new();
             let columns = conditions.clone().flat_map(|condition| &condition.columns);
-            columns.into_iter().try_for_each(|column| want(column, source, &schema, &mut tested))?;
-            let conditions = scan::Conditions { columns: tested, all: conditions.collect() };
+            let tested = self::wanted(source, columns, names.as_deref())?;
+            let conditions = scan::Conditions { columns: tested, all: conditions.collect(), names, numbers: None };
             let flow = self.scan.each(source, &wanted, conditions, &mut |chunk| {
                 let batch = columns_of(&self.columns, &self.schema, &chunk)?;
                 let batch = batch.slice(0, left.min(batch.num_rows()));
@@ -90,6 +98,22 @@ impl Partition {
         }
         Ok(())
     }
+}
+
+/// The stored columns that these are made from.
+fn wanted<'c>(
+    source: &Source,
+    columns: impl IntoIterator<Item = &'c Column>,
+    names: Option<&Names>,
+) -> Result<Wanted, QueryError> {
+    let (schema, mut wanted) = (source.schema()?, Wanted::new());
+    for column in columns {
+        want(column, source, &schema, &mut wanted)?;
+        if column.is_of_template() {
+            wanted.extend(names.and_then(Names::column).map(str::to_owned));
+        }
+    }
+    Ok(wanted)
 }
 
 /// Where batches go.

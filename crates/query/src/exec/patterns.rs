@@ -25,9 +25,9 @@ use super::search::PageKey;
 use super::templates::{lists, names};
 
 /// Templates that are counted one by one; rows of further ones are counted together.
-const MOST: usize = 20_000;
+pub(super) const MOST: usize = 20_000;
 /// Lists, the newest, of which the templates are known to rows without a number.
-const RESTORED: usize = 64;
+pub(super) const RESTORED: usize = 64;
 
 /// A template and the records that have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -254,7 +254,8 @@ impl Scan {
         Ok(result)
     }
 
-    fn numbered(&self, source: &Source) -> Result<Option<Arc<Templates>>, QueryError> {
+    /// The list of a source whose rows have numbers, if the reader may know them.
+    pub(super) fn numbered(&self, source: &Source) -> Result<Option<Arc<Templates>>, QueryError> {
         match &source.place {
             chunk::Place::Segment(handle) if !self.view.is_limited() => self.cache.templates(&*handle.segment()?),
             _ => Ok(None),
@@ -360,12 +361,12 @@ impl Scan {
 }
 
 /// When templates were first seen, by the lists.
-struct First {
-    seen: HashMap<TemplateId, i64>,
+pub(super) struct First {
+    pub(super) seen: HashMap<TemplateId, i64>,
 }
 
 impl First {
-    fn of(lists: &[Arc<Templates>]) -> Self {
+    pub(super) fn of(lists: &[Arc<Templates>]) -> Self {
         let mut seen: HashMap<TemplateId, i64> = HashMap::new();
         for known in lists.iter().flat_map(|list| list.list()) {
             for id in names(&known.listed) {
@@ -379,7 +380,7 @@ impl First {
 
 /// What is the same template, by an id or by its text.
 #[derive(Default)]
-struct Groups {
+pub(super) struct Groups {
     parts: Vec<Group>,
     /// Of each part another one that is the same, or itself.
     same: Vec<usize>,
@@ -387,16 +388,16 @@ struct Groups {
     by_text: HashMap<String, usize>,
 }
 
-struct Group {
-    ids: Vec<TemplateId>,
-    template: Template,
+pub(super) struct Group {
+    pub(super) ids: Vec<TemplateId>,
+    pub(super) template: Template,
     /// Where its rows were counted.
-    tallies: Vec<usize>,
+    pub(super) tallies: Vec<usize>,
 }
 
 impl Groups {
     /// `is_known`: its ids are those of a list, and last.
-    fn add(&mut self, listed: &Listed, is_known: bool, tally: Option<usize>) {
+    pub(super) fn add(&mut self, listed: &Listed, is_known: bool, tally: Option<usize>) {
         let Some(tally) = tally.filter(|tally| *tally < MOST) else { return };
         let at = self.parts.len();
         let ids: Vec<TemplateId> = if is_known { names(listed).collect() } else { Vec::new() };
@@ -424,7 +425,7 @@ impl Groups {
         self.same[one.max(other)] = one.min(other);
     }
 
-    fn finish(mut self) -> impl Iterator<Item = Group> {
+    pub(super) fn finish(mut self) -> impl Iterator<Item = Group> {
         let mut whole: BTreeMap<usize, Group> = BTreeMap::new();
         for (at, part) in std::mem::take(&mut self.parts).into_iter().enumerate() {
             match whole.entry(self.root(at)) {

@@ -151,7 +151,7 @@ impl ExecutionPlan for LogScan {
     }
 
     fn execute(&self, partition: usize, task: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
-        Ok(self.partitions[partition].clone().read(task.session_config().batch_size()))
+        Ok(self.partitions[partition].clone().read(task.session_config().batch_size(), task.memory_pool().clone()))
     }
 
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> PlanResult<Arc<Statistics>> {

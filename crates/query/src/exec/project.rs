@@ -14,6 +14,7 @@ use logkeep_segment::{AttributeColumn, Segment, ValueType, fixed};
 use super::QueryError;
 use super::chunk::{Chunk, Source, Wanted, attribute_columns, overflows};
 use super::filter::value_at;
+use super::naming::Part;
 use super::scan::arrow_error;
 use super::schema::{Column, Fixed};
 use crate::kql::find;
@@ -44,6 +45,8 @@ pub(crate) fn want(
             Fixed::Flags => &[fixed::FLAGS],
             Fixed::EventName => &[fixed::EVENT_NAME],
             Fixed::ScopeName => &[fixed::STREAM],
+            // Which column says it, if any does, the names of the source know; this one makes that rows are read.
+            Fixed::TemplateId | Fixed::Template => &[fixed::SEVERITY],
             Fixed::End | Fixed::DurationMs => {
                 want_attribute(span::name::DURATION_NS, source, schema, wanted)?;
                 &[fixed::TIME]
@@ -106,6 +109,8 @@ fn project_fixed(column: Fixed, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryErro
                 chunk.rows.streams().iter().map(|stream| Some(stream.scope().name.as_str())).collect();
             take(&names, chunk.column(fixed::STREAM)?, None).map_err(arrow_error)?
         }
+        Fixed::TemplateId => template(Part::Id, chunk)?,
+        Fixed::Template => template(Part::Text, chunk)?,
         Fixed::End => {
             let (starts, lasted) = (chunk.column(fixed::TIME)?.as_primitive::<Int64Type>(), durations(chunk)?);
             let ends = starts.iter().zip(lasted.as_primitive::<Int64Type>()).map(|(at, ns)| at?.checked_add(ns?));
@@ -116,6 +121,12 @@ fn project_fixed(column: Fixed, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryErro
             Arc::new(lasted.as_primitive::<Int64Type>().unary::<_, Float64Type>(|ns| ns as f64 / 1e6))
         }
     })
+}
+
+fn template(part: Part, chunk: &Chunk<'_>) -> Result<ArrayRef, QueryError> {
+    let names =
+        chunk.names.as_ref().ok_or_else(|| QueryError::Internal("nobody asked what templates are called".into()))?;
+    names.of_rows(part, chunk)
 }
 
 /// How long each span took, in nanoseconds.

@@ -16,6 +16,7 @@ use super::cache::BlockCache;
 use super::chunk::{Chunk, Place, Source, Wanted};
 use super::condition::Condition;
 use super::filter::Filter;
+use super::naming::{Names, Naming};
 use super::prune::Needs;
 use super::templates::{RowTest, TemplateFilter};
 use super::view::View;
@@ -57,6 +58,8 @@ pub(crate) struct Scan {
     pub(crate) as_of: Option<Arc<AsOf>>,
     /// Only records of one message template.
     pub(crate) template: Option<Arc<TemplateFilter>>,
+    /// What templates are called, where that is asked for.
+    pub(crate) naming: Option<Arc<Naming>>,
     pub(crate) needs: Arc<Needs>,
     pub(crate) cache: Arc<BlockCache>,
     pub(crate) view: Arc<View>,
@@ -103,6 +106,10 @@ pub(crate) struct Conditions<'a> {
     /// The physical columns they look at.
     pub(crate) columns: Wanted,
     pub(crate) all: Vec<&'a Condition>,
+    /// The templates of the source's rows, if they, or the columns, are about them.
+    pub(crate) names: Option<Arc<Names>>,
+    /// The rows of the source that are read; all in their order if `None`.
+    pub(crate) numbers: Option<&'a [u32]>,
 }
 
 impl Scan {
@@ -146,6 +153,7 @@ impl Scan {
             filter: if filter_all { None } else { Some(Arc::new(Compiled::new(filter)?)) },
             as_of: None,
             template: None,
+            naming: None,
             needs: Arc::new(needs),
             cache,
             view,
@@ -220,9 +228,18 @@ impl Scan {
         if template.as_ref().is_some_and(RowTest::is_never) {
             return Ok(ControlFlow::Continue(()));
         }
-        let conditions = conditions.all.clone();
-        let as_keys = self.as_keys;
-        let pass = Pass { scan: self, class: &source.class, filter, template, conditions, whole, admitted, as_keys };
+        let pass = Pass {
+            scan: self,
+            class: &source.class,
+            filter,
+            template,
+            conditions: conditions.all.clone(),
+            names: conditions.names.clone(),
+            numbers: conditions.numbers,
+            whole,
+            admitted,
+            as_keys: self.as_keys,
+        };
         let all: Wanted = wanted.union(&tested).cloned().collect();
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
@@ -232,7 +249,7 @@ impl Scan {
                 match blocks.is_empty() {
                     true => Ok(ControlFlow::Continue(())),
                     false if all.is_empty() && pass.takes_all() => pass.count(segment, &blocks, sink),
-                    false if as_keys && tested.is_empty() => pass.segment_keys(segment, &blocks, &all, sink),
+                    false if self.as_keys && tested.is_empty() => pass.segment_keys(segment, &blocks, &all, sink),
                     false if tested.is_empty() || all == tested => pass.segment(segment, &blocks, &all, sink),
                     false => pass.segment_late(segment, &blocks, &tested, wanted, sink),
                 }
@@ -249,9 +266,18 @@ impl Scan {
     ) -> Result<ControlFlow<()>, QueryError> {
         let all: Wanted = source.schema()?.fields().iter().map(|field| field.name().clone()).collect();
         let admitted = self.view.admitted(source)?;
-        let (filter, template, conditions) = (None, None, Vec::new());
-        let as_keys = false;
-        let pass = Pass { scan: self, class: &source.class, filter, template, conditions, whole, admitted, as_keys };
+        let pass = Pass {
+            scan: self,
+            class: &source.class,
+            filter: None,
+            template: None,
+            conditions: Vec::new(),
+            names: None,
+            numbers: None,
+            whole,
+            admitted,
+            as_keys: false,
+        };
         match &source.place {
             Place::Live(rows) => pass.live(rows, &all, sink),
             Place::Segment(handle) => {
@@ -288,6 +314,10 @@ struct Pass<'a> {
     filter: Option<Filter<'a>>,
     template: Option<RowTest<'a>>,
     conditions: Vec<&'a Condition>,
+    /// See [`Conditions::names`].
+    names: Option<Arc<Names>>,
+    /// See [`Conditions::numbers`].
+    numbers: Option<&'a [u32]>,
     /// Every row is in the range of time.
     whole: bool,
     /// Of each stream whether its records may be seen; `None` if all may.
@@ -326,8 +356,11 @@ impl Pass<'_> {
     fn select(&self, rows: Rows, first: usize) -> Result<Chunk<'_>, QueryError> {
         self.scan.budget.check()?;
         self.scan.budget.scanned(rows.len(), rows.memory_bytes());
-        let numbers = (first as u32..(first + rows.len()) as u32).collect();
-        let mut chunk = Chunk { class: self.class, rows, numbers };
+        let numbers = match self.numbers {
+            Some(all) => all[first..first + rows.len()].to_vec(),
+            None => (first as u32..(first + rows.len()) as u32).collect(),
+        };
+        let mut chunk = Chunk { class: self.class, rows, numbers, names: self.names.clone() };
         if self.takes_all() {
             return Ok(chunk);
         }
@@ -387,7 +420,7 @@ impl Pass<'_> {
         let rows_of = |block: &usize| if *block == last { segment.rows() - last * BLOCK_ROWS } else { BLOCK_ROWS };
         let rows = RecordBatchOptions::new().with_row_count(Some(blocks.iter().map(rows_of).sum()));
         let table = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &rows).map_err(arrow_error)?;
-        sink(Chunk { class: self.class, rows: segment.rows_of(table), numbers: Vec::new() })
+        sink(Chunk { class: self.class, rows: segment.rows_of(table), numbers: Vec::new(), names: None })
     }
 
     /// Reads all columns at once.
@@ -471,7 +504,8 @@ impl Pass<'_> {
                 continue;
             }
             let rows = segment.rows_of(beside(&decided.slice(here.start, here.len()), &batch)?);
-            let chunk = Chunk { class: self.class, rows, numbers: numbers[here].to_vec() };
+            let names = self.names.clone();
+            let chunk = Chunk { class: self.class, rows, numbers: numbers[here].to_vec(), names };
             if sink(chunk)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -502,7 +536,8 @@ impl Pass<'_> {
             }
             let table = beside(&decided.slice(done, rows.len()), &batch)?;
             done += rows.len();
-            let chunk = Chunk { class: self.class, rows: segment.rows_of(table), numbers: rows.to_vec() };
+            let (rows, numbers) = (segment.rows_of(table), rows.to_vec());
+            let chunk = Chunk { class: self.class, rows, numbers, names: self.names.clone() };
             if sink(chunk)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }

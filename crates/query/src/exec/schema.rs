@@ -37,6 +37,10 @@ pub(crate) enum Fixed {
     Flags,
     EventName,
     ScopeName,
+    /// The id of the message template.
+    TemplateId,
+    /// The message template.
+    Template,
     /// When a span ended.
     End,
     /// How long a span took, in milliseconds.
@@ -64,6 +68,9 @@ impl Fixed {
         ("event_name", Self::EventName),
         ("scope_name", Self::ScopeName),
     ];
+
+    /// Those that only the table `logs` has: what they say must be found out, so nothing but SQL knows them.
+    const OF_TEMPLATES: &[(&'static str, Self)] = &[("template_id", Self::TemplateId), ("template", Self::Template)];
 
     /// Those of the table `spans`.
     const OF_SPANS: &[(&'static str, Self)] = &[
@@ -107,6 +114,11 @@ impl Column {
             Self::Attribute { data_type, .. } => data_type.clone(),
         }
     }
+
+    /// Whether it is about message templates.
+    pub(crate) fn is_of_template(&self) -> bool {
+        matches!(self, Self::Fixed(Fixed::TemplateId | Fixed::Template))
+    }
 }
 
 /// Columns of the table `spans` that are attributes under a shorter name.
@@ -131,7 +143,20 @@ pub(crate) struct TableSchema {
 impl TableSchema {
     /// What is masked is a text.
     pub(crate) fn of(dataset: Dataset, sources: &[Source], mask: Option<&Mask>) -> Result<Self, QueryError> {
+        Self::with(fixed_columns(dataset), sources, mask)
+    }
+
+    /// The same for SQL.
+    fn of_table(dataset: Dataset, sources: &[Source], mask: Option<&Mask>) -> Result<Self, QueryError> {
         let mut columns = fixed_columns(dataset);
+        if dataset == Dataset::Logs {
+            let templates = Fixed::OF_TEMPLATES.iter();
+            columns.extend(templates.map(|(name, fixed)| ((*name).to_owned(), Column::Fixed(*fixed))));
+        }
+        Self::with(columns, sources, mask)
+    }
+
+    fn with(mut columns: Vec<(String, Column)>, sources: &[Source], mask: Option<&Mask>) -> Result<Self, QueryError> {
         let fixed = columns.len();
         for (key, mut types) in attribute_types(sources)? {
             if mask.is_some_and(|mask| mask.covers(&key)) {
@@ -152,9 +177,18 @@ impl TableSchema {
 
     /// Only the columns that a statement can be about, and the time, so that there is one.
     pub(super) fn narrowed(&self, named: &Named) -> Self {
+        self.only(|name, _| name == TIME || named.may_be(name))
+    }
+
+    /// All but the columns of message templates.
+    pub(super) fn without_templates(&self) -> Self {
+        self.only(|_, column| !column.is_of_template())
+    }
+
+    fn only(&self, is_kept: impl Fn(&str, &Column) -> bool) -> Self {
         let fields = self.arrow.fields().iter().zip(&self.columns);
         let (fields, columns): (Vec<_>, Vec<_>) = fields
-            .filter(|(field, _)| field.name() == TIME || named.may_be(field.name()))
+            .filter(|(field, column)| is_kept(field.name(), column))
             .map(|(field, column)| (field.clone(), column.clone()))
             .unzip();
         Self { columns, arrow: Arc::new(Schema::new(fields)) }
@@ -218,7 +252,7 @@ impl SchemaCache {
             return Ok(schema);
         }
         open_all(&scan.sources)?;
-        let schema = Arc::new(TableSchema::of(scan.dataset, &scan.sources, scan.view.mask.as_deref())?);
+        let schema = Arc::new(TableSchema::of_table(scan.dataset, &scan.sources, scan.view.mask.as_deref())?);
         let sources = scan.sources.iter().map(Identity::of).collect();
         let mut known = self.0.lock();
         known.truncate(Self::PLACES - 1);

@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::functions::match_phrase;
 use super::metered::{MeterAndYield, count};
-use super::named::Named;
+use super::named::{Named, asks_for_templates};
 use super::percentiles::PercentilesTogether;
 use super::table::{LogsTable, plan_error};
 use super::{Budget, QueryError, allowed, bounds, mesh, place};
@@ -207,14 +207,17 @@ pub(super) async fn plan(sql: &str, tables: Tables, state: &mut SessionState) ->
     let dialect = state.config_options().sql_parser.dialect;
     let statement = state.sql_to_statement(sql, &dialect).map_err(|error| explain(&error, sql))?;
     bounds::check_statement(&statement)?;
-    if let Some(named) = Named::by(&statement, sql) {
-        show(tables.iter().map(|(name, table)| (*name, table.narrowed(&named))), state).map_err(plan_error)?;
+    let named = Named::by(&statement, sql);
+    if let Some(named) = &named {
+        show(tables.iter().map(|(name, table)| (*name, table.narrowed(named))), state).map_err(plan_error)?;
         if let Ok(plan) = state.statement_to_plan(statement.clone()).await {
             return allowed_plan(plan, sql);
         }
     }
-    // What is wrong with a statement is told with all columns at hand.
-    show(tables.into_iter(), state).map_err(plan_error)?;
+    // What is wrong with a statement is told with all columns at hand. To say templates all of a range is read, which `*` does not ask.
+    let with_templates = named.is_some() || asks_for_templates(&statement);
+    let shown = |(name, table): (_, LogsTable)| (name, if with_templates { table } else { table.without_templates() });
+    show(tables.into_iter().map(shown), state).map_err(plan_error)?;
     allowed_plan(state.statement_to_plan(statement).await.map_err(|error| explain(&error, sql))?, sql)
 }
 

@@ -12,16 +12,21 @@ use datafusion::physical_expr::expressions::{self as physical, Column as ColumnE
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{col, lit};
 use logkeep_record::{Severity, SpanId, TimeRange, TraceId};
+use parking_lot::Mutex;
 
 use super::QueryError;
 use super::condition::Condition;
 use super::functions::{MATCH_PHRASE, text_search};
 use super::named::Named;
+use super::naming::Naming;
 use super::plan::LogScan;
 use super::prune::Needs;
 use super::scan::Scan;
 use super::schema::{Column, Fixed, TIME, TableSchema};
 use crate::kql::TextPattern;
+
+/// What templates are called in a range.
+type Ranged = (TimeRange, Arc<Naming>);
 
 /// The table `logs`, `spans` or `audit` of one tenant, at one instant.
 #[derive(Clone)]
@@ -31,6 +36,8 @@ pub(crate) struct LogsTable {
     /// What a statement can see of it.
     shown: Arc<TableSchema>,
     partitions: usize,
+    /// What templates are called in the ranges that were asked for so far: a statement may name the table more than once.
+    namings: Arc<Mutex<Vec<Ranged>>>,
 }
 
 impl fmt::Debug for LogsTable {
@@ -41,12 +48,18 @@ impl fmt::Debug for LogsTable {
 
 impl LogsTable {
     pub(crate) fn new(scan: Scan, schema: Arc<TableSchema>, partitions: usize) -> Self {
-        Self { scan, shown: schema.clone(), schema, partitions: partitions.max(1) }
+        Self { scan, shown: schema.clone(), schema, partitions: partitions.max(1), namings: Arc::default() }
     }
 
     /// The same table with no more columns than a statement can be about.
     pub(super) fn narrowed(&self, named: &Named) -> Self {
         Self { shown: Arc::new(self.schema.narrowed(named)), ..self.clone() }
+    }
+
+    /// The same table without the columns of message templates.
+    pub(super) fn without_templates(&self) -> Self {
+        let schema = Arc::new(self.schema.without_templates());
+        Self { shown: schema.clone(), schema, ..self.clone() }
     }
 
     /// Whether there is a column of this name.
@@ -84,17 +97,32 @@ impl TableProvider for LogsTable {
         let mut scan = self.scan.clone();
         let (range, filters) = split_time_bounds(scan.range, filters);
         scan.range = range;
+        let ranged = scan.clone();
         let only_ids = scan.view.mask.is_some();
         scan.also_needs(Needs::All(filters.iter().map(|filter| needs(filter, only_ids)).collect()));
         let conditions = filters.into_iter().map(|filter| self.condition(state, filter.clone()));
         let conditions = conditions.collect::<PlanResult<Vec<_>>>()?;
         let columns: Vec<Column> = places.iter().map(|place| self.shown.columns[*place].clone()).collect();
+        let mut asked = columns.iter().chain(conditions.iter().flat_map(|condition: &Condition| &condition.columns));
+        if asked.any(Column::is_of_template) {
+            scan.naming = Some(self.naming(&ranged));
+        }
         let output = Arc::new(self.shown.arrow.project(&places)?);
         Ok(Arc::new(LogScan::new(&scan, self.partitions, columns, output, conditions, limit)))
     }
 }
 
 impl LogsTable {
+    fn naming(&self, scan: &Scan) -> Arc<Naming> {
+        let mut known = self.namings.lock();
+        if let Some((_, naming)) = known.iter().find(|(range, _)| *range == scan.range) {
+            return naming.clone();
+        }
+        let naming = Arc::new(Naming::new(scan));
+        known.push((scan.range, naming.clone()));
+        naming
+    }
+
     fn condition(&self, state: &dyn Session, filter: Expr) -> PlanResult<Condition> {
         // Inside a plan columns are named with their table; the condition knows only one.
         let filter = unqualified(filter)?;
@@ -235,7 +263,7 @@ fn needs(filter: &Expr, only_ids: bool) -> Needs {
 }
 
 /// Columns whose values are computed and so not among the tokens.
-const DERIVED: &[&str] = &["id", "severity", "scope_name", "event_name", "events", "links"];
+const DERIVED: &[&str] = &["id", "severity", "scope_name", "event_name", "events", "links", "template_id", "template"];
 
 fn column_name(expr: &Expr) -> Option<&str> {
     match expr {

@@ -20,6 +20,7 @@ mod bounds;
 mod compare;
 mod limited;
 mod named;
+mod naming;
 mod patterns;
 mod split;
 mod sql;

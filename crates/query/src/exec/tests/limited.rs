@@ -227,6 +227,9 @@ const STATEMENTS: &[&str] = &[
     "select \"cards.first\", copy, peer from logs order by id",
     "select approx_distinct(\"user.id\") from logs",
     "select column_name, data_type from information_schema.columns",
+    "select template_id, template, count(*) from logs group by 1, 2 order by 3, 2",
+    "select id, template from logs where template like '%refused%' or template is null order by id",
+    "select *, length(template) from logs where time < '1970-01-01T00:00:00.0000003Z' order by template, id",
 ];
 
 fn answered(answer: Result<Vec<arrow::array::RecordBatch>, QueryError>) -> String {

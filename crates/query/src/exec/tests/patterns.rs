@@ -39,7 +39,7 @@ fn line(dice: &mut Dice, number: i64) -> (&'static str, Record<'static>) {
     (about, record)
 }
 
-async fn lines(seed: u64) -> (Data, Vec<&'static str>) {
+pub(super) async fn lines(seed: u64) -> (Data, Vec<&'static str>) {
     let mut dice = Dice(seed);
     let (about, records) = (0..300).map(|number| line(&mut dice, number)).unzip();
     (stored(records).await, about)
