@@ -7,7 +7,7 @@ use arrow::datatypes::Int64Type;
 use logkeep_access::Scope;
 
 use super::patterns::lines;
-use super::sql::answer_as;
+use super::sql::{answer_as, answer_with};
 use super::*;
 use crate::exec::{PatternSearch, Patterns};
 use crate::mask::Mask;
@@ -172,4 +172,17 @@ async fn all_columns_are_those_without_templates_unless_one_is_named() {
     assert_eq!(count(&view, &snapshot, listed).await, 2);
     let joined = "select count(*) from logs a join (select distinct template from logs) b using (template)";
     assert_eq!(count(&view, &snapshot, joined).await, 6);
+}
+
+/// Numbers are not for those who may not see all, so each row is remembered.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_without_numbers_take_memory_of_questions() {
+    let (data, _) = lines(13).await;
+    let (snapshot, [_, view, _]) = (data.ingest.snapshot(), views());
+    let asked = async |column| {
+        let sql = format!("select count(*) from logs where {column} = 'server started'");
+        answer_with(200, &view, &snapshot, &sql).await
+    };
+    assert!(matches!(asked("template").await, Err(QueryError::OverMemory)));
+    assert!(asked("body").await.is_ok());
 }

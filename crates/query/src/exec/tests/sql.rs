@@ -114,8 +114,28 @@ pub(super) async fn answer_within(snapshot: &Snapshot, text: &str, budget: &Budg
 }
 
 async fn answer(text: &str, table: LogsTable, budget: &Budget) -> Result<SqlAnswer, QueryError> {
-    let room = SqlRoom::new(SqlOptions { memory_bytes: 64 << 20, rows: 1_000, threads: 2 })?;
+    answer_in(64 << 20, text, table, budget).await
+}
+
+async fn answer_in(
+    memory_bytes: usize,
+    text: &str,
+    table: LogsTable,
+    budget: &Budget,
+) -> Result<SqlAnswer, QueryError> {
+    let room = SqlRoom::new(SqlOptions { memory_bytes, rows: 1_000, threads: 2 })?;
     sql::run(text, vec![("logs", table)], &room, budget).await
+}
+
+/// With no more memory for questions than this.
+pub(super) async fn answer_with(
+    memory_bytes: usize,
+    view: &Arc<View>,
+    snapshot: &Snapshot,
+    text: &str,
+) -> Result<SqlAnswer, QueryError> {
+    let (table, budget) = table_of(scan_as(view, snapshot, &Expr::All, TimeRange::ALL))?;
+    answer_in(memory_bytes, text, table, &budget).await
 }
 
 /// A second pass over these would cost time and change nothing.
