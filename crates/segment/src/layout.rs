@@ -154,12 +154,14 @@ impl Part {
         matches!(self, Self::Value(_, Notation::Escaped | Notation::Nanos))
     }
 
-    /// Whether it may write this word of a record whose fields do not have it.
-    fn may_write(&self, word: Word<'_>) -> bool {
+    /// Whether it may write this word of a record whose fields do not have it. `has_token` is false only for what is a token of no field.
+    fn may_write(&self, word: Word<'_>, has_token: HasToken<'_>) -> bool {
         let all = |is_allowed: fn(&u8) -> bool| word.text.as_bytes().iter().all(is_allowed);
         match self {
             // The letter of an escape and what follows it are one word: a new line before `ode` makes `node`.
-            Self::Value(_, Notation::Escaped) if word.is_whole => word.text.starts_with(['n', 'r', 't', 'u']),
+            Self::Value(_, Notation::Escaped) if word.is_whole => {
+                after_escape(word.text).is_some_and(|rest| rest.is_empty() || has_token(rest))
+            }
             // The same of the digits of `u0007`.
             Self::Value(_, Notation::Escaped) => {
                 word.text.starts_with(|c: char| matches!(c, 'n' | 'r' | 't' | 'u') || c.is_ascii_hexdigit())
@@ -169,6 +171,18 @@ impl Part {
             Self::Time(_) => all(|byte| matches!(byte, b'0'..=b'9' | b't' | b'z')),
             _ => false,
         }
+    }
+}
+
+/// False only if no field has this token.
+pub(crate) type HasToken<'a> = &'a dyn Fn(&str) -> bool;
+
+/// What comes after the letters of an escape; `None` of a word that cannot begin with them.
+fn after_escape(word: &str) -> Option<&str> {
+    match word.as_bytes() {
+        [b'n' | b'r' | b't', ..] => Some(&word[1..]),
+        [b'u', code @ ..] if code.len() >= 4 && code[..4].iter().all(u8::is_ascii_hexdigit) => Some(&word[5..]),
+        _ => None,
     }
 }
 
@@ -248,8 +262,8 @@ impl Layout {
 
     /// Whether it may write `word` where no literal, no field of the record and no piece of its `rest` has it. Parts are cut where
     /// tokens end, so no word is in two of them.
-    pub(crate) fn may_reword(&self, word: Word<'_>) -> bool {
-        self.parts.iter().any(|part| part.may_write(word))
+    pub(crate) fn may_reword(&self, word: Word<'_>, has_token: HasToken<'_>) -> bool {
+        self.parts.iter().any(|part| part.may_write(word, has_token))
     }
 
     /// Whether it writes the time.

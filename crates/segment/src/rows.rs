@@ -284,12 +284,12 @@ impl Rows {
 
     /// Whether an original of the layout of this number may have `word` where no literal, field or `rest` has it.
     pub fn layout_may_reword(&self, number: u32, word: Word<'_>) -> Option<bool> {
-        Some(self.forms.layouts.get(number as usize)?.may_reword(word))
+        Some(self.forms.layouts.get(number as usize)?.may_reword(word, &|_| true))
     }
 
     /// As [`Segment::may_reword`](crate::Segment::may_reword).
     pub fn may_reword(&self, word: Word<'_>) -> bool {
-        self.forms.may_reword(word)
+        self.forms.may_reword(word, &|_| true)
     }
 
     fn attributes(&self, plan: &Plan, row: usize) -> Result<Attributes<'_>, RowError> {

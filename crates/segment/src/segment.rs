@@ -21,13 +21,14 @@ use parquet::file::page_index::column_index::{ColumnIndexMetaData, PrimitiveColu
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::columns::fixed;
-use crate::index::TokenIndex;
+use crate::index::{TokenIndex, is_second_fraction};
 use crate::interned;
 use crate::layout::{Layout, Word};
 use crate::payload::take_list;
 use crate::rows::{BatchInfo, Rows};
 use crate::shape::{Forms, OverflowKeys, Shape, overflow_keys};
 use crate::templates::Templates;
+use crate::tokens::token_hash;
 use crate::types::{AttributeTypes, attribute_types};
 
 const MAGIC: &[u8; 4] = b"LKS1";
@@ -382,7 +383,11 @@ impl Segment {
 
     /// Whether an original may write `word` where no field of its record has it.
     pub fn may_reword(&self, word: Word<'_>) -> bool {
-        self.forms.may_reword(word)
+        let has_token = |token: &str| {
+            let (hash, mut blocks) = (token_hash(token.as_bytes()), 0..self.index.blocks());
+            is_second_fraction(token.as_bytes()) || blocks.any(|block| self.index.may_contain(block, hash))
+        };
+        self.forms.may_reword(word, &has_token)
     }
 
     /// A table read from this segment, with what its numbers point into.

@@ -7,7 +7,7 @@ use arrow::datatypes::Schema;
 use logkeep_record::Value;
 
 use crate::columns::{AttributeColumn, ValueType};
-use crate::layout::{Layout, Word};
+use crate::layout::{HasToken, Layout, Word};
 
 /// The tables that the numbers of rows point into, but for the streams.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +18,8 @@ pub(crate) struct Forms {
 
 impl Forms {
     /// Whether some original may write `word` where no field of its record has it.
-    pub(crate) fn may_reword(&self, word: Word<'_>) -> bool {
-        self.layouts.iter().any(|layout| layout.may_reword(word))
+    pub(crate) fn may_reword(&self, word: Word<'_>, has_token: HasToken<'_>) -> bool {
+        self.layouts.iter().any(|layout| layout.may_reword(word, has_token))
     }
 }
 

@@ -44,16 +44,31 @@ pub(super) fn search(matcher: &TextMatcher, chunk: &Chunk<'_>, alive: &mut [bool
         search(&implied, chunk, &mut open)?;
     }
     let mut found = in_fields(matcher, word, chunk, &open)?;
+    // Where no original can have this word anew, what originals are written from was not read.
+    if chunk.rows.column(fixed::SHAPE).is_some() {
+        in_originals(matcher, word, chunk, &open, &mut found)?;
+    }
+    alive.iter_mut().zip(in_literals.iter().zip(&found)).for_each(|(alive, (a, b))| *alive = *a || *b);
+    Ok(())
+}
+
+/// Adds the rows whose originals have it in other words than their fields.
+fn in_originals(
+    matcher: &TextMatcher,
+    word: Option<Word<'_>>,
+    chunk: &Chunk<'_>,
+    open: &[bool],
+    found: &mut [bool],
+) -> Result<(), QueryError> {
     let mut may_reword = per_layout(chunk, |number| match word {
         Some(word) => chunk.rows.layout_may_reword(number, word),
         None => Some(true),
     })?;
-    for row in open_rows(&open, &found) {
+    for row in open_rows(open, found) {
         if may_reword(row)? {
             found[row] = written_original(chunk, row)?.is_some_and(|text| matcher.matches(&text));
         }
     }
-    alive.iter_mut().zip(in_literals.iter().zip(&found)).for_each(|(alive, (a, b))| *alive = *a || *b);
     Ok(())
 }
 

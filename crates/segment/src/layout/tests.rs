@@ -101,3 +101,24 @@ fn rest_of_any(record: &Record<'_>, text: &str) {
         assert_eq!(layout.write(record, &rest).as_deref(), Some(text), "{layout:?}");
     }
 }
+
+#[test]
+fn a_word_begins_with_an_escape_only_if_a_field_has_the_rest() {
+    let record = record(r#"{"note":"a\tthere\u0007eep"}"#, "x");
+    let text = r#"{"note":"a\tthere\u0007eep","message":"x"}"#;
+    let layout = Layout::derive(&record, text).unwrap();
+    let check = |word: &str, tokens: &[&str], expected: bool| {
+        let word = Word { text: word, is_whole: true };
+        assert_eq!(layout.may_reword(word, &|token| tokens.contains(&token)), expected, "{word:?} of {tokens:?}");
+    };
+    check("tthere", &["there"], true);
+    check("tthere", &["tthere", "here"], false);
+    check("u0007eep", &["eep"], true);
+    check("u0007eep", &["0007eep"], false);
+    // What follows the escape may be no letter at all.
+    check("t", &[], true);
+    check("u0007", &[], true);
+    check("u000", &["000"], false);
+    check("user", &["ser"], false);
+    check("there", &["there"], false);
+}
