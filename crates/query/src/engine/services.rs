@@ -1,13 +1,12 @@
 //! What services do and whom they call, computed from spans and from access logs of meshes when it is asked for.
 //!
-//! Figures are SQL over the tables of spans and of logs, so they have its bounds (time, memory, turns) and nothing is kept
+//! Figures are SQL over the tables of spans and of calls in logs, so they have its bounds (time, memory, turns) and nothing is kept
 //! beside the records that could differ from them.
 //!
 //! A call may be in a span of its caller, and in the access logs of the proxies on both sides. Each of these is counted for
 //! itself, and the figures of an edge, or of a service, are those of one of them: no call is in them twice. Spans that are
 //! sampled, and proxies that write only some of their requests, are outdone by whoever saw more.
 
-mod access;
 pub mod overview;
 mod rows;
 #[cfg(test)]
@@ -145,14 +144,15 @@ impl QueryEngine {
     ) -> Result<Most<Service>, QueryError> {
         let _turn = self.sql.turn(budget).await?;
         let (spans, logs) = self.both(grant, selection, budget).await?;
-        let Some(served) = served(&spans, &logs) else { return Ok(Most { items: Vec::new(), more: false }) };
+        let logged = logs.calls();
+        let Some(served) = served(&spans, logged.as_ref()) else { return Ok(Most { items: Vec::new(), more: false }) };
         let text = format!(
             "with {served}, groups as (select service, seen_by, {FIGURES} from both_kinds group by service, seen_by), {} \
              select service, {CHOSEN} from ranked where place = 1 order by calls desc, service limit {}",
             ranked("groups", "service", SeenBy::OF_SERVICES),
             limit + 1
         );
-        let answer = self.select(&text, vec![("spans", spans), ("logs", logs)], budget).await?;
+        let answer = self.select(&text, named("spans", spans, logged), budget).await?;
         let service = |row: &Row<'_>| Service { name: row.text(0).unwrap_or_default(), figures: row.figures(1) };
         most(&answer, limit, service)
     }
@@ -172,15 +172,14 @@ impl QueryEngine {
         let (spans, logs) = self.both(grant, selection, budget).await?;
         let served = self.table(grant, &other_half(selection), budget).await?;
         let traced = spans.has("service.name").then(|| traced(&spans, &served));
-        let logged = access::calls(&logs);
-        let Some(calls) = union(&[
-            (&traced, "select *, cast(null as varchar) as mesh, cast(null as varchar) as mtls from traced"),
-            (
-                &logged,
-                "select caller, callee, false as traced, seen_by, failed, duration_ms, mesh, mtls from logged \
-                 where caller is not null",
-            ),
-        ]) else {
+        let logged = logs.calls();
+        let of_logs = logged.is_some().then_some(
+            "select caller, callee, false as traced, seen_by, failed, duration_ms, mesh, mtls from access_logs \
+             where caller is not null",
+        );
+        let traced = traced
+            .map(|with| (with, "select *, cast(null as varchar) as mesh, cast(null as varchar) as mtls from traced"));
+        let Some(calls) = union(traced, of_logs) else {
             return Ok(Most { items: Vec::new(), more: false });
         };
         let text = format!(
@@ -193,7 +192,9 @@ impl QueryEngine {
             Mtls::STATES.map(|state| format!("callee_{state}, caller_{state}")).join(", "),
             limit + 1
         );
-        let answer = self.select(&text, vec![("calls", spans), ("served", served), ("logs", logs)], budget).await?;
+        let mut tables = named("calls", spans, logged);
+        tables.push(("served", served));
+        let answer = self.select(&text, tables, budget).await?;
         let edge = |row: &Row<'_>| Edge {
             caller: row.text(0).unwrap_or_default(),
             callee: row.text(1),
@@ -219,22 +220,25 @@ impl QueryEngine {
     }
 }
 
+/// The tables of a statement.
+fn named(of_spans: &'static str, spans: LogsTable, logged: Option<LogsTable>) -> Vec<(&'static str, LogsTable)> {
+    [(of_spans, spans)].into_iter().chain(logged.map(|logged| ("access_logs", logged))).collect()
+}
+
 /// The requests that services served, as expressions for `with`, the last of which, `both_kinds`, has a row for each:
 /// `service`, `seen_by`, `failed`, `duration_ms`, `time`. `None` if there can be none.
-fn served(spans: &LogsTable, logs: &LogsTable) -> Option<String> {
+fn served(spans: &LogsTable, logged: Option<&LogsTable>) -> Option<String> {
     let traced = spans.has("service.name").then(|| {
-        format!(
+        let with = format!(
             "traced as (select {SERVICE} as service, cast(0 as bigint) as seen_by, status_code = 'error' as failed, \
              duration_ms, time from spans where kind in ('server', 'consumer') or parent_span_id is null)"
-        )
+        );
+        (with, "select service, seen_by, failed, duration_ms, time from traced")
     });
-    union(&[
-        (&traced, "select service, seen_by, failed, duration_ms, time from traced"),
-        (
-            &access::calls(logs),
-            "select callee as service, seen_by, failed, duration_ms, time from logged where callee is not null",
-        ),
-    ])
+    let of_logs = logged.map(
+        |_| "select callee as service, seen_by, failed, duration_ms, time from access_logs where callee is not null",
+    );
+    union(traced, of_logs)
 }
 
 /// Calls that spans of callers tell: whom, by the span of the one that was called, else by what the caller says.
@@ -254,11 +258,11 @@ fn traced(calls: &LogsTable, served: &LogsTable) -> String {
     )
 }
 
-/// Expressions for `with`, and after them the rows of all that there are as `both_kinds`.
-fn union(kinds: &[(&Option<String>, &str)]) -> Option<String> {
-    let known = kinds.iter().filter_map(|(with, rows)| Some((with.as_deref()?, *rows)));
-    let (with, rows): (Vec<&str>, Vec<&str>) = known.unzip();
-    (!rows.is_empty()).then(|| format!("{}, both_kinds as ({})", with.join(", "), rows.join(" union all ")))
+/// Expressions for `with`, the last of which, `both_kinds`, has the rows of spans, with what they need, and those of access logs.
+fn union(traced: Option<(String, &str)>, logged: Option<&str>) -> Option<String> {
+    let (with, traced) = traced.map_or((None, None), |(with, rows)| (Some(with + ", "), Some(rows)));
+    let rows: Vec<&str> = [traced, logged].into_iter().flatten().collect();
+    (!rows.is_empty()).then(|| format!("{}both_kinds as ({})", with.unwrap_or_default(), rows.join(" union all ")))
 }
 
 const FIGURES: &str = "count(*) as calls, sum(case when failed then 1 else 0 end) as errors, \

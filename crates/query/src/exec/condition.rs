@@ -11,6 +11,7 @@ use logkeep_record::Resource;
 use logkeep_segment::{Segment, fixed};
 
 use super::QueryError;
+use super::calls::Calls;
 use super::chunk::Chunk;
 use super::project::{StreamAttribute, project};
 use super::scan::arrow_error;
@@ -107,7 +108,12 @@ fn compares(expr: &Arc<dyn PhysicalExpr>) -> bool {
 
 /// Some columns of a chunk, as users know them.
 pub(crate) fn columns_of(columns: &[Column], schema: &SchemaRef, chunk: &Chunk<'_>) -> Result<RecordBatch, QueryError> {
-    let arrays = columns.iter().map(|column| project(column, chunk)).collect::<Result<Vec<_>, _>>()?;
+    let calls = columns.iter().any(Column::is_of_call).then(|| Calls::of(chunk)).transpose()?;
+    let array = |column: &Column| match (column, &calls) {
+        (Column::Call(part), Some(calls)) => calls.project(*part, chunk),
+        _ => project(column, chunk),
+    };
+    let arrays = columns.iter().map(array).collect::<Result<Vec<_>, _>>()?;
     table(arrays, schema, chunk.len())
 }
 

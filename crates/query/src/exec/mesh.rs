@@ -70,7 +70,7 @@ impl ScalarUDFImpl for Reading {
             return Ok(ColumnarValue::Scalar(ScalarValue::Utf8(None)));
         }
         // The rows of a block have few different names.
-        let mut known: HashMap<&str, Option<&str>> = HashMap::new();
+        let mut known: HashMap<&str, Option<&str>, foldhash::fast::RandomState> = HashMap::default();
         let mut out = StringBuilder::with_capacity(texts.len(), 0);
         for text in texts {
             out.append_option(text.and_then(|text| *known.entry(text).or_insert_with(|| (self.read)(text))));

@@ -9,6 +9,7 @@ mod allowed;
 mod bounds;
 mod budget;
 pub(crate) mod cache;
+mod calls;
 mod chunk;
 mod chunk_values;
 mod compare;

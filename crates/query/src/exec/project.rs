@@ -12,6 +12,7 @@ use logkeep_record::{Resource, Severity, Value, json, span};
 use logkeep_segment::{AttributeColumn, Segment, ValueType, fixed};
 
 use super::QueryError;
+use super::calls::{self, Calls};
 use super::chunk::{Chunk, Source, Wanted, attribute_columns, overflows};
 use super::filter::value_at;
 use super::naming::Part;
@@ -53,12 +54,19 @@ pub(crate) fn want(
             }
         },
         Column::Attribute { key, .. } => return want_attribute(key, source, schema, wanted),
+        Column::Call(part) => return calls::want(*part, source, schema, wanted),
     };
     wanted.extend(names.iter().map(|name| (*name).to_owned()));
     Ok(())
 }
 
-fn want_attribute(key: &str, source: &Source, schema: &SchemaRef, wanted: &mut Wanted) -> Result<(), QueryError> {
+/// Likewise for an attribute.
+pub(super) fn want_attribute(
+    key: &str,
+    source: &Source,
+    schema: &SchemaRef,
+    wanted: &mut Wanted,
+) -> Result<(), QueryError> {
     if overflows(&*source.overflow_keys()?, key) {
         wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
     }
@@ -72,6 +80,7 @@ pub(crate) fn project(column: &Column, chunk: &Chunk<'_>) -> Result<ArrayRef, Qu
     match column {
         Column::Fixed(column) => project_fixed(*column, chunk),
         Column::Attribute { key, data_type } => project_attribute(key, data_type, chunk),
+        Column::Call(part) => Calls::of(chunk)?.project(*part, chunk),
     }
 }
 
@@ -254,7 +263,7 @@ impl<'c> StreamAttribute<'c> {
 
 /// Whether a record here may have values outside the flat columns, of the fields that were asked for: where it has, records are put
 /// together, and all columns were read. A search for text alone reads only the column of such values.
-fn has_overflow(chunk: &Chunk<'_>) -> bool {
+pub(super) fn has_overflow(chunk: &Chunk<'_>) -> bool {
     let is_whole = chunk.rows.column(fixed::SHAPE).is_some();
     is_whole && chunk.rows.column(fixed::OVERFLOW).is_some_and(|column| column.null_count() < column.len())
 }

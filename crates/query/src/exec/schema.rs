@@ -11,6 +11,7 @@ use logkeep_segment::{AttributeTypes, ValueType, ValueTypes};
 use parking_lot::Mutex;
 
 use super::QueryError;
+use super::calls::Part;
 use super::chunk::{Place, Source};
 use super::named::Named;
 use super::scan::{Dataset, Scan};
@@ -104,7 +105,12 @@ impl Fixed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
     Fixed(Fixed),
-    Attribute { key: String, data_type: DataType },
+    Attribute {
+        key: String,
+        data_type: DataType,
+    },
+    /// What a record of an access log says of a call.
+    Call(Part),
 }
 
 impl Column {
@@ -112,7 +118,13 @@ impl Column {
         match self {
             Self::Fixed(fixed) => fixed.data_type(),
             Self::Attribute { data_type, .. } => data_type.clone(),
+            Self::Call(part) => part.data_type(),
         }
+    }
+
+    /// Whether it is about calls.
+    pub(crate) fn is_of_call(&self) -> bool {
+        matches!(self, Self::Call(_))
     }
 
     /// Whether it is about message templates.

@@ -263,7 +263,9 @@ fn base(options: &SqlOptions) -> Result<SessionState, DataFusionError> {
     let config = SessionConfig::new()
         .with_target_partitions(options.threads.max(1))
         .with_information_schema(true)
-        .set_bool("datafusion.sql_parser.enable_ident_normalization", true);
+        .set_bool("datafusion.sql_parser.enable_ident_normalization", true)
+        // Texts are no views where they are stored: to cast one to a text would copy it there and back.
+        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(options.memory_bytes)))
         // Spilling would put plain text on the disk.

@@ -15,6 +15,7 @@ use logkeep_record::{Severity, SpanId, TimeRange, TraceId};
 use parking_lot::Mutex;
 
 use super::QueryError;
+use super::calls;
 use super::condition::Condition;
 use super::functions::{MATCH_PHRASE, text_search};
 use super::named::Named;
@@ -62,6 +63,13 @@ impl LogsTable {
         Self { shown: schema.clone(), schema, ..self.clone() }
     }
 
+    /// What its records say of calls; `None` if none of them can say anything.
+    pub(crate) fn calls(&self) -> Option<Self> {
+        let schema = Arc::new(calls::schema());
+        let scan = Scan { as_keys: true, ..self.scan.clone() };
+        self.has(calls::NEEDED).then(|| Self { scan, ..Self::new(self.scan.clone(), schema, self.partitions) })
+    }
+
     /// Whether there is a column of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.schema.arrow.column_with_name(name).is_some()
@@ -78,9 +86,11 @@ impl TableProvider for LogsTable {
         TableType::Base
     }
 
-    /// Every filter is evaluated in the scan, before the other columns are read.
+    /// Every filter is evaluated in the scan, before the other columns are read; but all columns of calls are made at once.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> PlanResult<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Exact; filters.len()])
+        use TableProviderFilterPushDown::{Exact, Unsupported};
+        let is_of_calls = self.schema.columns.iter().any(Column::is_of_call);
+        Ok(vec![if is_of_calls { Unsupported } else { Exact }; filters.len()])
     }
 
     async fn scan(

@@ -17,7 +17,7 @@ use logkeep_record::{RecordId, Span, SpanId, TimeRange, TraceId, Value, json};
 
 use self::changes::{Covered, Series, changes};
 use super::rows::{Row, most};
-use super::{FIGURES, SERVICE, SeenBy, served, sum_if};
+use super::{FIGURES, SERVICE, SeenBy, named, served, sum_if};
 use crate::engine::{QueryEngine, Selection};
 use crate::exec::table::LogsTable;
 use crate::exec::{Budget, Dataset, Found, Order, Pattern, PatternSearch, QueryError, Search};
@@ -156,7 +156,7 @@ impl QueryEngine {
         let mut services = BTreeMap::new();
         let mut more = self.count_records(&logs, grid, limit, &mut services, budget).await?;
         let errors = self.newest_errors(grant, range, budget).await?;
-        let mut missing = match self.count_requests(&spans, &logs, grid, limit, &mut services, budget).await {
+        let mut missing = match self.count_requests(spans, logs.calls(), grid, limit, &mut services, budget).await {
             Ok(others) => {
                 more |= others;
                 None
@@ -229,14 +229,14 @@ impl QueryEngine {
     /// Likewise, by whoever of those who saw requests is believed.
     async fn count_requests(
         &self,
-        spans: &LogsTable,
-        logs: &LogsTable,
+        spans: LogsTable,
+        logged: Option<LogsTable>,
         grid: Grid,
         limit: usize,
         services: &mut BTreeMap<String, ServiceOverview>,
         budget: &Budget,
     ) -> Result<bool, QueryError> {
-        let Some(served) = served(spans, logs) else { return Ok(false) };
+        let Some(served) = served(&spans, logged.as_ref()) else { return Ok(false) };
         // Both by slot and by period in one pass: to read what a line of an access log says takes most of the time.
         let text = format!(
             "with {served}, slotted as (select service, seen_by, failed, duration_ms, {} as slot from both_kinds \
@@ -249,7 +249,7 @@ impl QueryEngine {
             chosen(),
             limit + 1
         );
-        let answer = self.select(&text, vec![("spans", spans.clone()), ("logs", logs.clone())], budget).await?;
+        let answer = self.select(&text, named("spans", spans, logged), budget).await?;
         let mut more = false;
         for counted in most(&answer, usize::MAX, Counted::read)?.items {
             let (Some(name), Some(seen_by)) = (counted.service, seen_by_number(counted.seen_by)) else { continue };

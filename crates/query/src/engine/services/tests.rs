@@ -21,6 +21,8 @@ const START_NS: i64 = 1_795_168_800_000_000_000;
 enum Sent {
     /// A line of a log, and the service whose log it is.
     Line(&'static str, String),
+    /// A record of an access log that says all of it in attributes, after so many others.
+    Attributes(usize, Vec<(&'static str, Value<'static>)>),
     /// Service, kind, own id, parent's id, milliseconds, whom it says it calls.
     Span(&'static str, SpanKind, u8, u8, i64, Option<&'static str>),
 }
@@ -38,6 +40,14 @@ impl Sent {
                 let mut record = Record::new(START_NS, Value::from(line.clone()), resource(service));
                 record.time_ns = Some(START_NS);
                 (Class::default(), normalizer.normalize(record))
+            }
+            Self::Attributes(others, attributes) => {
+                let mut record = Record::new(START_NS, Value::str("request"), resource(""));
+                record.time_ns = Some(START_NS);
+                let others = (0..*others).map(|number| (format!("other.{number}").into(), Value::Bool(true)));
+                record.attributes.extend(others);
+                record.attributes.extend(attributes.iter().map(|(name, value)| ((*name).into(), value.clone())));
+                (Class::default(), record)
             }
             Self::Span(service, kind, own, parent, took_ms, peer) => {
                 let id = |id: u8| SpanId::new([id; 8]);
@@ -377,4 +387,34 @@ async fn the_most_frequent_come_first() {
     assert_eq!((services.more, edges.more), (true, true));
     assert_eq!(services.items.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["b", "c"]);
     assert_eq!(edges.items.iter().map(|one| one.callee.as_deref()).collect::<Vec<_>>(), [Some("b"), Some("c")]);
+}
+
+/// As numbers, as texts, and where there are more attributes than columns.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_line_says_is_read_however_it_is_stored() {
+    let call = |others: usize, status: Value<'static>, took: Value<'static>| {
+        let attributes = vec![
+            ("mesh.kind", Value::str("kuma")),
+            ("mesh.source.service", Value::str("web")),
+            ("mesh.destination.service", Value::str("shop")),
+            ("http.response.status_code", status),
+            ("mesh.duration_ms", took),
+        ];
+        Sent::Attributes(others, attributes)
+    };
+    let many = logkeep_record::limits::COLUMNS_PER_SEGMENT;
+    let sent = [
+        call(0, Value::Int(200), Value::Double(10.0)),
+        call(0, Value::Int(200), Value::Double(10.0)),
+        call(0, Value::str("503"), Value::str("10")),
+        call(0, Value::str("none"), Value::str("soon")),
+        call(many, Value::Int(500), Value::Int(10)),
+        call(many, Value::str("200"), Value::str("10.0")),
+    ];
+    check(
+        &sent,
+        &["shop: 6 calls, 2 failed, 10.00 10.00 10.00 ms by caller_proxy"],
+        &["web → shop: 6 calls, 2 failed, 10.00 10.00 10.00 ms by caller_proxy, kuma → -"],
+    )
+    .await;
 }
