@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import { retry } from "./api/queries";
 import { Gate } from "./components/Gate";
 import { OverviewPage } from "./components/overview/OverviewPage";
+import { loadAhead } from "./lib/ahead";
 import { movedTo } from "./lib/overview";
 import { usePath } from "./lib/place";
 import { applyTheme } from "./lib/theme";
@@ -29,20 +30,28 @@ const client = new QueryClient({
   defaultOptions: { queries: { retry, refetchOnWindowFocus: false, networkMode: "always" } },
 });
 
-/** The overview comes first; what every other page is made of is loaded when one goes there. */
-const App = lazy(() => import("./App").then((file) => ({ default: file.App })));
+/** The overview comes first; what every other page is made of is loaded once that is there, or when one goes there before. */
+const files = {
+  logs: () => import("./App").then((file) => ({ default: file.App })),
+  trace: () => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })),
+  traces: () => import("./components/traces/TracesPage").then((file) => ({ default: file.TracesPage })),
+  services: () => import("./components/services/ServicesPage").then((file) => ({ default: file.ServicesPage })),
+  patterns: () => import("./components/patterns/PatternsPage").then((file) => ({ default: file.PatternsPage })),
+  sources: () => import("./components/sources/SourcesPage").then((file) => ({ default: file.SourcesPage })),
+};
+const App = lazy(files.logs);
+const TracePage = lazy(files.trace);
+const TracesPage = lazy(files.traces);
+const ServicesPage = lazy(files.services);
+const PatternsPage = lazy(files.patterns);
+const SourcesPage = lazy(files.sources);
 const AccountPage = lazy(() => import("./components/people/AccountPage").then((file) => ({ default: file.AccountPage })));
 const ApprovalsPage = lazy(() => import("./components/people/ApprovalsPage").then((file) => ({ default: file.ApprovalsPage })));
 const AuditPage = lazy(() => import("./components/people/AuditPage").then((file) => ({ default: file.AuditPage })));
 const PeoplePage = lazy(() => import("./components/people/PeoplePage").then((file) => ({ default: file.PeoplePage })));
-const PatternsPage = lazy(() => import("./components/patterns/PatternsPage").then((file) => ({ default: file.PatternsPage })));
 const CompareLogsPage = lazy(() => import("./components/compare/ComparePage").then((file) => ({ default: file.ComparePage })));
-const TracesPage = lazy(() => import("./components/traces/TracesPage").then((file) => ({ default: file.TracesPage })));
-const TracePage = lazy(() => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })));
 const ComparePage = lazy(() => import("./components/traces/ComparePage").then((file) => ({ default: file.ComparePage })));
-const ServicesPage = lazy(() => import("./components/services/ServicesPage").then((file) => ({ default: file.ServicesPage })));
 const Tour = lazy(() => import("./components/tour/Tour"));
-const SourcesPage = lazy(() => import("./components/sources/SourcesPage").then((file) => ({ default: file.SourcesPage })));
 const SqlPage = lazy(() => import("./components/sql/SqlPage").then((file) => ({ default: file.SqlPage })));
 
 function Here() {
@@ -84,3 +93,5 @@ if (root) {
     </StrictMode>,
   );
 }
+
+loadAhead(Object.values(files));
