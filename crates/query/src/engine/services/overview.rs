@@ -13,22 +13,19 @@ pub use grid::{ALL_SLOTS, Counts, Grid, SLOTS};
 use std::collections::{BTreeMap, HashMap};
 
 use logkeep_access::Grant;
-use logkeep_record::{RecordId, Span, SpanId, TimeRange, TraceId, Value, json};
+use logkeep_record::{RecordId, SpanId, TimeRange, TraceId};
 
 use self::changes::{Covered, Series, changes};
 use super::rows::{Row, most};
 use super::{FIGURES, SERVICE, SeenBy, named, served, sum_if};
 use crate::engine::{QueryEngine, Selection};
 use crate::exec::table::LogsTable;
-use crate::exec::{Budget, Dataset, Found, Order, Pattern, PatternSearch, QueryError, Search};
-use crate::kql::parse;
+use crate::exec::{Budget, Dataset, Pattern, PatternSearch, QueryError};
 
 /// Newest errors, of logs and of spans, among which that of each service is looked for.
 const ERRORS: usize = 500;
 /// Characters of the text of an error.
 const TEXT: usize = 300;
-const LOG_ERRORS: &str = "severity:error or severity:fatal";
-const SPAN_ERRORS: &str = "span.status.code:error";
 
 /// Everything that a first look needs.
 #[derive(Debug)]
@@ -294,11 +291,22 @@ impl QueryEngine {
         budget: &Budget,
     ) -> Result<HashMap<String, NewestError>, QueryError> {
         let mut newest: HashMap<String, NewestError> = HashMap::new();
-        for (dataset, filter) in [(Dataset::Logs, LOG_ERRORS), (Dataset::Spans, SPAN_ERRORS)] {
-            let selection = Selection { filter: parse(filter)?, range, ..Selection::all(dataset) };
-            let search = Search { limit: ERRORS, order: Order::Descending, after: None };
-            for found in &self.search(grant, &selection, search, budget).await?.records {
-                let Some((service, error)) = newest_error(found, dataset == Dataset::Spans)? else { continue };
+        for (dataset, columns, condition) in [
+            (Dataset::Logs, "body, null as status", "severity_number >= 17"),
+            (Dataset::Spans, "name, status_message", "status_code = 'error'"),
+        ] {
+            let table = self.table(grant, &Selection { range, ..Selection::all(dataset) }, budget).await?;
+            if !table.has("service.name") {
+                continue;
+            }
+            let text = format!(
+                "select {SERVICE} as service, cast(time as bigint) as at_ns, id, trace_id, span_id, {columns} from {} \
+                 where {condition} order by time desc limit {ERRORS}",
+                dataset.name()
+            );
+            let answer = self.select(&text, vec![(dataset.name(), table)], budget).await?;
+            let errors = most(&answer, usize::MAX, |row| newest_error(row, dataset == Dataset::Spans))?.items;
+            for (service, error) in errors.into_iter().flatten() {
                 match newest.get(&service) {
                     Some(known) if known.time_ns >= error.time_ns => {}
                     _ => drop(newest.insert(service, error)),
@@ -374,29 +382,18 @@ fn total(services: &[ServiceOverview]) -> Counts {
     sum
 }
 
-/// Whose error it is, and what is told of it.
-fn newest_error(found: &Found, is_span: bool) -> Result<Option<(String, NewestError)>, QueryError> {
-    let record = found.record()?;
-    let Some(service) = record.resource.attribute("service.name").map(text_of) else { return Ok(None) };
-    let (time_ns, id) = (record.effective_time_ns(), found.key.id());
-    let (trace_id, span_id) = (record.trace_id, record.span_id);
-    let text = if is_span {
-        let span = Span::from_record(record);
-        if span.status_message.is_empty() { span.name.into_owned() } else { span.status_message.into_owned() }
-    } else {
-        text_of(&record.body)
+/// Whose error it is, and what is told of it: of a span what its status says, else its name.
+fn newest_error(row: &Row<'_>, is_span: bool) -> Option<(String, NewestError)> {
+    let text = row.text(6).filter(|text| !text.is_empty()).or_else(|| row.text(5)).unwrap_or_default();
+    let error = NewestError {
+        time_ns: row.integer(1)?,
+        id: row.text(2)?.parse().ok()?,
+        text: text.chars().take(TEXT).collect(),
+        trace_id: row.text(3).and_then(|id| TraceId::from_hex(&id)),
+        span_id: row.text(4).and_then(|id| SpanId::from_hex(&id)),
+        is_span,
     };
-    let text = text.chars().take(TEXT).collect();
-    Ok(Some((service, NewestError { time_ns, id, text, trace_id, span_id, is_span })))
-}
-
-fn text_of(value: &Value<'_>) -> String {
-    if let Some(text) = value.as_str() {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    json::write(value, &mut out);
-    out
+    Some((row.text(0)?, error))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ struct Columns(Vec<Column>);
 enum Column {
     Text(StringArray),
     Bool(BooleanArray),
-    Count(Int64Array),
+    Integer(Int64Array),
     Number(Float64Array),
 }
 
@@ -38,7 +38,7 @@ impl Columns {
             Ok(match array.data_type() {
                 DataType::Boolean => Column::Bool(array.as_boolean().clone()),
                 data_type if data_type.is_integer() => {
-                    Column::Count(to(DataType::Int64)?.as_primitive::<Int64Type>().clone())
+                    Column::Integer(to(DataType::Int64)?.as_primitive::<Int64Type>().clone())
                 }
                 data_type if data_type.is_floating() => {
                     Column::Number(to(DataType::Float64)?.as_primitive::<Float64Type>().clone())
@@ -73,8 +73,12 @@ impl Row<'_> {
 
     /// A count where there is one.
     pub(super) fn counted(&self, column: usize) -> Option<u64> {
+        self.integer(column).map(i64::unsigned_abs)
+    }
+
+    pub(super) fn integer(&self, column: usize) -> Option<i64> {
         match &self.columns.0[column] {
-            Column::Count(counts) if counts.is_valid(self.place) => Some(counts.value(self.place).unsigned_abs()),
+            Column::Integer(numbers) if numbers.is_valid(self.place) => Some(numbers.value(self.place)),
             _ => None,
         }
     }

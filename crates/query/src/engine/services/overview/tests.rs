@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use logkeep_access::{Access, Action, Identity, Rules};
 use logkeep_ingest::{BatchBuilder, Ingest};
-use logkeep_record::span::{SpanKind, SpanStatus};
-use logkeep_record::{Class, Record, Resource, Severity, TenantId};
+use logkeep_record::span::{Span, SpanKind, SpanStatus};
+use logkeep_record::{Class, Record, Resource, Severity, TenantId, Value};
 
 use super::*;
 use crate::QueryOptions;
