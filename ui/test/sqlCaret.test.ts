@@ -1,0 +1,16 @@
+import { expect, it } from "vitest";
+import { sqlCaret } from "../src/lib/sqlCaret";
+
+it.each([
+  ["sel", "expression", "sel"], ["select * from ", "table", ""], ["select * FROM /* of */ lo", "table", "lo"],
+  ["select * from a join sp", "table", "sp"], ['select "service.na', "expression", "service.na"], ["select * from logs where ti", "expression", "ti"],
+  ['select "done"', "expression", ""],
+])("%s is followed by a %s that begins with %s", (sql, kind, prefix) => {
+  const end = sql.length;
+  const start = sql.endsWith(`"${prefix}`) && prefix !== "" ? end - prefix.length - 1 : end - prefix.length;
+  expect(sqlCaret(sql, end)).toEqual({ kind, prefix, start, end });
+});
+
+it.each(["", "select 'from lo", "select 1 -- fr", "select 12", `${" ".repeat(20_001)}se`])("offers nothing after %s", (sql) => {
+  expect(sqlCaret(sql, sql.length)).toBeNull();
+});
