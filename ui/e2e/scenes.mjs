@@ -161,8 +161,10 @@ const asked = (sql) => `/sql?sql=${encodeURIComponent(sql)}`;
 const run = click(".sql-form .primary");
 const sql = [
   scene("sql", "/sql", says("Ask in SQL")),
+  scene("sql-offers", asked("select \"service.name\", count(*) as records -- of today\nfrom logs\nwhere severity = 'error' and se"), steps(there(".sql-colours"), (page) => page.locator(".sql-editor textarea").focus(), press("Control+End"), press("Control+Space"), there(".completions"))),
   scene("sql-link", asked("select time from logs"), says("Not run yet")),
   scene("sql-rows", asked("select time, \"service.name\", records from logs"), steps(run, there(".sql-table td"))),
+  scene("sql-masked", asked("select time, \"service.name\", records from logs"), steps(run, says("is hidden from you by your role")), { mock: { state: "masked" } }),
   scene("sql-bars", asked("select \"service.name\", count(*) as records from logs group by 1"), steps(run, there(".sql-bar"))),
   scene("sql-nothing", asked("select * from logs where false"), steps(run, says("No rows"))),
   scene("sql-error", asked("select time,\n  nope\nfrom logs"), steps(run, there(".sql-place mark")), { allow: REFUSED }),

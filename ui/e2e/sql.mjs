@@ -5,6 +5,8 @@ import { violations } from "./accessible.mjs";
 
 const editor = (page) => page.getByRole("textbox", { name: "A statement of SQL" });
 const cells = (page, column) => page.locator(`.sql-table td:nth-child(${column})`).allInnerTexts();
+/** The editor asks for the names of columns by itself. */
+const isOfUser = (request) => request.url().endsWith("/api/v1/sql") && !request.postData().includes("information_schema");
 const address = (sql) => `/sql?sql=${encodeURIComponent(sql)}`;
 
 async function runsWhenAsked({ pages, url, token }) {
@@ -12,7 +14,7 @@ async function runsWhenAsked({ pages, url, token }) {
   const statement = "select time, \"service.name\" from logs order by time limit 20";
   const page = await pages.visit(address(statement));
   const sent = [];
-  page.on("request", (request) => { if (request.url().endsWith("/api/v1/sql")) sent.push(JSON.parse(request.postData()).sql); });
+  page.on("request", (request) => { if (isOfUser(request)) sent.push(JSON.parse(request.postData()).sql); });
   await page.getByText("Not run yet").waitFor();
   equal([await editor(page).inputValue(), sent.length], [statement, 0], "a link is not run by itself");
   await editor(page).press("Control+Enter");
@@ -65,7 +67,56 @@ async function remembers({ pages, token }) {
   await page.getByText("Run before in this browser").waitFor({ state: "detached" });
 }
 
+async function offersNames({ pages, url, token }) {
+  await ingest(url, some(`${token}offers`, 3));
+  const page = await pages.visit("/sql");
+  const list = page.getByRole("listbox");
+  await editor(page).focus();
+  await page.keyboard.type("select service.n");
+  await list.getByRole("option", { name: "service.name" }).waitFor();
+  equal(await violations(page), [], "rules of accessibility");
+  await page.keyboard.press("Tab");
+  equal(await editor(page).inputValue(), 'select "service.name"', "what Tab takes");
+  await page.keyboard.type(", coun");
+  await list.getByRole("option", { name: "count function" }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  equal(await page.locator(`[id="${await editor(page).getAttribute("aria-activedescendant")}"]`).getAttribute("aria-selected"), "true", "which one is told");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("*) from lo");
+  await list.getByRole("option", { name: "logs" }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(" grou");
+  await list.waitFor();
+  await page.keyboard.press("Escape");
+  await list.waitFor({ state: "detached" });
+  await page.keyboard.type("p by 1");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  equal(await editor(page).inputValue(), 'select "service.name", count(*) from logs group by 1\n', "the statement");
+  await page.keyboard.press("Control+Enter");
+  await page.locator(".sql-table td").first().waitFor();
+}
+
+async function colours({ pages }) {
+  const page = await pages.visit("/sql");
+  pages.allow("Failed to load resource");
+  const statement = "select 'a' as x, 12 -- why\nfrom nope";
+  await editor(page).fill(statement);
+  equal(await page.locator(".sql-colours").textContent(), `${statement}\n`, "what is behind the field");
+  const has = async (kind) => (await page.locator(`.sql-colours .sql-${kind}`).allTextContents()).join(" ");
+  equal([await has("keyword"), await has("string"), await has("number"), await has("comment")], ["select as from", "'a'", "12", "-- why"], "what has a colour");
+  const places = await page.evaluate(() => [".sql-colours", ".sql-editor textarea"].map((selector) => {
+    const { clientWidth, clientHeight } = document.querySelector(selector);
+    return [clientWidth, clientHeight];
+  }));
+  equal(places[0], places[1], "one lies on the other");
+  await editor(page).fill(`select time,\n nope from logs ${"-".repeat(100_000)}`);
+  equal(await page.locator(".sql-colours").count(), 0, "a long one has no colours");
+}
+
 export const sqlJourneys = [
+  ["sql: offers names and takes them by keys", offersNames],
+  ["sql: has colours", colours],
   ["sql: runs when asked, sorts and saves", runsWhenAsked],
   ["sql: says where an error is", saysWhere],
   ["sql: inserts the range", insertsTheRange],

@@ -609,6 +609,7 @@ export const t = {
   sql: {
     title: "SQL",
     editor: "A statement of SQL",
+    offers: { title: "Tables, columns, functions", table: "table", function: "function", keyword: "SQL" },
     placeholder: 'select "service.name", count(*) as records from logs group by 1 order by 2 desc',
     run: "Run (Ctrl+Enter)",
     insertRange: "Insert the range",
@@ -617,6 +618,7 @@ export const t = {
     between: (least: string, most: string) => `From ${least} to ${most}`,
     moreBars: (n: number) => `${whole(n)} more in the table.`,
     running: "Running",
+    masked: (mark: string) => `What reads ${mark} is hidden from you by your role.`,
     emptyTitle: "Ask in SQL",
     emptyText: "Write a select over logs or spans and run it. Nothing can be changed by it, and what you ask is written into the audit trail.",
     linkTitle: "Not run yet",

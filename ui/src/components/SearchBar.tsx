@@ -7,6 +7,7 @@ import { utf16Offset } from "../lib/query";
 import { useCompletions, type Completion, type ValuesOf } from "../lib/completion";
 import type { Asked } from "../lib/url";
 import { t } from "../strings";
+import { Completions } from "./Completions";
 import { HelpPopover } from "./HelpPopover";
 import { Icon, IconButton } from "./Icon";
 
@@ -146,33 +147,6 @@ function Fault({ id, fault, onUse }: { id: string; fault: ErrorBody; onUse(q: st
           {t.search.use(fault.suggestion)}
         </button>
       )}
-    </div>
-  );
-}
-
-interface CompletionsProps {
-  id: string;
-  title: string;
-  items: Completion[];
-  active: number;
-  onPick(item: Completion): void;
-}
-
-function Completions({ id, title, items, active, onPick }: CompletionsProps) {
-  return (
-    <div className="popover completions">
-      <div className="popover-title">{title}</div>
-      <ul role="listbox" id={id} aria-label={title}>
-        {items.map((item, index) => (
-          <li
-            key={item.label} id={`${id}-${index}`} role="option" aria-selected={index === active}
-            onPointerDown={(event) => { event.preventDefault(); onPick(item); }}
-          >
-            <bdi className="completion-label">{item.label}</bdi>
-            {item.note && <span className="completion-note">{item.note}</span>}
-          </li>
-        ))}
-      </ul>
     </div>
   );
 }

@@ -10,6 +10,8 @@ import { Chart } from "./Chart";
 
 /** Rows that are drawn; the file has all of the answer. */
 const MOST_ROWS = 500;
+/** What stands where a role may not see. */
+const MASKED = "[masked]";
 /** Characters of a value that are drawn. */
 const MOST_TEXT = 300;
 
@@ -18,6 +20,7 @@ export function Result({ answer }: { answer: SqlAnswer }) {
   const [sorting, setSorting] = useState<Sorting | null>(null);
   const sorted = useMemo(() => sortedRows(rows, sorting), [rows, sorting]);
   const chart = useMemo(() => chartOf(answer), [answer]);
+  const isMasked = useMemo(() => rows.some((row) => row.some((value) => typeof value === "string" && value.includes(MASKED))), [rows]);
   if (rows.length === 0) return <Card title={t.sql.nothingTitle} text={t.sql.nothingText} />;
   const sortBy = (column: number) => setSorting((now) => ({ column, isDown: now?.column === column && !now.isDown }));
   const direction = (column: number) => (sorting?.column !== column ? "none" : sorting.isDown ? "descending" : "ascending");
@@ -25,7 +28,7 @@ export function Result({ answer }: { answer: SqlAnswer }) {
     <>
       <p className="sql-note">
         <button type="button" className="button" onClick={() => save(csvOf(columns, sorted))}>{t.sql.save}</button>{" "}
-        {rows.length > MOST_ROWS && t.sql.drawn(MOST_ROWS, rows.length)} {truncated && t.sql.truncated(rows.length)}
+        {rows.length > MOST_ROWS && t.sql.drawn(MOST_ROWS, rows.length)} {truncated && t.sql.truncated(rows.length)} {isMasked && t.sql.masked(MASKED)}
       </p>
       {chart && <Chart chart={chart} />}
       <div className="table sql-table" tabIndex={0} role="region" aria-label={t.sql.result}>

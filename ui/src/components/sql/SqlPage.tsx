@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { ApiError, api } from "../../api/client";
 import { retry } from "../../api/queries";
 import { useViewOf, type Codec } from "../../lib/place";
+import { utf16Offset } from "../../lib/query";
 import { formatSql, isSqlStep, parseSql, placeOf, rangeCondition, type SqlView } from "../../lib/sql";
 import { forget, history, remember } from "../../lib/sqlHistory";
 import { t } from "../../strings";
@@ -10,6 +11,7 @@ import { SlowNote } from "../Notes";
 import { Shell, useBounds } from "../Shell";
 import { Card, Failure } from "../States";
 import { TimePicker } from "../TimePicker";
+import { Editor } from "./Editor";
 import { History } from "./History";
 import { Result } from "./Result";
 import "../../styles/sql.css";
@@ -55,11 +57,7 @@ export function SqlPage() {
         <section className="list sql">
           <h1 className="offscreen">{t.sql.title}</h1>
           <form className="sql-form" onSubmit={(event) => { event.preventDefault(); ask(draft); }}>
-            <textarea
-              ref={editor} aria-label={t.sql.editor} placeholder={t.sql.placeholder} value={draft} spellCheck={false} autoCapitalize="off" rows={5}
-              onChange={(event) => setDraft(event.target.value)}
-              onKeyDown={(event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask(draft); }}
-            />
+            <Editor field={editor} draft={draft} setDraft={setDraft} onRun={() => ask(draft)} wrongAt={draft === asked.sql && !isFetching ? wrongAt(error, draft) : null} />
             <div className="buttons">
               <button type="submit" className="button primary" disabled={draft.trim() === ""}>{t.sql.run}</button>
               {isFetching && <button type="button" className="button" onClick={cancel}>{t.states.cancel}</button>}
@@ -83,9 +81,16 @@ export function SqlPage() {
   );
 }
 
+const faultOf = (error: Error | null) => (error instanceof ApiError && error.body.code === "bad_query" ? error.body : undefined);
+
+function wrongAt(error: Error | null, sql: string): number | null {
+  const position = faultOf(error)?.position;
+  return position === undefined ? null : utf16Offset(sql, position);
+}
+
 /** What is wrong, and where, if the server knows. */
 function Fault({ error, sql, refresh }: { error: Error; sql: string; refresh(): void }) {
-  const body = error instanceof ApiError && error.body.code === "bad_query" ? error.body : undefined;
+  const body = faultOf(error);
   const place = body?.position === undefined ? undefined : placeOf(sql, body.position);
   return (
     <div className="sql-fault">
