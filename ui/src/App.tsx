@@ -54,11 +54,11 @@ export function App() {
   const loaded = useMemo(() => {
     const records = pages?.flatMap((page) => page.records) ?? [];
     const complete = pages?.[pages.length - 1]?.next === null;
-    return { records, ids: new Set(records.map((record) => record.id)), complete };
+    return { records, complete };
   }, [pages]);
   const rows = useMemo(() => {
     if ((logs.isError && !logs.isFetchNextPageError) || (cancelled && logs.isPlaceholderData)) return NO_ROWS;
-    return tail.cut ? stack(tail.shown, { records: [], ids: new Set(), complete: true }) : stack(tail.shown, loaded);
+    return tail.cut ? stack(tail.shown, { records: [], complete: true }) : stack(tail.shown, loaded);
   }, [tail.shown, tail.cut, loaded, logs.isError, logs.isFetchNextPageError, cancelled, logs.isPlaceholderData]);
 
   const never = status.data?.records === 0 && rows.length === 0 && !away;

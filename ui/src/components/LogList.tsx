@@ -1,6 +1,6 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { MOVE, type Move } from "../lib/keys";
+import { useRows } from "../lib/rows";
 import type { View } from "../lib/url";
 import type { Rows, Tail } from "../lib/useTail";
 import { t } from "../strings";
@@ -37,14 +37,7 @@ export function LogList(props: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const head = useRef<HTMLDivElement>(null);
   const rowPx = narrow ? NARROW_ROW_PX : ROW_PX;
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => rowPx,
-    overscan: 12,
-    getItemKey: (index) => rows.at(index)?.id ?? index,
-  });
-  useEffect(() => { virtual.measure(); }, [rowPx, virtual]);
+  const virtual = useRows(scroller, rows.length, rowPx, 12);
   const scrollTo = useCallback((index: number) => virtual.scrollToIndex(index, { align: "auto" }), [virtual]);
   const [cursor, setCursor] = useCursor(rows, view.record, openRecord, scrollTo, tail.pause);
   useTopOnChange(scroller, [view.q, view.from, view.to, view.template, view.order].join("\0"));
@@ -93,7 +86,7 @@ export function LogList(props: Props) {
             const record = rows.at(item.index);
             return record ? (
               <LogRow
-                key={item.key} record={record} top={item.start} index={item.index} columns={view.columns} narrow={narrow}
+                key={record.id} record={record} top={item.start} index={item.index} columns={view.columns} narrow={narrow}
                 active={record.id === (view.record ?? cursor)}
               />
             ) : null;

@@ -128,16 +128,27 @@ export interface Rows {
 
 export interface Pages {
   records: LogRecord[];
-  ids: ReadonlySet<string>;
   /** Nothing older is left to load. */
   complete: boolean;
 }
+
+/** Of pages that are the same they are gathered once, and only where something is over them. */
+const idsOf = (() => {
+  const known = new WeakMap<LogRecord[], ReadonlySet<string>>();
+  return (records: LogRecord[]) => {
+    const ids = known.get(records) ?? new Set(records.map(({ id }) => id));
+    known.set(records, ids);
+    return ids;
+  };
+})();
 
 /**
  * The tail's records over the pages', each once. A tail record older than the last page is left to the page that will
  * bring it, or there would be a hole above it.
  */
-export function stack(shown: LogRecord[], { records: pages, ids, complete }: Pages): Rows {
+export function stack(shown: LogRecord[], { records: pages, complete }: Pages): Rows {
+  if (shown.length === 0) return { length: pages.length, at: (index) => pages[index] };
+  const ids = idsOf(pages);
   const oldest = complete ? undefined : pages[pages.length - 1];
   const above = shown.filter((record) => !ids.has(record.id) && (!oldest || newestFirst(record, oldest) < 0));
   const last = above[above.length - 1];

@@ -1,7 +1,7 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useMemo } from "react";
 import { useWidth } from "../../lib/hooks";
 import { visibleLine } from "../../lib/format";
+import { useRows } from "../../lib/rows";
 import { layOut, type Box, type Path, type Paths } from "../../lib/trace/paths";
 import { nanos } from "../../lib/trace/scale";
 import { traceAddress } from "../../lib/trace/view";
@@ -33,7 +33,7 @@ export function Flame({ paths, top, found, cursor, setCursor, zoom, walk }: Prop
   const [box, width] = useWidth<HTMLDivElement>();
   const { rows, narrow } = useMemo(() => (width > 0 ? layOut(paths, top, LEAST_PX / width) : { rows: [], narrow: 0 }), [paths, top, width]);
   const ids = useMemo(() => new Map(paths.all.map((path, index) => [path, `path-${index}`])), [paths]);
-  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW_PX, overscan: 4 });
+  const virtual = useRows(box, rows.length, ROW_PX, 4);
   const row = cursor === null ? -1 : (rows[cursor.depth]?.some(({ path }) => path === cursor) ? cursor.depth : -1);
   useEffect(() => { if (row >= 0) virtual.scrollToIndex(row, { align: "auto" }); }, [row, cursor, virtual]);
   useEffect(() => {

@@ -1,9 +1,9 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
 import { visibleLine } from "../../lib/format";
 import { useMedia } from "../../lib/hooks";
 import { MOVE, type Move } from "../../lib/keys";
 import { go } from "../../lib/place";
+import { useRows } from "../../lib/rows";
 import { clock, day, localStamp } from "../../lib/time";
 import { barShare, nanos } from "../../lib/trace/scale";
 import type { Found, Sums } from "../../lib/trace/search";
@@ -37,10 +37,7 @@ export function TraceList({ traces, shown, sums, marked, mark, through, stale, v
   const scroller = useRef<HTMLDivElement>(null);
   const narrow = useMedia("(max-width: 900px)");
   const rowPx = narrow ? NARROW_ROW_PX : ROW_PX;
-  const virtual = useVirtualizer({
-    count: shown.length, getScrollElement: () => scroller.current, estimateSize: () => rowPx, overscan: 10, getItemKey: (index) => shown[index]?.id ?? index,
-  });
-  useEffect(() => { virtual.measure(); }, [rowPx, virtual]);
+  const virtual = useRows(scroller, shown.length, rowPx, 10);
   useEffect(() => { void scroller.current?.scrollTo({ top: 0 }); }, [viewKey]);
   const items = virtual.getVirtualItems();
   const last = items[items.length - 1]?.index ?? 0;
@@ -71,7 +68,7 @@ export function TraceList({ traces, shown, sums, marked, mark, through, stale, v
             const found = shown[item.index];
             return found && (
               <TraceRow
-                key={item.key} found={found} top={item.start} index={item.index} longest={longest} sums={sums.known.get(found.id)} noSums={sums.failed}
+                key={found.id} found={found} top={item.start} index={item.index} longest={longest} sums={sums.known.get(found.id)} noSums={sums.failed}
                 active={cursor === found.id} marked={marked === found.id} mark={mark}
               />
             );

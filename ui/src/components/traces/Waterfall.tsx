@@ -1,9 +1,9 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { TraceAnswer } from "../../api/types";
 import { visibleLine } from "../../lib/format";
 import { useMedia, useSettled } from "../../lib/hooks";
 import { go } from "../../lib/place";
+import { useRows } from "../../lib/rows";
 import { criticalPath } from "../../lib/trace/critical";
 import { has, logsBySpan, visibleRows, type Row } from "../../lib/trace/rows";
 import { nanos, place, ticks } from "../../lib/trace/scale";
@@ -42,10 +42,7 @@ export function Waterfall({ answer, trace, view, update, refresh }: Props) {
   const zoomed = view.zoom === null ? undefined : trace.byId.get(view.zoom);
   const window = useMemo<Window>(() => (zoomed ? { from: zoomed.start, to: Math.max(zoomed.end, zoomed.start + 1) } : { from: 0, to: Math.max(1, trace.length) }), [zoomed, trace]);
 
-  const virtual = useVirtualizer({
-    count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => rowPx, overscan: 4, getItemKey: (index) => rows[index]?.key ?? index,
-  });
-  useEffect(() => { virtual.measure(); }, [rowPx, virtual]);
+  const virtual = useRows(scroller, rows.length, rowPx, 4);
   const chosen = chosenKey(trace, view);
   const [cursor, setCursor] = useState<string | null>(chosen);
   const here = chosen ?? cursor;
@@ -117,8 +114,8 @@ export function Waterfall({ answer, trace, view, update, refresh }: Props) {
                 if (!one) return null;
                 const shared = { top: item.start, index: item.index, window, active: item.index === at, found: found.has(one) };
                 return one.kind === "log"
-                  ? <LogLine key={item.key} row={one} {...shared} />
-                  : <SpanLine key={item.key} node={one.node} closed={one.closed} path={view.path ? path.get(one.node) : undefined} {...shared} />;
+                  ? <LogLine key={one.key} row={one} {...shared} />
+                  : <SpanLine key={one.key} node={one.node} closed={one.closed} path={view.path ? path.get(one.node) : undefined} {...shared} />;
               })}
             </div>
           </div>
