@@ -118,3 +118,14 @@ class TestQueries:
             for headers in [{"host": "evil.example"}, {"origin": "http://evil.example"}]:
                 answer = connection.request("GET", "/api/v1/logs?q=", headers=headers)
                 assert answer.status == 403, answer.text
+
+
+def test_a_question_beyond_its_budget_says_what_it_did(make_server):
+    server = make_server(settings="query: {timeout: 1s}\n").start()
+    server.ingest({"message": f"line {n}"} for n in range(2_000))
+    sql = "select count(*) from logs a, logs b, logs c where a.body || b.body < c.body"
+    with server.connect() as connection:
+        answer = connection.post("/api/v1/sql", json.dumps({"sql": sql}))
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (408, "over_budget"), answer.text
+    assert error["stats"]["scanned_rows"] >= 2_000 and error["stats"]["elapsed_ms"] > 0, answer.text

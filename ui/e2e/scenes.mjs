@@ -41,7 +41,7 @@ const logs = [
   scene("logs-excluded", "/logs?q=service.name:checkout and nosuchwordanywhere&from=-1h", there(".culprit")),
   scene("logs-bad-query", "/logs?q=level:", there(".search-bad"), { allow: REFUSED }),
   scene("logs-partial", "/logs", says("two of nine workers did not answer"), { mock: { state: "partial" } }),
-  scene("logs-over-budget", "/logs", says("The search reached its budget"), { mock: { state: "broken" }, allow: REFUSED }),
+  scene("logs-over-budget", "/logs", says("Until then it had looked at 81,200,000 records"), { mock: { state: "broken" }, allow: REFUSED }),
   scene("logs-slow", "/logs", steps(there('[data-tail="live"]'), change("slow"), press("-"), says("Still searching"))),
   scene("logs-behind", "/logs", steps(there(".log-row"), there("footer .link.text-warn")), { mock: { state: "behind" } }),
   forbidden("logs", "/logs"),

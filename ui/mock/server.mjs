@@ -23,6 +23,8 @@ import { makeRecord, ordinary, random, seeded, stringify } from "./data.mjs";
 const DIST = join(fileURLToPath(import.meta.url), "../../dist");
 const PROOF = join(fileURLToPath(import.meta.url), "../../../crates/proof/tests/fixtures/version-1.json");
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+/** What a question did until its budget was spent. */
+const SPENT = { elapsed_ms: 30_012, scanned_rows: 81_200_000, scanned_bytes: 8e9, segments: 412, segments_pruned: 15 };
 const RECEIVERS = [["otlp-grpc", "127.0.0.1:4317"], ["otlp-http", "127.0.0.1:4318"], ["elasticsearch", "127.0.0.1:9200"], ["loki", "127.0.0.1:3100"], ["syslog", "127.0.0.1:5514"]];
 
 export function startMock({ port = 0, count = 4000, rate = 8, traces = 300, big = 0 } = {}) {
@@ -135,8 +137,8 @@ async function handle(mock, request, response) {
   if (mock.session === "nobody") return send(response, 401, { error: { code: "unauthenticated", message: "who asks is not known" }, oidc: { label: "Example ID" } });
   if (mock.state === "slow" && path !== "/status" && path !== "/session") await new Promise((release) => mock.held.push(release));
   if (mock.state === "forbidden" && path !== "/status" && path !== "/session") return send(response, 403, { error: { code: "forbidden", message: "no policy permits it" } });
-  if (mock.state === "no_sql" && path === "/sql") return send(response, 408, { error: { code: "over_budget", message: "the query reached its time" } });
-  if (mock.state === "broken" && ["/logs", "/spans", "/patterns"].includes(path)) return send(response, 408, { error: { code: "over_budget", message: "the query read 8.0 GB, its budget" } });
+  if (mock.state === "no_sql" && path === "/sql") return send(response, 408, { error: { code: "over_budget", message: "the query reached its time", stats: SPENT } });
+  if (mock.state === "broken" && ["/logs", "/spans", "/patterns"].includes(path)) return send(response, 408, { error: { code: "over_budget", message: "the query took longer than its 30 s", stats: SPENT } });
   try {
     if (path === "/sql") return send(response, 200, sql(mock, JSON.parse(await body(request)).sql));
     if (path.startsWith("/views")) return send(response, 200, views(mock, path, request.method, session(mock), JSON.parse((await body(request)) || "{}")));

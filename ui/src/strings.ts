@@ -1055,6 +1055,7 @@ export const t = {
     queryTitle: "The search could not be read",
     overTitle: "The search reached its budget",
     overText: "Narrow the time range or add a clause.",
+    lookedAt: (rows: number, size: string, sources: number, time: string) => `Until then it had looked at ${records(rows)} (${size}) in ${counted(sources, "part", "parts")} of the store, in ${time}.`,
     retry: "Try again",
     awayTitle: "The server does not answer",
     awayText: "Trying again every second. What is on screen is from before.",

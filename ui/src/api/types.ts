@@ -594,4 +594,6 @@ export interface ErrorBody {
   length?: number;
   expected?: string[];
   suggestion?: string;
+  /** What a question did until its budget was spent. */
+  stats?: Stats;
 }

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { ApiError, UnreachableError, api } from "../api/client";
 import { retry } from "../api/queries";
 import type { Status } from "../api/types";
+import { bytes, millis } from "../lib/format";
 import { clauses, joinClauses } from "../lib/query";
 import { around, localStamp } from "../lib/time";
 import type { View } from "../lib/url";
@@ -74,12 +75,16 @@ export function Failure({ error, refresh }: { error: Error; refresh(): void }) {
   if (code === "bad_query") return <Card title={t.states.queryTitle} text={error.message} alert />;
   if (code === "forbidden") return <Card title={t.states.forbiddenTitle} text={error.message} alert />;
   const over = code === "over_budget" || code === "over_export";
-  return (
-    <Card
-      title={over ? t.states.overTitle : t.states.errorTitle} text={over ? `${error.message}. ${t.states.overText}` : error.message}
-      action={t.states.retry} onAction={refresh} alert
-    />
-  );
+  const text = over ? `${error.message}. ${lookedAt(error)}${t.states.overText}` : error.message;
+  return <Card title={over ? t.states.overTitle : t.states.errorTitle} text={text} action={t.states.retry} onAction={refresh} alert />;
+}
+
+/** How far a question came, if one may know. */
+function lookedAt(error: Error): string {
+  const stats = error instanceof ApiError ? error.body.stats : undefined;
+  if (!stats || stats.scanned_rows === null) return "";
+  const { elapsed_ms: ms, scanned_rows: rows, scanned_bytes: size, segments, segments_pruned: pruned } = stats;
+  return `${t.states.lookedAt(rows, bytes(size ?? 0), (segments ?? 0) - (pruned ?? 0), millis(ms))} `;
 }
 
 /** Of what there is, the end that lies nearer to the range on screen. */

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use logkeep_access::{Grant, Totals};
-use logkeep_query::exec::Budget;
+use logkeep_query::exec::{Budget, QueryError};
 use serde_json::{Value, json};
 
 use super::ApiError;
@@ -44,6 +44,24 @@ pub(crate) async fn outcome<T, E: Into<ApiError>>(grant: Grant, result: Result<T
             grant.fail();
             Err(released.map_or_else(Into::into, |()| error.into()))
         }
+    }
+}
+
+/// The same of a question, whose error says what it did where it was for its budget.
+pub(crate) async fn asked<T>(
+    grant: Grant,
+    result: Result<T, QueryError>,
+    budget: &Budget,
+) -> Result<(Grant, T), ApiError> {
+    outcome(grant, result.map_err(with_stats(budget))).await
+}
+
+/// Where its budget was spent, with what it did until then.
+fn with_stats(budget: &Budget) -> impl FnOnce(QueryError) -> ApiError {
+    let stats = stats(budget);
+    |error| match error {
+        QueryError::OverTime(_) | QueryError::OverMemory => ApiError::from(error).and("stats", stats),
+        error => error.into(),
     }
 }
 

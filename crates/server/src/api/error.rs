@@ -36,6 +36,12 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "conflict", message)
     }
 
+    /// With one thing more.
+    pub(crate) fn and(mut self, name: &str, value: Value) -> Self {
+        self.body[name] = value;
+        self
+    }
+
     /// The error as it stands in a body or an event.
     pub(crate) fn json(&self) -> Value {
         json!({"error": self.body})
