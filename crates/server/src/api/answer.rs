@@ -48,7 +48,7 @@ pub(crate) async fn outcome<T, E: Into<ApiError>>(grant: Grant, result: Result<T
 }
 
 /// The same of a question, whose error says what it did where it was for its budget.
-pub(crate) async fn asked<T>(
+pub(crate) async fn answered<T>(
     grant: Grant,
     result: Result<T, QueryError>,
     budget: &Budget,

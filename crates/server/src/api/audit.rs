@@ -9,7 +9,7 @@ use logkeep_query::kql::{Expr, Predicate, Span, Wildcard, WildcardItem};
 use logkeep_record::{Record, Value as Held, json as text};
 use serde_json::{Map, Value, json};
 
-use super::answer::{JSON, asked, outcome, release, stats};
+use super::answer::{JSON, answered, outcome, release, stats};
 use super::caller::Caller;
 use super::params::Params;
 use super::search::Parameters;
@@ -52,7 +52,7 @@ pub(crate) async fn audit(
     let grant = state.access.authorize(&who, Action::QueryAudit, &params.subject_of("audit", asked)).await?;
     let budget = state.query.budget();
     let page = state.query.audit(&grant, &filter, range, search, &budget).await;
-    let (grant, page) = asked(grant, page, &budget).await?;
+    let (grant, page) = answered(grant, page, &budget).await?;
     let rows: Result<Vec<Value>, QueryError> = page.entries.iter().map(row).collect();
     let (grant, rows) = outcome(grant, rows).await?;
     let next = page.entries.last().filter(|_| page.more).map(|entry| render::cursor(&entry.opened.key));

@@ -6,7 +6,7 @@ use logkeep_query::compared_range;
 use logkeep_query::exec::{Dataset, FieldDifference, ValueDifference, With};
 use serde_json::{Value, json};
 
-use super::answer::{JSON, asked, release, stats};
+use super::answer::{JSON, answered, release, stats};
 use super::caller::Caller;
 use super::params::Params;
 use super::search::Parameters;
@@ -55,7 +55,7 @@ pub(crate) async fn compare(
     let grant = state.grant(&who, &params, &format!("compare/{name}")).await?;
     let budget = state.query.budget();
     let found = state.query.compare(&grant, &selection, with, most, &budget).await;
-    let (grant, found) = asked(grant, found, &budget).await?;
+    let (grant, found) = answered(grant, found, &budget).await?;
     let body = json!({
         "with": name,
         "from_ns": range.start_ns().to_string(),

@@ -8,7 +8,7 @@ use logkeep_query::exec::{Bucket, Budget, Group, Histogram};
 use logkeep_record::TimeRange;
 use serde_json::json;
 
-use super::answer::{JSON, asked, release, stats};
+use super::answer::{JSON, answered, release, stats};
 use super::caller::Caller;
 use super::params::Params;
 use super::search::Parameters;
@@ -31,7 +31,7 @@ pub(crate) async fn histogram(
     let grant = state.grant(&who, &params, "histogram").await?;
     let budget = state.query.budget();
     let histogram = state.query.histogram(&grant, &selection, buckets, &budget).await;
-    let (grant, histogram) = asked(grant, histogram, &budget).await?;
+    let (grant, histogram) = answered(grant, histogram, &budget).await?;
     let body = over_time(&range, &histogram, &budget);
     release(grant, body.to_string(), JSON, histogram.buckets.len() as u64).await
 }
@@ -49,7 +49,7 @@ async fn split(
     let grant = state.grant(&who, &params, &format!("histogram by {field}")).await?;
     let budget = state.query.budget();
     let split = state.query.split(&grant, &selection, &field, (buckets, top), &budget).await;
-    let (grant, split) = asked(grant, split, &budget).await?;
+    let (grant, split) = answered(grant, split, &budget).await?;
     let part = |counts: &[u64]| json!({"count": counts.iter().sum::<u64>(), "counts": counts});
     let group = |group: &Group| json!({"value": group.value, "count": group.total(), "counts": group.counts});
     let mut body = over_time(&range, &split.histogram, &budget);

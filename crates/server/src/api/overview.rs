@@ -7,7 +7,7 @@ use logkeep_query::overview::{
 };
 use serde_json::{Map, Value, json};
 
-use super::answer::{JSON, asked, release, stats};
+use super::answer::{JSON, answered, release, stats};
 use super::caller::Caller;
 use super::search::Parameters;
 use super::{ApiError, AppState, render};
@@ -25,7 +25,7 @@ pub(crate) async fn overview(
     let grant = state.grant(&who, &params, "overview").await?;
     let budget = state.query.budget();
     let found = state.query.overview(&grant, range, limit, &budget).await;
-    let (grant, found) = asked(grant, found, &budget).await?;
+    let (grant, found) = answered(grant, found, &budget).await?;
     let partial = found.missing.as_ref().map(|missing| json!({"reason": missing.reason, "missing": missing.what}));
     let compared = found.compared.map(|slots| {
         let seconds = |slots: u64| slots as f64 * found.grid.slot_ns as f64 / 1e9;

@@ -5,7 +5,7 @@ use axum::response::Response;
 use logkeep_query::exec::{Bucket, Dataset, Pattern, Variable};
 use serde_json::{Map, Value, json};
 
-use super::answer::{JSON, asked, outcome, release, stats};
+use super::answer::{JSON, answered, outcome, release, stats};
 use super::caller::Caller;
 use super::search::{Parameters, counts};
 use super::{ApiError, AppState};
@@ -40,7 +40,7 @@ pub(crate) async fn patterns(
     let grant = state.grant(&who, &params, "patterns").await?;
     let budget = state.query.budget();
     let found = state.query.patterns(&grant, &selection, buckets, compare, &budget).await;
-    let (grant, found) = asked(grant, found, &budget).await?;
+    let (grant, found) = answered(grant, found, &budget).await?;
     let of_range = |of: fn(&Pattern) -> bool| found.patterns.iter().filter(|pattern| of(pattern)).count();
     let all: Vec<&Pattern> = found.patterns.iter().filter(|pattern| shown(pattern)).collect();
     let body = json!({
@@ -97,7 +97,7 @@ pub(crate) async fn parameters(
     let (grant, ()) = outcome(grant, is_asked.then_some(()).ok_or_else(missing)).await?;
     let budget = state.query.budget();
     let found = state.query.parameters(&grant, &selection, limit, &budget).await;
-    let (grant, found) = asked(grant, found, &budget).await?;
+    let (grant, found) = answered(grant, found, &budget).await?;
     let Some(found) = found else {
         let what = format!("no template is known by `{}`", params.text("template"));
         let (_, never) = outcome(grant, Err(ApiError::not_found(what))).await?;

@@ -5,7 +5,7 @@ use axum::response::Response;
 use logkeep_query::Seal;
 use serde_json::json;
 
-use super::answer::{JSON, asked, release};
+use super::answer::{JSON, answered, release};
 use super::caller::Caller;
 use super::search::{Parameters, existing, record_id};
 use super::{ApiError, AppState};
@@ -24,7 +24,7 @@ pub(crate) async fn proof(
     let grant = state.grant(&who, &params, &format!("logs/{id}/proof")).await?;
     let budget = state.query.budget();
     let found = state.query.proof(&grant, &parsed, &budget).await;
-    let (grant, seal) = existing(asked(grant, found, &budget).await?, &id).await?;
+    let (grant, seal) = existing(answered(grant, found, &budget).await?, &id).await?;
     match seal {
         Seal::Proof(file) => release(grant, file, JSON, 1).await,
         Seal::Pending => {

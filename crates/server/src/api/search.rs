@@ -9,7 +9,7 @@ use logkeep_query::exec::{Dataset, FieldSummary, Found, QueryError, Search, Valu
 use logkeep_record::{Record, RecordId};
 use serde_json::json;
 
-use super::answer::{JSON, asked, outcome, release, stats};
+use super::answer::{JSON, answered, outcome, release, stats};
 use super::caller::Caller;
 use super::params::Params;
 use super::{ApiError, AppState, render};
@@ -52,7 +52,7 @@ async fn page(state: &AppState, who: &Identity, params: &Params, dataset: Datase
     let grant = state.grant(who, params, what).await?;
     let budget = state.query.budget();
     let page = state.query.search(&grant, &selection, search, &budget).await;
-    let (grant, page) = asked(grant, page, &budget).await?;
+    let (grant, page) = answered(grant, page, &budget).await?;
     let mut out = format!("{{\"{name}\":");
     let rows = page.records.len() as u64;
     let (grant, ()) = outcome(grant, list(&page.records, &mut out)).await?;
@@ -116,7 +116,7 @@ pub(crate) async fn record(
     let grant = state.grant(&who, &params, &format!("logs/{id}")).await?;
     let budget = state.query.budget();
     let found = state.query.record(&grant, &parsed, &budget).await;
-    let (grant, found) = existing(asked(grant, found, &budget).await?, &id).await?;
+    let (grant, found) = existing(answered(grant, found, &budget).await?, &id).await?;
     let mut out = String::new();
     let rendered = found.record().map(|record| render::record(&record, &parsed, &mut out));
     let (grant, ()) = outcome(grant, rendered).await?;
@@ -135,7 +135,7 @@ pub(crate) async fn context(
     let grant = state.grant(&who, &params, &format!("logs/{id}/context")).await?;
     let budget = state.query.budget();
     let context = state.query.context(&grant, &parsed, before, after, &budget).await;
-    let (grant, context) = existing(asked(grant, context, &budget).await?, &id).await?;
+    let (grant, context) = existing(answered(grant, context, &budget).await?, &id).await?;
     let mut out = String::from("{\"before\":");
     let rendered = (|| {
         records(&context.before, &mut out)?;
@@ -166,7 +166,7 @@ pub(crate) async fn fields(
     let grant = state.grant(&who, &params, "fields").await?;
     let budget = state.query.budget();
     let fields = state.query.fields(&grant, &selection, &budget).await;
-    let (grant, fields) = asked(grant, fields, &budget).await?;
+    let (grant, fields) = answered(grant, fields, &budget).await?;
     let field = |field: &FieldSummary| json!({"name": field.name, "types": field.types, "count": field.count, "top": counts(&field.top)});
     let body = json!({
         "total": fields.total,
@@ -187,7 +187,7 @@ pub(crate) async fn values(
     let grant = state.grant(&who, &params, &format!("fields/{name}/values")).await?;
     let budget = state.query.budget();
     let values = state.query.values(&grant, &selection, &name, limit, &budget).await;
-    let (grant, values) = asked(grant, values, &budget).await?;
+    let (grant, values) = answered(grant, values, &budget).await?;
     let values = values.unwrap_or_default();
     let body = json!({
         "field": name,

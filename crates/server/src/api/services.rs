@@ -7,7 +7,7 @@ use logkeep_query::exec::{Budget, Dataset};
 use logkeep_query::{Edge, Figures, Mtls, SeenBy, Selection, Service};
 use serde_json::{Map, Value, json};
 
-use super::answer::{JSON, asked, release, stats};
+use super::answer::{JSON, answered, release, stats};
 use super::caller::Caller;
 use super::search::Parameters;
 use super::{ApiError, AppState};
@@ -25,7 +25,7 @@ pub(crate) async fn services(
     let grant = state.grant(&who, &params, "services").await?;
     let budget = state.query.budget();
     let found = state.query.services(&grant, &selection, limit, &budget).await;
-    let (grant, found) = asked(grant, found, &budget).await?;
+    let (grant, found) = answered(grant, found, &budget).await?;
     let seconds = seconds(&selection);
     let service = |service: &Service| {
         let mut out = Map::from_iter([("service".to_owned(), json!(service.name))]);
@@ -45,7 +45,7 @@ pub(crate) async fn graph(
     let grant = state.grant(&who, &params, "graph").await?;
     let budget = state.query.budget();
     let found = state.query.graph(&grant, &selection, limit, &budget).await;
-    let (grant, found) = asked(grant, found, &budget).await?;
+    let (grant, found) = answered(grant, found, &budget).await?;
     let seconds = seconds(&selection);
     let edge = |edge: &Edge| {
         let ends = [("caller", json!(edge.caller)), ("callee", json!(edge.callee)), ("traced", json!(edge.traced))];

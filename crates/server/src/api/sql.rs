@@ -14,7 +14,7 @@ use logkeep_query::exec::{QueryError, SqlAnswer};
 use logkeep_record::json;
 use serde::Deserialize;
 
-use super::answer::{JSON, asked, outcome, release, stats};
+use super::answer::{JSON, answered, outcome, release, stats};
 use super::caller::Caller;
 use super::{ApiError, AppState};
 
@@ -44,7 +44,7 @@ pub(crate) async fn sql(
     let grant = state.access.authorize(&who, action, &subject).await?;
     let budget = state.query.budget();
     let answer = state.query.sql(&grant, &request.sql, &budget).await;
-    let (grant, answer) = asked(grant, answer, &budget).await?;
+    let (grant, answer) = answered(grant, answer, &budget).await?;
     let rows = answer.batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let rendered = if accept.contains("text/csv") {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use logkeep_record::TraceId;
 use serde_json::json;
 
-use super::answer::{JSON, asked, outcome, release, stats};
+use super::answer::{JSON, answered, outcome, release, stats};
 use super::caller::Caller;
 use super::search::{Parameters, records, spans_json};
 use super::{ApiError, AppState};
@@ -29,7 +29,7 @@ pub(crate) async fn trace(
     let grant = state.grant(&who, &params, &format!("traces/{id}")).await?;
     let budget = state.query.budget();
     let trace = state.query.trace(&grant, id, spans, logs, &budget).await;
-    let (grant, trace) = asked(grant, trace, &budget).await?;
+    let (grant, trace) = answered(grant, trace, &budget).await?;
     let rows = trace.spans.records.len() + trace.logs.records.len();
     if rows == 0 {
         grant.release().await?;
