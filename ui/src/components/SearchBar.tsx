@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useId, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { ApiError, api } from "../api/client";
 import type { ErrorBody, Field } from "../api/types";
-import { useDismiss, useSettled } from "../lib/hooks";
+import { useCaret, useDismiss, useSettled } from "../lib/hooks";
 import { utf16Offset } from "../lib/query";
-import { useCompletions, type Completion, type ValuesOf } from "../lib/completion";
+import { completed, useCompletions, type Completion, type ValuesOf } from "../lib/completion";
 import type { Asked } from "../lib/url";
 import { t } from "../strings";
 import { Completions } from "./Completions";
@@ -47,26 +47,17 @@ const LOGS = { label: t.search.label, placeholder: t.search.placeholder, values:
 
 export function SearchBar({ view, update, fields, error, refresh, about = LOGS }: Props) {
   const [draft, setDraft] = useState(view.q);
-  const [caret, setCaret] = useState(0);
   const [open, setOpen] = useState(false);
   const [active, setActive] = useState(-1);
   const [help, setHelp] = useState(false);
   const input = useRef<HTMLInputElement>(null);
+  const { caret, readCaret, putCaret } = useCaret(input);
   const mark = useRef<HTMLDivElement>(null);
   const box = useRef<HTMLDivElement>(null);
   const listId = useId();
   const completions = useCompletions(draft, caret, fields, view, open, about.values);
   const fault = useFault(draft, view.q, error);
   const shown = open && !help && completions.items.length > 0;
-  const caretAfter = useRef<number | null>(null);
-  // Before the next key: a caret that is moved later would jump back behind what was typed meanwhile.
-  useLayoutEffect(() => {
-    const at = caretAfter.current;
-    if (at === null) return;
-    caretAfter.current = null;
-    input.current?.focus();
-    input.current?.setSelectionRange(at, at);
-  });
   useEffect(() => setDraft(view.q), [view.q]);
   useEffect(() => setActive(-1), [completions.title, draft]);
   useDismiss(box, open || help, () => { setOpen(false); setHelp(false); });
@@ -79,11 +70,9 @@ export function SearchBar({ view, update, fields, error, refresh, about = LOGS }
     else update({ q: q.trim() });
   };
   const accept = (item: Completion) => {
-    const text = draft.slice(0, item.start) + item.insert + draft.slice(item.end);
-    const at = item.start + item.insert.length;
-    caretAfter.current = at;
+    const [text, at] = completed(draft, item);
     setDraft(text);
-    setCaret(at);
+    putCaret(at);
   };
   const onKeyDown = (event: React.KeyboardEvent<HTMLInputElement>) => {
     const chosen = completions.items[active];
@@ -95,7 +84,6 @@ export function SearchBar({ view, update, fields, error, refresh, about = LOGS }
     else return;
     event.preventDefault();
   };
-  const readCaret = () => setCaret(input.current?.selectionStart ?? 0);
 
   return (
     <div className={`search ${fault ? "search-bad" : ""}`} ref={box} role="search">

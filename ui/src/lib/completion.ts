@@ -16,6 +16,11 @@ export interface Completion {
   end: number;
 }
 
+/** The text with what was chosen, and where the caret is then. */
+export function completed(text: string, { start, end, insert }: Completion): [string, number] {
+  return [text.slice(0, start) + insert + text.slice(end), start + insert.length];
+}
+
 const LIMIT = 10;
 
 export type ValuesOf = typeof api.values;

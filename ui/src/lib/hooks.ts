@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { t } from "../strings";
 
 /** `value`, once it has stayed the same for `ms`. */
@@ -74,6 +74,26 @@ export function useLast<T>(value: T | undefined): T | undefined {
   const last = useRef(value);
   useEffect(() => { last.current = value ?? last.current; }, [value]);
   return value ?? last.current;
+}
+
+/** Where the caret of a field is, and how it is put elsewhere once the field has its new text. */
+export function useCaret(field: React.RefObject<HTMLInputElement | HTMLTextAreaElement | null>) {
+  const [caret, setCaret] = useState(0);
+  const after = useRef<number | null>(null);
+  // Before the next key: a caret that is moved later would jump back behind what was typed meanwhile.
+  useLayoutEffect(() => {
+    const at = after.current;
+    if (at === null) return;
+    after.current = null;
+    field.current?.focus();
+    field.current?.setSelectionRange(at, at);
+  });
+  const readCaret = () => setCaret(field.current?.selectionStart ?? 0);
+  const putCaret = (at: number) => {
+    after.current = at;
+    setCaret(at);
+  };
+  return { caret, readCaret, putCaret };
 }
 
 /** The title of the page while the view is shown. */

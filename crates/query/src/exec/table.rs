@@ -65,9 +65,8 @@ impl LogsTable {
 
     /// What its records say of calls; `None` if none of them can say anything.
     pub(crate) fn calls(&self) -> Option<Self> {
-        let schema = Arc::new(calls::schema());
-        let scan = Scan { as_keys: true, ..self.scan.clone() };
-        self.has(calls::NEEDED).then(|| Self { scan, ..Self::new(self.scan.clone(), schema, self.partitions) })
+        let as_keys = || Scan { as_keys: true, ..self.scan.clone() };
+        self.has(calls::NEEDED).then(|| Self::new(as_keys(), Arc::new(calls::schema()), self.partitions))
     }
 
     /// Whether there is a column of this name.

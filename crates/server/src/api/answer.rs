@@ -53,14 +53,13 @@ pub(crate) async fn answered<T>(
     result: Result<T, QueryError>,
     budget: &Budget,
 ) -> Result<(Grant, T), ApiError> {
-    outcome(grant, result.map_err(with_stats(budget))).await
+    outcome(grant, result.map_err(|error| with_stats(error, budget))).await
 }
 
-/// Where its budget was spent, with what it did until then.
-fn with_stats(budget: &Budget) -> impl FnOnce(QueryError) -> ApiError {
-    let stats = stats(budget);
-    |error| match error {
-        QueryError::OverTime(_) | QueryError::OverMemory => ApiError::from(error).and("stats", stats),
+/// An error that says what the question did where its budget was spent.
+fn with_stats(error: QueryError, budget: &Budget) -> ApiError {
+    match error {
+        QueryError::OverTime(_) | QueryError::OverMemory => ApiError::from(error).and("stats", stats(budget)),
         error => error.into(),
     }
 }

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { useId, useLayoutEffect, useMemo, useRef, useState, type RefObject } from "react";
+import { useId, useMemo, useRef, useState, type RefObject } from "react";
 import { api } from "../../api/client";
-import type { Completion } from "../../lib/completion";
-import { useDismiss } from "../../lib/hooks";
+import { completed, type Completion } from "../../lib/completion";
+import { useCaret, useDismiss } from "../../lib/hooks";
 import { sqlCaret } from "../../lib/sqlCaret";
 import { TABLES_SQL, sqlOffers, tablesOf, type SqlTables } from "../../lib/sqlOffers";
 import { tokens } from "../../lib/sqlTokens";
@@ -33,7 +33,7 @@ function useTables(wanted: boolean): SqlTables {
 
 /** A statement of SQL, in colours, with what may be written at the caret. */
 export function Editor({ field, draft, setDraft, onRun, wrongAt }: Props) {
-  const [caret, setCaret] = useState(0);
+  const { caret, readCaret, putCaret } = useCaret(field);
   const [open, setOpen] = useState(false);
   const [wanted, setWanted] = useState(false);
   const [active, setActive] = useState(-1);
@@ -47,29 +47,17 @@ export function Editor({ field, draft, setDraft, onRun, wrongAt }: Props) {
   }, [open, draft, caret, tables]);
   const shown = items.length > 0;
   const chosen = Math.min(active, items.length - 1);
-  const caretAfter = useRef<number | null>(null);
-  // Before the next key: a caret that is moved later would jump back behind what was typed meanwhile.
-  useLayoutEffect(() => {
-    const at = caretAfter.current;
-    if (at === null) return;
-    caretAfter.current = null;
-    field.current?.focus();
-    field.current?.setSelectionRange(at, at);
-  });
   useDismiss(box, open, () => setOpen(false));
 
-  const readCaret = () => setCaret(field.current?.selectionStart ?? 0);
   const offer = () => {
-    setWanted(true);
     setOpen(true);
     setActive(-1);
     readCaret();
   };
   const accept = (item: Completion) => {
-    const at = item.start + item.insert.length;
-    caretAfter.current = at;
-    setDraft(draft.slice(0, item.start) + item.insert + draft.slice(item.end));
-    setCaret(at);
+    const [text, at] = completed(draft, item);
+    setDraft(text);
+    putCaret(at);
     setOpen(false);
   };
   const onKeyDown = (event: React.KeyboardEvent<HTMLTextAreaElement>) => {
