@@ -21,7 +21,7 @@ use parquet::file::page_index::column_index::{ColumnIndexMetaData, PrimitiveColu
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::columns::fixed;
-use crate::index::{TokenIndex, is_second_fraction};
+use crate::index::{BLOCK_ROWS, TokenIndex, is_second_fraction};
 use crate::interned;
 use crate::layout::{Layout, Word};
 use crate::payload::take_list;
@@ -205,6 +205,11 @@ impl Segment {
     /// A number that no other segment opened by this process has.
     pub fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// The rows of a block.
+    pub fn rows_of_block(&self, block: usize) -> Range<usize> {
+        block * BLOCK_ROWS..self.rows().min((block + 1) * BLOCK_ROWS)
     }
 
     /// Number of rows.

@@ -15,6 +15,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::QueryError;
 use super::chunk::Wanted;
+use super::matched::Matched;
 use super::scan::{arrow_error, block_selection, read_error};
 
 /// Bytes a usual entry takes: how many places the cache prepares.
@@ -35,7 +36,7 @@ impl Key {
 }
 
 #[derive(Clone)]
-struct Memory;
+pub(super) struct Memory;
 
 impl quick_cache::Weighter<Key, ArrayRef> for Memory {
     fn weight(&self, _: &Key, column: &ArrayRef) -> u64 {
@@ -49,6 +50,21 @@ impl quick_cache::Weighter<u64, Arc<Templates>> for Memory {
     }
 }
 
+impl quick_cache::Weighter<Filtered, Arc<Matched>> for Memory {
+    fn weight(&self, (_, filter): &Filtered, matched: &Arc<Matched>) -> u64 {
+        (filter.len() + matched.memory_bytes()).max(1) as u64
+    }
+}
+
+/// A segment, and the canonical text of a filter.
+pub(super) type Filtered = (u64, Arc<str>);
+/// What filters match in each segment.
+pub(super) type Matches = quick_cache::sync::Cache<Filtered, Arc<Matched>, Memory>;
+
+/// What is kept of filters, in bytes, and what one usually takes in a segment.
+const MATCHES_BYTES: u64 = 8 << 20;
+const USUAL_MATCHED_BYTES: u64 = 8 << 10;
+
 /// Lists of templates that are kept, in bytes, and what a usual one takes.
 const LISTS_BYTES: u64 = 16 << 20;
 const USUAL_LIST_BYTES: u64 = 32 << 10;
@@ -58,6 +74,7 @@ pub(crate) struct BlockCache {
     columns: quick_cache::sync::Cache<Key, ArrayRef, Memory>,
     /// Lists of templates by segment.
     lists: quick_cache::sync::Cache<u64, Arc<Templates>, Memory>,
+    matches: Matches,
     born: Instant,
     /// Milliseconds after `born` at which it was last asked.
     used_ms: AtomicU64,
@@ -69,16 +86,26 @@ impl BlockCache {
         let columns = quick_cache::sync::Cache::with_weighter((bytes / USUAL_BYTES) as usize, bytes, Memory);
         let places = (LISTS_BYTES / USUAL_LIST_BYTES) as usize;
         let lists = quick_cache::sync::Cache::with_weighter(places, LISTS_BYTES, Memory);
-        Self { columns, lists, born: Instant::now(), used_ms: AtomicU64::new(0) }
+        let places = (MATCHES_BYTES / USUAL_MATCHED_BYTES) as usize;
+        let matches = quick_cache::sync::Cache::with_weighter(places, MATCHES_BYTES, Memory);
+        Self { columns, lists, matches, born: Instant::now(), used_ms: AtomicU64::new(0) }
     }
 
     /// Gives the memory back if nobody has asked for that long.
     pub(crate) fn forget_unused(&self, after: Duration) {
         let used = Duration::from_millis(self.used_ms.load(Ordering::Relaxed));
-        if !(self.columns.is_empty() && self.lists.is_empty()) && self.born.elapsed().saturating_sub(used) >= after {
+        let is_empty = self.columns.is_empty() && self.lists.is_empty() && self.matches.is_empty();
+        if !is_empty && self.born.elapsed().saturating_sub(used) >= after {
             self.columns.clear();
             self.lists.clear();
+            self.matches.clear();
         }
+    }
+
+    /// What filters matched.
+    pub(super) fn matches(&self) -> &Matches {
+        self.note_use();
+        &self.matches
     }
 
     /// The templates of a segment, if it lists some.
@@ -121,7 +148,7 @@ impl BlockCache {
                 let schema = segment.schema();
                 let names: Vec<&str> = absent.iter().map(|at| schema.field(places[*at]).name().as_str()).collect();
                 let whole = to_read.len() == segment.index().blocks();
-                let selection = (!whole).then(|| block_selection(&to_read, segment.rows()));
+                let selection = (!whole).then(|| block_selection(segment, &to_read));
                 Some(segment.read(&names, selection, BLOCK_ROWS)?)
             }
         };
@@ -158,8 +185,8 @@ impl Blocks<'_> {
                 }
             }
         }
-        let rows = BLOCK_ROWS.min(self.segment.rows() - block * BLOCK_ROWS);
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let rows = self.segment.rows_of_block(block);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let columns = known.into_iter().flatten().collect();
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options).map_err(arrow_error)
     }

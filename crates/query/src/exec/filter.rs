@@ -15,6 +15,7 @@ use crate::kql::fields::{Builtin, Place, Target};
 use crate::kql::{Compiled, Node, Test, find};
 
 /// A filter made ready for one source.
+#[derive(Clone, Copy)]
 pub(crate) struct Filter<'a> {
     node: &'a Node,
     /// Whether records must be put together to decide.
@@ -26,13 +27,13 @@ impl<'a> Filter<'a> {
     pub(crate) fn prepare(compiled: &'a Compiled, source: &Source, wanted: &mut Wanted) -> Result<Self, QueryError> {
         let schema = source.schema()?;
         let overflow_keys = source.overflow_keys()?;
-        let whole_records = needs_records(&compiled.0, &schema, &overflow_keys);
+        let whole_records = needs_records(&compiled.node, &schema, &overflow_keys);
         if whole_records {
             wanted.extend(schema.fields().iter().map(|field| field.name().clone()));
         } else {
-            columns_of(&compiled.0, source, &schema, wanted)?;
+            columns_of(&compiled.node, source, &schema, wanted)?;
         }
-        Ok(Self { node: &compiled.0, whole_records })
+        Ok(Self { node: &compiled.node, whole_records })
     }
 
     /// Clears `alive[row]` for every row that does not match.

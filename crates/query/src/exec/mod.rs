@@ -21,6 +21,7 @@ mod functions;
 mod growth;
 mod histogram;
 mod masked;
+mod matched;
 mod mesh;
 mod metered;
 mod moving;

@@ -16,6 +16,7 @@ use super::cache::BlockCache;
 use super::chunk::{Chunk, Place, Source, Wanted};
 use super::condition::Condition;
 use super::filter::Filter;
+use super::matched::Matched;
 use super::naming::{Names, Naming};
 use super::prune::Needs;
 use super::templates::{RowTest, TemplateFilter};
@@ -211,9 +212,9 @@ impl Scan {
         admitted: Option<Vec<bool>>,
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, QueryError> {
-        let mut tested = conditions.columns.clone();
+        let (mut tested, mut filtered) = (conditions.columns.clone(), Wanted::new());
         let filter =
-            self.filter.as_deref().map(|compiled| Filter::prepare(compiled, source, &mut tested)).transpose()?;
+            self.filter.as_deref().map(|compiled| Filter::prepare(compiled, source, &mut filtered)).transpose()?;
         if !whole {
             tested.insert(fixed::TIME.to_owned());
         }
@@ -228,10 +229,11 @@ impl Scan {
         if template.as_ref().is_some_and(RowTest::is_never) {
             return Ok(ControlFlow::Continue(()));
         }
-        let pass = Pass {
+        let mut pass = Pass {
             scan: self,
             class: &source.class,
             filter,
+            matched: None,
             template,
             conditions: conditions.all.clone(),
             names: conditions.names.clone(),
@@ -240,20 +242,34 @@ impl Scan {
             admitted,
             as_keys: self.as_keys,
         };
-        let all: Wanted = wanted.union(&tested).cloned().collect();
-        match &source.place {
-            Place::Live(rows) => pass.live(rows, &all, sink),
-            Place::Segment(handle) => {
-                let segment = &*handle.segment()?;
-                let blocks = pass.with_streams(segment, self.blocks(segment))?;
-                match blocks.is_empty() {
-                    true => Ok(ControlFlow::Continue(())),
-                    false if all.is_empty() && pass.takes_all() => pass.count(segment, &blocks, sink),
-                    false if self.as_keys && tested.is_empty() => pass.segment_keys(segment, &blocks, &all, sink),
-                    false if tested.is_empty() || all == tested => pass.segment(segment, &blocks, &all, sink),
-                    false => pass.segment_late(segment, &blocks, &tested, wanted, sink),
-                }
+        let segment = match &source.place {
+            Place::Live(rows) => {
+                tested.extend(filtered);
+                return pass.live(rows, &wanted.union(&tested).cloned().collect(), sink);
             }
+            Place::Segment(handle) => handle.segment()?,
+        };
+        let segment = &*segment;
+        let mut blocks = pass.with_streams(segment, self.blocks(segment))?;
+        if let Some(filter) = filter.filter(|_| conditions.numbers.is_none() && !blocks.is_empty()) {
+            pass.matched = self.matched((source, segment), (&filter, &filtered), &blocks)?;
+        }
+        match &pass.matched {
+            Some(matched) => {
+                pass.filter = None;
+                blocks.retain(|block| matched.is_in(*block));
+            }
+            None => tested.extend(filtered),
+        }
+        let all: Wanted = wanted.union(&tested).cloned().collect();
+        // Where a filter leaves few rows, only they are read.
+        let takes_blocks = tested.is_empty() && pass.matched.is_none();
+        match blocks.is_empty() {
+            true => Ok(ControlFlow::Continue(())),
+            false if all.is_empty() && pass.takes_all() => pass.count(segment, &blocks, sink),
+            false if self.as_keys && takes_blocks => pass.segment_keys(segment, &blocks, &all, sink),
+            false if takes_blocks || all == tested => pass.segment(segment, &blocks, &all, sink),
+            false => pass.segment_late(segment, &blocks, &tested, wanted, sink),
         }
     }
 
@@ -270,6 +286,7 @@ impl Scan {
             scan: self,
             class: &source.class,
             filter: None,
+            matched: None,
             template: None,
             conditions: Vec::new(),
             names: None,
@@ -301,6 +318,8 @@ impl Scan {
     }
 }
 
+/// Rows are taken out before the filter looks at them where less than one in so many is left.
+const MOSTLY: usize = 2;
 /// Up to so many columns that are shown, but decide nothing, are read by the block.
 const CACHED_LATE_COLUMNS: usize = 8;
 
@@ -312,6 +331,8 @@ struct Pass<'a> {
     scan: &'a Scan,
     class: &'a Class,
     filter: Option<Filter<'a>>,
+    /// What the filter matches, where that is known already.
+    matched: Option<Arc<Matched>>,
     template: Option<RowTest<'a>>,
     conditions: Vec<&'a Condition>,
     /// See [`Conditions::names`].
@@ -329,7 +350,8 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Whether every row matches.
     fn takes_all(&self) -> bool {
-        let is_asked = self.filter.is_some() || self.template.is_some() || !self.conditions.is_empty();
+        let is_filtered = self.filter.is_some() || self.matched.is_some();
+        let is_asked = is_filtered || self.template.is_some() || !self.conditions.is_empty();
         self.whole && !is_asked && self.admitted.is_none()
     }
 
@@ -355,7 +377,9 @@ impl Pass<'_> {
     /// The rows that match, of those that follow row `first`.
     fn select(&self, rows: Rows, first: usize) -> Result<Chunk<'_>, QueryError> {
         self.scan.budget.check()?;
-        self.scan.budget.scanned(rows.len(), rows.memory_bytes());
+        // Those of a filter that was asked of whole blocks are counted there.
+        let looked_at = if self.matched.is_some() { 0 } else { rows.len() };
+        self.scan.budget.scanned(looked_at, rows.memory_bytes());
         let numbers = match self.numbers {
             Some(all) => all[first..first + rows.len()].to_vec(),
             None => (first as u32..(first + rows.len()) as u32).collect(),
@@ -365,6 +389,9 @@ impl Pass<'_> {
             return Ok(chunk);
         }
         let mut kept = (!self.whole).then(|| within(&self.scan.range, &chunk)).transpose()?;
+        if let Some(matched) = self.matched.as_ref().and_then(|matched| matched.rows(first / BLOCK_ROWS)) {
+            kept = Some(kept.map_or_else(|| matched.clone(), |kept| &kept & matched));
+        }
         if let Some(admitted) = &self.admitted {
             // What may not be seen is not asked about either: an error of a later condition would tell.
             let admitted = of_streams(admitted, &chunk)?;
@@ -376,8 +403,11 @@ impl Pass<'_> {
             chunk.retain(Some(of_template))?;
         }
         if let Some(filter) = &self.filter {
-            chunk.retain(kept.take())?;
-            let mut alive = vec![true; chunk.len()];
+            // Few rows are quicker to copy than many to pass over.
+            if kept.as_ref().is_some_and(|kept| kept.count_set_bits() * MOSTLY < kept.len()) {
+                chunk.retain(kept.take())?;
+            }
+            let mut alive = kept.take().map_or_else(|| vec![true; chunk.len()], |kept| kept.iter().collect());
             filter.apply(&chunk, &mut alive)?;
             chunk.retain(Some(BooleanBuffer::from(alive)))?;
         }
@@ -416,9 +446,8 @@ impl Pass<'_> {
     /// Rows of which nobody wants to know more than that they are there.
     fn count(&self, segment: &Segment, blocks: &[usize], sink: Sink<'_>) -> Result<ControlFlow<()>, QueryError> {
         self.scan.budget.check()?;
-        let last = segment.index().blocks() - 1;
-        let rows_of = |block: &usize| if *block == last { segment.rows() - last * BLOCK_ROWS } else { BLOCK_ROWS };
-        let rows = RecordBatchOptions::new().with_row_count(Some(blocks.iter().map(rows_of).sum()));
+        let count = blocks.iter().map(|block| segment.rows_of_block(*block).len()).sum();
+        let rows = RecordBatchOptions::new().with_row_count(Some(count));
         let table = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &rows).map_err(arrow_error)?;
         sink(Chunk { class: self.class, rows: segment.rows_of(table), numbers: Vec::new(), names: None })
     }
@@ -449,7 +478,7 @@ impl Pass<'_> {
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, QueryError> {
         let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let selection = (blocks.len() < segment.index().blocks()).then(|| block_selection(blocks, segment.rows()));
+        let selection = (blocks.len() < segment.index().blocks()).then(|| block_selection(segment, blocks));
         for (batch, block) in segment.read_keys(&names, selection, BLOCK_ROWS)?.zip(blocks) {
             let chunk = self.select(segment.rows_of(batch.map_err(read_error)?), block * BLOCK_ROWS)?;
             if chunk.len() > 0 && sink(chunk)?.is_break() {
@@ -672,8 +701,8 @@ pub(crate) fn fetch(source: &Source, rows: &[u32]) -> Result<Rows, QueryError> {
     }
 }
 
-pub(crate) fn block_selection(blocks: &[usize], rows: usize) -> RowSelection {
-    selection(blocks.iter().map(|block| block * BLOCK_ROWS..rows.min((block + 1) * BLOCK_ROWS)), rows)
+pub(crate) fn block_selection(segment: &Segment, blocks: &[usize]) -> RowSelection {
+    selection(blocks.iter().map(|block| segment.rows_of_block(*block)), segment.rows())
 }
 
 fn row_selection(sorted: &[u32], rows: usize) -> RowSelection {

@@ -19,6 +19,7 @@ use crate::kql::{Expr, matches, parse};
 mod bounds;
 mod compare;
 mod limited;
+mod matched;
 mod named;
 mod naming;
 mod patterns;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use logkeep_record::{Attributes, Record, Severity, Value, json};
 
@@ -21,7 +22,11 @@ pub fn matches(expr: &Expr, record: &Record<'_>) -> bool {
 
 /// An expression made ready to be run over many records.
 #[derive(Clone, Debug)]
-pub struct Compiled(pub(crate) Node);
+pub struct Compiled {
+    pub(crate) node: Node,
+    /// See [`Compiled::text`].
+    text: Option<Arc<str>>,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
@@ -64,18 +69,23 @@ impl Compiled {
     /// # Errors
     /// A regular expression in it is wrong or too large.
     pub fn new(expr: &Expr) -> Result<Self, KqlError> {
-        compile(expr).map(Self)
+        Ok(Self { node: compile(expr)?, text: Some(expr.to_string().into()) })
     }
 
     /// Of the records that an expression selects, those whose field has one of these texts.
     pub(crate) fn with_one_of(expr: &Expr, name: &str, texts: HashSet<String>) -> Result<Self, KqlError> {
         let one_of = Node::Field(fields::resolve(name), Test::OneOf(texts));
-        Ok(Self(Node::And(vec![compile(expr)?, one_of])))
+        Ok(Self { node: Node::And(vec![compile(expr)?, one_of]), text: None })
     }
 
     /// Whether `record` matches.
     pub fn matches(&self, record: &Record<'_>) -> bool {
-        self.0.matches(record)
+        self.node.matches(record)
+    }
+
+    /// The expression in canonical form, if it can be written: what has the same text matches the same records.
+    pub(crate) fn text(&self) -> Option<&Arc<str>> {
+        self.text.as_ref()
     }
 }
 
