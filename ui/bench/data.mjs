@@ -1,5 +1,8 @@
 /** What there is to ask for on the server under test: a range with records, its services, words and spans. */
 const HALF_HOUR_MS = 1_800_000;
+/** What an answer may take, input to picture, where it is of few records and where of many. */
+const ASKED_MS = { few: 200, many: 1000 };
+const MANY = 1_000_000;
 const stamp = (ms) => new Date(ms).toISOString();
 
 /** The last half hour where records come now; else all that there is. */
@@ -26,7 +29,8 @@ export async function dataOf(get) {
   // Each time another one by some milliseconds, so that no answer is one from before.
   const range = (i) => ({ from: stamp(from + 1 + i), to: stamp(to) });
   return {
-    records: status.records, otlp: status.receivers.find(({ protocol }) => protocol === "otlp-http")?.address, from: stamp(from), to: stamp(to), has: { spans: spans.length > 0, requests: requests.length > 0 }, range,
+    records: status.records, asked: status.records < MANY ? ASKED_MS.few : ASKED_MS.many, otlp: status.receivers.find(({ protocol }) => protocol === "otlp-http")?.address, from: stamp(from), to: stamp(to), has: { spans: spans.length > 0, requests: requests.length > 0 }, range,
+    count: (i) => `select "service.name", count(*) as records from logs where time >= '${range(i).from}' and time < '${range(i).to}' group by 1 order by 2 desc`,
     service: (i) => services[i % services.length], word: (i) => words[i % words.length],
     address: (path, i, params = {}) => `${path}?${new URLSearchParams({ ...range(i), ...params })}`,
   };

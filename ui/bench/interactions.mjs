@@ -1,8 +1,7 @@
 /** What one does all the time: where it begins, the input, and how one knows that its result is there. */
 
-/** What is only drawn, and what the server is asked for. */
+/** What is only drawn; what the server is asked for has no limit here: it is for as many records as there are. */
 const DRAWN_MS = 100;
-const ASKED_MS = 500;
 
 const press = (key) => (page) => page.keyboard.press(key);
 const click = (selector, at) => (page, i) => page.locator(selector).nth(at?.(i) ?? 0).click();
@@ -34,28 +33,28 @@ const ofLogs = [
     act: press("r"), done: () => ({ value: "error" }),
   },
   {
-    name: "a query of a word", limit: ASKED_MS, at: (data, i) => logs(data, i), before: (page, i, data) => searching(page, data.word(i)),
+    name: "a query of a word", at: (data, i) => logs(data, i), before: (page, i, data) => searching(page, data.word(i)),
     act: press("Enter"), done: () => ({ ...list, changed: { q: null } }),
   },
   {
-    name: "a query of fields", limit: ASKED_MS, at: (data, i) => logs(data, i),
+    name: "a query of fields", at: (data, i) => logs(data, i),
     before: (page, i, data) => searching(page, `service.name:"${data.service(i)}" and (severity:error or severity:warn)`),
     act: press("Enter"), done: () => ({ ...list, changed: { q: null } }),
   },
   {
-    name: "a click on a value of a field", limit: ASKED_MS, at: (data, i) => logs(data, i), act: click(".facet .facet-pick:not([disabled])", (i) => i % 5),
+    name: "a click on a value of a field", at: (data, i) => logs(data, i), act: click(".facet .facet-pick:not([disabled])", (i) => i % 5),
     done: () => ({ ...list, changed: { q: null } }),
   },
   {
-    name: "an older range", limit: ASKED_MS, at: (data, i) => logs(data, i), act: press("["),
+    name: "an older range", at: (data, i) => logs(data, i), act: press("["),
     done: (data, i) => ({ ...list, changed: { from: data.range(i).from } }),
   },
   {
-    name: "histogram after any of them", limit: ASKED_MS, at: (data, i) => logs(data, i), act: press("["),
+    name: "histogram after any of them", at: (data, i) => logs(data, i), act: press("["),
     done: (data, i) => ({ ...list, asks: ["logs", "histogram"], there: ".histogram rect[class^=fill]", old: ".histogram.stale", changed: { from: data.range(i).from } }),
   },
   {
-    name: "a drag over the histogram", limit: ASKED_MS, at: (data, i) => logs(data, i), act: drag,
+    name: "a drag over the histogram", at: (data, i) => logs(data, i), act: drag,
     done: (data, i) => ({ ...list, changed: { from: data.range(i).from } }),
   },
   {
@@ -70,8 +69,23 @@ const ofLogs = [
 ];
 
 const goes = (name, key, path, asks, there, rest = {}) => ({
-  name, limit: ASKED_MS, at: (data, i) => data.address(path === "/logs" ? "/sources" : "/logs", i, path === "/logs" ? {} : { tail: "0" }), act: press(key), done: () => ({ path, asks, there }), ...rest,
+  name, at: (data, i) => data.address(path === "/logs" ? "/sources" : "/logs", i, path === "/logs" ? {} : { tail: "0" }), act: press(key), done: () => ({ path, asks, there }), ...rest,
 });
+
+const ofGroups = [
+  {
+    name: "bars of a field's values", at: (data, i) => logs(data, i), act: click(".facet-by", (i) => i % 4),
+    done: () => ({ ...list, asks: ["histogram"], there: ".groups", old: ".histogram.stale", changed: { by: null } }),
+  },
+  {
+    name: "what differs from all other records", at: (data, i) => data.address("/compare", i, { q: "severity:error" }), act: click("#with-rest"),
+    done: () => ({ path: "/compare", asks: ["compare"], there: ".differ-sides", changed: { with: null } }),
+  },
+  {
+    name: "a count in SQL", at: (data, i) => data.address("/sql", i), before: (page, i, data) => page.locator("textarea").fill(data.count(i)),
+    act: press("Control+Enter"), done: () => ({ path: "/sql", asks: ["sql"], there: ".sql-table", changed: { sql: null } }),
+  },
+];
 
 const ofViews = [
   goes("to the overview", "1", "/overview", ["overview"], ".overview-service"),
@@ -84,11 +98,11 @@ const ofViews = [
 
 const ofTraces = [
   {
-    name: "a search for traces", limit: ASKED_MS, needs: "spans", at: (data, i) => data.address("/traces", i), before: (page, i) => searching(page, `span.duration_ns>=${1000 + i}`),
+    name: "a search for traces", needs: "spans", at: (data, i) => data.address("/traces", i), before: (page, i) => searching(page, `span.duration_ns>=${1000 + i}`),
     act: press("Enter"), done: () => ({ path: "/traces", asks: ["spans"], there: ".trace-row", changed: { q: null } }),
   },
   {
-    name: "opening a trace", limit: ASKED_MS, needs: "spans", at: (data, i) => data.address("/traces", i), act: click(".trace-row a", (i) => i % 12),
+    name: "opening a trace", needs: "spans", at: (data, i) => data.address("/traces", i), act: click(".trace-row a", (i) => i % 12),
     done: () => ({ there: ".waterfall .line" }),
   },
   {
@@ -97,4 +111,4 @@ const ofTraces = [
   },
 ];
 
-export const INTERACTIONS = [...ofLogs, ...ofViews, ...ofTraces];
+export const INTERACTIONS = [...ofLogs, ...ofGroups, ...ofViews, ...ofTraces];

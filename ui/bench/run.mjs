@@ -17,7 +17,7 @@ const LONGEST_MS = 30_000;
 const QUIET_FRAMES = 6;
 const FIRST_LOAD_KB = 300;
 /** What any view has once it is there: before that it has no keys either. */
-const SHOWN = ".log-row, .trace-row, tr[data-service], tr[data-source], .overview-service, .pattern-template, .state-card";
+const SHOWN = ".log-row, .trace-row, tr[data-service], tr[data-source], .overview-service, .pattern-template, .differ-sides, .sql-editor, .state-card";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -101,7 +101,7 @@ async function interactions(data) {
       continue;
     }
     const values = await repeated(page, data, one, () => ++runs);
-    if (values.length > 0) rows.push(figuresOf({ ...one, values }));
+    if (values.length > 0) rows.push(figuresOf({ limit: data.asked, ...one, values }));
   }
   await closeAll();
   return rows;

@@ -15,6 +15,7 @@ const steps = (...all) => async (page, put) => {
 const click = (selector) => (page) => page.locator(selector).first().click();
 const press = (key) => (page) => page.keyboard.press(key);
 const tab = (name) => (page) => page.getByRole("tab", { name }).click();
+const lose = (file) => (page) => page.route(`**/assets/${file}-*.js`, (route) => route.abort());
 const change = (state) => (_, put) => put({ state });
 
 const scene = (name, path, ready, rest = {}) => ({ name, path, ready, ...rest });
@@ -26,6 +27,7 @@ const overview = [
   scene("overview-hour", "/overview?from=-1h", there(".change")),
   scene("overview-nothing", `/overview?${LONG_AGO}`, says("Nothing came in this range")),
   scene("overview-partial", "/", says("Only records of logs are counted here"), { mock: { state: "partial" } }),
+  scene("page-not-loaded", "/", steps(there(".overview-service"), lose("SqlPage"), click('a[href^="/sql"]'), says("could not be loaded")), { allow: ["ERR_"] }),
   forbidden("overview", "/"),
   away("overview", "/", there(".overview-service")),
 ];
@@ -57,6 +59,7 @@ const logs = [
   scene("export-nothing", `/logs?${LONG_AGO}`, steps(says("No records in this range"), press("e"), says("There is nothing to export"))),
   scene("export-over", "/logs?tail=0&from=-1h", steps(there(".log-row"), press("e"), click("dialog.export .primary"), says("one may have 1000")), { mock: { state: "export_over" }, allow: REFUSED }),
   scene("export-cut", "/logs?tail=0&from=-1h", steps(there(".log-row"), press("e"), click("dialog.export .primary"), says("nothing was saved")), { mock: { state: "export_cut" }, allow: ["ERR_", ...REFUSED] }),
+  scene("export-not-loaded", "/logs?tail=0&from=-1h", steps(there(".log-row"), lose("ExportDialog"), press("e"), says("could not be loaded")), { allow: ["ERR_"] }),
   scene("search-help", "/logs?tail=0", steps(there(".log-row"), (page) => page.getByRole("button", { name: "How to search" }).click(), there(".help"))),
   scene("times", "/logs?tail=0", steps(there(".log-row"), click(".time-button"), there(".time-dialog"))),
   scene("keyboard", "/logs?tail=0", steps(there(".log-row"), press("?"), there(".shortcuts"))),

@@ -92,7 +92,7 @@ function partly(mock, answer) {
 
 function over(answer, mock, params) {
   const { from, to, found } = answers.select(mock.spans, params);
-  return answer(found, Number(to - from) / 1e9, params);
+  return { ...answer(found, Number(to - from) / 1e9, params), from_ns: String(from), to_ns: String(to) };
 }
 
 function allPatterns(mock, params) {

@@ -1,8 +1,9 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { StrictMode, Suspense, lazy } from "react";
+import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { retry } from "./api/queries";
 import { Gate } from "./components/Gate";
+import { later, laterPage } from "./components/later";
 import { OverviewPage } from "./components/overview/OverviewPage";
 import { loadAhead } from "./lib/ahead";
 import { movedTo } from "./lib/overview";
@@ -30,29 +31,20 @@ const client = new QueryClient({
   defaultOptions: { queries: { retry, refetchOnWindowFocus: false, networkMode: "always" } },
 });
 
-/** The overview comes first; what every other page is made of is loaded once that is there, or when one goes there before. */
-const files = {
-  logs: () => import("./App").then((file) => ({ default: file.App })),
-  trace: () => import("./components/traces/TracePage").then((file) => ({ default: file.TracePage })),
-  traces: () => import("./components/traces/TracesPage").then((file) => ({ default: file.TracesPage })),
-  services: () => import("./components/services/ServicesPage").then((file) => ({ default: file.ServicesPage })),
-  patterns: () => import("./components/patterns/PatternsPage").then((file) => ({ default: file.PatternsPage })),
-  sources: () => import("./components/sources/SourcesPage").then((file) => ({ default: file.SourcesPage })),
-};
-const App = lazy(files.logs);
-const TracePage = lazy(files.trace);
-const TracesPage = lazy(files.traces);
-const ServicesPage = lazy(files.services);
-const PatternsPage = lazy(files.patterns);
-const SourcesPage = lazy(files.sources);
-const AccountPage = lazy(() => import("./components/people/AccountPage").then((file) => ({ default: file.AccountPage })));
-const ApprovalsPage = lazy(() => import("./components/people/ApprovalsPage").then((file) => ({ default: file.ApprovalsPage })));
-const AuditPage = lazy(() => import("./components/people/AuditPage").then((file) => ({ default: file.AuditPage })));
-const PeoplePage = lazy(() => import("./components/people/PeoplePage").then((file) => ({ default: file.PeoplePage })));
-const CompareLogsPage = lazy(() => import("./components/compare/ComparePage").then((file) => ({ default: file.ComparePage })));
-const ComparePage = lazy(() => import("./components/traces/ComparePage").then((file) => ({ default: file.ComparePage })));
-const Tour = lazy(() => import("./components/tour/Tour"));
-const SqlPage = lazy(() => import("./components/sql/SqlPage").then((file) => ({ default: file.SqlPage })));
+const App = laterPage(() => import("./App").then((file) => file.App));
+const TracePage = laterPage(() => import("./components/traces/TracePage").then((file) => file.TracePage));
+const TracesPage = laterPage(() => import("./components/traces/TracesPage").then((file) => file.TracesPage));
+const ServicesPage = laterPage(() => import("./components/services/ServicesPage").then((file) => file.ServicesPage));
+const PatternsPage = laterPage(() => import("./components/patterns/PatternsPage").then((file) => file.PatternsPage));
+const SourcesPage = laterPage(() => import("./components/sources/SourcesPage").then((file) => file.SourcesPage));
+const AccountPage = laterPage(() => import("./components/people/AccountPage").then((file) => file.AccountPage));
+const ApprovalsPage = laterPage(() => import("./components/people/ApprovalsPage").then((file) => file.ApprovalsPage));
+const AuditPage = laterPage(() => import("./components/people/AuditPage").then((file) => file.AuditPage));
+const PeoplePage = laterPage(() => import("./components/people/PeoplePage").then((file) => file.PeoplePage));
+const CompareLogsPage = laterPage(() => import("./components/compare/ComparePage").then((file) => file.ComparePage));
+const ComparePage = laterPage(() => import("./components/traces/ComparePage").then((file) => file.ComparePage));
+const Tour = later(() => import("./components/tour/Tour").then((file) => file.Tour));
+const SqlPage = laterPage(() => import("./components/sql/SqlPage").then((file) => file.SqlPage));
 
 function Here() {
   const path = usePath();
@@ -82,16 +74,13 @@ if (root) {
     <StrictMode>
       <QueryClientProvider client={client}>
         <Gate>
-          <Suspense>
-            <Here />
-          </Suspense>
-          <Suspense>
-            <Tour />
-          </Suspense>
+          <Here />
+          <Tour />
         </Gate>
       </QueryClientProvider>
     </StrictMode>,
   );
 }
 
-loadAhead(Object.values(files));
+// The overview comes first; what one goes to from there is loaded while nothing else is to be done.
+loadAhead([App, TracePage, TracesPage, ServicesPage, PatternsPage, SourcesPage].map((page) => page.load));

@@ -130,11 +130,10 @@ export function useServices(window: Window, run: number) {
   const usual = { placeholderData: keepPreviousData, staleTime: Infinity, structuralSharing: false } as const;
   const services = useQuery({ ...usual, queryKey: ["services", window, run], queryFn: ({ signal }) => api.services(window, SERVICES, signal) });
   const graph = useQuery({ ...usual, queryKey: ["graph", window, run], queryFn: ({ signal }) => api.graph(window, EDGES, signal) });
-  // The server says what the range comes to.
-  const bounds = useQuery({ ...usual, queryKey: ["bounds", window, run], queryFn: ({ signal }) => api.spanHistogram(window, 1, signal) });
   const { from, to } = window;
+  // What the page shows without them comes first.
   const errors = useQuery({
-    ...usual, queryKey: ["newestErrors", from, to, run],
+    ...usual, queryKey: ["newestErrors", from, to, run], enabled: [services, graph].every(({ data, isPlaceholderData }) => data !== undefined && !isPlaceholderData),
     queryFn: async ({ signal }) => {
       const [logs, spans] = await Promise.all([
         api.logs({ q: "severity:error or severity:fatal", from, to }, { limit: ERRORS, order: "desc" }, signal),
@@ -143,7 +142,7 @@ export function useServices(window: Window, run: number) {
       return { logs: logs.records, spans: spans.spans, all: logs.next === null && spans.next === null };
     },
   });
-  return { services, graph, bounds, errors };
+  return { services, graph, errors };
 }
 
 export const OVERVIEW_SERVICES = 100;

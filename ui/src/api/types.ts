@@ -199,6 +199,8 @@ export interface Edge extends Measured {
 
 export interface ServicesAnswer {
   services: Service[];
+  from_ns: string;
+  to_ns: string;
   seconds: number;
   more: boolean;
   stats: Stats;
@@ -353,6 +355,8 @@ export interface VariablesAnswer {
 
 export interface GraphAnswer {
   edges: Edge[];
+  from_ns: string;
+  to_ns: string;
   seconds: number;
   more: boolean;
   stats: Stats;

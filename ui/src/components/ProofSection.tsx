@@ -1,9 +1,10 @@
-import { Suspense, lazy, useState } from "react";
+import { useState } from "react";
 import type { LogRecord } from "../api/types";
 import { t } from "../strings";
 import { Icon } from "./Icon";
+import { later } from "./later";
 
-const Proof = lazy(() => import("./Proof").then((file) => ({ default: file.Proof })));
+const Proof = later(() => import("./Proof").then((file) => file.Proof), { meanwhile: <p className="muted">{t.proof.loading}</p> });
 
 /** Folded until somebody asks: a proof reads a whole batch, and is a line in the audit trail. */
 export function ProofSection({ record }: { record: LogRecord }) {
@@ -17,7 +18,7 @@ export function ProofSection({ record }: { record: LogRecord }) {
           </button>
         </h2>
       </div>
-      {open && <Suspense fallback={<p className="muted">{t.proof.loading}</p>}><Proof record={record} /></Suspense>}
+      {open && <Proof record={record} />}
     </section>
   );
 }

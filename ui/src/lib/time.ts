@@ -94,7 +94,7 @@ export function around(ns: bigint, widthNs: bigint, end: "newest" | "oldest"): R
   return end === "newest" ? absoluteRange(ns - widthNs + small, ns + small) : absoluteRange(ns - small, ns + widthNs - small);
 }
 
-const DAY: Intl.DateTimeFormatOptions = { month: "short", day: "numeric" };
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 function asDate(ns: bigint): Date {
   return new Date(Number(floorDiv(ns, 1_000_000n)));
@@ -110,11 +110,12 @@ export function clock(ns: bigint, millis = true): string {
   return millis ? `${base}.${date.getMilliseconds().toString().padStart(3, "0")}` : base;
 }
 
-/** Day and month; the year only where it is not this one. */
+/** Day and month; the year only where it is not this one. Every row of a list has one, and `toLocaleDateString` makes a formatter each time. */
 export function day(ns: bigint): string {
   const date = asDate(ns);
-  const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" as const };
-  return date.toLocaleDateString("en", { ...DAY, ...year });
+  const year = date.getFullYear();
+  const monthDay = `${MONTHS[date.getMonth()]} ${date.getDate()}`;
+  return year === new Date().getFullYear() ? monthDay : `${monthDay}, ${year}`;
 }
 
 export function localStamp(ns: bigint): string {

@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use logkeep_access::Grant;
 use logkeep_query::exec::{Budget, Dataset};
-use logkeep_query::{Edge, Figures, Mtls, SeenBy, Selection, Service};
+use logkeep_query::{Edge, Figures, Mtls, SeenBy, Service};
+use logkeep_record::TimeRange;
 use serde_json::{Map, Value, json};
 
 use super::answer::{JSON, answered, release, stats};
@@ -26,13 +27,13 @@ pub(crate) async fn services(
     let budget = state.query.budget();
     let found = state.query.services(&grant, &selection, limit, &budget).await;
     let (grant, found) = answered(grant, found, &budget).await?;
-    let seconds = seconds(&selection);
+    let seconds = seconds(&selection.range);
     let service = |service: &Service| {
         let mut out = Map::from_iter([("service".to_owned(), json!(service.name))]);
         figures("requests", &service.figures, seconds, &mut out);
         Value::Object(out)
     };
-    answer(grant, "services", found.items.iter().map(service).collect(), seconds, found.more, &budget).await
+    answer(grant, ("services", found.items.iter().map(service).collect()), found.more, &selection.range, &budget).await
 }
 
 pub(crate) async fn graph(
@@ -46,7 +47,7 @@ pub(crate) async fn graph(
     let budget = state.query.budget();
     let found = state.query.graph(&grant, &selection, limit, &budget).await;
     let (grant, found) = answered(grant, found, &budget).await?;
-    let seconds = seconds(&selection);
+    let seconds = seconds(&selection.range);
     let edge = |edge: &Edge| {
         let ends = [("caller", json!(edge.caller)), ("callee", json!(edge.callee)), ("traced", json!(edge.traced))];
         let mut out = Map::from_iter(ends.map(|(name, value)| (name.to_owned(), value)));
@@ -55,25 +56,31 @@ pub(crate) async fn graph(
         out.extend([("mesh".to_owned(), mesh), ("mtls".to_owned(), edge.mtls.as_ref().map_or(Value::Null, mtls))]);
         Value::Object(out)
     };
-    answer(grant, "edges", found.items.iter().map(edge).collect(), seconds, found.more, &budget).await
+    answer(grant, ("edges", found.items.iter().map(edge).collect()), found.more, &selection.range, &budget).await
 }
 
 async fn answer(
     grant: Grant,
-    name: &str,
-    items: Vec<Value>,
-    seconds: f64,
+    (name, items): (&str, Vec<Value>),
     more: bool,
+    range: &TimeRange,
     budget: &Budget,
 ) -> Result<Response, ApiError> {
     let rows = items.len() as u64;
-    let body = json!({ name: items, "seconds": seconds, "more": more, "stats": stats(budget) });
+    let body = json!({
+        name: items,
+        "from_ns": range.start_ns().to_string(),
+        "to_ns": range.end_ns().to_string(),
+        "seconds": seconds(range),
+        "more": more,
+        "stats": stats(budget),
+    });
     release(grant, body.to_string(), JSON, rows).await
 }
 
 /// Length of the range of time, by which counts become rates.
-fn seconds(selection: &Selection) -> f64 {
-    (selection.range.end_ns() as f64 - selection.range.start_ns() as f64) / 1e9
+fn seconds(range: &TimeRange) -> f64 {
+    (range.end_ns() as f64 - range.start_ns() as f64) / 1e9
 }
 
 fn figures(counted: &str, figures: &Figures, seconds: f64, out: &mut Map<String, Value>) {

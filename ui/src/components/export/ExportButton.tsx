@@ -1,9 +1,10 @@
-import { Suspense, lazy, useState } from "react";
+import { useState } from "react";
 import type { View } from "../../lib/url";
 import { t } from "../../strings";
 import { IconButton } from "../Icon";
+import { later } from "../later";
 
-const ExportDialog = lazy(() => import("./ExportDialog").then((file) => ({ default: file.ExportDialog })));
+const ExportDialog = later(() => import("./ExportDialog").then((file) => file.ExportDialog));
 
 interface Props {
   view: View;
@@ -18,7 +19,7 @@ export function ExportButton(props: Props) {
   return (
     <>
       <IconButton name="save" label={t.exporting.open} className="export-button" onClick={() => setOpen(true)} />
-      {open && <Suspense><ExportDialog {...props} onClose={() => setOpen(false)} /></Suspense>}
+      {open && <ExportDialog {...props} onClose={() => setOpen(false)} />}
     </>
   );
 }

@@ -33,7 +33,7 @@ export function ServicesPage() {
   const shown = useMemo(() => within({ ...view, step }), [view, step]);
   const whole = useServices({ q: view.q, from: view.from, to: view.to }, run);
   const { services, graph, errors } = useServices({ q: view.q, from: shown.from, to: shown.to }, run);
-  const range = useBounds(view, whole.bounds.data);
+  const range = useBounds(view, whole.services.data);
   const newest = useMemo(() => (errors.data ? newestErrors(errors.data.logs, errors.data.spans) : NONE), [errors.data]);
   const rows = useMemo(() => join(services.data?.services ?? [], graph.data?.edges ?? [], newest), [services.data, graph.data, newest]);
   const edges = graph.data?.edges ?? [];

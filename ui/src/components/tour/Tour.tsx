@@ -11,7 +11,7 @@ const GUEST = "demo";
 const LOOK_MS = 300;
 
 /** What is offered once to whom it may help, and the step that one is at. */
-export default function Tour() {
+export function Tour() {
   const { state, step, fresh } = useTour();
   if (state === "on") return <Shown step={step} fresh={fresh} />;
   return state === "unasked" ? <Offer /> : null;

@@ -1,4 +1,4 @@
-import { Suspense, lazy, useCallback, useMemo } from "react";
+import { useCallback, useMemo } from "react";
 import { useTrace } from "../../api/queries";
 import type { TraceAnswer } from "../../api/types";
 import { visibleLine } from "../../lib/format";
@@ -6,13 +6,14 @@ import { useViewOf, type Codec } from "../../lib/place";
 import { buildTrace } from "../../lib/trace/tree";
 import { formatTrace, isTraceStep, parseTrace, type TraceView } from "../../lib/trace/view";
 import { t } from "../../strings";
+import { later } from "../later";
 import { Link } from "../Nav";
 import { Shell } from "../Shell";
 import { FEW, NotShown } from "./NotShown";
 import { Waterfall } from "./Waterfall";
 
 const CODEC: Codec<TraceView> = { parse: parseTrace, format: formatTrace, isStep: isTraceStep };
-const FlamePage = lazy(() => import("./FlamePage").then((file) => ({ default: file.FlamePage })));
+const FlamePage = later(() => import("./FlamePage").then((file) => file.FlamePage));
 const LOGS = 2000;
 
 /** One trace: what called what, how long it took, and what was logged meanwhile. */
@@ -47,6 +48,6 @@ interface ShownProps {
 
 function Shown({ answer, view, update, refresh }: ShownProps) {
   const trace = useMemo(() => buildTrace(answer.spans), [answer]);
-  if (view.show !== "waterfall") return <Suspense><FlamePage answer={answer} trace={trace} view={view} update={update} refresh={refresh} /></Suspense>;
+  if (view.show !== "waterfall") return <FlamePage answer={answer} trace={trace} view={view} update={update} refresh={refresh} />;
   return <Waterfall answer={answer} trace={trace} view={view} update={update} refresh={refresh} />;
 }

@@ -1,9 +1,10 @@
-import { Suspense, lazy, useState } from "react";
+import { useState } from "react";
 import { useSession } from "../../api/session";
 import { t } from "../../strings";
 import { IconButton } from "../Icon";
+import { later } from "../later";
 
-const ViewsDialog = lazy(() => import("./ViewsDialog").then((file) => ({ default: file.ViewsDialog })));
+const ViewsDialog = later(() => import("./ViewsDialog").then((file) => file.ViewsDialog));
 
 /** The way to what others have saved; the key of it presses this button, too. */
 export function ViewsButton() {
@@ -13,7 +14,7 @@ export function ViewsButton() {
   return (
     <>
       <IconButton name="bookmark" label={t.views.open} className="views-button" onClick={() => setOpen(true)} />
-      {open && <Suspense><ViewsDialog may={data.may} onClose={() => setOpen(false)} /></Suspense>}
+      {open && <ViewsDialog may={data.may} onClose={() => setOpen(false)} />}
     </>
   );
 }

@@ -1,1 +1,0 @@
-import{F as e,a as t}from"./strings-CfinyEh7.js";var n=e();function r({text:e,lines:r=!1}){return t(e,r).map(({text:e,escaped:t},r)=>t?(0,n.jsx)(`span`,{className:`escaped`,children:e},r):e)}export{r as t};
