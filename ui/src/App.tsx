@@ -14,7 +14,7 @@ import { AwayBanner, SlowNote } from "./components/Notes";
 import { ListState, NeverSent } from "./components/States";
 import { OneTemplate } from "./components/Template";
 import { TopBar } from "./components/TopBar";
-import { useMedia } from "./lib/hooks";
+import { useLasting, useMedia } from "./lib/hooks";
 import { useKeys } from "./lib/keys";
 import { absoluteRange, durationNs } from "./lib/time";
 import { tailWanted } from "./lib/url";
@@ -22,6 +22,8 @@ import { stack, useTail, type Rows } from "./lib/useTail";
 import { useView } from "./lib/view";
 import { t } from "./strings";
 
+/** For so long the list has the server for itself: fields are counted of all records, and one looks at the list first. */
+const LIST_ALONE_MS = 200;
 const NO_ROWS: Rows = { length: 0, at: () => undefined };
 
 export function App() {
@@ -42,7 +44,9 @@ export function App() {
   const live = tail.state === "live";
   const searchable = !logs.isError;
   const histogram = useHistogram(view, run, live, searchable);
-  const fields = useFields(view, run, live, searchable);
+  const searching = logs.isFetching && !logs.isFetchingNextPage;
+  const slow = useLasting(searching, LIST_ALONE_MS);
+  const fields = useFields(view, run, live, searchable && (!searching || slow));
   const away = status.error instanceof UnreachableError;
   const recheck = status.refetch;
   const suspect = tail.state === "away" || logs.error instanceof UnreachableError;
@@ -63,7 +67,6 @@ export function App() {
 
   const never = status.data?.records === 0 && rows.length === 0 && !away;
   useRefreshOnReturn(never, refresh);
-  const searching = logs.isFetching && !logs.isFetchingNextPage;
   const cancel = () => {
     setCancelled(true);
     cancelSearch(client);

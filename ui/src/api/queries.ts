@@ -10,6 +10,8 @@ import { ApiError, api, type Window } from "./client";
 import type { Field, LogRecord, PatternsAnswer } from "./types";
 
 export const PAGE = 500;
+/** Of logs the first has what fills a screen twice or so: that is what one waits for. */
+const FIRST_PAGE = 100;
 export const BUCKETS = 72;
 
 export function windowOf(view: Pick<View, "q" | "from" | "to"> & Partial<Pick<View, "template">>): Window {
@@ -25,7 +27,7 @@ export function useLogs(view: View, run: number) {
   const window = windowOf(view);
   return useInfiniteQuery({
     queryKey: ["logs", window, view.order, run],
-    queryFn: ({ pageParam, signal }) => api.logs(window, { limit: PAGE, order: view.order, after: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) => api.logs(window, { limit: pageParam === undefined ? FIRST_PAGE : PAGE, order: view.order, after: pageParam }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next ?? undefined,
     placeholderData: keepPreviousData,
@@ -67,6 +69,7 @@ export function useFields(view: Parameters<typeof windowOf>[0], run: number, liv
       return { answer, elapsedMs: performance.now() - started };
     },
     placeholderData: keepPreviousData,
+    structuralSharing: false,
     staleTime: Infinity,
     enabled,
     refetchInterval: (query) => liveInterval(live, query.state.data?.elapsedMs ?? 0, 20_000),
@@ -90,6 +93,7 @@ export function useSpanFields({ from, to }: Window, run: number, enabled = true)
     queryKey: ["spanFields", from, to, run],
     queryFn: ({ signal }) => api.spanFields({ from, to, q: "" }, signal),
     placeholderData: keepPreviousData,
+    structuralSharing: false,
     staleTime: Infinity,
     enabled,
   });

@@ -29,8 +29,9 @@ interface Props {
 
 export const ROW_PX = 24;
 export const NARROW_ROW_PX = 58;
-/** Fetch the next page when this many rows are left below. */
+/** Fetch the next page when this many rows are left below, or this part of few. */
 const AHEAD = 150;
+const AHEAD_OF_FEW = 1 / 3;
 
 export function LogList(props: Props) {
   const { rows, view, update, tail, narrow, openRecord, paging, children } = props;
@@ -46,7 +47,7 @@ export function LogList(props: Props) {
   const lastShown = items[items.length - 1]?.index ?? 0;
   const { more, busy, failed, next } = paging;
   useEffect(() => {
-    if (more && !busy && !failed && rows.length > 0 && lastShown > rows.length - AHEAD) next();
+    if (more && !busy && !failed && rows.length > 0 && lastShown > rows.length - Math.min(AHEAD, rows.length * AHEAD_OF_FEW)) next();
   }, [more, busy, failed, next, lastShown, rows.length]);
 
   const grid = {

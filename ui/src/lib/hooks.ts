@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
+import { startTransition, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { t } from "../strings";
 
 /** `value`, once it has stayed the same for `ms`. */
@@ -20,6 +20,13 @@ export function useLasting(active: boolean, ms: number): boolean {
     return () => clearTimeout(timer);
   }, [active, ms]);
   return active && lasting;
+}
+
+/** The first so many, and all once these are on screen: a long table is there as soon as a short one. */
+export function useFirst<T>(all: readonly T[], first: number): readonly T[] {
+  const [whole, setWhole] = useState(false);
+  useEffect(() => startTransition(() => setWhole(true)), []);
+  return whole ? all : all.slice(0, first);
 }
 
 export function useMedia(query: string): boolean {

@@ -1,6 +1,7 @@
 import { memo, useEffect, useRef, useState } from "react";
 import type { Pattern, PatternsAnswer } from "../../api/types";
 import { compact, visibleLine, whole } from "../../lib/format";
+import { useFirst } from "../../lib/hooks";
 import { MOVE, type Move } from "../../lib/keys";
 import { askedBy, changeOf, type PatternsView, type Sort } from "../../lib/patterns";
 import { t } from "../../strings";
@@ -22,6 +23,7 @@ export function PatternTable({ patterns, view, update, answer, sort }: Props) {
   const cursor = useCursor(patterns, view.open, (open) => update({ open }));
   const pick = (one: Pattern) => update({ open: isOpen(one, view.open) ? "" : askedBy(one) });
   const head = { view, sort };
+  const shown = useFirst(patterns, FIRST_ROWS);
   return (
     <div className="table services-table patterns-table" role="region" aria-label={t.pages.patterns} tabIndex={0} data-rows={patterns.length}>
       <table>
@@ -37,7 +39,7 @@ export function PatternTable({ patterns, view, update, answer, sort }: Props) {
           </tr>
         </thead>
         <tbody>
-          {patterns.map((one) => {
+          {shown.map((one) => {
             const key = askedBy(one);
             return <Row key={key} one={one} total={answer.total} open={isOpen(one, view.open)} active={view.open === "" ? cursor === key : isOpen(one, view.open)} pick={pick} />;
           })}
@@ -72,6 +74,8 @@ interface RowProps {
   pick(one: Pattern): void;
 }
 
+/** More than a screen has. */
+const FIRST_ROWS = 60;
 /** As many as fit on a line; the details have all. */
 const SERVICES = 3;
 
