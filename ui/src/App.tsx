@@ -18,13 +18,14 @@ import { useLasting, useMedia } from "./lib/hooks";
 import { useKeys } from "./lib/keys";
 import { absoluteRange, durationNs } from "./lib/time";
 import { tailWanted } from "./lib/url";
-import { stack, useTail, type Rows } from "./lib/useTail";
+import { rowsOf, rowsOfRecords } from "./lib/pages";
+import { stack, useTail } from "./lib/useTail";
 import { useView } from "./lib/view";
 import { t } from "./strings";
 
 /** For so long the list has the server for itself: fields are counted of all records, and one looks at the list first. */
 const LIST_ALONE_MS = 200;
-const NO_ROWS: Rows = { length: 0, at: () => undefined };
+const NO_ROWS = rowsOfRecords([]);
 
 export function App() {
   const client = useQueryClient();
@@ -55,15 +56,12 @@ export function App() {
   useEffect(() => setCancelled(false), [listKey, run]);
 
   const pages = logs.data?.pages;
-  const loaded = useMemo(() => {
-    const records = pages?.flatMap((page) => page.records) ?? [];
-    const complete = pages?.[pages.length - 1]?.next === null;
-    return { records, complete };
-  }, [pages]);
+  const loaded = useMemo(() => rowsOf(pages ?? []), [pages]);
+  const complete = pages?.[pages.length - 1]?.next === null;
   const rows = useMemo(() => {
     if ((logs.isError && !logs.isFetchNextPageError) || (cancelled && logs.isPlaceholderData)) return NO_ROWS;
-    return tail.cut ? stack(tail.shown, { records: [], complete: true }) : stack(tail.shown, loaded);
-  }, [tail.shown, tail.cut, loaded, logs.isError, logs.isFetchNextPageError, cancelled, logs.isPlaceholderData]);
+    return tail.cut ? rowsOfRecords(tail.shown) : stack(tail.shown, loaded, complete);
+  }, [tail.shown, tail.cut, loaded, complete, logs.isError, logs.isFetchNextPageError, cancelled, logs.isPlaceholderData]);
 
   const never = status.data?.records === 0 && rows.length === 0 && !away;
   useRefreshOnReturn(never, refresh);

@@ -3,6 +3,7 @@ import { parseJson, writeJson } from "../src/api/json";
 import type { LogRecord } from "../src/api/types";
 import { bytes, compact, millis, typeName, pieces, visibleLine } from "../src/lib/format";
 import { accessLine, byImportance, fieldValue, queryName } from "../src/lib/record";
+import { rowsOfRecords } from "../src/lib/pages";
 import { merge, stack } from "../src/lib/useTail";
 
 const record = (patch: Partial<LogRecord> = {}): LogRecord => ({
@@ -74,18 +75,17 @@ describe("records", () => {
 
 describe("tail over pages", () => {
   const ids = (rows: { length: number; at(i: number): LogRecord | undefined }) => Array.from({ length: rows.length }, (_, i) => rows.at(i)?.id);
-  const pages = (records: LogRecord[], complete = false) => ({ records, complete });
   it("merges late records into their place", () => {
     expect(merge([at(5), at(3)], [at(4), at(6)]).map((r) => r.id)).toEqual(["d.1.6", "d.1.5", "d.1.4", "d.1.3"]);
   });
   it("shows each record once", () => {
-    expect(ids(stack([at(6), at(5)], pages([at(5), at(4)])))).toEqual(["d.1.6", "d.1.5", "d.1.4"]);
+    expect(ids(stack([at(6), at(5)], rowsOfRecords([at(5), at(4)]), false))).toEqual(["d.1.6", "d.1.5", "d.1.4"]);
   });
   it("sorts where they overlap", () => {
-    expect(ids(stack([at(7), at(5)], pages([at(6), at(4)])))).toEqual(["d.1.7", "d.1.6", "d.1.5", "d.1.4"]);
+    expect(ids(stack([at(7), at(5)], rowsOfRecords([at(6), at(4)]), false))).toEqual(["d.1.7", "d.1.6", "d.1.5", "d.1.4"]);
   });
   it("leaves no hole: what is older than the last page comes with its page", () => {
-    expect(ids(stack([at(9), at(1)], pages([at(8), at(7)])))).toEqual(["d.1.9", "d.1.8", "d.1.7"]);
-    expect(ids(stack([at(9), at(1)], pages([at(8), at(7)], true)))).toEqual(["d.1.9", "d.1.8", "d.1.7", "d.1.1"]);
+    expect(ids(stack([at(9), at(1)], rowsOfRecords([at(8), at(7)]), false))).toEqual(["d.1.9", "d.1.8", "d.1.7"]);
+    expect(ids(stack([at(9), at(1)], rowsOfRecords([at(8), at(7)]), true))).toEqual(["d.1.9", "d.1.8", "d.1.7", "d.1.1"]);
   });
 });

@@ -73,8 +73,13 @@ export function url(path: string, params: Params = {}): string {
   return `${BASE}${path}${text ? `?${text}` : ""}`;
 }
 
-function get<T>(path: string, params: Params, signal?: AbortSignal): Promise<T> {
-  return call<T>(url(path, params), { signal: signal ?? null, headers: { accept: "application/json" } });
+async function get<T>(path: string, params: Params, signal?: AbortSignal): Promise<T> {
+  return parseJson<T>(await getText(path, params, signal));
+}
+
+/** The text of an answer as the server wrote it. */
+function getText(path: string, params: Params, signal?: AbortSignal): Promise<string> {
+  return ask(url(path, params), { signal: signal ?? null, headers: { accept: "application/json" } });
 }
 
 function send<T>(method: "POST" | "PUT" | "DELETE", path: string, body: object): Promise<T> {
@@ -85,7 +90,6 @@ async function call<T>(address: string, request: RequestInit): Promise<T> {
   return parseJson<T>(await ask(address, request));
 }
 
-/** The text of an answer as the server wrote it. */
 async function ask(address: string, request: RequestInit): Promise<string> {
   let response: Response;
   let text: string;
@@ -130,17 +134,23 @@ export interface Window {
   template?: string;
 }
 
+interface Page {
+  limit: number;
+  order: string;
+  after?: string | undefined;
+}
+
 type ViewText = Pick<SavedView, "name" | "description" | "address">;
 
 /** What of the audit trail is to be shown. */
 export type AuditAsked = { [name in "user" | "action" | "decision" | "object" | "from"]: string };
 
 export const api = {
-  logs: (window: Window, page: { limit: number; order: string; after?: string | undefined }, signal?: AbortSignal) =>
-    get<LogPage>("/logs", { ...window, ...page }, signal),
+  logs: (window: Window, page: Page, signal?: AbortSignal) => get<LogPage>("/logs", { ...window, ...page }, signal),
+  logsText: (window: Window, page: Page, signal?: AbortSignal) => getText("/logs", { ...window, ...page }, signal),
   record: (id: string, signal?: AbortSignal) => get<LogRecord>(`/logs/${encodeURIComponent(id)}`, {}, signal),
   proof: async (id: string, signal?: AbortSignal) => {
-    const text = await ask(url(`/logs/${encodeURIComponent(id)}/proof`), { signal: signal ?? null, headers: { accept: "application/json" } });
+    const text = await getText(`/logs/${encodeURIComponent(id)}/proof`, {}, signal);
     return { text, file: parseJson<ProofFile | PendingProof>(text) };
   },
   context: (id: string, before: number, after: number, signal?: AbortSignal) =>

@@ -2,6 +2,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery, type QueryClient } from "@tanstack/react-query";
 import { MOST_GROUPS } from "../lib/groups";
 import { againAfter, type OverviewView } from "../lib/overview";
+import { storedPage } from "../lib/pages";
 import { onlyNew, type PatternsView } from "../lib/patterns";
 import { isTemplateId } from "../lib/template";
 import { absoluteRange, type Range } from "../lib/time";
@@ -27,7 +28,7 @@ export function useLogs(view: View, run: number) {
   const window = windowOf(view);
   return useInfiniteQuery({
     queryKey: ["logs", window, view.order, run],
-    queryFn: ({ pageParam, signal }) => api.logs(window, { limit: pageParam === undefined ? FIRST_PAGE : PAGE, order: view.order, after: pageParam }, signal),
+    queryFn: async ({ pageParam, signal }) => storedPage(await api.logsText(window, { limit: pageParam === undefined ? FIRST_PAGE : PAGE, order: view.order, after: pageParam }, signal)),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next ?? undefined,
     placeholderData: keepPreviousData,

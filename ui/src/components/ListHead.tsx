@@ -3,7 +3,7 @@ import { LEAST_PX, MOST_PX, SERVICE, dropPlace, isNumber, leastWidth, moved, tem
 import { visibleLine } from "../lib/format";
 import { fieldValue } from "../lib/record";
 import type { View } from "../lib/url";
-import type { Rows } from "../lib/useTail";
+import type { Rows } from "../lib/pages";
 import { t } from "../strings";
 import { IconButton } from "./Icon";
 

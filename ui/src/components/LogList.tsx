@@ -2,7 +2,8 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { MOVE, type Move } from "../lib/keys";
 import { useRows } from "../lib/rows";
 import type { View } from "../lib/url";
-import type { Rows, Tail } from "../lib/useTail";
+import type { Rows } from "../lib/pages";
+import type { Tail } from "../lib/useTail";
 import { t } from "../strings";
 import { ListHead, columnsStyle } from "./ListHead";
 import { LogRow } from "./LogRow";
@@ -143,10 +144,10 @@ function useCursor(
 function indexOf(rows: Rows, id: string | null, hint: number): number {
   if (id === null) return -1;
   for (let away = 0; away < rows.length; away++) {
-    if (rows.at(hint + away)?.id === id) return hint + away;
-    if (hint - away >= 0 && rows.at(hint - away)?.id === id) return hint - away;
+    if (rows.idAt(hint + away) === id) return hint + away;
+    if (hint - away >= 0 && rows.idAt(hint - away) === id) return hint - away;
   }
-  for (let index = 0; index < hint; index++) if (rows.at(index)?.id === id) return index;
+  for (let index = 0; index < hint; index++) if (rows.idAt(index) === id) return index;
   return hint;
 }
 

@@ -11,7 +11,7 @@ import { queryName, type Place } from "../lib/record";
 import { localStamp } from "../lib/time";
 import { traceAddress } from "../lib/trace/view";
 import type { View } from "../lib/url";
-import type { Rows } from "../lib/useTail";
+import type { Rows } from "../lib/pages";
 import { t } from "../strings";
 import { FieldTable, type FieldActions } from "./FieldTable";
 import { Icon, IconButton } from "./Icon";
@@ -35,8 +35,7 @@ let lastTab: Tab = "fields";
 
 function find(rows: Rows, id: string): LogRecord | undefined {
   for (let index = 0; index < rows.length; index++) {
-    const record = rows.at(index);
-    if (record?.id === id) return record;
+    if (rows.idAt(index) === id) return rows.at(index);
   }
   return undefined;
 }

@@ -4,7 +4,8 @@ import { compareAddress } from "./compare";
 import { go } from "./place";
 import { isLive, shift, zoomOut } from "./time";
 import { pathByKey, viewAddress, type View } from "./url";
-import type { Rows, Tail } from "./useTail";
+import type { Rows } from "./pages";
+import type { Tail } from "./useTail";
 
 export interface KeyTargets {
   view: View;

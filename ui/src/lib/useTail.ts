@@ -7,6 +7,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { api } from "../api/client";
 import { openTail, type TailEvents } from "../api/tail";
 import type { LogRecord } from "../api/types";
+import type { Rows } from "./pages";
 import { newestFirst } from "./record";
 
 export const KEEP = 5000;
@@ -120,47 +121,43 @@ function listen(url: string, events: TailEvents, seen: () => void): () => void {
   };
 }
 
-/** What the list shows, without copying the pages on every frame of a tail. */
-export interface Rows {
-  length: number;
-  at(index: number): LogRecord | undefined;
-}
-
-export interface Pages {
-  records: LogRecord[];
-  /** Nothing older is left to load. */
-  complete: boolean;
-}
-
 /** Of pages that are the same they are gathered once, and only where something is over them. */
 const idsOf = (() => {
-  const known = new WeakMap<LogRecord[], ReadonlySet<string>>();
-  return (records: LogRecord[]) => {
-    const ids = known.get(records) ?? new Set(records.map(({ id }) => id));
-    known.set(records, ids);
+  const known = new WeakMap<Rows, ReadonlySet<string>>();
+  return (pages: Rows) => {
+    const ids = known.get(pages) ?? new Set(Array.from({ length: pages.length }, (_, index) => pages.idAt(index)!));
+    known.set(pages, ids);
     return ids;
   };
 })();
 
 /**
- * The tail's records over the pages', each once. A tail record older than the last page is left to the page that will
+ * The tail's records over the pages', each once; `complete` if nothing older is left to load. A tail record older than the last page is left to the page that will
  * bring it, or there would be a hole above it.
  */
-export function stack(shown: LogRecord[], { records: pages, complete }: Pages): Rows {
-  if (shown.length === 0) return { length: pages.length, at: (index) => pages[index] };
+export function stack(shown: LogRecord[], pages: Rows, complete: boolean): Rows {
+  if (shown.length === 0) return pages;
   const ids = idsOf(pages);
-  const oldest = complete ? undefined : pages[pages.length - 1];
+  const oldest = complete ? undefined : pages.at(pages.length - 1);
   const above = shown.filter((record) => !ids.has(record.id) && (!oldest || newestFirst(record, oldest) < 0));
   const last = above[above.length - 1];
-  const apart = last === undefined || pages[0] === undefined || newestFirst(last, pages[0]) < 0;
-  if (!apart) {
-    const all = [...above, ...pages].sort(newestFirst);
-    return { length: all.length, at: (index) => all[index] };
-  }
+  const newer = last ? newerThan(last, pages) : [];
+  const top = newer.length > 0 ? [...above, ...newer].sort(newestFirst) : above;
   return {
     length: above.length + pages.length,
-    at: (index) => (index < above.length ? above[index] : pages[index - above.length]),
+    at: (index) => (index < top.length ? top[index] : pages.at(index - above.length)),
+    idAt: (index) => (index < top.length ? top[index]?.id : pages.idAt(index - above.length)),
   };
+}
+
+function newerThan(one: LogRecord, pages: Rows): LogRecord[] {
+  const newer = [];
+  for (let index = 0; index < pages.length; index++) {
+    const record = pages.at(index);
+    if (!record || newestFirst(one, record) < 0) break;
+    newer.push(record);
+  }
+  return newer;
 }
 
 /** Newest first. New records nearly always belong in front, which a sort of nearly sorted input finds cheaply. */

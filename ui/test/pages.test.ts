@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { rowsOf, storedPage, type Rows } from "../src/lib/pages";
+
+const text = (from: number, count: number) => {
+  const records = Array.from({ length: count }, (_, i) => `{"id":"d.1.${from + i}","time_ns":"${from + i}","attributes":[["n",${from + i}]]}`);
+  return `{"records":[${records.join(",")}],"next":null,"partial":null,"stats":{}}`;
+};
+const ids = (rows: Rows) => Array.from({ length: rows.length }, (_, i) => rows.at(i)?.id);
+const named = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `d.1.${from + i}`);
+
+describe("pages of a list", () => {
+  it("are one list, whatever their sizes", () => {
+    const rows = rowsOf([storedPage(text(0, 3)), storedPage(text(3, 0)), storedPage(text(3, 1)), storedPage(text(4, 6))]);
+    expect(ids(rows)).toEqual(named(0, 10));
+    expect(Array.from({ length: 10 }, (_, i) => rows.idAt(i))).toEqual(named(0, 10));
+    expect([rows.at(-1), rows.at(10), rows.idAt(10), rowsOf([]).at(0), rowsOf([]).length]).toEqual([undefined, undefined, undefined, undefined, 0]);
+  });
+  it("are read again where nobody has looked for long", () => {
+    const pages = Array.from({ length: 40 }, (_, i) => storedPage(text(i * 5, 5)));
+    const rows = rowsOf(pages);
+    const first = rows.at(0);
+    expect(rows.at(1)).toBe(rowsOf(pages.slice(0, 2)).at(1));
+    expect(ids(rows)).toEqual(named(0, 200));
+    expect(rows.at(0)).not.toBe(first);
+    expect(rows.at(0)).toEqual(first);
+    expect(rows.at(199)).toBe(rows.at(199));
+  });
+});
