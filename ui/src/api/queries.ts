@@ -11,8 +11,8 @@ import { ApiError, api, type Window } from "./client";
 import type { Field, LogRecord, PatternsAnswer } from "./types";
 
 export const PAGE = 500;
-/** Of logs the first has what fills a screen twice or so: that is what one waits for. */
-const FIRST_PAGE = 100;
+/** Of logs the first has what fills a few screens: that is what one waits for. */
+const FIRST_PAGE = 200;
 export const BUCKETS = 72;
 
 export function windowOf(view: Pick<View, "q" | "from" | "to"> & Partial<Pick<View, "template">>): Window {

@@ -26,6 +26,11 @@ pub(crate) enum Place {
 }
 
 impl Source {
+    /// Whether it has to be read, and decrypted.
+    pub(crate) fn is_stored(&self) -> bool {
+        matches!(self.place, Place::Segment(_))
+    }
+
     /// Earliest and latest time in it, without opening it.
     pub(crate) fn time_bounds_ns(&self) -> (i64, i64) {
         match &self.place {

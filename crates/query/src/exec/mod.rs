@@ -5,6 +5,7 @@
 //! DataFusion over that scan ([`table`], [`plan`]); searches, histograms and facets use it directly.
 
 mod ahead;
+mod at_once;
 mod allowed;
 mod bounds;
 mod budget;

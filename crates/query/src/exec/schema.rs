@@ -1,7 +1,6 @@
 //! The columns users know: fixed ones, and one for each attribute by its own name, wherever it is stored.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -11,6 +10,7 @@ use logkeep_segment::{AttributeTypes, ValueType, ValueTypes};
 use parking_lot::Mutex;
 
 use super::QueryError;
+use super::at_once::at_once;
 use super::calls::Part;
 use super::chunk::{Place, Source};
 use super::named::Named;
@@ -281,19 +281,7 @@ impl SchemaCache {
 /// Opens the segments among the sources. One that is not in memory waits for the disk four times, so several wait at once.
 fn open_all(sources: &[Source]) -> Result<(), QueryError> {
     const WAITING: usize = 8;
-    let next = AtomicUsize::new(0);
-    let open_some = || {
-        while let Some(source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
-            source.attribute_types()?;
-        }
-        Ok(())
-    };
-    std::thread::scope(|threads| {
-        let others: Vec<_> = (1..WAITING.min(sources.len())).map(|_| threads.spawn(open_some)).collect();
-        let own = open_some();
-        let panicked = |_| Err(QueryError::Internal("a segment could not be opened: a thread panicked".into()));
-        others.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).fold(own, Result::and)
-    })
+    at_once(WAITING, sources, |source| source.attribute_types().map(drop)).map(drop)
 }
 
 /// What tells one source from another, without keeping its rows.

@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use arrow::array::AsArray as _;
 use arrow::datatypes::{Int64Type, UInt32Type, UInt64Type};
@@ -13,6 +14,7 @@ use logkeep_record::{Class, Record, RecordId};
 use logkeep_segment::{Rows, fixed};
 
 use super::QueryError;
+use super::at_once::at_once;
 use super::chunk::{Chunk, Wanted};
 use super::scan::{Conditions, Scan};
 
@@ -71,7 +73,7 @@ impl Search {
 pub struct Found {
     /// Its key, from which the next page goes on.
     pub key: PageKey,
-    pub(crate) rows: std::sync::Arc<Rows>,
+    pub(crate) rows: Arc<Rows>,
     row: usize,
 }
 
@@ -185,10 +187,15 @@ impl Scan {
         for (place, (_, source, row)) in winners.iter().enumerate() {
             by_source.entry(*source).or_default().push((place, *row));
         }
-        let mut found: Vec<(usize, Found)> = Vec::with_capacity(winners.len());
-        for (source, places) in by_source {
+        let by_source: Vec<_> = by_source.into_iter().collect();
+        // Rows that are in memory are only copied.
+        let to_read = by_source.iter().filter(|(source, _)| self.sources[*source].is_stored()).count();
+        let read = at_once(self.threads.min(to_read), &by_source, |(source, places)| {
             let numbers: Vec<u32> = places.iter().map(|(_, row)| *row).collect();
-            let rows = std::sync::Arc::new(self.fetch(&self.sources[source], &numbers)?);
+            self.fetch(&self.sources[*source], &numbers).map(Arc::new)
+        })?;
+        let mut found: Vec<(usize, Found)> = Vec::with_capacity(winners.len());
+        for ((_, places), rows) in by_source.into_iter().zip(read) {
             for (row, (place, _)) in places.into_iter().enumerate() {
                 let key = winners[place].0.key().clone();
                 found.push((place, Found { key, rows: rows.clone(), row }));
