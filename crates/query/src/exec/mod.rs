@@ -5,8 +5,8 @@
 //! DataFusion over that scan ([`table`], [`plan`]); searches, histograms and facets use it directly.
 
 mod ahead;
-mod at_once;
 mod allowed;
+mod at_once;
 mod bounds;
 mod budget;
 pub(crate) mod cache;
