@@ -27,6 +27,8 @@ async function draw(pages, page, device, scene, url) {
   const problems = [];
   pages.faults.length = 0;
   pages.allowed = scene.allow ?? [];
+  // What the scene before lost is there again.
+  await page.unrouteAll();
   await put(url, { ...USUAL, ...scene.mock });
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   // So that an address with only another part behind `#` is loaded as well.
