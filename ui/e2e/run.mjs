@@ -13,6 +13,7 @@ import { accountJourneys } from "./account.mjs";
 import { approvalJourneys } from "./approvals.mjs";
 import { auditJourneys } from "./audit.mjs";
 import { overviewJourneys, overviewStates } from "./overview.mjs";
+import { paletteJourneys } from "./palette.mjs";
 import { patternJourneys, patternPeople, patternStates } from "./patterns.mjs";
 import { columnJourneys } from "./columns.mjs";
 import { compareJourneys } from "./compare.mjs";
@@ -37,7 +38,7 @@ const link = process.env.LOGKEEP_SET_UP_LINK;
 const provider = process.env.LOGKEEP_PROVIDER;
 const asked = provider ? oidc : [...signIn, ...accountJourneys, ...peopleJourneys, ...patternPeople, ...auditJourneys, ...approvalJourneys];
 // A newcomer comes while there is little: what is theirs is on the first page, and Tab soon leads through all of it.
-const all = link ? asked : [...keyboardJourneys, ...overviewJourneys, ...journeys, ...columnJourneys, ...groupJourneys, ...compareJourneys, ...viewJourneys, ...sqlJourneys, ...exportJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...tourJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...exportStates, ...states, ...tourStates] : [...proofJourneys])];
+const all = link ? asked : [...keyboardJourneys, ...overviewJourneys, ...journeys, ...columnJourneys, ...groupJourneys, ...compareJourneys, ...viewJourneys, ...paletteJourneys, ...sqlJourneys, ...exportJourneys, ...traceJourneys, ...traceViewJourneys, ...serviceJourneys, ...sourceJourneys, ...patternJourneys, ...tourJourneys, ...(mock ? [...overviewStates, ...traceStates, ...traceViewStates, ...serviceStates, ...sourceStates, ...patternStates, ...proofStates, ...exportStates, ...states, ...tourStates] : [...proofJourneys])];
 const tests = all.filter(([name]) => !only || name.includes(only));
 // One word that no other record holds, so that the test counts only what it sent.
 const token = `zq${Date.now().toString(36)}`;

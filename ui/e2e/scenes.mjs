@@ -126,6 +126,15 @@ const compare = [
   away("compare", "/compare", there("#compare-body .differ-sides")),
 ];
 
+const palette = (text) => steps(press("Control+k"), there(".palette-option"), (page) => page.keyboard.type(text));
+const palettes = [
+  scene("palette", "/logs?tail=0&from=-1h", steps(there(".log-row"), palette(""), there('[data-command^="service "]'))),
+  scene("palette-service", "/overview?from=-1h", steps(there(".overview-service"), palette("pay"), there('[data-command^="service traces"]'))),
+  scene("palette-trace", "/traces", steps(there(".trace-row"), palette(BIG), there('[data-command="trace"]'))),
+  scene("palette-nothing", "/services", steps(there("tr[data-service]"), palette("no such thing"), there('[data-command="search"]'))),
+  scene("palette-forbidden", "/logs?tail=0", steps(says("You may not see this"), palette(""), says("could not be found out")), { mock: { state: "forbidden" }, allow: REFUSED }),
+];
+
 const saved = (page) => page.locator(".views-button").click();
 const views = [
   scene("views", "/logs?tail=0", steps(there(".log-row"), saved, there(".view-one"))),
@@ -177,4 +186,4 @@ const sql = [
   scene("sql-away", asked("select time from logs"), steps(there(".sql-form"), change("down"), run, says("The server does not answer")), { allow: ["ERR_", ...REFUSED] }),
 ];
 
-export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...compare, ...views, ...sql, ...tour, ...people, ...first];
+export const SCENES = [...overview, ...logs, ...traces, ...services, ...sources, ...patterns, ...compare, ...palettes, ...views, ...sql, ...tour, ...people, ...first];

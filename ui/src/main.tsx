@@ -5,6 +5,7 @@ import { retry } from "./api/queries";
 import { Gate } from "./components/Gate";
 import { later, laterPage } from "./components/later";
 import { OverviewPage } from "./components/overview/OverviewPage";
+import { Palette, PaletteKey } from "./components/palette/PaletteKey";
 import { loadAhead } from "./lib/ahead";
 import { movedTo } from "./lib/overview";
 import { usePath } from "./lib/place";
@@ -76,6 +77,7 @@ if (root) {
         <Gate>
           <Here />
           <Tour />
+          <PaletteKey />
         </Gate>
       </QueryClientProvider>
     </StrictMode>,
@@ -83,4 +85,4 @@ if (root) {
 }
 
 // The overview comes first; what one goes to from there is loaded while nothing else is to be done.
-loadAhead([App, TracePage, TracesPage, ServicesPage, PatternsPage, SourcesPage].map((page) => page.load));
+loadAhead([App, TracePage, TracesPage, ServicesPage, PatternsPage, SourcesPage, Palette].map((page) => page.load));

@@ -1,6 +1,7 @@
 /** Every English text of the console, so that it reads as one voice and can be translated in one place. */
 import { compact, whole } from "./lib/format";
 import type { Change as PatternChange } from "./lib/patterns";
+import { PALETTE_KEYS } from "./lib/platform";
 import type { Sums } from "./lib/trace/search";
 
 const records = (n: number) => (n === 1 ? "1 record" : `${whole(n)} records`);
@@ -20,8 +21,17 @@ const ORDINAL: { [percentile: number]: string } = { 50: "Half of the requests ta
 const percent = ({ errors, of }: Share) => (errors === 0 || of === 0 ? "0 %" : errors / of < 0.001 ? "< 0.1 %" : `${((100 * errors) / of).toFixed(1)} %`);
 const factor = (times: number) => (times < 10 ? `${times.toFixed(1).replace(/\.0$/, "")} times` : `${whole(Math.round(times))} times`);
 
-/** In every list of keys. */
-const VIEW_KEYS: [string, string] = ["1  …  7", "overview, logs, traces, services, sources, patterns, SQL"];
+/** A row of a list of keys: as many meanings as keys where each has its own, in their order. */
+export type KeyRow = [keys: string, meaning: string];
+
+/** At the end of every list of keys. */
+const EVERYWHERE: KeyRow[] = [
+  ["1  …  7", "overview, logs, traces, services, sources, patterns, SQL"],
+  [PALETTE_KEYS, "go to anything, do anything"],
+  ["?", "list of keys"],
+];
+/** Where one looks at a range of time. */
+const OF_RANGE: KeyRow[] = [["[  ]", "older range, newer range"], ["-", "zoom out"], ["r", "refresh"], ...EVERYWHERE];
 
 export const t = {
   product: "Logkeep",
@@ -303,12 +313,8 @@ export const t = {
       ["Enter", "open the trace"],
       ["m", "mark, to compare with another"],
       ["d", "durations over time on or off"],
-      ["[  ]", "older, newer range"],
-      ["-", "zoom out"],
-      ["r", "refresh"],
-      VIEW_KEYS,
-      ["?", "this list"],
-    ] as [string, string][],
+      ...OF_RANGE,
+    ] as KeyRow[],
   },
   scatter: {
     label: "Durations of the traces over time",
@@ -355,9 +361,8 @@ export const t = {
     keys: [
       ["s", "swap A and B"],
       ["r", "load both again"],
-      ["1  2  3  4", "overview, logs, traces, services"],
-      ["?", "this list"],
-    ] as [string, string][],
+      ...EVERYWHERE,
+    ] as KeyRow[],
   },
   flame: {
     label: "Calls by path, as wide as their time",
@@ -372,11 +377,10 @@ export const t = {
       ["← → ↑ ↓", "the box beside, the caller, the widest call"],
       ["Enter", "zoom to the box, and back"],
       ["0  Esc", "whole trace"],
-      ["/  n", "find, next match"],
-      ["w  f  o", "waterfall, flame, operations"],
-      ["1  2  3  4", "overview, logs, traces, services"],
-      ["?", "this list"],
-    ] as [string, string][],
+      ["/  n", "find in the trace, next match"],
+      ["w  f  o", "as a waterfall, as a flame, as a table of operations"],
+      ...EVERYWHERE,
+    ] as KeyRow[],
   },
   operations: {
     caption: "What was done in the trace, from wherever it was called",
@@ -469,9 +473,8 @@ export const t = {
       ["l", "logs in line on or off"],
       ["c", "critical path on or off"],
       ["f  o", "as a flame, as a table of operations"],
-      VIEW_KEYS,
-      ["?", "this list"],
-    ] as [string, string][],
+      ...EVERYWHERE,
+    ] as KeyRow[],
   },
   services: {
     searchLabel: "Search requests and calls",
@@ -546,15 +549,11 @@ export const t = {
     gone: "There is nothing of it in this range.",
     keys: [
       ["/", "search"],
-      ["s  m  c", "services, map, calls"],
-      [",  .", "earlier, later part of the range"],
+      ["s  m  c", "table of services, map, table of calls"],
+      [",  .", "earlier part of the range, later part of the range"],
       ["Esc", "close what is open"],
-      ["[  ]", "older, newer range"],
-      ["-", "zoom out"],
-      ["r", "refresh"],
-      VIEW_KEYS,
-      ["?", "this list"],
-    ] as [string, string][],
+      ...OF_RANGE,
+    ] as KeyRow[],
   },
   views: {
     open: "Saved views (v)",
@@ -640,9 +639,8 @@ export const t = {
       ["Ctrl Enter", "run the statement"],
       ["/", "to the statement"],
       ["r", "run it again"],
-      VIEW_KEYS,
-      ["?", "this list"],
-    ] as [string, string][],
+      ...EVERYWHERE,
+    ] as KeyRow[],
   },
   differences: {
     title: "Compare",
@@ -679,11 +677,8 @@ export const t = {
     keys: [
       ["/", "search"],
       ["w", "with the time before, or with all other records"],
-      ["[ ]", "older and newer range"],
-      ["-", "zoom out"],
-      ["r", "refresh"],
-      ["1 2 3 4 5 6", "overview, logs, traces, services, sources, patterns"],
-    ] as [string, string][],
+      ...OF_RANGE,
+    ] as KeyRow[],
   },
   patterns: {
     loading: "Counting templates",
@@ -748,13 +743,9 @@ export const t = {
       ["Enter", "details"],
       ["Esc", "close what is open"],
       ["n", "only what is new, or all"],
-      ["c  d  f", "sort by count, change, first seen; again turns it round"],
-      ["[  ]", "older, newer range"],
-      ["-", "zoom out"],
-      ["r", "refresh"],
-      VIEW_KEYS,
-      ["?", "this list"],
-    ] as [string, string][],
+      ["c  d  f", "sort by count, sort by change, sort by first seen"],
+      ...OF_RANGE,
+    ] as KeyRow[],
   },
   template: {
     label: "One template",
@@ -815,12 +806,8 @@ export const t = {
     auto: { on: "Live", off: "Paused", stop: "Pause (p)", start: "Go on (p)", fixed: "Show the last 15 minutes, and go on (p)" },
     keys: [
       ["p", "pause, or go on"],
-      ["[  ]", "older, newer range"],
-      ["-", "zoom out"],
-      ["r", "refresh"],
-      VIEW_KEYS,
-      ["?", "this list"],
-    ] as [string, string][],
+      ...OF_RANGE,
+    ] as KeyRow[],
   },
   sources: {
     title: "Sources",
@@ -928,12 +915,8 @@ export const t = {
       ["j  k", "next, previous source"],
       ["Enter", "its details"],
       ["Esc", "close what is open"],
-      ["[  ]", "older, newer range"],
-      ["-", "zoom out"],
-      ["r", "refresh"],
-      VIEW_KEYS,
-      ["?", "this list"],
-    ] as [string, string][],
+      ...OF_RANGE,
+    ] as KeyRow[],
   },
   facets: {
     title: "Fields",
@@ -1099,6 +1082,21 @@ export const t = {
       sources: { title: "Nothing is lost in silence", text: "For every sender: what was received, and what became of it. The equation on top must balance. That is all; logkeep verify shows in a terminal that nothing stored was altered." },
     },
   },
+  palette: {
+    open: (keys: string) => `Go to anything (${keys})`,
+    title: "Go to anything",
+    placeholder: "A page, a service, a saved view, a time, an id, or words to search for",
+    list: "What there is",
+    sections: { ids: "By its id", pages: "Pages", here: "On this page", services: "Services", views: "Saved views", times: "Time range", console: "Console", search: "Search" },
+    ways: { logs: "logs", errors: "errors", traces: "traces", map: "on the map" },
+    openTrace: "Open the trace",
+    openRecord: "Open the record",
+    searchLogs: "Search the logs for",
+    shown: (n: number) => counted(n, "choice", "choices"),
+    noServices: "Which services there are could not be found out.",
+    noViews: "Which views are saved could not be found out.",
+    hints: [["↑ ↓", "choose"], ["Enter", "go"], ["Ctrl Enter", "beside"], ["Esc", "close"]] as KeyRow[],
+  },
   keys: {
     title: "Keyboard",
     open: "Keyboard shortcuts",
@@ -1109,7 +1107,7 @@ export const t = {
       ["Esc", "close what is open"],
       ["t", "live tail on or off"],
       ["Space", "pause or resume the tail"],
-      ["[  ]", "older, newer range"],
+      ["[  ]", "older range, newer range"],
       ["-", "zoom out"],
       ["r", "refresh"],
       ["o", "turn the order round"],
@@ -1118,9 +1116,8 @@ export const t = {
       ["e", "export to a file"],
       ["v", "saved views"],
       ["g", "back to the top"],
-      VIEW_KEYS,
-      ["?", "this list"],
-    ] as [string, string][],
+      ...EVERYWHERE,
+    ] as KeyRow[],
   },
 };
 

@@ -272,6 +272,12 @@ export function useContextLines(id: string, lines: number, enabled: boolean) {
 }
 
 /** Every second until the first record came or while the server is away, else every 15. */
+export const SAVED_VIEWS = ["views"];
+
+export function useSavedViews(enabled = true) {
+  return useQuery({ queryKey: SAVED_VIEWS, queryFn: ({ signal }) => api.views(signal), retry, enabled });
+}
+
 export function useStatus() {
   return useQuery({
     queryKey: ["status"],

@@ -34,6 +34,7 @@ const PATHS = {
   scatter: "M2.5 2.5v11h11M5.5 10.5v.1M7.5 6.5v.1M10 9v.1M12 4.5v.1",
   warn: "M8 2.5 14.5 13.5h-13zM8 6.5v3.5M8 11.8v.4",
   fold: "M4 6.5 8 3l4 3.5M4 9.5 8 13l4-3.5",
+  command: "M3 4.5 6.5 8 3 11.5M8 12h5",
   keys: "M2 4.5h12v7H2zM4.5 7h.5M7.5 7h.5M10.5 7h.5M5 9.3h6",
 } as const;
 

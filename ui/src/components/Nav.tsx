@@ -1,7 +1,11 @@
 import type { AnchorHTMLAttributes } from "react";
+import { VIEW_NAMES } from "../lib/pageNames";
+import { openPalette } from "../lib/palette";
 import { go, usePath } from "../lib/place";
-import { PATHS, viewAddress, type Path } from "../lib/url";
+import { PALETTE_KEYS } from "../lib/platform";
+import { PATHS, viewAddress } from "../lib/url";
 import { t } from "../strings";
+import { IconButton } from "./Icon";
 
 interface LinkProps extends Omit<AnchorHTMLAttributes<HTMLAnchorElement>, "href"> {
   to: string;
@@ -18,16 +22,15 @@ export function Link({ to, onClick, ...rest }: LinkProps) {
   return <a {...rest} href={to} onClick={click} />;
 }
 
-const NAMES: { [path in Path]: string } = { "/": t.pages.overview, "/logs": t.pages.logs, "/patterns": t.pages.patterns, "/traces": t.pages.traces, "/services": t.pages.services, "/sources": t.pages.sources, "/sql": t.pages.sql };
-
 export function Nav() {
   const here = usePath();
   const isHere = (path: string) => (path === "/" ? here === "/" || here === "/overview" : here.startsWith(path));
   return (
     <nav className="nav" aria-label={t.pages.label}>
       {PATHS.map((path) => (
-        <Link key={path} to={viewAddress(path)} aria-current={isHere(path) ? "page" : undefined}>{NAMES[path]}</Link>
+        <Link key={path} to={viewAddress(path)} aria-current={isHere(path) ? "page" : undefined}>{VIEW_NAMES[path]}</Link>
       ))}
+      <IconButton name="command" label={t.palette.open(PALETTE_KEYS)} className="wide-only" onClick={openPalette} />
     </nav>
   );
 }

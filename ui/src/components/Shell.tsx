@@ -5,7 +5,7 @@ import { useTitle } from "../lib/hooks";
 import { usePageKeys, type Actions } from "../lib/keys";
 import { useTheme } from "../lib/theme";
 import { absoluteNs, durationNs, type Range } from "../lib/time";
-import { t } from "../strings";
+import { t, type KeyRow } from "../strings";
 import { Account } from "./Account";
 import { IconButton } from "./Icon";
 import { Nav } from "./Nav";
@@ -21,7 +21,7 @@ interface Props {
   onControls?: Actions;
   /** Closes what is open, if anything is. */
   escape?(): boolean;
-  help: [string, string][];
+  help: KeyRow[];
   refresh(): void;
   /** Of the latest request: where nobody answered, one looks whether the server is there. */
   error?: Error | null;
@@ -53,7 +53,7 @@ export function Shell({ title, tools, keys, onControls = {}, escape = () => fals
     setShortcuts(false);
     return true;
   };
-  usePageKeys({ keys: { ...keys, r: refresh, "?": () => setShortcuts(true) }, onControls, escape: close, asleep: shortcuts });
+  usePageKeys({ keys: { ...keys, r: refresh, "?": () => setShortcuts(true) }, onControls, escape: close, asleep: shortcuts, help });
   return (
     <div className="app">
       <a className="skip" href="#view">{t.pages.skip}</a>

@@ -1,9 +1,9 @@
 import { useEffect, useRef } from "react";
 import { beginTour } from "../lib/tour";
-import { t } from "../strings";
+import { t, type KeyRow } from "../strings";
 import { IconButton } from "./Icon";
 
-export function Shortcuts({ rows = t.keys.rows, onClose }: { rows?: [string, string][]; onClose(): void }) {
+export function Shortcuts({ rows = t.keys.rows, onClose }: { rows?: KeyRow[]; onClose(): void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => { if (!dialog.current?.open) dialog.current?.showModal(); }, []);
   return (

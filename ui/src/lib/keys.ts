@@ -1,6 +1,8 @@
 /** The keyboard, in one place. Nothing here fires while a text field has the focus, Escape aside. */
 import { useEffect, useRef } from "react";
+import { t, type KeyRow } from "../strings";
 import { compareAddress } from "./compare";
+import { commandsOfRows, type PageCommand } from "./palette";
 import { go } from "./place";
 import { isLive, shift, zoomOut } from "./time";
 import { pathByKey, viewAddress, type View } from "./url";
@@ -35,7 +37,7 @@ export function focusSearch(): void {
 }
 
 /** A dialog that a button opens, which is not there for everybody. */
-function press(button: ".views-button" | ".export-button"): void {
+export function press(button: ".views-button" | ".export-button"): void {
   document.querySelector<HTMLButtonElement>(button)?.click();
 }
 
@@ -96,7 +98,7 @@ function toggledTail(view: View): Partial<View> {
 export function useKeys(targets: KeyTargets): void {
   const bind = (actions: { [key: string]: Action }): Actions =>
     Object.fromEntries(Object.entries(actions).map(([key, action]) => [key, () => action(targets)]));
-  usePageKeys({ keys: bind(ACTIONS), onControls: bind(CONTROL_ACTIONS), escape: () => escape(targets), asleep: targets.shortcuts });
+  usePageKeys({ keys: bind(ACTIONS), onControls: bind(CONTROL_ACTIONS), escape: () => escape(targets), asleep: targets.shortcuts, help: t.keys.rows });
 }
 
 export interface Actions {
@@ -110,18 +112,33 @@ interface PageKeys {
   /** Whether there was anything to close. */
   escape(): boolean;
   asleep: boolean;
+  /** What each key does, in words. */
+  help: readonly KeyRow[];
 }
+
+let onScreen: PageKeys | null = null;
+
+/** What the page on screen can be told to do. */
+export function commandsOnScreen(): PageCommand[] {
+  return onScreen ? commandsOfRows(onScreen.help, onScreen.keys) : [];
+}
+
+/** Dialogs in which one types: the keys are for them, Escape among them. */
+const TYPED_IN = "dialog.views[open], dialog.palette[open]";
 
 /** The keys of every view lead to the others. */
 export function usePageKeys(page: PageKeys): void {
   const latest = useRef(page);
   latest.current = page;
   useEffect(() => {
+    onScreen = page;
+    return () => { if (onScreen === page) onScreen = null; };
+  });
+  useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const { keys, onControls = {}, escape: close, asleep } = latest.current;
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-      // Whoever types there has the keys for themselves, Escape among them.
-      if (document.querySelector("dialog.views[open]") !== null) return;
+      if (document.querySelector(TYPED_IN) !== null) return;
       if (event.key === "Escape") {
         if (isTyping(event.target)) (event.target as HTMLElement).blur();
         else if (close()) event.preventDefault();

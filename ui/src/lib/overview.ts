@@ -110,6 +110,10 @@ export interface Way {
 
 const FAILED = "(severity:error or severity:fatal)";
 
+export function serviceErrors(service: string, range: Range): string {
+  return logsAddress({ q: `${clauseFor("service.name", service)} and ${FAILED}`, ...range });
+}
+
 /** What shows the change best comes first. */
 export function waysOf(change: Change, range: Range, answer: Pick<OverviewAnswer, "from_ns" | "to_ns" | "compared">): Way[] {
   const { service } = change;
@@ -118,7 +122,7 @@ export function waysOf(change: Change, range: Range, answer: Pick<OverviewAnswer
   const map: Way = { target: "map", to: mapOf(service, range) };
   switch (change.kind) {
     case "errors": {
-      const failed = logs(logsAddress({ q: `${clauseFor("service.name", service)} and ${FAILED}`, ...range }));
+      const failed = logs(serviceErrors(service, range));
       return change.counted === "records" ? [failed, map] : [failed, { target: "traces", to: tracesAddress({ service, errors: true, ...range }) }, map];
     }
     case "latency": {
@@ -151,6 +155,6 @@ function before(change: ChangeOf<"silent"> | Change, answer: Pick<OverviewAnswer
 
 export function errorAddress(service: string, error: NonNullable<OverviewService["newest_error"]>, range: Range): string {
   if (error.kind === "span" && error.trace_id !== null) return traceAddress(error.trace_id, error.span_id);
-  const list = logsAddress({ q: `${clauseFor("service.name", service)} and ${FAILED}`, ...range });
+  const list = serviceErrors(service, range);
   return `${list}${list.includes("?") ? "&" : "?"}record=${encodeURIComponent(error.id)}`;
 }

@@ -1,7 +1,8 @@
 /** Light, dark, or as the system says. Kept in this browser only: it is the reader's, not the link's. */
-import { useState } from "react";
+import { useSyncExternalStore } from "react";
 
 export type Theme = "auto" | "light" | "dark";
+export const THEMES: readonly Theme[] = ["auto", "light", "dark"];
 const KEY = "logkeep.theme";
 
 function stored(): Theme {
@@ -13,23 +14,35 @@ function stored(): Theme {
   }
 }
 
-export function applyTheme(theme: Theme = stored()): void {
-  if (theme === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
+let current: Theme | null = null;
+const listeners = new Set<() => void>();
+
+function theme(): Theme {
+  current ??= stored();
+  return current;
+}
+
+export function applyTheme(): void {
+  const chosen = theme();
+  if (chosen === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = chosen;
+}
+
+export function setTheme(chosen: Theme): void {
+  current = chosen;
+  applyTheme();
+  try {
+    window.localStorage.setItem(KEY, chosen);
+  } catch {
+    // A browser that keeps nothing still shows the theme until the page closes.
+  }
+  listeners.forEach((listener) => listener());
 }
 
 export function useTheme(): [Theme, () => void] {
-  const [theme, setTheme] = useState(stored);
-  const next = () => {
-    const following: { [theme in Theme]: Theme } = { auto: "light", light: "dark", dark: "auto" };
-    const chosen = following[theme];
-    setTheme(chosen);
-    applyTheme(chosen);
-    try {
-      window.localStorage.setItem(KEY, chosen);
-    } catch {
-      // A browser that keeps nothing still shows the theme until the page closes.
-    }
-  };
-  return [theme, next];
+  const shown = useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, theme);
+  return [shown, () => setTheme(THEMES[(THEMES.indexOf(shown) + 1) % THEMES.length]!)];
 }

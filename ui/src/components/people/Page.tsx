@@ -3,6 +3,8 @@ import { useEffect, type ReactNode } from "react";
 import { api } from "../../api/client";
 import { sessionChanged } from "../../api/session";
 import type { Session } from "../../api/types";
+import { VIEW_NAMES, pagesOfPeople } from "../../lib/pageNames";
+import { PATHS } from "../../lib/url";
 import { t } from "../../strings";
 
 /** A page beside the console: where else one can go, and sections one below the other. */
@@ -11,12 +13,7 @@ export function Page({ title, session, children }: { title: string; session: Ses
   useEffect(() => {
     document.title = `${title} – ${t.product}`;
   }, [title]);
-  const links: [string, string][] = [
-    ["/", t.pages.overview], ["/logs", t.pages.logs], ["/traces", t.pages.traces], ["/services", t.pages.services], ["/sources", t.pages.sources], ["/account", t.pages.account],
-  ];
-  if (session?.may.includes("list_users")) links.push(["/people", t.pages.people]);
-  if (session?.may.includes("query_audit")) links.push(["/audit", t.pages.audit]);
-  if (session?.may.some((action) => action === "list_approvals" || action === "break_glass")) links.push(["/approvals", t.pages.approvals]);
+  const links = [...PATHS.map((path): [string, string] => [path, VIEW_NAMES[path]]), ...pagesOfPeople(session)];
   const leave = () => void api.signOut().finally(() => sessionChanged(client));
   return (
     <div className="page">

@@ -1,7 +1,7 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { api } from "../../api/client";
-import { retry } from "../../api/queries";
+import { SAVED_VIEWS, useSavedViews } from "../../api/queries";
 import type { SavedView } from "../../api/types";
 import { visibleLine } from "../../lib/format";
 import { addressToSave, found, isOwnPage, pageOf } from "../../lib/savedViews";
@@ -12,8 +12,6 @@ import { Link } from "../Nav";
 import { Failure } from "../States";
 import { Visible } from "../Visible";
 import "../../styles/views.css";
-
-const KEY = ["views"];
 
 interface Props {
   /** What the reader may do. */
@@ -27,7 +25,7 @@ export function ViewsDialog({ may, onClose }: Props) {
   const [find, setFind] = useState("");
   const [editing, setEditing] = useState<string | null>(null);
   useEffect(() => { if (!dialog.current?.open) dialog.current?.showModal(); }, []);
-  const views = useQuery({ queryKey: KEY, queryFn: ({ signal }) => api.views(signal), retry });
+  const views = useSavedViews();
   const listed = found(views.data?.views ?? [], find);
   const isOwner = (view: SavedView) => may.includes("manage_views") || (view.own && may.includes("save_views"));
   return (
@@ -58,7 +56,7 @@ export function ViewsDialog({ may, onClose }: Props) {
 function useChange(done: () => void) {
   const client = useQueryClient();
   return useAttempt<unknown>(() => {
-    void client.invalidateQueries({ queryKey: KEY });
+    void client.invalidateQueries({ queryKey: SAVED_VIEWS });
     done();
   });
 }

@@ -1,0 +1,1 @@
+import{L as e,s as t}from"./strings-NC2KCT-z.js";var n=e();function r({text:e,lines:r=!1}){return t(e,r).map(({text:e,escaped:t},r)=>t?(0,n.jsx)(`span`,{className:`escaped`,children:e},r):e)}export{r as t};
