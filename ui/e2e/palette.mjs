@@ -66,8 +66,8 @@ async function searches({ pages, url, token }) {
 }
 
 async function byKeyboard({ pages, url, token }) {
-  await ingest(url, some(`${token}keys`, 3));
-  const page = await pages.visit(`/logs?q=${token}keys&tail=0`);
+  await ingest(url, some(`${token}palkeys`, 3));
+  const page = await pages.visit(`/logs?q=${token}palkeys&tail=0`);
   await rowCount(page, 3);
   await page.locator("#search").focus();
   await call(page, "");
