@@ -9,7 +9,11 @@ const WHEEL_PX = 4_000;
 const LIMIT_MS = 50;
 const SCROLL_MS = 600_000;
 
-const rowsOf = (page, list) => page.evaluate((selector) => Number(document.querySelector(`${selector} .scroller`)?.dataset.rows ?? 0), list);
+/** How many rows the list has loaded, and whether more can come. */
+const loaded = (page) => page.evaluate(() => {
+  const list = document.querySelector(".list .scroller");
+  return { rows: Number(list?.dataset.rows ?? 0), more: list?.getAttribute("aria-rowcount") === "-1" };
+});
 
 async function watched(page, work) {
   await page.evaluate(() => window.__bench.frames());
@@ -30,9 +34,9 @@ async function scrollLogs(open, data) {
   await page.locator(".list .scroller").hover();
   const until = performance.now() + SCROLL_MS;
   const seen = await watched(page, async () => {
-    for (let rows = 0; rows < Math.min(ROWS, data.records) && performance.now() < until; rows = await rowsOf(page, ".list")) await page.mouse.wheel(0, WHEEL_PX);
+    for (let now = await loaded(page); now.more && now.rows < ROWS && performance.now() < until; now = await loaded(page)) await page.mouse.wheel(0, WHEEL_PX);
   });
-  return row(`scrolling ${await rowsOf(page, ".list")} records, longest frame`, seen);
+  return row(`scrolling ${(await loaded(page)).rows} records, longest frame`, seen);
 }
 
 function spansOf(trace, at) {
